@@ -1,0 +1,1 @@
+"""One module per question; run each with ``python -m experiments.NAME``."""

@@ -1,0 +1,329 @@
+"""What the experiments on classes share: load, train seeds or splits, test once, record, draw, save.
+
+``digits`` and ``mnist`` are this with defaults of their own.
+"""
+
+import dataclasses
+import sys
+import time
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import jax
+import numpy as np
+
+from experiments.predict import ink_fraction
+from jaxmlp import (
+    batching,
+    checks,
+    datasets,
+    losses,
+    metrics,
+    mlp,
+    models,
+    optimizers,
+    preprocessing,
+    records,
+)
+from jaxmlp.loop import Fit, fit
+from jaxmlp.statistics import summarize
+from jaxmlp.sweep import over_seeds, seed_keys
+from jaxmlp.train import make_evaluate, make_train
+from jaxmlp.types import Dataset, Hyperparams, InputError
+
+_SMOKE_EXAMPLES = 512
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Settings of one experiment; every one has a default that works."""
+
+    dataset: str = "digits"
+    """Name of the data: digits, wine, … from scikit-learn, or any image set of tensorflow-datasets."""
+    manual_dir: Path | None = None
+    """Folder with the set's files, already downloaded (default: $JAXMLP_MANUAL_DIR)."""
+    hidden_sizes: tuple[int, ...] = (60,)
+    """Neurons in each hidden layer, first layer first."""
+    activation: str = "relu"
+    """Activation of the hidden layers, a function of jax.nn."""
+    optimizer: str = "adam"
+    """Optimizer of optax."""
+    schedule: str = "constant"
+    """How the learning rate changes over the run: constant, cosine, warmup_cosine or one_cycle."""
+    learning_rate: float | None = None
+    """Step size (default: the optimizer's own)."""
+    weight_decay: float | None = None
+    """Decoupled weight decay (default: the optimizer's own)."""
+    momentum: float | None = None
+    """Decay rate of the gradient's running mean (default: the optimizer's own)."""
+    clip_norm: float | None = None
+    """Scale longer gradients down to this norm."""
+    max_norm: float | None = None
+    """Keep each neuron's incoming weights within this norm."""
+    dropout: float | None = None
+    """Share of hidden neurons dropped in each training step."""
+    input_dropout: float | None = None
+    """Share of inputs dropped in each training step."""
+    label_smoothing: float | None = None
+    """Share of the target's probability spread over all classes."""
+    class_weight: Literal["balanced"] | None = None
+    """'balanced' makes every class count alike in the loss."""
+    batch_size: int | None = None
+    """Examples per step (default: 128, or all if there are fewer)."""
+    num_epochs: int = 20
+    """Passes through the training data."""
+    patience: int | None = None
+    """Stop after this many epochs without a better validation accuracy."""
+    num_seeds: int = 1
+    """Networks to train at once, which differ in initial weights, dropout and the order of the data."""
+    seed: int = 0
+    """The first seed."""
+    num_splits: int = 1
+    """Different cuts into training, validation and test data to train on, one after another."""
+    split_seed: int = 0
+    """The first cut."""
+    validation_fraction: float = 0.1
+    """Share of the training data kept aside to choose the best epoch."""
+    out: Path | None = None
+    """Folder for record, model and pictures (default: results/ and the experiment's name)."""
+    progress: bool = True
+    """Show a progress bar."""
+    smoke: bool = False
+    """A run of seconds on a few hundred examples, to see that everything works."""
+
+
+class Outcome(NamedTuple):
+    """One split's networks: the fit of all seeds, and their metrics by part, one value per seed."""
+
+    splits: datasets.Splits
+    affine: preprocessing.Affine
+    fit: Fit
+    metrics: dict[str, np.ndarray]
+
+
+def run(config: Config, experiment: str, question: str) -> Path:
+    """Train, test and record; the folder with everything is returned."""
+    provenance, began = records.commit(), time.perf_counter()
+    check(config)
+    out = records.check_writable(config.out or Path("results") / experiment)
+    data_seconds, outcomes = 0.0, []
+    for split_seed in range(config.split_seed, config.split_seed + config.num_splits):
+        loading = time.perf_counter()
+        splits = load(config, split_seed)
+        data_seconds += time.perf_counter() - loading
+        outcomes.append(train_seeds(config, splits))
+    model, chosen = best_network(config, outcomes)
+    values = {name: varied_values(config, outcomes, name) for name in outcomes[0].metrics}
+    seconds = {name: sum(outcome.fit.seconds[name] for outcome in outcomes) for name in ("compile", "train")}
+    models.save(out / "model.safetensors", model)
+    records.write_record(
+        out,
+        experiment=experiment,
+        question=question,
+        command=f"python -m experiments.{experiment} {' '.join(sys.argv[1:])}".strip(),
+        dataset=config.dataset,
+        config=dataclasses.asdict(config) | {"varied": "split" if config.num_splits > 1 else "seed"},
+        seeds=list(range(config.seed, config.seed + config.num_seeds)),
+        metrics={name: (list(value), unit_of(name)) for name, value in values.items()},
+        curves=curves_of(outcomes),
+        seconds={"data": data_seconds, **seconds, "total": time.perf_counter() - began},
+        provenance=provenance,
+    )
+    draw(out, model, chosen, outcomes)
+    tell(config, out, values)
+    return out
+
+
+def check(config: Config) -> None:
+    """Every rule that needs no data, before any is read."""
+    for name in ("num_epochs", "num_seeds", "num_splits"):
+        checks.whole_number(name, getattr(config, name), at_least=1)
+    for size in config.hidden_sizes:
+        checks.whole_number("hidden_sizes", size, at_least=1)
+    if config.batch_size is not None:
+        checks.whole_number("batch_size", config.batch_size, at_least=1)
+    if config.patience is not None:
+        checks.whole_number("patience", config.patience, at_least=1)
+    mlp.activation_named(config.activation)
+    optimizers.make_optimizer(config.optimizer, config.schedule)(hyperparams_of(config, num_steps=1))
+    checks.hyperparams(hyperparams_of(config, num_steps=1))
+
+
+def load(config: Config, split_seed: int) -> datasets.Splits:
+    """The data of one split, in the sizes and with the weights that the configuration asks for."""
+    splits = datasets.load(
+        config.dataset,
+        manual_dir=config.manual_dir,
+        split_seed=split_seed,
+        validation_fraction=config.validation_fraction,
+    )
+    if splits.task == "regression":
+        raise InputError(
+            f"dataset: must have classes for this experiment, but {config.dataset} has real values"
+        )
+    if config.smoke:
+        train, validation, test = map(_head, (splits.train, splits.validation, splits.test))
+        splits = splits._replace(train=train, validation=validation, test=test)
+    if config.class_weight:
+        splits = splits._replace(train=datasets.with_class_weights(splits.train, config.class_weight))
+    return splits
+
+
+def train_seeds(config: Config, splits: datasets.Splits) -> Outcome:
+    """All seeds on one split as one program; the test part is read once, at the end."""
+    affine = preprocessing.fit_affine(splits.train.inputs)
+    network = mlp.make_network(
+        layer_sizes(config, splits),
+        losses.HEADS[splits.task],
+        affine,
+        activation=mlp.activation_named(config.activation),
+    )
+    num_examples = len(splits.train.inputs)
+    batch_size = config.batch_size or min(128, num_examples)
+    num_epochs = min(config.num_epochs, 2) if config.smoke else config.num_epochs
+    describe(config, splits)
+    train, evaluate = over_seeds(
+        make_train(
+            network.init_fn,
+            network.loss_fn,
+            optimizers.make_optimizer(config.optimizer, config.schedule),
+            batch_size,
+        ),
+        make_evaluate(network.predict_fn, metrics.CLASSIFICATION),
+    )
+    key, data_key = seed_keys(range(config.seed, config.seed + config.num_seeds))
+    fitted = fit(
+        train,
+        evaluate,
+        splits.train,
+        splits.validation,
+        key=key,
+        data_key=data_key,
+        hyperparams=hyperparams_of(config, num_epochs * batching.num_batches(num_examples, batch_size)),
+        num_epochs=num_epochs,
+        patience=config.patience,
+        progress=config.progress,
+    )
+    return Outcome(splits, affine, fitted, measure(evaluate, fitted, splits))
+
+
+def hyperparams_of(config: Config, num_steps: int) -> Hyperparams:
+    """The configuration's traced values; what it leaves out is the optimizer's default."""
+    recipe = optimizers.recipe_named(config.optimizer)
+    given = {name: getattr(config, name, None) for name in Hyperparams._fields}
+    if given["learning_rate"] is None:
+        given["learning_rate"] = recipe.learning_rate
+    if given["weight_decay"] is None:
+        given["weight_decay"] = recipe.weight_decay
+    given["num_steps"] = None if config.schedule == "constant" else num_steps
+    return Hyperparams(**given)
+
+
+def layer_sizes(config: Config, splits: datasets.Splits) -> tuple[int, ...]:
+    """Inputs, hidden layers and outputs: one logit for two classes, otherwise one for each class."""
+    num_inputs = int(np.prod(splits.train.inputs.shape[1:]))
+    num_outputs = 1 if splits.task == "binary" else len(splits.class_names)
+    return num_inputs, *config.hidden_sizes, num_outputs
+
+
+def measure(evaluate: Any, fitted: Fit, splits: datasets.Splits) -> dict[str, np.ndarray]:
+    """``validation_accuracy``, ``test_accuracy``, … of the chosen epochs, one value per seed."""
+    evaluated = {
+        part: jax.jit(evaluate)(fitted.params, fitted.model_state, getattr(splits, part))
+        for part in ("test", "validation")
+    }
+    values = {f"{part}_{name}": v for part, named in evaluated.items() for name, v in named.items()}
+    return {name: np.asarray(value, float) for name, value in values.items()} | {
+        "best_epoch": fitted.best_epoch
+    }
+
+
+def varied_values(config: Config, outcomes: list[Outcome], name: str) -> np.ndarray:
+    """One value for each seed, or for each split (the mean of its seeds) where the split was varied."""
+    values = np.stack([outcome.metrics[name] for outcome in outcomes])
+    return values.mean(axis=1) if config.num_splits > 1 else values[0]
+
+
+def best_network(config: Config, outcomes: list[Outcome]) -> tuple[models.Model, Outcome]:
+    """The network with the best validation accuracy, ready to be saved, and where it came from."""
+    scores = np.stack([outcome.metrics["validation_accuracy"] for outcome in outcomes])
+    split, seed = np.unravel_index(np.argmax(scores), scores.shape)
+    outcome = outcomes[split]
+    splits, environment = outcome.splits, records.environment()
+    images = np.asarray(splits.train.inputs)
+    description = models.Description(
+        layer_sizes=layer_sizes(config, splits),
+        activation=config.activation,
+        head=splits.task,
+        input_shape=images.shape[1:],
+        class_names=splits.class_names,
+        dataset=splits.name,
+        metrics={name: float(values[seed]) for name, values in outcome.metrics.items()},
+        versions={name: environment[name] for name in ("jaxmlp", "jax", "numpy")},
+        ink_box=ink_fraction(images) if images.ndim > 2 else None,
+    )
+    params = jax.tree.map(lambda leaf: np.asarray(leaf[seed]), outcome.fit.params)
+    return models.Model(params, outcome.affine, description), outcome
+
+
+def curves_of(outcomes: list[Outcome]) -> dict[str, list[list[float]]]:
+    """Every seed of every split, by the curve's name."""
+    names = outcomes[0].fit.history
+    return {
+        name: [row.tolist() for outcome in outcomes for row in outcome.fit.history[name]] for name in names
+    }
+
+
+def draw(out: Path, model: models.Model, outcome: Outcome, outcomes: list[Outcome]) -> None:
+    """The pictures of the chosen network, and the curves of all."""
+    from jaxmlp import plots
+
+    test, class_names = outcome.splits.test, outcome.splits.class_names
+    probabilities = np.asarray(models.probabilities(model, test.inputs))
+    predictions = np.asarray(models.predict(model, test.inputs))
+    plots.learning_curves(curves_of(outcomes), out / "curves.png", title=outcome.splits.name)
+    plots.confusion_matrix(test.targets, predictions, class_names, out / "confusion.png")
+    if test.inputs.ndim > 2:
+        shape = model.description.input_shape
+        plots.neuron_weights(model.params[0].weight, shape, out / "neurons.png", title=outcome.splits.name)
+        plots.most_wrong(test.inputs, test.targets, probabilities, class_names, out / "most_wrong.png")
+
+
+def describe(config: Config, splits: datasets.Splits) -> None:
+    """Say what is about to be trained, on what."""
+    sizes = layer_sizes(config, splits)
+    num_params = sum((i + 1) * o for i, o in pairwise(sizes))
+    parts = ", ".join(
+        f"{len(part.inputs):,} {name}"
+        for name, part in (
+            ("training", splits.train),
+            ("validation", splits.validation),
+            ("test", splits.test),
+        )
+    )
+    print(f"{splits.name}: {parts} examples, {len(splits.class_names)} classes")
+    print(
+        f"{config.num_seeds} network(s) of {'-'.join(map(str, sizes))}, {num_params:,} parameters each, "
+        f"{config.optimizer} at {hyperparams_of(config, 1).learning_rate:g}",
+        flush=True,
+    )
+
+
+def tell(config: Config, out: Path, values: dict[str, np.ndarray]) -> None:
+    """The result with its standard error, and where to find everything."""
+    mean, error, _, n = summarize(values["test_accuracy"].tolist())
+    spread = f" ± {100 * error:.2f} (standard error, n = {n})" if error is not None else ""
+    print(f"test accuracy {100 * mean:.2f} %{spread}")
+    print(f"test log-loss {np.mean(values['test_log_loss']):.4f} nats")
+    print(f"record, model and pictures in {out}")
+
+
+def unit_of(name: str) -> str:
+    """The unit of ``test_accuracy`` and its like."""
+    measure = name.split("_", 1)[1]
+    return metrics.CLASSIFICATION[measure].unit if measure in metrics.CLASSIFICATION else "1"
+
+
+def _head(dataset: Dataset) -> Dataset:
+    return jax.tree.map(lambda values: values[:_SMOKE_EXAMPLES], dataset)

@@ -1,0 +1,49 @@
+"""Multilayer perceptrons as pure JAX functions: parameters are pytrees, and a training run is a function.
+
+The names below are the public ones. They are imported when first used, so that ``import jaxmlp`` is cheap.
+"""
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_ROOM_OF = {
+    "Affine": "preprocessing",
+    "Dataset": "types",
+    "Fit": "loop",
+    "Hyperparams": "types",
+    "InputError": "types",
+    "Layer": "types",
+    "Network": "mlp",
+    "Params": "types",
+    "Train": "train",
+    "apply": "mlp",
+    "apply_affine": "preprocessing",
+    "fit": "loop",
+    "fit_affine": "preprocessing",
+    "init": "mlp",
+    "make_evaluate": "train",
+    "make_network": "mlp",
+    "make_optimizer": "optimizers",
+    "make_train": "train",
+    "over_seeds": "sweep",
+    "seed_keys": "sweep",
+}
+_ROOMS = (
+    *("batching", "checks", "datasets", "losses", "loop", "metrics", "mlp", "models", "optimizers", "plots"),
+    *("preprocessing", "records", "statistics", "sweep", "train", "types"),
+)
+__all__ = [*_ROOM_OF, *_ROOMS]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ROOM_OF:
+        return getattr(import_module(f"jaxmlp.{_ROOM_OF[name]}"), name)
+    if name in _ROOMS:
+        return import_module(f"jaxmlp.{name}")
+    raise AttributeError(f"module 'jaxmlp' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

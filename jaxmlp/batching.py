@@ -1,0 +1,47 @@
+"""The order of the data and its cut into batches, as pure functions of a key and the epoch."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Integer, Key
+
+from jaxmlp.types import AnyArray
+
+
+class Batches(NamedTuple):
+    """Which examples each step sees. Padding points at example 0 with weight 0."""
+
+    indices: Integer[Array, "steps batch"]
+    weights: Float[Array, "steps batch"]
+
+
+def num_batches(num_examples: int, batch_size: int) -> int:
+    """Steps per epoch; a partial last batch counts."""
+    return -(-num_examples // batch_size)
+
+
+def order(
+    data_key: Key[Array, ""], epoch: Integer[Array, ""], num_examples: int
+) -> Integer[Array, " examples"]:
+    """A uniformly random order of the examples, another one for each epoch.
+
+    One sort by 32 random bits each, where ``jax.random.permutation`` sorts twice: among n examples about
+    n² / 2³³ pairs draw the same bits and keep their order.
+    """
+    bits = jax.random.bits(jax.random.fold_in(data_key, epoch), (num_examples,), jnp.uint32)
+    return jnp.argsort(bits)
+
+
+def cut(
+    order: Integer[Array, " examples"], weights: Float[AnyArray, " examples"] | None, batch_size: int
+) -> Batches:
+    """``order`` in rows of ``batch_size``, the last one padded with weight 0."""
+    num_examples = len(order)
+    shape = num_batches(num_examples, batch_size), batch_size
+    padding = (0, shape[0] * batch_size - num_examples)
+    weights = jnp.ones(num_examples) if weights is None else jnp.asarray(weights)[order]
+    return Batches(
+        jnp.pad(order, padding).reshape(shape),
+        jnp.pad(weights, padding).reshape(shape),
+    )

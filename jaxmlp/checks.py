@@ -1,0 +1,98 @@
+"""Guards: each raises InputError, which names the argument, the rule and the value received."""
+
+import difflib
+import math
+from collections.abc import Iterable
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+
+from jaxmlp.types import AnyArray, Dataset, InputError, PyTree
+
+
+def known_name(argument: str, name: str, known: Iterable[str]) -> str:
+    """``name`` if it is one of ``known``; otherwise the error suggests the nearest."""
+    known = sorted(known)
+    if name in known:
+        return name
+    nearest = difflib.get_close_matches(str(name), known, n=1)
+    hint = f"did you mean {nearest[0]!r}?" if nearest else f"known: {', '.join(known)}"
+    raise InputError(f"{argument}: unknown name {name!r}; {hint}")
+
+
+def whole_number(argument: str, value: Any, at_least: int) -> int:
+    """``value`` as an int, if it is a whole number of at least ``at_least``."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < at_least:
+        raise InputError(f"{argument}: must be a whole number of at least {at_least}, got {value!r}")
+    return int(value)
+
+
+def positive(argument: str, value: Any) -> float:
+    """``value`` as a float, if it is a finite number above 0."""
+    if not _is_finite_number(value) or value <= 0:
+        raise InputError(f"{argument}: must be a finite number above 0, got {value!r}")
+    return float(value)
+
+
+def at_least_zero(argument: str, value: Any) -> float:
+    """``value`` as a float, if it is a finite number of at least 0."""
+    if not _is_finite_number(value) or value < 0:
+        raise InputError(f"{argument}: must be a finite number of at least 0, got {value!r}")
+    return float(value)
+
+
+def fraction(argument: str, value: Any) -> float:
+    """``value`` as a float, if it lies in [0, 1)."""
+    if not _is_finite_number(value) or not 0 <= value < 1:
+        raise InputError(f"{argument}: must be at least 0 and below 1, got {value!r}")
+    return float(value)
+
+
+def _is_finite_number(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+
+
+_HYPERPARAMS = {
+    "learning_rate": positive,
+    "weight_decay": at_least_zero,
+    "momentum": fraction,
+    "clip_norm": positive,
+    "max_norm": positive,
+    "dropout": fraction,
+    "input_dropout": fraction,
+    "label_smoothing": fraction,
+    "initial_scale": positive,
+    "num_steps": positive,
+}
+
+
+def hyperparams(values: PyTree) -> None:
+    """The rule of each field of Hyperparams, for every member of a population; other pytrees pass."""
+    for name, value in getattr(values, "_asdict", dict)().items():
+        if name in _HYPERPARAMS and value is not None:
+            for number in np.ravel(np.asarray(value)).tolist():
+                _HYPERPARAMS[name](name, number)
+
+
+def dataset_shapes(dataset: Dataset, batch_size: int) -> None:
+    """Some examples, as many inputs as targets (and weights), and at least one whole batch."""
+    num_examples = len(dataset.inputs)
+    if num_examples == 0:
+        raise InputError("inputs: must hold at least one example, got none")
+    for name, values in (("targets", dataset.targets), ("weights", dataset.weights)):
+        if values is not None and len(values) != num_examples:
+            raise InputError(f"{name}: must be as many as the {num_examples} inputs, got {len(values)}")
+    if batch_size > num_examples:
+        raise InputError(
+            f"batch_size: must be at most the {num_examples} training examples, got {batch_size}"
+        )
+
+
+def finite(argument: str, values: AnyArray) -> None:
+    """No NaN and no infinity; the error names the first example that has one."""
+    if np.issubdtype(values.dtype, np.inexact) and (bad := ~np.isfinite(values)).any():
+        raise InputError(
+            f"{argument}: must be finite, got {int(bad.sum())} NaN or infinite values, first in example "
+            f"{int(np.argwhere(bad)[0][0])}"
+        )

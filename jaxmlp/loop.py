@@ -1,0 +1,240 @@
+"""The host loop: drives a run epoch by epoch, validates, keeps the best, shows progress, can be stopped."""
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Integer, Key
+
+from jaxmlp import checks
+from jaxmlp.train import Info, Train, TrainState
+from jaxmlp.types import Dataset, InputError, PyTree
+
+Evaluate = Callable[[PyTree, PyTree, Dataset], dict[str, Array]]
+
+
+class Best(NamedTuple):
+    """The parameters of the best epoch so far; of epochs with equal scores, the latest."""
+
+    params: PyTree
+    model_state: PyTree
+    score: Float[Array, "*members"]
+    epoch: Integer[Array, "*members"]
+    last_gain: Integer[Array, "*members"]
+    """The last epoch that was strictly better than all before, from which patience counts."""
+
+
+class FitState(NamedTuple):
+    """Everything a run is, between two epochs."""
+
+    train: TrainState
+    best: Best
+
+
+class Fit(NamedTuple):
+    """What ``fit`` returns. A population has its members on the first axis of every array."""
+
+    params: PyTree
+    model_state: PyTree
+    best_epoch: Integer[np.ndarray, "*members"]
+    """Counted from 1."""
+    history: dict[str, Float[np.ndarray, "*members epochs"]]
+    """``train_loss`` and ``validation_…`` after each epoch."""
+    seconds: dict[str, float]
+    """``compile`` and ``train``; validation counts as training."""
+
+
+def fit(
+    train: Train,
+    evaluate: Evaluate,
+    dataset: Dataset,
+    validation: Dataset,
+    *,
+    key: Key[Array, "*members"],
+    data_key: Key[Array, "*orders"],
+    hyperparams: PyTree,
+    num_epochs: int,
+    monitor: str = "accuracy",
+    higher_is_better: bool = True,
+    patience: int | None = None,
+    progress: bool = True,
+) -> Fit:
+    """Train for ``num_epochs`` and return the parameters of the epoch with the best ``monitor`` on
+    ``validation``. With ``patience``, stop after that many epochs without a better one.
+
+    ``train`` and ``evaluate`` may be ``vmap``ped; then ``key`` (and ``data_key``, if each member has its own
+    order of the data) has a member axis, and the run ends when every member has run out of patience.
+
+    Ctrl-C ends the run after the current epoch with what it has. Raises FloatingPointError, naming the
+    epoch and step, when a loss is not finite, and InputError for values out of range.
+    """
+    checks.whole_number("num_epochs", num_epochs, at_least=1)
+    if patience is not None:
+        checks.whole_number("patience", patience, at_least=1)
+    checks.hyperparams(hyperparams)
+    for name, part in (("training", dataset), ("validation", validation)):
+        checks.finite(f"{name} inputs", part.inputs)
+        checks.finite(f"{name} targets", part.targets)
+    began = time.perf_counter()
+    dataset, validation = jax.device_put((dataset, validation))
+    hyperparams = jax.tree.map(lambda value: jax.device_put(np.asarray(value, _float_dtype())), hyperparams)
+    begin = _make_begin(train)
+    advance = _make_advance(train, evaluate, monitor, higher_is_better, patience)
+    state = _compiled(begin, key, hyperparams)(key, hyperparams)
+    jax.block_until_ready(state)
+    epoch_program = _compiled(advance, state, hyperparams, dataset, validation, _epoch(0), data_key)
+    compiled = time.perf_counter()
+    if progress:
+        print(f"compiled in {compiled - began:.1f} s", flush=True)
+    reports: list[dict[str, np.ndarray]] = []
+    with _interruptible() as interrupted, _progress_bar(num_epochs, progress) as bar:
+        for epoch in range(num_epochs):
+            state, (info, report, alive) = epoch_program(
+                state, hyperparams, dataset, validation, _epoch(epoch), data_key
+            )
+            info, report, alive = jax.device_get((info, report, alive))
+            _stop_if_not_finite(info, epoch)
+            reports.append({"train_loss": info.loss} | {f"validation_{k}": v for k, v in report.items()})
+            bar.set_postfix_str(_line(reports[-1], f"validation_{monitor}"), refresh=False)
+            bar.update()
+            if interrupted() or not np.any(alive):
+                break
+    return Fit(
+        state.best.params,
+        state.best.model_state,
+        1 + np.asarray(jax.device_get(state.best.epoch)),
+        {name: np.stack([report[name] for report in reports], axis=-1) for name in reports[0]},
+        {"compile": compiled - began, "train": time.perf_counter() - compiled},
+    )
+
+
+@lru_cache(maxsize=16)
+def _make_begin(train: Train) -> Callable[..., FitState]:
+    def begin(key: Key[Array, "*members"], hyperparams: PyTree) -> FitState:
+        state = train.start(key, hyperparams)
+        score = jnp.full(key.shape, -jnp.inf)
+        epoch = jnp.full(key.shape, -1)
+        params = train.eval_params(state, hyperparams)
+        return FitState(state, Best(params, state.model_state, score, epoch, epoch))
+
+    return jax.jit(begin)
+
+
+@lru_cache(maxsize=16)
+def _make_advance(
+    train: Train, evaluate: Evaluate, monitor: str, higher_is_better: bool, patience: int | None
+) -> Callable:
+    """One epoch of training, its validation and the choice of the best, as one program."""
+
+    def advance(
+        state: FitState,
+        hyperparams: PyTree,
+        dataset: Dataset,
+        validation: Dataset,
+        epoch: Integer[Array, ""],
+        data_key: Key[Array, "*orders"],
+    ) -> tuple[FitState, tuple[Info, dict[str, Array], Array]]:
+        train_state, info = train.advance(state.train, hyperparams, dataset, epoch, data_key)
+        params = train.eval_params(train_state, hyperparams)
+        report = evaluate(params, train_state.model_state, validation)
+        if monitor not in report:
+            raise InputError(f"monitor: must be one of the metrics {sorted(report)}, got {monitor!r}")
+        score = report[monitor] if higher_is_better else -report[monitor]
+        alive = _alive(state.best, epoch - 1, patience)
+        best = _better(state.best, params, train_state.model_state, score, epoch, alive)
+        return FitState(train_state, best), (info, report, _alive(best, epoch, patience))
+
+    return jax.jit(advance, donate_argnums=0)
+
+
+def _alive(best: Best, epoch: Integer[Array, ""], patience: int | None) -> Array:
+    if patience is None:
+        return jnp.full(best.epoch.shape, True)
+    return epoch - best.last_gain < patience
+
+
+def _better(
+    best: Best, params: PyTree, model_state: PyTree, score: Array, epoch: Integer[Array, ""], alive: Array
+) -> Best:
+    """``best``, replaced where the score is at least as good; a member out of patience keeps its own."""
+    keep = alive & (score >= best.score)
+
+    def choose(new: Array, old: Array) -> Array:
+        return jnp.where(keep.reshape(keep.shape + (1,) * (old.ndim - keep.ndim)), new, old)
+
+    gain = keep & (score > best.score)
+    return Best(
+        jax.tree.map(choose, params, best.params),
+        jax.tree.map(choose, model_state, best.model_state),
+        jnp.where(keep, score, best.score),
+        jnp.where(keep, epoch, best.epoch),
+        jnp.where(gain, epoch, best.last_gain),
+    )
+
+
+def _compiled(function: Callable, *arguments: PyTree) -> Callable:
+    """``function`` compiled for arguments of these shapes; the same shapes again cost nothing."""
+    leaves, structure = jax.tree.flatten(arguments)
+    return _compile(function, structure, tuple(jax.typeof(leaf) for leaf in leaves))
+
+
+@lru_cache(maxsize=16)
+def _compile(function: Any, structure: Any, types: tuple[Any, ...]) -> Callable:
+    shapes = [jax.ShapeDtypeStruct(t.shape, t.dtype) for t in types]
+    return function.lower(*jax.tree.unflatten(structure, shapes)).compile()
+
+
+def _epoch(epoch: int) -> Integer[Array, ""]:
+    return jax.device_put(np.int32(epoch))
+
+
+def _float_dtype() -> Any:
+    return jax.dtypes.canonicalize_dtype(float)
+
+
+def _stop_if_not_finite(info: Info, epoch: int) -> None:
+    bad = np.flatnonzero(~np.isfinite(info.loss))
+    if bad.size:
+        step = int(np.ravel(info.first_bad_step)[bad[0]])
+        which = f" of member {bad[0]}" if np.ndim(info.loss) else ""
+        raise FloatingPointError(
+            f"the loss{which} became non-finite in epoch {epoch + 1}, step {step + 1}; "
+            "try a smaller learning rate or clip_norm"
+        )
+
+
+def _line(report: dict[str, np.ndarray], monitored: str) -> str:
+    shown = ("train_loss", monitored)
+    return ", ".join(f"{name.replace('_', ' ')} {np.mean(report[name]):.4f}" for name in shown)
+
+
+def _progress_bar(num_epochs: int, progress: bool) -> Any:
+    from tqdm import tqdm
+
+    return tqdm(total=num_epochs, unit="epoch", disable=not progress, dynamic_ncols=True)
+
+
+@contextmanager
+def _interruptible() -> Iterator[Callable[[], bool]]:
+    """A flag that Ctrl-C sets; a second Ctrl-C interrupts at once. Outside the main thread it stays unset."""
+    hits: list[int] = []
+
+    def handler(signum: int, frame: Any) -> None:
+        hits.append(signum)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    try:
+        previous = signal.signal(signal.SIGINT, handler)
+    except ValueError:  # not the main thread
+        yield lambda: False
+        return
+    try:
+        yield lambda: bool(hits)
+    finally:
+        signal.signal(signal.SIGINT, previous)

@@ -1,0 +1,235 @@
+"""Optax optimizers by name, with schedules, weight decay, clipping and max-norm, all traced.
+
+``make_optimizer`` is built outside the compiled step and called inside it with traced hyperparameters, so
+that a learning rate is a number to sweep and not a program to compile.
+"""
+
+import inspect
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+import optax.contrib
+from jaxtyping import Array, Scalar
+
+from jaxmlp import checks
+from jaxmlp.types import Hyperparams, InputError, PyTree
+
+EvalParams = Callable[[PyTree, PyTree], PyTree]
+"""(opt_state, params) -> the parameters to evaluate and to keep."""
+MakeOptimizer = Callable[[Any], tuple[optax.GradientTransformation, EvalParams]]
+
+
+class Recipe(NamedTuple):
+    """An optimizer with a default that works on standardised inputs and the range worth searching."""
+
+    factory: Callable[..., optax.GradientTransformation]
+    learning_rate: float
+    low: float
+    high: float
+    weight_decay: float | None = None
+    averages: bool = False
+    """Whether it trains other parameters than those it evaluates (schedule-free; Defazio et al. 2024)."""
+
+
+def _adam_like(factory: Callable[..., optax.GradientTransformation], **defaults: Any) -> Recipe:
+    return Recipe(factory, **{"learning_rate": 1e-3, "low": 1e-4, "high": 1e-2, **defaults})
+
+
+def _sign_like(factory: Callable[..., optax.GradientTransformation], **defaults: Any) -> Recipe:
+    return Recipe(factory, **{"learning_rate": 1e-4, "low": 1e-5, "high": 1e-3, **defaults})
+
+
+def _sgd_like(factory: Callable[..., optax.GradientTransformation], **defaults: Any) -> Recipe:
+    return Recipe(factory, **{"learning_rate": 0.1, "low": 1e-2, "high": 1.0, **defaults})
+
+
+def _rate_free(factory: Callable[..., optax.GradientTransformation], **defaults: Any) -> Recipe:
+    return Recipe(factory, **{"learning_rate": 1.0, "low": 0.1, "high": 10.0, **defaults})
+
+
+_contrib = optax.contrib
+RECIPES: dict[str, Recipe] = {
+    "acprop": _adam_like(_contrib.acprop),
+    "adabelief": _adam_like(optax.adabelief),
+    "adadelta": _rate_free(optax.adadelta),
+    "adafactor": _adam_like(optax.adafactor, learning_rate=1e-2, low=1e-3, high=1e-1),
+    "adagrad": _adam_like(optax.adagrad, learning_rate=3e-2, low=3e-3, high=0.3),
+    "adam": _adam_like(optax.adam),
+    "adamax": _adam_like(optax.adamax, learning_rate=2e-3),
+    "adamaxw": _adam_like(optax.adamax, learning_rate=2e-3, weight_decay=1e-2),
+    "adamw": _adam_like(optax.adam, weight_decay=1e-2),
+    "adan": _adam_like(optax.adan),
+    "ademamix": _adam_like(_contrib.ademamix),
+    "adopt": _adam_like(_contrib.adopt),
+    "amsgrad": _adam_like(optax.amsgrad),
+    "cocob": _rate_free(_contrib.cocob),
+    "dadapt_adamw": _rate_free(_contrib.dadapt_adamw),
+    "dog": _rate_free(_contrib.dog),
+    "dowg": _rate_free(_contrib.dowg),
+    "fromage": _adam_like(optax.fromage, learning_rate=1e-2, low=1e-3, high=0.1),
+    "galore": _adam_like(partial(_contrib.galore, rank=16)),
+    "lamb": _adam_like(optax.lamb, learning_rate=3e-3, high=3e-2),
+    "lars": _sgd_like(optax.lars, learning_rate=1.0, low=0.1, high=10.0),
+    "lion": _sign_like(optax.lion, weight_decay=1e-2),
+    "madgrad": _adam_like(_contrib.madgrad),
+    "momentum": _sgd_like(partial(optax.sgd, momentum=0.9), learning_rate=3e-2, low=1e-3, high=0.3),
+    "momo": _rate_free(_contrib.momo),
+    "momo_adam": _adam_like(_contrib.momo_adam, learning_rate=1e-2, low=1e-3, high=0.1),
+    "muon": _adam_like(_contrib.muon, learning_rate=1e-2, low=1e-3, high=0.1),
+    "nadam": _adam_like(optax.nadam),
+    "nadamw": _adam_like(optax.nadam, weight_decay=1e-2),
+    "nesterov": _sgd_like(
+        partial(optax.sgd, momentum=0.9, nesterov=True), learning_rate=3e-2, low=1e-3, high=0.3
+    ),
+    "noisy_sgd": _sgd_like(partial(optax.noisy_sgd, key=0)),
+    "novograd": _adam_like(optax.novograd, learning_rate=1e-2, low=1e-3, high=0.1),
+    "optimistic_adam": _adam_like(optax.optimistic_adam_v2),
+    # Its beta weighs the last gradient; it is no decay rate for momentum to set.
+    "optimistic_gradient_descent": _sgd_like(lambda rate: optax.optimistic_gradient_descent(rate)),
+    "polyak_sgd": _rate_free(optax.polyak_sgd),
+    "prodigy": _rate_free(_contrib.prodigy),
+    "radam": _adam_like(optax.radam),
+    "rmsprop": _adam_like(optax.rmsprop),
+    "rprop": _adam_like(optax.rprop),
+    "schedule_free_adamw": _adam_like(
+        partial(optax.adam, b1=0.0), learning_rate=2.5e-3, high=3e-2, weight_decay=1e-2, averages=True
+    ),
+    "schedule_free_sgd": _sgd_like(optax.sgd, learning_rate=1.0, low=0.1, high=10.0, averages=True),
+    "sgd": _sgd_like(optax.sgd),
+    "sign_sgd": _sign_like(optax.sign_sgd),
+    "signum": _sign_like(optax.signum),
+    "simplified_ademamix": _adam_like(_contrib.simplified_ademamix, learning_rate=1e-4, low=1e-6, high=1e-3),
+    "sm3": _sgd_like(optax.sm3),
+    "yogi": _adam_like(optax.yogi, learning_rate=1e-2, low=1e-3, high=0.1),
+}
+
+_REFUSED = {
+    "lbfgs": "its line search needs the loss function itself at every step",
+    "sam": "it needs a second gradient at every step",
+    "sophia": "it needs an estimate of the Hessian at every step",
+    "dpsgd": "it needs the gradient of each example at every step",
+}
+
+# Optax's schedules count whole steps; a run's progress is measured in this many.
+_TICKS = 10_000
+SCHEDULES: dict[str, optax.Schedule] = {
+    "constant": optax.constant_schedule(1.0),
+    "cosine": optax.cosine_decay_schedule(1.0, _TICKS),
+    "warmup_cosine": optax.warmup_cosine_decay_schedule(0.0, 1.0, _TICKS // 10, _TICKS),
+    "one_cycle": optax.cosine_onecycle_schedule(_TICKS, 1.0),
+}
+"""Factors on the learning rate, as functions of progress through the run in ticks."""
+
+
+def recipe_named(name: str) -> Recipe:
+    """The recipe of that name; an unknown name suggests the nearest, a refused one says why."""
+    if name in _REFUSED:
+        raise InputError(f"optimizer: {name!r} is not offered, because {_REFUSED[name]}")
+    return RECIPES[checks.known_name("optimizer", name, RECIPES)]
+
+
+def make_optimizer(
+    optimizer: str | optax.GradientTransformation = "adam", schedule: str = "constant"
+) -> MakeOptimizer:
+    """A function of the (traced) Hyperparams that returns the optimizer and its ``eval_params``.
+
+    ``optimizer`` is a name of RECIPES or any optax.GradientTransformation, which then has its own learning
+    rate, weight decay and momentum. Clipping comes before it; schedule and max-norm projection after.
+    """
+    unit = SCHEDULES[checks.known_name("schedule", schedule, SCHEDULES)]
+    if not isinstance(optimizer, str):
+        return partial(_around, lambda hyperparams: _own(optimizer, hyperparams), unit, False)
+    recipe = recipe_named(optimizer)
+    if recipe.averages and schedule != "constant":
+        raise InputError(
+            f"schedule: {optimizer} averages instead of decaying; use 'constant', not {schedule!r}"
+        )
+    return partial(_around, partial(_core, optimizer, recipe), unit, recipe.averages)
+
+
+def _around(
+    make_core: Callable[[Hyperparams], optax.GradientTransformation],
+    unit: optax.Schedule,
+    averages: bool,
+    hyperparams: Hyperparams,
+) -> tuple[optax.GradientTransformation, EvalParams]:
+    parts = [make_core(hyperparams)]
+    if hyperparams.clip_norm is not None:
+        parts.insert(0, optax.clip_by_global_norm(hyperparams.clip_norm))
+    if hyperparams.num_steps is not None:
+        parts.append(
+            optax.scale_by_schedule(lambda count: jnp.asarray(unit(_TICKS * count / hyperparams.num_steps)))
+        )
+    elif unit is not SCHEDULES["constant"]:
+        raise InputError("num_steps: a schedule other than 'constant' needs the steps of the run, got None")
+    if hyperparams.max_norm is not None:
+        if averages:
+            raise InputError(
+                "max_norm: the average of a schedule-free optimizer would leave it; drop one of the two"
+            )
+        parts.append(project_max_norm(hyperparams.max_norm))
+    return optax.chain(*parts), _average if averages else lambda opt_state, params: params
+
+
+def _core(name: str, recipe: Recipe, hyperparams: Hyperparams) -> optax.GradientTransformation:
+    """The recipe itself with decoupled weight decay (Loshchilov and Hutter 2019) at its traced rate."""
+    rate, decay, momentum = hyperparams.learning_rate, hyperparams.weight_decay, hyperparams.momentum
+    if rate is None:
+        raise InputError(f"learning_rate: {name} needs one; its default is {recipe.learning_rate:g}")
+    accepted = inspect.signature(recipe.factory).parameters
+    arguments: dict[str, Any] = {"weight_decay": 0.0} if "weight_decay" in accepted else {}
+    if momentum is not None and not recipe.averages:
+        arguments[_momentum_argument(name, tuple(accepted))] = momentum
+    core = recipe.factory(rate, **arguments)
+    if decay is not None:
+        core = optax.chain(core, optax.add_decayed_weights(-rate * decay, mask=_is_weight))
+    if recipe.averages:
+        core = optax.contrib.schedule_free(core, rate, b1=0.9 if momentum is None else momentum)
+    return core
+
+
+def _own(optimizer: optax.GradientTransformation, hyperparams: Hyperparams) -> optax.GradientTransformation:
+    for field in ("learning_rate", "weight_decay", "momentum"):
+        if getattr(hyperparams, field) is not None:
+            raise InputError(
+                f"{field}: an optimizer of your own has its own; set it there and leave this None"
+            )
+    return optimizer
+
+
+def _momentum_argument(name: str, accepted: tuple[str, ...]) -> str:
+    for argument in ("momentum", "b1", "beta"):
+        if argument in accepted:
+            return argument
+    raise InputError(f"momentum: {name} has none to set; leave it out")
+
+
+def _is_weight(params: PyTree) -> PyTree:
+    return jax.tree.map(lambda leaf: leaf.ndim > 1, params)
+
+
+def _average(opt_state: PyTree, params: PyTree) -> PyTree:
+    def is_state(node: Any) -> bool:
+        return isinstance(node, optax.contrib.ScheduleFreeState)
+
+    (state,) = (node for node in jax.tree.leaves(opt_state, is_leaf=is_state) if is_state(node))
+    return optax.contrib.schedule_free_eval_params(state, params)
+
+
+def project_max_norm(max_norm: Scalar | float) -> optax.GradientTransformation:
+    """The update that ends with every unit's incoming weights at most ``max_norm`` long (Srebro and
+    Shraibman 2005; Srivastava et al. 2014, §5.1). The last axis of a weight counts units; biases are free.
+    """
+
+    def project(update: Array, param: Array) -> Array:
+        if param.ndim < 2:
+            return update
+        moved = param + update
+        norm = jnp.linalg.norm(moved.reshape(-1, moved.shape[-1]), axis=0)
+        return moved * jnp.where(norm > max_norm, max_norm / norm, 1) - param
+
+    return optax.stateless(lambda updates, params: jax.tree.map(project, updates, params))

@@ -1,0 +1,235 @@
+"""The receipt of an experiment, ``record.json``; the only room that writes results."""
+
+import importlib.metadata
+import json
+import math
+import os
+import platform
+import re
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from jaxmlp.statistics import summarize
+from jaxmlp.types import InputError
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+MAX_CURVE_POINTS = 200
+SIGNIFICANT_DIGITS = 5
+
+Curves = Mapping[str, Sequence[Sequence[float]]]
+"""Name → [num_seeds][num_epochs]; a seed that stopped early has a shorter row, or one padded with nan."""
+
+
+class Provenance(NamedTuple):
+    """The code behind a run: the commit's full hash, and whether tracked files differed from it.
+
+    Both are None outside a git checkout.
+    """
+
+    commit: str | None
+    dirty: bool | None
+
+
+def commit(checkout: Path = CHECKOUT) -> Provenance:
+    """The Provenance of the code in ``checkout``; never fails. To be called when a run starts.
+
+    Changes under ``results/`` do not count: they are what runs leave behind, not what they depend on.
+    """
+    try:
+        # A package installed below somebody else's repository must not borrow that one's commit.
+        if Path(_git(checkout, "rev-parse", "--show-toplevel")).resolve() != Path(checkout).resolve():
+            return Provenance(None, None)
+        head = _git(checkout, "rev-parse", "--verify", "HEAD")
+        changes = _git(
+            checkout, "status", "--porcelain", "--untracked-files=no", "--", ".", ":(exclude)results"
+        )
+    except (OSError, subprocess.SubprocessError):
+        return Provenance(None, None)
+    return Provenance(head, changes != "")
+
+
+def environment() -> dict[str, Any]:
+    """Versions, device and processor of this process: what a number may depend on besides the code."""
+    import jax
+
+    device = jax.devices()[0]
+    return {
+        "python": platform.python_version(),
+        **{name: _version(name) for name in ("jaxmlp", "jax", "jaxlib", "optax", "numpy")},
+        "platform": device.platform,
+        "device": device.device_kind,
+        "cpu": _cpu_model(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+    }
+
+
+def check_writable(folder: str | Path) -> Path:
+    """``folder``, created if need be, after a file was really written there. To be called before training.
+
+    InputError if it is a file, cannot be created or cannot be written to.
+    """
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        # Permission bits say nothing to the administrator, or on a read-only disk: only trying does.
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except FileExistsError:
+        raise InputError(f"out: must be a folder, got the file {str(folder)!r}") from None
+    except OSError as error:
+        raise InputError(f"out: cannot write to {str(folder)!r}: {error.strerror}") from None
+    return folder
+
+
+def summary(values: Sequence[float], unit: str) -> dict[str, Any]:
+    """A metric as it stands in a record: its statistics over seeds, then the values, whole.
+
+    ``unit`` is "fraction" (of 1), "nats", "1" (a pure number) or any other unit's name.
+    """
+    mean, standard_error, interval, n = summarize(values)
+    return {
+        "mean": mean,
+        "standard_error": standard_error,
+        "interval": interval,
+        "n": n,
+        "unit": unit,
+        "values": list(values),
+    }
+
+
+def thin_curves(curves: Curves) -> tuple[list[int], dict[str, list[list[float]]]]:
+    """At most 200 of the epochs, from the first to the last, and every curve's values there.
+
+    Rows are padded with nan to the longest and rounded to five significant digits.
+    """
+    num_epochs = max((len(row) for rows in curves.values() for row in rows), default=0)
+    count = min(num_epochs, MAX_CURVE_POINTS)
+    epochs = [round(epoch) for epoch in np.linspace(1, num_epochs, count)]
+    return epochs, {name: [_thin(row, epochs) for row in rows] for name, rows in curves.items()}
+
+
+def write_record(
+    folder: str | Path,
+    *,
+    experiment: str,
+    question: str,
+    command: str,
+    dataset: str,
+    config: Mapping[str, Any],
+    seeds: Sequence[int],
+    metrics: Mapping[str, tuple[Sequence[float], str]],
+    curves: Curves,
+    seconds: Mapping[str, float],
+    provenance: Provenance,
+) -> Path:
+    """Write ``folder/record.json``, whole or not at all; the path is returned.
+
+    ``metrics`` are (one value per seed, unit), ``seconds`` the wall time of ``data``, ``compile``, ``train``
+    and ``total``, ``provenance`` is what ``commit()`` said when the run started. ``epochs`` in the record
+    are those at which the curves were kept. A number that is not finite becomes null.
+    """
+    epochs, thinned = thin_curves(curves)
+    record = {
+        "experiment": experiment,
+        "question": question,
+        "command": command,
+        "dataset": dataset,
+        "metrics": {name: summary(values, unit) for name, (values, unit) in metrics.items()},
+        "seconds": {name: _round(value) for name, value in seconds.items()},
+        "config": config,
+        "seeds": seeds,
+        "environment": environment(),
+        "commit": provenance.commit,
+        "dirty": provenance.dirty,
+        "epochs": epochs,
+        "curves": thinned,
+    }
+    path = Path(folder) / "record.json"
+    write_text(path, _json(record))
+    return path
+
+
+def read_record(path: str | Path) -> dict[str, Any]:
+    """The record in the file ``path``; InputError if there is none or it is not strict JSON."""
+    try:
+        return json.loads(Path(path).read_text("utf-8"), parse_constant=_refuse_constant)
+    except OSError as error:
+        raise InputError(f"record: cannot read {str(path)!r}: {error.strerror}") from None
+    except ValueError as error:
+        raise InputError(f"record: {str(path)!r} is not valid JSON: {error}") from None
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write ``text`` beside ``path``, then rename: a reader sees the old file or the new one, never half."""
+    path = Path(path)
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        beside.write_text(text, "utf-8")
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def read_records(folder: str | Path = "results") -> dict[str, dict[str, Any]]:
+    """Every record directly below ``folder``, by the name of its own folder, sorted."""
+    return {path.parent.name: read_record(path) for path in sorted(Path(folder).glob("*/record.json"))}
+
+
+def _json(record: Mapping[str, Any]) -> str:
+    text = json.dumps(_plain(record), indent=1, allow_nan=False, ensure_ascii=False)
+    # A row of numbers reads better on one line; no string holds a raw line break, so only layout matches.
+    row_of_numbers = re.compile(r'\[\n\s+([^\[\]{}"]*?)\n\s*\]')
+    return row_of_numbers.sub(lambda row: "[" + re.sub(r",\s+", ", ", row[1]) + "]", text) + "\n"
+
+
+def _plain(value: Any) -> Any:
+    """``value`` in JSON's own types: arrays as lists, named tuples as objects, paths as text, nan as null."""
+    if hasattr(value, "_asdict"):
+        value = value._asdict()
+    elif hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, Mapping):
+        return {str(name): _plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple | range):
+        return [_plain(item) for item in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return str(value) if isinstance(value, Path) else value
+
+
+def _thin(row: Sequence[float], epochs: Sequence[int]) -> list[float]:
+    return [_round(row[epoch - 1]) if epoch <= len(row) else math.nan for epoch in epochs]
+
+
+def _round(value: float) -> float:
+    return float(f"{float(value):.{SIGNIFICANT_DIGITS}g}")
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"it contains {name}")
+
+
+def _git(checkout: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(checkout), *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=10).stdout.strip()
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _cpu_model() -> str:
+    try:
+        description = Path("/proc/cpuinfo").read_text("utf-8", "replace")
+    except OSError:
+        description = ""
+    named = re.search(r"^model name\s*:\s*(.+)$", description, re.MULTILINE)
+    return named[1].strip() if named else platform.processor() or platform.machine()

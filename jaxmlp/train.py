@@ -1,0 +1,134 @@
+"""A training run as two pure functions, ``start`` and ``advance``, and ``fit``, the loop that drives them.
+
+Nothing here knows what a layer is: the model comes in as functions, the optimizer too.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float, Integer, Key
+
+from jaxmlp import batching, checks
+from jaxmlp.metrics import Metric
+from jaxmlp.types import Dataset, InputError, PyTree
+
+InitFn = Callable[[Key[Array, ""], PyTree], tuple[PyTree, PyTree]]
+"""(key, hyperparams) -> (params, model_state)."""
+LossFn = Callable[..., tuple[Array, PyTree]]
+"""(params, model_state, (x, target), key, hyperparams) -> (loss, model_state), for one example."""
+PredictFn = Callable[[PyTree, PyTree, Array], Array]
+"""(params, model_state, x) -> logits, for one example."""
+
+
+class TrainState(NamedTuple):
+    """What the next step needs. ``key`` is the run's own, for dropout; it never changes."""
+
+    params: PyTree
+    model_state: PyTree
+    opt_state: PyTree
+    key: Key[Array, ""]
+
+
+class Info(NamedTuple):
+    """What one epoch tells: the mean loss per example, and the first step whose loss was not finite
+    (the number of steps when all were)."""
+
+    loss: Float[Array, ""]
+    first_bad_step: Integer[Array, ""]
+
+
+class Train(NamedTuple):
+    """A run as pure functions; ``vmap`` them for many runs.
+
+    ``start(key, hyperparams) -> TrainState``,
+    ``advance(state, hyperparams, dataset, epoch, data_key) -> (TrainState, Info)`` is one epoch, and
+    ``eval_params(state, hyperparams) -> params`` are those to evaluate and to keep.
+    """
+
+    start: Callable[..., TrainState]
+    advance: Callable[..., tuple[TrainState, Info]]
+    eval_params: Callable[[TrainState, PyTree], PyTree]
+
+
+def make_train(init_fn: InitFn, loss_fn: LossFn, make_optimizer: Callable, batch_size: int) -> Train:
+    """The functions of a run. ``loss_fn`` is for one example; its mean over a step is taken here, once:
+    Σ wᵢ lᵢ / batch_size, with weight 0 on the padding of a partial last batch.
+
+    A ``loss_fn`` that needs its batch finds it under the axis name ``"batch"``.
+    """
+    checks.whole_number("batch_size", batch_size, at_least=1)
+
+    def start(key: Key[Array, ""], hyperparams: PyTree) -> TrainState:
+        init_key, run_key = jax.random.split(key)
+        params, model_state = init_fn(init_key, hyperparams)
+        optimizer, _ = make_optimizer(hyperparams)
+        return TrainState(params, model_state, optimizer.init(params), run_key)
+
+    def batch_loss(
+        params: PyTree, model_state: PyTree, batch: tuple[Array, ...], key: Array, hyperparams: PyTree
+    ) -> tuple[Array, PyTree]:
+        inputs, targets, weights = batch
+        losses, model_state = jax.vmap(
+            loss_fn, in_axes=(None, None, 0, 0, None), out_axes=(0, None), axis_name="batch"
+        )(params, model_state, (inputs, targets), jax.random.split(key, batch_size), hyperparams)
+        return jnp.sum(weights * losses) / batch_size, model_state
+
+    def advance(
+        state: TrainState, hyperparams: PyTree, dataset: Dataset, epoch: Integer[Array, ""], data_key: Array
+    ) -> tuple[TrainState, Info]:
+        checks.dataset_shapes(dataset, batch_size)
+        # Arrays of NumPy cannot be indexed by what the scan traces.
+        dataset = jax.tree.map(jnp.asarray, dataset)
+        optimizer = optax.with_extra_args_support(make_optimizer(hyperparams)[0])
+        order = batching.order(data_key, epoch, len(dataset.inputs))
+        batches = batching.cut(order, dataset.weights, batch_size)
+        num_steps = len(batches.indices)
+        epoch_key = jax.random.fold_in(state.key, epoch)
+
+        def step(
+            carry: tuple[TrainState, Info], now: tuple[Array, batching.Batches]
+        ) -> tuple[tuple[TrainState, Info], None]:
+            (params, model_state, opt_state, key), info = carry
+            index, (indices, weights) = now
+            batch = dataset.inputs[indices], dataset.targets[indices], weights
+            step_key = jax.random.fold_in(epoch_key, index)
+            (loss, model_state), grads = jax.value_and_grad(batch_loss, has_aux=True)(
+                params, model_state, batch, step_key, hyperparams
+            )
+            updates, opt_state = optimizer.update(grads, opt_state, params, value=loss)
+            params = optax.apply_updates(params, updates)
+            bad = jnp.where(jnp.isfinite(loss), num_steps, index)
+            info = Info(info.loss + loss, jnp.minimum(info.first_bad_step, bad))
+            return (TrainState(params, model_state, opt_state, key), info), None
+
+        # Reduced in the carry: one number per epoch leaves the scan.
+        nothing = Info(jnp.zeros(()), jnp.asarray(num_steps))
+        (state, info), _ = jax.lax.scan(step, (state, nothing), (jnp.arange(num_steps), batches))
+        return state, info._replace(loss=info.loss * batch_size / len(dataset.inputs))
+
+    def eval_params(state: TrainState, hyperparams: PyTree) -> PyTree:
+        return make_optimizer(hyperparams)[1](state.opt_state, state.params)
+
+    return Train(start, advance, eval_params)
+
+
+def make_evaluate(
+    predict_fn: PredictFn, metrics: Mapping[str, Metric], batch_size: int = 1024
+) -> Callable[[PyTree, PyTree, Dataset], dict[str, Array]]:
+    """``evaluate(params, model_state, dataset)`` -> each metric's value on the whole set.
+
+    Examples pass through the network ``batch_size`` at a time, so that memory stays flat.
+    """
+    if not metrics:
+        raise InputError("metrics: name at least one, got none")
+
+    def evaluate(params: PyTree, model_state: PyTree, dataset: Dataset) -> dict[str, Array]:
+        logits = jax.lax.map(
+            lambda x: predict_fn(params, model_state, x), jnp.asarray(dataset.inputs), batch_size=batch_size
+        )
+        return {name: metric.function(logits, dataset.targets) for name, metric in metrics.items()}
+
+    return evaluate

@@ -1,0 +1,71 @@
+"""The nouns every room shares. No logic."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Array, Float, Scalar, Shaped
+
+PyTree = Any
+"""Any nesting of tuples, lists, dicts and NamedTuples with arrays as leaves."""
+
+AnyArray = Array | np.ndarray
+"""On a device, or still on the host."""
+
+
+class InputError(ValueError):
+    """What the user gave breaks a rule; the message names the argument, the rule and the value.
+
+    Experiments print it as one line and exit with status 2.
+    """
+
+
+class Layer(NamedTuple):
+    """One affine map, ``x @ weight + bias``; the weight is stored (in, out)."""
+
+    weight: Float[Array, "inputs outputs"]
+    bias: Float[Array, " outputs"]
+
+
+Params = tuple[Layer, ...]
+"""The parameters of a multilayer perceptron, first layer first."""
+
+
+class Dataset(NamedTuple):
+    """Examples along the first axis of every field.
+
+    ``inputs`` keep the shape and dtype of the raw example (uint8 pixels stay uint8). ``targets`` are
+    class labels 0…k−1 (int32) or real values (one each, or a row each). ``weights`` say how much an
+    example counts in the training loss, with mean 1; ``None`` means that all count alike.
+    """
+
+    inputs: Shaped[AnyArray, "examples ..."]
+    targets: Shaped[AnyArray, "examples ..."]
+    weights: Float[AnyArray, " examples"] | None = None
+
+
+class Hyperparams(NamedTuple):
+    """Whatever one may sweep without compiling again: every field is a traced number.
+
+    ``None`` means absent: the compiled program has no trace of it, where a traced 0 would still cost.
+    """
+
+    learning_rate: Scalar | float | None = None
+    """Step size; ``None`` only beside an optimizer of one's own, which has its own."""
+    weight_decay: Scalar | float | None = None
+    """Each step subtracts learning_rate × weight_decay × weight from the weights, not from the biases."""
+    momentum: Scalar | float | None = None
+    """The decay rate of the first moment (SGD's momentum, Adam's b1)."""
+    clip_norm: Scalar | float | None = None
+    """Largest norm of the whole gradient; longer ones are scaled down to it."""
+    max_norm: Scalar | float | None = None
+    """Largest norm of one unit's incoming weights; longer ones are projected back after each step."""
+    dropout: Scalar | float | None = None
+    """Share of hidden units dropped while training."""
+    input_dropout: Scalar | float | None = None
+    """Share of inputs dropped while training."""
+    label_smoothing: Scalar | float | None = None
+    """Share of the target's probability that is spread evenly over all classes."""
+    initial_scale: Scalar | float | None = None
+    """Factor on the initial weights."""
+    num_steps: Scalar | float | None = None
+    """Steps in the whole run, over which a schedule stretches."""

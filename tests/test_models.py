@@ -1,0 +1,356 @@
+"""A saved model predicts the same bits; whatever does not fit together is refused in one line."""
+
+import json
+import pickle
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import safetensors.numpy
+
+from jaxmlp import mlp, models
+from jaxmlp.models import Description, Model
+from jaxmlp.preprocessing import fit_affine
+from jaxmlp.types import InputError, Layer
+
+INPUT_SHAPE = (3, 4)
+IMAGES = np.random.default_rng(0).integers(0, 256, (7, *INPUT_SHAPE), dtype=np.uint8)
+CLASS_NAMES = {"binary": ("no", "yes"), "multiclass": ("ant", "bee", "cat"), "regression": ()}
+
+
+def make_model(head: str = "multiclass", num_outputs: int = 3, activation: str = "tanh") -> Model:
+    layer_sizes = (12, 5, num_outputs)
+    params = mlp.init(jax.random.key(1), layer_sizes, activation=mlp.activation_named(activation))
+    description = Description(
+        layer_sizes=layer_sizes,
+        activation=activation,
+        head=head,
+        input_shape=INPUT_SHAPE,
+        class_names=CLASS_NAMES[head],
+        dataset="zoo",
+        metrics={"test accuracy": 0.5},
+        versions={"jax": jax.__version__, "jaxmlp": None},
+        ink_box=0.75,
+    )
+    return Model(params, fit_affine(IMAGES), description)
+
+
+def forward(model: Model, inputs: np.ndarray) -> np.ndarray:
+    """The network in NumPy, with tanh."""
+    x = (inputs.reshape(len(inputs), -1) - model.affine.shift) / model.affine.scale
+    *hidden, last = [(np.asarray(layer.weight), np.asarray(layer.bias)) for layer in model.params]
+    for weight, bias in hidden:
+        x = np.tanh(x @ weight + bias)
+    return x @ last[0] + last[1]
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    return models.save(tmp_path / "model.safetensors", make_model())
+
+
+@pytest.mark.parametrize("activation", sorted(mlp.ACTIVATIONS))
+def test_a_loaded_model_has_the_same_description_and_predicts_the_same_bits(tmp_path, activation):
+    model = make_model(activation=activation)
+    loaded = models.load(models.save(tmp_path / "new" / "folder" / "model.safetensors", model))
+    assert loaded.description == model.description
+    np.testing.assert_array_equal(models.logits(loaded, IMAGES), models.logits(model, IMAGES), strict=True)
+
+
+def test_the_file_is_what_safetensors_itself_reads(saved):
+    tensors = safetensors.numpy.load_file(saved)
+    assert {name: tensor.shape for name, tensor in tensors.items()} == {
+        "layers.0.weight": (12, 5),
+        "layers.0.bias": (5,),
+        "layers.1.weight": (5, 3),
+        "layers.1.bias": (3,),
+        "preprocess.shift": (),
+        "preprocess.scale": (),
+    }
+    np.testing.assert_array_equal(tensors["layers.0.weight"], make_model().params[0].weight)
+
+
+def test_a_transposed_view_is_stored_as_it_reads(tmp_path):
+    model = make_model()
+    views = tuple(Layer(np.asarray(layer.weight.T).copy().T, layer.bias) for layer in model.params)
+    loaded = models.load(models.save(tmp_path / "model", model._replace(params=views)))
+    np.testing.assert_array_equal(loaded.params[0].weight, model.params[0].weight)
+
+
+def test_float64_survives_where_it_is_enabled_and_is_refused_where_it_would_be_rounded(tmp_path):
+    with jax.enable_x64(True):
+        model = make_model()
+        path = models.save(tmp_path / "model", model)
+        loaded = models.load(path)
+        assert loaded.params[0].weight.dtype == jnp.float64
+        np.testing.assert_array_equal(models.logits(loaded, IMAGES), models.logits(model, IMAGES))
+    if not jax.config.jax_enable_x64:
+        with pytest.raises(InputError, match="JAX_ENABLE_X64"):
+            models.load(path)
+
+
+def test_scalars_of_numpy_and_jax_are_described_as_numbers(tmp_path):
+    model = make_model()
+    description = model.description._replace(
+        layer_sizes=(np.int64(12), 5, 3), metrics={"loss": jnp.float32(0.5), "error": np.float32(0.25)}
+    )
+    loaded = models.load(models.save(tmp_path / "model", model._replace(description=description)))
+    assert loaded.description.metrics == {"loss": 0.5, "error": 0.25}
+
+
+def test_logits_and_probabilities_of_several_classes_against_numpy():
+    model = make_model()
+    expected = forward(model, IMAGES)
+    np.testing.assert_allclose(models.logits(model, IMAGES), expected, rtol=1e-4, atol=1e-5)
+    exponentials = np.exp(expected)
+    shares = exponentials / exponentials.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(models.probabilities(model, IMAGES), shares, rtol=1e-4)
+    np.testing.assert_array_equal(models.predict(model, IMAGES), expected.argmax(axis=1))
+
+
+def test_a_binary_model_has_one_logit_and_two_columns():
+    model = make_model("binary", num_outputs=1)
+    one = 1 / (1 + np.exp(-forward(model, IMAGES)[:, 0]))
+    np.testing.assert_allclose(
+        models.probabilities(model, IMAGES), np.stack([1 - one, one], axis=1), rtol=1e-4
+    )
+    np.testing.assert_array_equal(models.predict(model, IMAGES), one > 0.5)
+
+
+def test_a_regression_predicts_values_and_has_no_probabilities():
+    model = make_model("regression", num_outputs=2)
+    np.testing.assert_allclose(models.predict(model, IMAGES), forward(model, IMAGES), rtol=1e-4, atol=1e-5)
+    with pytest.raises(InputError, match="use predict"):
+        models.probabilities(model, IMAGES)
+
+
+def test_predicting_twice_compiles_once():
+    model = make_model()
+    models.logits(model, IMAGES)
+    size = models._logits._cache_size()
+    models.probabilities(model, IMAGES)
+    models.predict(model, IMAGES)
+    assert models._logits._cache_size() == size
+
+
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        (IMAGES[0], r"inputs: must have the shape \(n, 3, 4\) of n examples, got \(3, 4\)"),
+        (IMAGES.reshape(7, 12), r"got \(7, 12\)"),
+        (np.ones(7), r"got \(7,\)"),
+        (np.full((1, 3, 4), np.nan), "finite"),
+        (np.full((1, 3, 4), "a"), "numbers"),
+    ],
+)
+def test_inputs_that_do_not_fit_are_refused(inputs, message):
+    with pytest.raises(InputError, match=message):
+        models.predict(make_model(), inputs)
+
+
+def described(**changes: Any) -> Callable[[Model], Model]:
+    return lambda model: model._replace(description=model.description._replace(**changes))
+
+
+def poisoned(value: float) -> Callable[[Model], Model]:
+    def change(model: Model) -> Model:
+        first, *others = model.params
+        return model._replace(params=(first._replace(bias=first.bias.at[2].set(value)), *others))
+
+    return change
+
+
+UNSAVABLE = {
+    "an activation of one's own": (described(activation=lambda x: x), "activation: unknown name .*known: "),
+    "a misspelt activation": (described(activation="tahn"), "did you mean 'tanh'"),
+    "an unknown head": (described(head="softmax"), "head: unknown name"),
+    "a weight that is not a number": (poisoned(np.nan), "layers.0.bias has values that are not finite"),
+    "an infinite weight": (poisoned(np.inf), "not finite"),
+    "a metric that is not finite": (described(metrics={"loss": np.nan}), "JSON"),
+    "other layer sizes": (described(layer_sizes=(12, 6, 3)), r"layers.0.bias|layers.0.weight .* \(12, 6\)"),
+    "other inputs": (described(input_shape=(4, 4)), r"input_shape \(4, 4\) does not hold 12"),
+    "other classes": (described(class_names=("ant", "bee")), "wants 3 outputs and 3 class_names"),
+    "two logits for two classes": (described(head="binary", class_names=("a", "b")), "wants 1 outputs"),
+    "a scale of 0": (
+        lambda model: model._replace(affine=model.affine._replace(scale=np.float32(0))),
+        "preprocess.scale must not hold 0",
+    ),
+    "one scale per column of another table": (
+        lambda model: model._replace(affine=model.affine._replace(scale=np.ones(5, np.float32))),
+        "preprocess.scale must fit",
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "message"), UNSAVABLE.values(), ids=UNSAVABLE)
+def test_what_could_not_be_loaded_is_not_saved_and_the_old_file_stays(saved, change, message):
+    before = saved.read_bytes()
+    with pytest.raises(InputError, match=message) as caught:
+        models.save(saved, change(make_model()))
+    assert "\n" not in str(caught.value)
+    assert saved.read_bytes() == before
+    assert list(saved.parent.iterdir()) == [saved]
+
+
+def test_a_disk_that_fails_while_writing_leaves_the_old_file(saved, monkeypatch):
+    def fail(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    before = saved.read_bytes()
+    monkeypatch.setattr(models.os, "fsync", fail)
+    with pytest.raises(InputError, match="cannot be written: No space left"):
+        models.save(saved, make_model("regression", num_outputs=2))
+    assert saved.read_bytes() == before
+    assert list(saved.parent.iterdir()) == [saved]
+
+
+def test_saving_replaces_an_older_model(saved):
+    models.save(saved, make_model("binary", num_outputs=1))
+    assert models.load(saved).description.head == "binary"
+    assert list(saved.parent.iterdir()) == [saved]
+
+
+def split(content: bytes) -> tuple[dict[str, Any], bytes]:
+    end = 8 + struct.unpack("<Q", content[:8])[0]
+    return json.loads(content[8:end]), content[end:]
+
+
+def join(header: str, data: bytes) -> bytes:
+    return struct.pack("<Q", len(header.encode())) + header.encode() + data
+
+
+def with_description(**changes: Any) -> Callable[[bytes], bytes]:
+    def change(content: bytes) -> bytes:
+        header, data = split(content)
+        fields = json.loads(header["__metadata__"]["jaxmlp"]) | changes
+        kept = {name: value for name, value in fields.items() if value is not ...}
+        return join(json.dumps(header | {"__metadata__": {"jaxmlp": json.dumps(kept)}}), data)
+
+    return change
+
+
+def with_tensors(**changes: np.ndarray | None) -> Callable[[bytes], bytes]:
+    def change(content: bytes) -> bytes:
+        tensors = safetensors.numpy.load(content) | {
+            name.replace("_", "."): value for name, value in changes.items()
+        }
+        kept = {name: value for name, value in tensors.items() if value is not None}
+        return safetensors.numpy.save(kept, split(content)[0]["__metadata__"])
+
+    return change
+
+
+def with_header_text(old: str, new: str) -> Callable[[bytes], bytes]:
+    def change(content: bytes) -> bytes:
+        header, data = split(content)
+        text = json.dumps(header, separators=(",", ":"))
+        assert old in text
+        return join(text.replace(old, new, 1), data)
+
+    return change
+
+
+class Bomb:
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (pytest.fail, ("the file was unpickled",))
+
+
+DAMAGED = {
+    "empty": (lambda content: b"", "not a safetensors file"),
+    "text": (lambda content: b"not a model at all, only a line of text", "not a safetensors file"),
+    "a pickle": (lambda content: pickle.dumps(Bomb()), "not a safetensors file"),
+    "cut in the header": (lambda content: content[:100], "only a part"),
+    "cut in the data": (lambda content: content[:-1], "damaged or incomplete"),
+    "longer": (lambda content: content + b"\0", "damaged or incomplete"),
+    "a header of 2⁶³ bytes": (lambda content: b"\xff" * 7 + b"\x7f" + content[8:], "not a safetensors file"),
+    "a header above the bound": (lambda content: join(" " * 2**24 + "{}", b""), "not a safetensors file"),
+    "a header that is not JSON": (lambda content: join("{" + "}" * 9, b""), "header is not JSON"),
+    "a deep header": (lambda content: join("[" * 100_000, b""), "header is not JSON"),
+    "a header that is not text": (lambda content: b"\2" + b"\0" * 7 + b"\xff\xfe", "header is not JSON"),
+    "a list for a header": (lambda content: join("[]", b""), "no table"),
+    "a model of another library": (lambda content: safetensors.numpy.save({}), "no description by jaxmlp"),
+    "a tensor that comes twice": (
+        with_header_text('"layers.0.bias":', '"layers.0.weight":{},"layers.0.bias":'),
+        "header has 'layers.0.weight' twice",
+    ),
+    "a description that comes twice": (
+        with_header_text('"jaxmlp":', '"jaxmlp":"{}","jaxmlp":'),
+        "header has 'jaxmlp' twice",
+    ),
+    "a field that comes twice": (
+        with_header_text('\\"head\\":', '\\"head\\":\\"regression\\",\\"head\\":'),
+        "description has 'head' twice",
+    ),
+    "a description that is not JSON": (
+        with_header_text('"jaxmlp":"{', '"jaxmlp":"'),
+        "description is not JSON",
+    ),
+    "a description that is a list": (with_header_text('"jaxmlp":"{', '"jaxmlp":"[]", "old":"{'), "format"),
+    "a newer format": (with_description(format=2), "has format 2, .* reads 1; upgrade"),
+    "no format": (with_description(format=...), "format must be 1, got None"),
+    "a format of another type": (with_description(format=True), "format must be 1, got True"),
+    "a missing field": (with_description(dataset=...), "lacks or adds the field 'dataset'"),
+    "a field too many": (with_description(colour="red"), "lacks or adds the field 'colour'"),
+    "an unknown activation": (with_description(activation="rellu"), "did you mean 'relu'"),
+    "an unknown head": (with_description(head="poisson"), "head: unknown name 'poisson'"),
+    "an activation that is no name": (with_description(activation=3), "activation must be a name"),
+    "one layer size": (with_description(layer_sizes=[12]), "layer_sizes must be two or more"),
+    "a negative layer size": (with_description(layer_sizes=[12, -5, 3]), "layer_sizes must be"),
+    "a layer size that is no number": (with_description(layer_sizes=[12, True, 3]), "layer_sizes must be"),
+    "an empty input shape": (with_description(input_shape=[]), "input_shape must be"),
+    "a class name that is no text": (with_description(class_names=["a", 1, "c"]), "class_names must be"),
+    "metrics that are no table": (with_description(metrics=[1]), "metrics must be"),
+    "a metric that is not finite": (with_description(metrics={"loss": float("inf")}), "metrics must be"),
+    "an ink box above 1": (with_description(ink_box=1.5), "ink_box must be"),
+    "fewer layers": (with_description(layer_sizes=[12, 3]), "lacks or adds the tensor 'layers.1.bias'"),
+    "a tensor too many": (with_tensors(extra=np.zeros(1, np.float32)), "lacks or adds the tensor 'extra'"),
+    "a missing tensor": (with_tensors(preprocess_shift=None), "lacks or adds the tensor 'preprocess.shift'"),
+    "another shape": (
+        with_tensors(layers_0_weight=np.zeros((5, 12), np.float32)),
+        r"layers.0.weight must have the shape \(12, 5\), got \(5, 12\)",
+    ),
+    "whole numbers": (with_tensors(layers_0_bias=np.zeros(5, np.int32)), "all float32 .* got float32, int32"),
+    "mixed precision": (with_tensors(layers_0_bias=np.zeros(5)), "all float32 .* got float32, float64"),
+    "a type that NumPy lacks": (
+        with_header_text('"F32","shape":[5]', '"BF16","shape":[10]'),
+        "unknown type 'BF16'",
+    ),
+    "a weight that is not a number": (
+        with_tensors(layers_1_bias=np.array([0, np.nan, 0], np.float32)),
+        "layers.1.bias has values that are not finite",
+    ),
+    "an infinite scale": (with_tensors(preprocess_scale=np.array(np.inf, np.float32)), "not finite"),
+}
+
+
+@pytest.mark.parametrize(("damage", "message"), DAMAGED.values(), ids=DAMAGED)
+def test_a_damaged_file_is_refused_in_one_line(saved, damage, message):
+    saved.write_bytes(damage(saved.read_bytes()))
+    with pytest.raises(InputError, match=message) as caught:
+        models.load(saved)
+    assert str(caught.value).startswith(f"{saved}: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_the_helpers_that_damage_files_leave_whole_ones_whole(saved):
+    for unchanged in (with_description(), with_tensors(), with_header_text("F32", "F32")):
+        saved.write_bytes(unchanged(saved.read_bytes()))
+        models.load(saved)
+
+
+def test_a_missing_file_and_a_folder_are_refused(tmp_path):
+    for path in (tmp_path / "model", tmp_path):
+        with pytest.raises(InputError, match="no such file"):
+            models.load(path)
+
+
+def test_a_path_that_cannot_be_written_is_refused(tmp_path):
+    (tmp_path / "file").write_text("here first")
+    for path in (tmp_path / "file" / "model", tmp_path):
+        with pytest.raises(InputError, match="cannot be written"):
+            models.save(path, make_model())

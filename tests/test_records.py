@@ -1,0 +1,368 @@
+"""A record is strict JSON, whole or absent; the pages are what the records say."""
+
+import json
+import math
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from experiments.results import fill_block, main, outdated_pages, overview, results_table
+from jaxmlp import records
+from jaxmlp.records import Provenance, check_writable, commit, read_record, thin_curves, write_record
+from jaxmlp.types import InputError
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture
+def run():
+    """The arguments of write_record for a small run of two seeds."""
+    return {
+        "experiment": "toy",
+        "question": "Is a ü kept?",
+        "command": "python -m experiments.toy --num-seeds 2",
+        "dataset": "digits",
+        "config": {"hidden_sizes": (60, 30), "out": Path("results/toy"), "rate": np.float32(0.5)},
+        "seeds": range(2),
+        "metrics": {"test_accuracy": ([0.96, 0.98], "fraction"), "test_loss": ([0.123456789, 0.2], "nats")},
+        "curves": {"train_loss": [[2.0, 1.0, 0.5], [1.0, 1 / 3]]},
+        "seconds": {"data": 0.1, "compile": 1.0, "train": 90.0, "total": 91.1},
+        "provenance": Provenance("0123456789abcdef", True),
+    }
+
+
+def strict(path):
+    """The JSON in ``path``, read by a parser that knows no NaN and no duplicate keys."""
+
+    def unique(pairs):
+        assert len(dict(pairs)) == len(pairs)
+        return dict(pairs)
+
+    return json.loads(path.read_text("utf-8"), parse_constant=pytest.fail, object_pairs_hook=unique)
+
+
+class TestWriteRecord:
+    def test_round_trip_through_strict_json(self, tmp_path, run):
+        path = write_record(tmp_path, **run)
+        record = strict(path)
+        assert path == tmp_path / "record.json"
+        assert read_record(path) == record
+        assert record["config"] == {"hidden_sizes": [60, 30], "out": "results/toy", "rate": 0.5}
+        assert record["seeds"] == [0, 1]
+        assert record["question"] == "Is a ü kept?"
+        assert (record["commit"], record["dirty"]) == ("0123456789abcdef", True)
+        assert record["seconds"] == run["seconds"]
+
+    def test_metrics_carry_their_error_and_all_their_digits(self, tmp_path, run):
+        metrics = strict(write_record(tmp_path, **run))["metrics"]
+        assert metrics["test_loss"]["values"] == [0.123456789, 0.2]
+        accuracy = metrics["test_accuracy"]
+        # Two values 0.02 apart: standard error 0.01, and t = 12.706 for one degree of freedom.
+        assert accuracy["mean"] == pytest.approx(0.97)
+        assert accuracy["standard_error"] == pytest.approx(0.01)
+        assert accuracy["interval"] == pytest.approx([0.97 - 0.12706, 0.97 + 0.12706], abs=1e-5)
+        assert (accuracy["n"], accuracy["unit"]) == (2, "fraction")
+
+    def test_one_seed_has_no_interval(self, tmp_path, run):
+        run["metrics"] = {"test_accuracy": ([0.9], "fraction")}
+        accuracy = strict(write_record(tmp_path, **run))["metrics"]["test_accuracy"]
+        assert accuracy["standard_error"] is None
+        assert accuracy["interval"] is None
+
+    def test_what_is_not_finite_becomes_null(self, tmp_path, run):
+        run["metrics"] = {"test_loss": ([math.nan, math.inf], "nats")}
+        run["config"] = {"limits": np.array([-np.inf, 1.0])}
+        record = strict(write_record(tmp_path, **run))
+        loss = record["metrics"]["test_loss"]
+        assert (loss["values"], loss["mean"], loss["interval"]) == ([None, None], None, [None, None])
+        assert record["config"] == {"limits": [None, 1.0]}
+
+    def test_the_seed_that_stopped_early_is_padded_and_curves_are_rounded(self, tmp_path, run):
+        path = write_record(tmp_path, **run)
+        record = strict(path)
+        assert record["epochs"] == [1, 2, 3]
+        assert record["curves"]["train_loss"] == [[2.0, 1.0, 0.5], [1.0, 0.33333, None]]
+        assert "[1.0, 0.33333, null]" in path.read_text()
+
+    def test_a_failure_leaves_the_old_record_and_nothing_else(self, tmp_path, run, monkeypatch):
+        old = write_record(tmp_path, **run).read_bytes()
+        with pytest.raises(TypeError):
+            write_record(tmp_path, **{**run, "config": {"key": object()}})
+
+        def disk_full(*arguments):
+            raise OSError("no space left")
+
+        monkeypatch.setattr(Path, "replace", disk_full)
+        with pytest.raises(OSError, match="no space left"):
+            write_record(tmp_path, **{**run, "experiment": "other"})
+        assert [path.name for path in tmp_path.iterdir()] == ["record.json"]
+        assert (tmp_path / "record.json").read_bytes() == old
+
+    def test_the_file_appears_under_its_name_only_when_whole(self, tmp_path, monkeypatch):
+        path, seen = tmp_path / "page", []
+        replace = Path.replace
+
+        def watch(source, target):
+            seen.append((source.parent, source.read_text(), path.exists()))
+            return replace(source, target)
+
+        monkeypatch.setattr(Path, "replace", watch)
+        records.write_text(path, "whole")
+        assert seen == [(tmp_path, "whole", False)]
+        assert path.read_text() == "whole"
+
+
+class TestThinCurves:
+    def test_a_long_curve_keeps_its_ends_and_at_most_200_points(self):
+        epochs, curves = thin_curves({"loss": [range(1, 1001)]})
+        assert (epochs[0], epochs[-1], len(epochs)) == (1, 1000, 200)
+        assert set(np.diff(epochs)) == {5, 6}
+        assert curves["loss"] == [epochs]
+
+    @pytest.mark.parametrize("num_epochs", [1, 2, 199, 200])
+    def test_a_short_curve_keeps_every_point(self, num_epochs):
+        epochs, _ = thin_curves({"loss": [range(num_epochs)]})
+        assert epochs == list(range(1, num_epochs + 1))
+
+    def test_no_curves(self):
+        assert thin_curves({}) == ([], {})
+
+
+class TestReadRecord:
+    @pytest.mark.parametrize("text", ['{"mean": NaN}', '{"mean": Infinity}', "{", "\x80"])
+    def test_what_is_not_strict_json_is_refused_in_one_line(self, tmp_path, text):
+        path = tmp_path / "record.json"
+        path.write_bytes(text.encode("latin-1"))
+        with pytest.raises(InputError, match=r"^record: [^\n]*is not valid JSON[^\n]*$"):
+            read_record(path)
+
+    def test_a_missing_record_is_named(self, tmp_path):
+        with pytest.raises(InputError, match=r"^record: cannot read '.*nowhere': No such file"):
+            read_record(tmp_path / "nowhere")
+
+
+class TestCheckWritable:
+    def test_creates_the_folder_and_leaves_it_empty(self, tmp_path):
+        folder = check_writable(tmp_path / "a" / "b")
+        assert folder.is_dir()
+        assert list(folder.iterdir()) == []
+        assert check_writable(str(folder)) == folder
+
+    def test_a_file_in_the_way(self, tmp_path):
+        (tmp_path / "file").touch()
+        with pytest.raises(InputError, match=r"^out: must be a folder, got the file '[^\n]*file'$"):
+            check_writable(tmp_path / "file")
+        with pytest.raises(InputError, match=r"^out: cannot write to [^\n]*: Not a directory$"):
+            check_writable(tmp_path / "file" / "below")
+
+    @pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs a folder that refuses everybody")
+    def test_a_folder_that_refuses_even_the_administrator(self):
+        with pytest.raises(InputError, match=r"^out: cannot write to '/proc/self': [^\n]+$"):
+            check_writable("/proc/self")
+
+
+class TestProvenance:
+    @pytest.fixture
+    def git(self, tmp_path, monkeypatch):
+        """Runs git in a checkout of its own at ``tmp_path``; a hook's variables must not point elsewhere."""
+        for name in [name for name in os.environ if name.startswith("GIT_")]:
+            monkeypatch.delenv(name)
+
+        def run(*arguments):
+            identity = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false"]
+            command = ["git", "-C", str(tmp_path), *identity, *arguments]
+            return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+        run("init")
+        (tmp_path / "results").mkdir()
+        for name in ("code.py", "results/README.md"):
+            (tmp_path / name).write_text("old")
+        run("add", ".")
+        return run
+
+    def test_clean_then_dirty(self, tmp_path, git):
+        git("commit", "-m", "first")
+        head = git("rev-parse", "HEAD")
+        assert commit(tmp_path) == (head, False)
+        (tmp_path / "untracked.py").touch()
+        (tmp_path / "results/README.md").write_text("new")
+        assert commit(tmp_path) == (head, False)
+        (tmp_path / "code.py").write_text("new")
+        assert commit(tmp_path) == (head, True)
+
+    def test_before_the_first_commit(self, tmp_path, git):
+        assert commit(tmp_path) == (None, None)
+
+    def test_a_folder_inside_another_checkout_is_not_that_checkout(self, tmp_path, git):
+        git("commit", "-m", "first")
+        assert commit(tmp_path / "results") == (None, None)
+
+    def test_without_git_or_checkout(self, tmp_path, monkeypatch):
+        assert commit(tmp_path) == (None, None)
+        monkeypatch.setenv("PATH", "")
+        assert commit(CHECKOUT) == (None, None)
+
+
+def test_environment_names_what_numbers_depend_on():
+    import jax
+    import optax
+
+    environment = records.environment()
+    assert environment["python"] == ".".join(map(str, sys.version_info[:3]))
+    assert environment["jax"] == jax.__version__
+    assert environment["optax"] == optax.__version__
+    assert environment["numpy"] == np.__version__
+    assert environment["platform"] == jax.default_backend()
+    assert 1 <= environment["cores"] <= os.cpu_count()
+    assert environment["cpu"]
+
+
+def test_reading_and_writing_records_needs_no_pictures():
+    code = (
+        "import sys, jaxmlp.records;"
+        "print([name for name in ('matplotlib', 'sklearn', 'scipy') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=CHECKOUT)
+    assert done.stdout.strip() == "[]", done.stderr
+
+
+HAND_WRITTEN = {
+    "experiment": "toy",
+    "question": "Does it learn?",
+    "command": "python -m experiments.toy",
+    "dataset": "digits",
+    "metrics": {
+        "test_loss": {"mean": 0.07124, "standard_error": 0.0012, "n": 10, "unit": "nats"},
+        "test_accuracy": {"mean": 0.97853, "standard_error": 0.0003, "n": 10, "unit": "fraction"},
+    },
+    "seconds": {"train": 192.0},
+    "environment": {"platform": "cpu", "device": "cpu", "cpu": "Fast CPU", "cores": 2},
+    "commit": "0123456789abcdef",
+    "dirty": False,
+}
+
+
+@pytest.fixture
+def site(tmp_path):
+    """A results folder with one hand-written record and two pictures, and a README with an empty block."""
+    folder = tmp_path / "results" / "toy 2"
+    folder.mkdir(parents=True)
+    (folder / "record.json").write_text(json.dumps(HAND_WRITTEN))
+    for name in ("weights.png", "learning_curves.png", "notes.txt"):
+        (folder / name).touch()
+    (tmp_path / "README.md").write_text("# Top\n\n<!-- results -->\nstale\n<!-- /results -->\n\nEnd\n")
+    return tmp_path
+
+
+def row(folder, **changes):
+    """The cells of the overview's only row, for the hand-written record with ``changes``."""
+    (folder / "one").mkdir(parents=True, exist_ok=True)
+    (folder / "one" / "record.json").write_text(json.dumps({**HAND_WRITTEN, **changes}))
+    return [cell.strip() for cell in re.split(r"(?<!\\)\|", overview(folder).splitlines()[2])[1:-1]]
+
+
+class TestPages:
+    def test_the_row_says_what_the_record_says(self, tmp_path):
+        assert row(tmp_path) == [
+            "[one](one/)",
+            "digits",
+            "accuracy 97.85 ± 0.03 % (n = 10)",
+            "2.15 ± 0.03 %",
+            "3.2 min",
+            "Fast CPU, 2 cores",
+            "`0123456`",
+        ]
+
+    def test_code_that_was_not_committed_or_unknown(self, tmp_path):
+        assert row(tmp_path, dirty=True)[-1] == "`0123456` dirty"
+        assert row(tmp_path, commit=None, dirty=None)[-1] == "n/a"
+
+    def test_an_accelerator_is_named(self, tmp_path):
+        machine = {"platform": "gpu", "device": "Fast GPU", "cpu": "Fast CPU", "cores": 2}
+        assert row(tmp_path, environment=machine)[5] == "Fast GPU, 2 cores"
+
+    @pytest.mark.parametrize(
+        ("name", "metric", "cells"),
+        [
+            ("test_accuracy", (1.0, 0.0, "fraction"), ["accuracy 100.00 ± 0.00 % (n = 3)", "0.00 ± 0.00 %"]),
+            ("test_accuracy", (0.5, None, "fraction"), ["accuracy 50.00 % (n = 3)", "50.00 %"]),
+            ("test_accuracy", (None, None, "fraction"), ["accuracy not finite (n = 3)", "n/a"]),
+            ("test_mean_loss", (0.07124, 0.0012, "nats"), ["mean loss 0.071 ± 0.001 nats (n = 3)", "n/a"]),
+            ("test_r2", (0.834, 0.021, "1"), ["r2 0.83 ± 0.02 (n = 3)", "n/a"]),
+        ],
+    )
+    def test_measures_in_their_units(self, tmp_path, name, metric, cells):
+        metrics = {name: dict(zip(("mean", "standard_error", "unit"), metric, strict=True), n=3)}
+        assert row(tmp_path, metrics=metrics)[2:4] == cells
+
+    def test_a_record_without_measures_or_times(self, tmp_path):
+        assert row(tmp_path, metrics={}, seconds={})[2:5] == ["n/a", "n/a", "n/a"]
+
+    def test_a_bar_in_a_name_does_not_split_the_cell(self, tmp_path):
+        assert row(tmp_path, dataset="a|b")[1] == r"a\|b"
+
+    def test_the_page_shows_question_command_and_pictures(self, site):
+        page = results_table(site / "results")
+        assert page.startswith("# Results\n\nGenerated by `python -m experiments.results`")
+        section = page[page.index("## toy 2") :]
+        assert "Does it learn?" in section
+        assert "```sh\npython -m experiments.toy\n```" in section
+        pictures = re.findall(r"!\[(.*?)\]\((.*?)\)", section)
+        assert pictures == [
+            ("toy 2: learning curves", "toy%202/learning_curves.png"),
+            ("toy 2: weights", "toy%202/weights.png"),
+        ]
+
+    def test_no_records(self, tmp_path):
+        assert "No results yet" in results_table(tmp_path / "absent")
+
+    def test_both_pages_are_written_once_and_the_rest_of_the_readme_stays(self, site, monkeypatch):
+        monkeypatch.chdir(site)
+        assert len(outdated_pages(Path("results"), Path("README.md"))) == 2
+        main()
+        assert outdated_pages(Path("results"), Path("README.md")) == {}
+        text = (site / "README.md").read_text()
+        assert text.startswith("# Top\n\n<!-- results -->\n\n| experiment |")
+        assert text.endswith("|\n\n<!-- /results -->\n\nEnd\n")
+        assert "stale" not in text
+        assert "[toy 2](results/toy%202/)" in text
+        assert "[toy 2](toy%202/)" in (site / "results" / "README.md").read_text()
+
+    def test_check_writes_nothing_and_exits_with_one_line(self, site, monkeypatch):
+        monkeypatch.chdir(site)
+        with pytest.raises(SystemExit, match=r"^out of date: results/README.md and README.md; [^\n]*$"):
+            main(check=True)
+        assert not (site / "results" / "README.md").exists()
+        main()
+        main(check=True)
+        (site / "README.md").write_text("<!-- results -->\n<!-- /results -->\n")
+        with pytest.raises(SystemExit, match=r"^out of date: README.md; [^\n]*$"):
+            main(check=True)
+
+    @pytest.mark.parametrize(
+        "text",
+        ["# Top\n", "<!-- results -->\n", "<!-- /results -->\n<!-- results -->\n", "<!-- results -->\n" * 3],
+    )
+    def test_a_readme_without_a_place_for_the_table(self, tmp_path, text):
+        (tmp_path / "README.md").write_text(text)
+        with pytest.raises(InputError, match=r"^readme: [^\n]*must have one line <!-- results -->[^\n]*$"):
+            fill_block(tmp_path / "README.md", "")
+
+    def test_the_command_line_reports_errors_in_one_line(self, tmp_path):
+        command = [sys.executable, "-m", "experiments.results", "--readme", str(tmp_path / "absent")]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=CHECKOUT)
+        assert done.returncode == 2
+        assert re.fullmatch(r"readme: cannot read '.*absent': No such file or directory\n", done.stderr)
+
+
+def test_the_committed_pages_are_up_to_date():
+    results = CHECKOUT / "results"
+    if not records.read_records(results):
+        pytest.skip("no results yet")
+    outdated = outdated_pages(results, CHECKOUT / "README.md")
+    assert not outdated, "run python -m experiments.results"

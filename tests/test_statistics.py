@@ -1,0 +1,57 @@
+"""Means and intervals against numbers worked by hand and against SciPy."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from jaxmlp.statistics import Summary, summarize
+from jaxmlp.types import InputError
+
+
+def test_a_sample_worked_by_hand():
+    # 2, 4, 6: sd 2, standard error 2/√3; the t table gives 4.3027 for two degrees of freedom.
+    summary = summarize([2.0, 4.0, 6.0])
+    assert summary.n == 3
+    assert summary.mean == pytest.approx(4.0)
+    assert summary.standard_error == pytest.approx(1.1547005)
+    assert summary.interval == pytest.approx((4 - 4.96828, 4 + 4.96828), abs=1e-4)
+
+
+@pytest.mark.parametrize("n", [2, 5, 30])
+def test_scipy_agrees(n):
+    sample = np.random.default_rng(n).normal(0.97, 0.01, n)
+    summary = summarize(sample.tolist())
+    assert summary.mean == pytest.approx(sample.mean())
+    assert summary.standard_error == pytest.approx(stats.sem(sample))
+    expected = stats.t.interval(0.95, n - 1, loc=sample.mean(), scale=stats.sem(sample))
+    assert summary.interval == pytest.approx(expected)
+
+
+def test_the_interval_covers_the_true_mean_in_95_of_100_samples():
+    samples = np.random.default_rng(0).normal(3.0, 2.0, (2000, 4))
+    intervals = [summarize(sample).interval for sample in samples]
+    covered = np.mean([low <= 3.0 <= high for low, high in intervals])
+    assert abs(covered - 0.95) < 3 * math.sqrt(0.95 * 0.05 / 2000)
+
+
+def test_one_value_has_no_spread():
+    assert summarize([0.5]) == Summary(mean=0.5, standard_error=None, interval=None, n=1)
+
+
+def test_equal_values_have_no_error():
+    assert summarize([0.25, 0.25]) == Summary(0.25, 0.0, (0.25, 0.25), 2)
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_a_diverged_seed_is_not_hidden(bad):
+    summary = summarize([0.5, bad])
+    assert not math.isfinite(summary.mean)
+    assert math.isnan(summary.standard_error)
+
+
+@pytest.mark.parametrize("values", [[], [[1.0, 2.0]]])
+def test_values_must_be_one_row(values):
+    with pytest.raises(InputError, match=r"^values: [^\n]*got shape"):
+        summarize(values)
