@@ -125,7 +125,7 @@ def run(config: Config, experiment: str, question: str) -> Path:
         dataset=config.dataset,
         config=dataclasses.asdict(config) | {"varied": "split" if config.num_splits > 1 else "seed"},
         seeds=list(range(config.seed, config.seed + config.num_seeds)),
-        metrics={name: (list(value), unit_of(name)) for name, value in values.items()},
+        metrics={name: (value.tolist(), unit_of(name)) for name, value in values.items()},
         curves=curves_of(outcomes),
         seconds={"data": data_seconds, **seconds, "total": time.perf_counter() - began},
         provenance=provenance,
@@ -137,14 +137,13 @@ def run(config: Config, experiment: str, question: str) -> Path:
 
 def check(config: Config) -> None:
     """Every rule that needs no data, before any is read."""
-    for name in ("num_epochs", "num_seeds", "num_splits"):
-        checks.whole_number(name, getattr(config, name), at_least=1)
+    for name in ("num_epochs", "num_seeds", "num_splits", "batch_size", "patience"):
+        if getattr(config, name) is not None:
+            checks.whole_number(name, getattr(config, name), at_least=1)
+    for name in ("seed", "split_seed"):
+        checks.whole_number(name, getattr(config, name), at_least=0)
     for size in config.hidden_sizes:
         checks.whole_number("hidden_sizes", size, at_least=1)
-    if config.batch_size is not None:
-        checks.whole_number("batch_size", config.batch_size, at_least=1)
-    if config.patience is not None:
-        checks.whole_number("patience", config.patience, at_least=1)
     mlp.activation_named(config.activation)
     optimizers.make_optimizer(config.optimizer, config.schedule)(hyperparams_of(config, num_steps=1))
     checks.hyperparams(hyperparams_of(config, num_steps=1))
@@ -233,10 +232,11 @@ def measure(evaluate: Any, fitted: Fit, splits: datasets.Splits) -> dict[str, np
         part: jax.jit(evaluate)(fitted.params, fitted.model_state, getattr(splits, part))
         for part in ("test", "validation")
     }
-    values = {f"{part}_{name}": v for part, named in evaluated.items() for name, v in named.items()}
-    return {name: np.asarray(value, float) for name, value in values.items()} | {
-        "best_epoch": fitted.best_epoch
+    values: dict[str, Any] = {
+        f"{part}_{name}": v for part, named in evaluated.items() for name, v in named.items()
     }
+    values["best_epoch"] = fitted.best_epoch
+    return {name: np.asarray(value, float) for name, value in values.items()}
 
 
 def varied_values(config: Config, outcomes: list[Outcome], name: str) -> np.ndarray:
@@ -304,7 +304,8 @@ def describe(config: Config, splits: datasets.Splits) -> None:
     )
     print(f"{splits.name}: {parts} examples, {len(splits.class_names)} classes")
     print(
-        f"{config.num_seeds} network(s) of {'-'.join(map(str, sizes))}, {num_params:,} parameters each, "
+        f"{config.num_seeds} network{'s' * (config.num_seeds > 1)} of {'-'.join(map(str, sizes))}, "
+        f"{num_params:,} parameters each, "
         f"{config.optimizer} at {hyperparams_of(config, 1).learning_rate:g}",
         flush=True,
     )

@@ -16,6 +16,11 @@ from experiments.command_line import main
 @dataclass(frozen=True)
 class Config(classification.Config):
     dataset: str = "digits"
+    learning_rate: float | None = 3e-3
+    schedule: str = "cosine"
+    dropout: float | None = 0.2
+    batch_size: int | None = 32
+    num_epochs: int = 100
 
 
 def run(config: Config) -> None:

@@ -17,6 +17,8 @@ from experiments.command_line import main
 @dataclass(frozen=True)
 class Config(classification.Config):
     dataset: str = "mnist"
+    learning_rate: float | None = 2e-3
+    schedule: str = "cosine"
 
 
 def run(config: Config) -> None:

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from jaxmlp.records import read_records, write_text
+from jaxmlp.files import write_whole
+from jaxmlp.records import read_records
 from jaxmlp.types import InputError
 
 BEGIN, END = "<!-- results -->", "<!-- /results -->"
@@ -32,7 +33,7 @@ def main(results: Path = Path("results"), readme: Path = Path("README.md"), *, c
         names = " and ".join(str(path) for path in changed)
         sys.exit(f"out of date: {names}; run python -m experiments.results")
     for path, text in changed.items():
-        write_text(path, text)
+        write_whole(path, text.encode())
 
 
 def outdated_pages(results: Path, readme: Path) -> dict[Path, str]:

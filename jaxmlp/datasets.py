@@ -1,23 +1,10 @@
 """Data sets as NumPy arrays on the host, checked and cut into train, validation and test.
 
-The only file that reads data from disk or network. A tensorflow-datasets set is prepared once, in a scratch
-folder, and kept as plain ``.npy`` files; reading those needs neither TensorFlow nor tensorflow-datasets.
+They come from the user, from scikit-learn, or by way of ``prepared`` from tensorflow-datasets.
 """
 
-import contextlib
-import difflib
 import functools
-import importlib
-import importlib.util
-import io
-import json
-import logging
-import os
-import sys
-import tempfile
-import urllib.parse
-import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,7 +15,8 @@ from numpy.typing import ArrayLike
 from sklearn.model_selection import train_test_split
 from sklearn.utils.class_weight import compute_sample_weight
 
-from jaxmlp import checks
+from jaxmlp import checks, prepared
+from jaxmlp.prepared import Raw
 from jaxmlp.types import Dataset, InputError
 
 
@@ -42,15 +30,6 @@ class Splits(NamedTuple):
     class_names: tuple[str, ...]
     name: str
     split_seed: int
-
-
-class _Raw(NamedTuple):
-    """A data set as its source delivers it; ``test`` is None where the source has no test part."""
-
-    inputs: np.ndarray
-    targets: np.ndarray
-    class_names: tuple[str, ...]
-    test: tuple[np.ndarray, np.ndarray] | None
 
 
 TASKS = ("binary", "multiclass", "regression")
@@ -85,7 +64,10 @@ def load(
     beforehand, looked at only while the set is prepared. Prepared sets rest in JAXMLP_CACHE_DIR, or
     ``jaxmlp`` in the user's cache folder. Everything that can go wrong raises InputError.
     """
-    raw = _read_scikit_learn(name) if name in _SCIKIT_LEARN else _read_or_prepare(name, manual_dir)
+    if name in _SCIKIT_LEARN:
+        raw = _read_scikit_learn(name)
+    else:
+        raw = prepared.read(name, manual_dir, others=tuple(_SCIKIT_LEARN))
     return from_arrays(
         raw.inputs,
         raw.targets,
@@ -296,241 +278,13 @@ def _cut(
     return rest, part
 
 
-def _read_scikit_learn(name: str) -> _Raw:
+def _read_scikit_learn(name: str) -> Raw:
     bunch = _SCIKIT_LEARN[name]()
     # Only digits has images: whole numbers 0…16 stored as floats.
     inputs = bunch.images.astype(np.uint8) if "images" in bunch else bunch.data
     class_names = tuple(map(str, bunch.target_names)) if bunch.target.dtype.kind in "iu" else ()
-    return _Raw(inputs, bunch.target, class_names, None)
-
-
-def _read_or_prepare(name: str, manual_dir: str | Path | None) -> _Raw:
-    """A tensorflow-datasets set from our cache, prepared first if it is not there or damaged.
-
-    The entry appears by one rename, so a reader never sees half of it, and of two processes that prepare the
-    same set the second to finish keeps the first one's entry.
-    """
-    root = _cache_dir()
-    entry = root / f"{urllib.parse.quote(name, safe='')}-v1"
-    raw = _read_entry(entry)
-    if raw is not None:
-        return raw
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(
-            dir=root, prefix=".preparing-", ignore_cleanup_errors=True
-        ) as scratch:
-            raw = _prepare(name, _manual_dir(manual_dir), Path(scratch, "tfds"))
-            _write_entry(Path(scratch, "entry"), raw)
-            _publish(Path(scratch, "entry"), entry)
-    except OSError as error:
-        raise InputError(
-            f"dataset: cannot keep {name!r} in {root}: {_first_line(error)}; "
-            "set JAXMLP_CACHE_DIR to another folder"
-        ) from error
-    return raw
-
-
-def _cache_dir() -> Path:
-    if chosen := os.environ.get("JAXMLP_CACHE_DIR"):
-        return Path(chosen).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "jaxmlp"
-
-
-def _manual_dir(given: str | Path | None) -> Path | None:
-    chosen = given or os.environ.get("JAXMLP_MANUAL_DIR")
-    if not chosen:
-        return None
-    folder = Path(chosen).expanduser()
-    if not folder.is_dir():
-        raise InputError(f"manual_dir: must be an existing folder, got {str(chosen)!r}")
-    return folder
-
-
-def _write_entry(entry: Path, raw: _Raw) -> None:
-    arrays = {"inputs": raw.inputs, "targets": raw.targets}
-    if raw.test is not None:
-        arrays |= {"test_inputs": raw.test[0], "test_targets": raw.test[1]}
-    entry.mkdir()
-    for stem, array in arrays.items():
-        np.save(entry / f"{stem}.npy", array)
-    sums = {stem: zlib.crc32((entry / f"{stem}.npy").read_bytes()) for stem in arrays}
-    (entry / "meta.json").write_text(json.dumps({"class_names": raw.class_names, "crc32": sums}))
-
-
-def _read_entry(entry: Path) -> _Raw | None:
-    """What ``_write_entry`` wrote; None if it is not there, or not whole."""
-    if not entry.exists():
-        return None
-    try:
-        meta = json.loads((entry / "meta.json").read_text())
-        arrays = {stem: _read_array(entry / f"{stem}.npy", crc) for stem, crc in meta["crc32"].items()}
-        test = (arrays["test_inputs"], arrays["test_targets"]) if "test_inputs" in arrays else None
-        return _Raw(arrays["inputs"], arrays["targets"], tuple(meta["class_names"]), test)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        print(f"the cached copy in {entry} is damaged and will be replaced", file=sys.stderr)
-        return None
-
-
-def _read_array(path: Path, crc: int) -> np.ndarray:
-    content = path.read_bytes()
-    if zlib.crc32(content) != crc:
-        raise ValueError(f"{path} has changed")
-    return np.load(io.BytesIO(content), allow_pickle=False)
-
-
-def _publish(complete: Path, entry: Path) -> None:
-    try:
-        complete.replace(entry)
-    except OSError:
-        if _read_entry(entry) is None:
-            entry.replace(complete.with_name("damaged"))
-            complete.replace(entry)
-
-
-def _prepare(name: str, manual_dir: Path | None, folder: Path) -> _Raw:
-    """Let tensorflow-datasets download and check the files of a set, and decode it, within ``folder``."""
-    with _quiet():
-        tfds = _import_tfds(name)
-        _check_known(name, tfds.list_builders(with_community_datasets=False))
-        builder = _image_builder(name, tfds, folder)
-    print(f"preparing {name} (once)...", file=sys.stderr)
-    files = {info.filename or url: url for url, info in (builder.url_infos or {}).items()}
-    missing = [file for file in files if manual_dir is None or not (manual_dir / file).exists()]
-    online = not missing or _reachable(files[missing[0]])
-    # With some files there, go on: a set of several configurations registers more than this one needs.
-    if not online and len(missing) == len(files):
-        raise _no_connection(name, manual_dir, missing)
-    try:
-        with _quiet(), contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            return _generate_and_read(tfds, builder, manual_dir, num_retries=5 if online else 0)
-    except Exception as error:  # a builder may fail in any way, and the user can act on none by a traceback
-        raise _preparation_error(name, manual_dir, files, missing, error) from error
-
-
-def _import_tfds(name: str) -> Any:
-    try:
-        # Without TensorFlow, tensorflow-datasets can be imported and lacks its functions.
-        if importlib.util.find_spec("tensorflow"):
-            return importlib.import_module("tensorflow_datasets")
-    except (ImportError, ValueError):
-        pass
-    raise InputError(
-        f"dataset: {name!r} is none of {', '.join(_SCIKIT_LEARN)}; "
-        "others need tensorflow-datasets and TensorFlow: pip install 'jaxmlp[tfds]'"
-    )
-
-
-def _check_known(name: str, builders: Sequence[str]) -> None:
-    base = name.split("/")[0].split(":")[0]
-    if base not in builders:
-        nearest = difflib.get_close_matches(base.lower(), [*_SCIKIT_LEARN, *builders], n=1)
-        hint = (
-            f"did you mean {nearest[0]!r}?" if nearest else "see https://www.tensorflow.org/datasets/catalog"
-        )
-        raise InputError(f"dataset: unknown name {name!r}; {hint}")
-
-
-def _image_builder(name: str, tfds: Any, folder: Path) -> Any:
-    """The builder of a set that has a label, and an image of one size, per example."""
-    try:
-        builder = tfds.builder(name, data_dir=folder)
-        features = dict(builder.info.features.items())
-    except Exception as error:  # an unknown configuration, version, or a missing package of the set's own
-        # Before the reason, the message repeats the builder's arguments.
-        reason = _first_line(error).rpartition('": ')[2]
-        raise InputError(f"dataset: {name!r} cannot be used: {reason}") from error
-    image, label = features.get("image"), features.get("label")
-    if not isinstance(image, tfds.features.Image) or not isinstance(label, tfds.features.ClassLabel):
-        raise InputError(
-            f"dataset: {name!r} is not image classification; it has the features {', '.join(features)}, "
-            "not an image and a class label"
-        )
-    if None in image.shape:
-        raise InputError(f"dataset: images must have one size, those of {name!r} have shape {image.shape}")
-    return builder
-
-
-def _hide_gpus() -> None:
-    """Keep TensorFlow from claiming the memory of devices that JAX is to use."""
-    tensorflow: Any = importlib.import_module("tensorflow")
-    with contextlib.suppress(RuntimeError):  # TensorFlow is in use already, by its user's choice
-        tensorflow.config.set_visible_devices([], "GPU")
-
-
-def _generate_and_read(tfds: Any, builder: Any, manual_dir: Path | None, num_retries: int) -> _Raw:
-    # A module constant is the only way in; with its ten, finding no network takes 100 seconds.
-    downloader: Any = importlib.import_module("tensorflow_datasets.core.download.downloader")
-    downloader.MAX_RETRIES = num_retries
-    _hide_gpus()
-    config = tfds.download.DownloadConfig(manual_dir=manual_dir, try_download_gcs=False)
-    builder.download_and_prepare(
-        download_config=config, download_dir=Path(builder.data_dir_root, "downloads")
-    )
-    read = functools.partial(_read_part, tfds, builder)
-    parts = builder.info.splits
-    if "train" not in parts:
-        raise InputError(f"it has no train part, only {', '.join(parts)}")
-    names = tuple(builder.info.features["label"].names)
-    return _Raw(*read("train"), names, read("test") if "test" in parts else None)
-
-
-def _read_part(tfds: Any, builder: Any, part: str) -> tuple[np.ndarray, np.ndarray]:
-    wanted = tfds.decode.PartialDecoding({"image": True, "label": True})
-    data = builder.as_dataset(split=part, batch_size=-1, decoders=wanted)
-    images, labels = np.asarray(data["image"]), np.asarray(data["label"], np.int32)
-    return (images[..., 0] if images.shape[-1] == 1 else images), labels
-
-
-def _reachable(url: str) -> bool:
-    """Whether anything answers within seconds, by the same client that would download."""
-    requests: Any = importlib.import_module("requests")
-    try:
-        requests.head(url, timeout=10)
-    except requests.RequestException:
-        return False
-    return True
-
-
-def _no_connection(name: str, manual_dir: Path | None, missing: Sequence[str]) -> InputError:
-    return InputError(
-        f"dataset: no connection to download {name!r}; put {', '.join(missing)} into a folder and pass it as "
-        f"--manual-dir or JAXMLP_MANUAL_DIR, now {str(manual_dir) if manual_dir else 'not given'}"
-    )
-
-
-def _preparation_error(
-    name: str, manual_dir: Path | None, files: Mapping[str, str], missing: Sequence[str], error: Exception
-) -> InputError:
-    kind = type(error).__name__
-    if kind == "NonMatchingChecksumError":
-        file = next((file for file in files if file in str(error)), "a file")
-        source = files.get(file) if file in missing else manual_dir
-        return InputError(
-            f"dataset: {file} from {source} is not the one registered for {name!r}; it may be corrupt, "
-            "or belong to another data set that uses the same file names"
-        )
-    if kind in ("ConnectionError", "ConnectTimeout", "SSLError"):
-        return _no_connection(name, manual_dir, missing)
-    return InputError(f"dataset: {name!r} cannot be prepared: {_first_line(error)}")
+    return Raw(inputs, bunch.target, class_names, None)
 
 
 def _first_line(error: Exception) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence what TensorFlow and tensorflow-datasets log."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    logging_before, error_stream = logging.root.manager.disable, os.dup(2)
-    logging.disable(logging.CRITICAL)
-    try:
-        # Native code logs to the descriptor itself, some of it before it has read its own log level.
-        with Path(os.devnull).open("w") as sink:
-            os.dup2(sink.fileno(), 2)
-        yield
-    finally:
-        os.dup2(error_stream, 2)
-        os.close(error_stream)
-        logging.disable(logging_before)

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Key, Scalar, Shaped
 
 from jaxmlp import checks
-from jaxmlp.losses import Head
+from jaxmlp.losses import Head, regression
 from jaxmlp.preprocessing import Affine, apply_affine
 from jaxmlp.types import Hyperparams, InputError, Layer, Params
 
@@ -160,6 +160,8 @@ def make_network(
             key=key,
         )
         smoothing = hyperparams.label_smoothing
+        if smoothing is not None and make_head is regression:
+            raise InputError("label_smoothing: needs classes, but the head is a regression; leave it out")
         head = make_head() if smoothing is None else make_head(label_smoothing=smoothing)
         return head.loss(logits, target), model_state
 

@@ -5,11 +5,6 @@ Reading runs nothing that the file brings (no pickle), and what does not fit tog
 
 import functools
 import itertools
-import json
-import math
-import os
-from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,40 +16,17 @@ import safetensors.numpy
 from jaxtyping import Array, Float, Shaped
 
 from jaxmlp import checks, mlp
+from jaxmlp.description import FORMAT as FORMAT
+from jaxmlp.description import Description, from_json, strict_json, to_json
+from jaxmlp.files import write_whole
 from jaxmlp.losses import HEADS
 from jaxmlp.preprocessing import Affine, apply_affine
 from jaxmlp.types import InputError, Layer, Params
 
-FORMAT = 1
 # Names of classes are the only part that grows; without a bound, eight bytes of a broken file could ask for
 # any amount of memory.
 _MAX_HEADER_BYTES = 2**24
 _PREPROCESS = ("preprocess.shift", "preprocess.scale")
-
-
-class Description(NamedTuple):
-    """What the weights mean; stored as JSON beside them."""
-
-    layer_sizes: tuple[int, ...]
-    """Inputs, hidden…, outputs."""
-    activation: str
-    """A name in ``mlp.ACTIVATIONS``."""
-    head: str
-    """A name in ``losses.HEADS``."""
-    input_shape: tuple[int, ...]
-    """Shape of one raw example."""
-    class_names: tuple[str, ...]
-    """One for each class, in the order of the labels; none for a regression."""
-    dataset: str
-    """The name of the training data."""
-    metrics: dict[str, float]
-    """What was measured, by name."""
-    versions: dict[str, str | None]
-    """Package → version at the time of training; None for one that ran without being installed."""
-    ink_box: float | None = None
-    """Share of the image's side that a drawing fills in the training images; None where nothing is drawn."""
-    format: int = FORMAT
-    """Version of the file format."""
 
 
 class Model(NamedTuple):
@@ -75,7 +47,7 @@ def save(path: str | Path, model: Model) -> Path:
     """
     path = Path(path)
     checks.known_name("activation", str(model.description.activation), mlp.ACTIVATIONS)
-    metadata = {"jaxmlp": _to_json(model.description)}
+    metadata = {"jaxmlp": to_json(model.description)}
     content = safetensors.numpy.save(_to_tensors(model), metadata)
     # Reading back before writing: one set of rules serves both directions.
     try:
@@ -84,7 +56,7 @@ def save(path: str | Path, model: Model) -> Path:
         raise InputError(f"model: cannot be saved: {error}") from None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _write_whole(path, content)
+        write_whole(path, content)
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror or error}") from None
     return path
@@ -162,19 +134,6 @@ def _check_inputs(inputs: Array | np.ndarray, input_shape: tuple[int, ...]) -> A
     return jnp.asarray(checked)
 
 
-def _write_whole(path: Path, content: bytes) -> None:
-    """Writes beside ``path`` and renames, so that a crash leaves the old file or the new one."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 def _to_tensors(model: Model) -> dict[str, np.ndarray]:
     layers = {
         f"layers.{index}.{field}": value
@@ -186,19 +145,11 @@ def _to_tensors(model: Model) -> dict[str, np.ndarray]:
     return {name: np.array(value, order="C") for name, value in (layers | preprocess).items()}
 
 
-def _to_json(description: Description) -> str:
-    """``item`` turns the scalars of NumPy and JAX into numbers."""
-    try:
-        return json.dumps(description._asdict(), allow_nan=False, default=lambda value: value.item())
-    except (TypeError, ValueError, AttributeError) as error:
-        raise InputError(f"description: holds a value that JSON cannot ({error})") from None
-
-
 def _from_bytes(content: bytes) -> Model:
     metadata = _header(content).get("__metadata__")
     if not isinstance(metadata, dict) or "jaxmlp" not in metadata:
         raise InputError("holds no description by jaxmlp; give a model that an experiment saved")
-    description = _description(_strict_json(metadata["jaxmlp"], "description"))
+    description = from_json(metadata["jaxmlp"])
     tensors = _tensors(content)
     _check_shapes(tensors, description)
     _check_values(tensors)
@@ -215,69 +166,10 @@ def _header(content: bytes) -> dict[str, Any]:
     size = int.from_bytes(content[:8], "little")
     if size > min(len(content) - 8, _MAX_HEADER_BYTES):
         raise InputError("is not a safetensors file, or only a part of one")
-    header = _strict_json(content[8 : 8 + size], "header")
+    header = strict_json(content[8 : 8 + size], "header")
     if not isinstance(header, dict):
         raise InputError("is not a safetensors file: its header is no table of tensors")
     return header
-
-
-def _strict_json(text: Any, part: str) -> Any:
-    try:
-        return json.loads(text, object_pairs_hook=functools.partial(_unique, part))
-    except InputError:
-        raise
-    except (TypeError, ValueError, RecursionError):
-        raise InputError(
-            f"is no model: its {part} is not JSON; give a model that an experiment saved"
-        ) from None
-
-
-def _unique(part: str, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    repeated = [name for name, count in Counter(name for name, _ in pairs).items() if count > 1]
-    if repeated:
-        raise InputError(f"is damaged: its {part} has {repeated[0]!r} twice; save the model again")
-    return dict(pairs)
-
-
-def _description(fields: Any) -> Description:
-    """The description, if every field is there, of its type, and they agree with each other."""
-    _check_format(fields.get("format") if isinstance(fields, dict) else None)
-    differing = sorted(set(fields) ^ set(Description._fields))
-    if differing:
-        raise InputError(f"its description lacks or adds the field {differing[0]!r}; save the model again")
-    for name, (valid, rule) in _FIELDS.items():
-        if not valid(fields[name]):
-            raise InputError(f"its description's {name} must be {rule}, got {fields[name]!r:.80}")
-    lists = {name: tuple(value) for name, value in fields.items() if isinstance(value, list)}
-    description = Description(**(fields | lists))
-    _check_agreement(description)
-    return description
-
-
-def _check_format(number: Any) -> None:
-    if type(number) is int and number > FORMAT:
-        raise InputError(f"has format {number}, and this jaxmlp reads {FORMAT}; upgrade jaxmlp to read it")
-    if type(number) is not int or number != FORMAT:
-        raise InputError(
-            f"its description's format must be {FORMAT}, got {number!r:.80}; save the model again"
-        )
-
-
-def _check_agreement(description: Description) -> None:
-    checks.known_name("activation", description.activation, mlp.ACTIVATIONS)
-    checks.known_name("head", description.head, HEADS)
-    num_inputs, num_outputs = description.layer_sizes[0], description.layer_sizes[-1]
-    if math.prod(description.input_shape) != num_inputs:
-        raise InputError(f"its input_shape {description.input_shape} does not hold {num_inputs} inputs")
-    num_classes = len(description.class_names)
-    fitting = {"binary": (1, 2), "regression": (num_outputs, 0)}.get(
-        description.head, (num_outputs, num_outputs)
-    )
-    if (num_outputs, num_classes) != fitting:
-        raise InputError(
-            f"its head {description.head!r} wants {fitting[0]} outputs and {fitting[1]} class_names, "
-            f"got {num_outputs} and {num_classes}"
-        )
 
 
 def _tensors(content: bytes) -> dict[str, np.ndarray]:
@@ -327,39 +219,3 @@ def _check_values(tensors: dict[str, np.ndarray]) -> None:
             raise InputError(f"its tensor {name} has values that are not finite; train it again")
     if not np.all(tensors["preprocess.scale"]):
         raise InputError("its tensor preprocess.scale must not hold 0; save the model again")
-
-
-def _is_size(value: Any) -> bool:
-    return type(value) is int and value > 0
-
-
-def _is_number(value: Any) -> bool:
-    return type(value) in (int, float) and math.isfinite(value)
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
-
-
-def _is_list(valid: Callable[[Any], bool], at_least: int, value: Any) -> bool:
-    return isinstance(value, list) and len(value) >= at_least and all(map(valid, value))
-
-
-def _is_table(valid: Callable[[Any], bool], value: Any) -> bool:
-    return isinstance(value, dict) and all(map(valid, value.values()))
-
-
-_FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "layer_sizes": (functools.partial(_is_list, _is_size, 2), "two or more whole numbers above 0"),
-    "activation": (_is_text, "a name"),
-    "head": (_is_text, "a name"),
-    "input_shape": (functools.partial(_is_list, _is_size, 1), "whole numbers above 0"),
-    "class_names": (functools.partial(_is_list, _is_text, 0), "a list of names"),
-    "dataset": (_is_text, "a name"),
-    "metrics": (functools.partial(_is_table, _is_number), "finite numbers by name"),
-    "versions": (
-        functools.partial(_is_table, lambda value: value is None or _is_text(value)),
-        "versions by name",
-    ),
-    "ink_box": (lambda value: value is None or (_is_number(value) and 0 < value <= 1), "null or in (0, 1]"),
-}

@@ -229,7 +229,7 @@ def project_max_norm(max_norm: Scalar | float) -> optax.GradientTransformation:
         if param.ndim < 2:
             return update
         moved = param + update
-        norm = jnp.linalg.norm(moved.reshape(-1, moved.shape[-1]), axis=0)
+        norm = jnp.sqrt(jnp.sum(jnp.square(moved), axis=tuple(range(moved.ndim - 1)), keepdims=True))
         return moved * jnp.where(norm > max_norm, max_norm / norm, 1) - param
 
     return optax.stateless(lambda updates, params: jax.tree.map(project, updates, params))

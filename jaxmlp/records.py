@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from jaxmlp.files import write_whole
 from jaxmlp.statistics import summarize
 from jaxmlp.types import InputError
 
@@ -150,7 +151,7 @@ def write_record(
         "curves": thinned,
     }
     path = Path(folder) / "record.json"
-    write_text(path, _json(record))
+    write_whole(path, _json(record).encode())
     return path
 
 
@@ -162,17 +163,6 @@ def read_record(path: str | Path) -> dict[str, Any]:
         raise InputError(f"record: cannot read {str(path)!r}: {error.strerror}") from None
     except ValueError as error:
         raise InputError(f"record: {str(path)!r} is not valid JSON: {error}") from None
-
-
-def write_text(path: str | Path, text: str) -> None:
-    """Write ``text`` beside ``path``, then rename: a reader sees the old file or the new one, never half."""
-    path = Path(path)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        beside.write_text(text, "utf-8")
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def read_records(folder: str | Path = "results") -> dict[str, dict[str, Any]]:

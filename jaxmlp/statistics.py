@@ -25,12 +25,12 @@ class Summary(NamedTuple):
 def summarize(values: Sequence[float]) -> Summary:
     """The Summary of ``values``, one per seed; a value that is not finite makes its numbers nan or infinite.
 
-    InputError if there are no values or they are not one row of numbers.
+    InputError if there are no values.
     """
     sample = np.asarray(values, dtype=np.float64)
-    if sample.ndim != 1 or sample.size == 0:
-        raise InputError(f"values: must be one row of at least one number, got shape {sample.shape}")
     n = sample.size
+    if n == 0:
+        raise InputError("values: must hold at least one number, got none")
     if n == 1:
         return Summary(float(sample[0]), None, None, n)
     with np.errstate(invalid="ignore"):

@@ -4,6 +4,7 @@ Nothing here knows what a layer is: the model comes in as functions, the optimiz
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -60,21 +61,13 @@ def make_train(init_fn: InitFn, loss_fn: LossFn, make_optimizer: Callable, batch
     A ``loss_fn`` that needs its batch finds it under the axis name ``"batch"``.
     """
     checks.whole_number("batch_size", batch_size, at_least=1)
+    batch_loss = partial(_batch_loss, loss_fn)
 
     def start(key: Key[Array, ""], hyperparams: PyTree) -> TrainState:
         init_key, run_key = jax.random.split(key)
         params, model_state = init_fn(init_key, hyperparams)
         optimizer, _ = make_optimizer(hyperparams)
         return TrainState(params, model_state, optimizer.init(params), run_key)
-
-    def batch_loss(
-        params: PyTree, model_state: PyTree, batch: tuple[Array, ...], key: Array, hyperparams: PyTree
-    ) -> tuple[Array, PyTree]:
-        inputs, targets, weights = batch
-        losses, model_state = jax.vmap(
-            loss_fn, in_axes=(None, None, 0, 0, None), out_axes=(0, None), axis_name="batch"
-        )(params, model_state, (inputs, targets), jax.random.split(key, batch_size), hyperparams)
-        return jnp.sum(weights * losses) / batch_size, model_state
 
     def advance(
         state: TrainState, hyperparams: PyTree, dataset: Dataset, epoch: Integer[Array, ""], data_key: Array
@@ -115,6 +108,22 @@ def make_train(init_fn: InitFn, loss_fn: LossFn, make_optimizer: Callable, batch
     return Train(start, advance, eval_params)
 
 
+def _batch_loss(
+    loss_fn: LossFn,
+    params: PyTree,
+    model_state: PyTree,
+    batch: tuple[Array, Array, Array],
+    key: Key[Array, ""],
+    hyperparams: PyTree,
+) -> tuple[Float[Array, ""], PyTree]:
+    """Σ wᵢ lᵢ / batch_size, with a key of its own for each example."""
+    inputs, targets, weights = batch
+    losses, model_state = jax.vmap(
+        loss_fn, in_axes=(None, None, 0, 0, None), out_axes=(0, None), axis_name="batch"
+    )(params, model_state, (inputs, targets), jax.random.split(key, len(weights)), hyperparams)
+    return jnp.sum(weights * losses) / len(weights), model_state
+
+
 def make_evaluate(
     predict_fn: PredictFn, metrics: Mapping[str, Metric], batch_size: int = 1024
 ) -> Callable[[PyTree, PyTree, Dataset], dict[str, Array]]:
@@ -126,9 +135,8 @@ def make_evaluate(
         raise InputError("metrics: name at least one, got none")
 
     def evaluate(params: PyTree, model_state: PyTree, dataset: Dataset) -> dict[str, Array]:
-        logits = jax.lax.map(
-            lambda x: predict_fn(params, model_state, x), jnp.asarray(dataset.inputs), batch_size=batch_size
-        )
-        return {name: metric.function(logits, dataset.targets) for name, metric in metrics.items()}
+        inputs, targets = jnp.asarray(dataset.inputs), jnp.asarray(dataset.targets)
+        logits = jax.lax.map(lambda x: predict_fn(params, model_state, x), inputs, batch_size=batch_size)
+        return {name: metric.function(logits, targets) for name, metric in metrics.items()}
 
     return evaluate

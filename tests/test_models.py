@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from jaxmlp import mlp, models
+from jaxmlp import files, mlp, models
 from jaxmlp.models import Description, Model
 from jaxmlp.preprocessing import fit_affine
 from jaxmlp.types import InputError, Layer
@@ -202,7 +202,7 @@ def test_a_disk_that_fails_while_writing_leaves_the_old_file(saved, monkeypatch)
         raise OSError(28, "No space left on device")
 
     before = saved.read_bytes()
-    monkeypatch.setattr(models.os, "fsync", fail)
+    monkeypatch.setattr(files.os, "fsync", fail)
     with pytest.raises(InputError, match="cannot be written: No space left"):
         models.save(saved, make_model("regression", num_outputs=2))
     assert saved.read_bytes() == before

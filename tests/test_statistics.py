@@ -31,7 +31,7 @@ def test_scipy_agrees(n):
 
 def test_the_interval_covers_the_true_mean_in_95_of_100_samples():
     samples = np.random.default_rng(0).normal(3.0, 2.0, (2000, 4))
-    intervals = [summarize(sample).interval for sample in samples]
+    intervals = [summarize(sample.tolist()).interval for sample in samples]
     covered = np.mean([low <= 3.0 <= high for low, high in intervals])
     assert abs(covered - 0.95) < 3 * math.sqrt(0.95 * 0.05 / 2000)
 
@@ -51,7 +51,6 @@ def test_a_diverged_seed_is_not_hidden(bad):
     assert math.isnan(summary.standard_error)
 
 
-@pytest.mark.parametrize("values", [[], [[1.0, 2.0]]])
-def test_values_must_be_one_row(values):
-    with pytest.raises(InputError, match=r"^values: [^\n]*got shape"):
-        summarize(values)
+def test_no_values():
+    with pytest.raises(InputError, match=r"^values: must hold at least one number, got none$"):
+        summarize([])

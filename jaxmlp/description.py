@@ -1,0 +1,148 @@
+"""What a saved network's weights mean: the description stored beside them, its JSON and its rules."""
+
+import functools
+import json
+import math
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from jaxmlp import checks, mlp
+from jaxmlp.losses import HEADS
+from jaxmlp.types import InputError
+
+FORMAT = 1
+
+
+class Description(NamedTuple):
+    """What the weights mean; stored as JSON beside them."""
+
+    layer_sizes: tuple[int, ...]
+    """Inputs, hidden…, outputs."""
+    activation: str
+    """A name in ``mlp.ACTIVATIONS``."""
+    head: str
+    """A name in ``losses.HEADS``."""
+    input_shape: tuple[int, ...]
+    """Shape of one raw example."""
+    class_names: tuple[str, ...]
+    """One for each class, in the order of the labels; none for a regression."""
+    dataset: str
+    """The name of the training data."""
+    metrics: dict[str, float]
+    """What was measured, by name."""
+    versions: dict[str, str | None]
+    """Package → version at the time of training; None for one that ran without being installed."""
+    ink_box: float | None = None
+    """Share of the image's side that a drawing fills in the training images; None where nothing is drawn."""
+    format: int = FORMAT
+    """Version of the file format."""
+
+
+def to_json(description: Description) -> str:
+    """The description as one JSON object; InputError for a value that JSON does not have."""
+    try:
+        # ``item`` turns the scalars of NumPy and JAX into numbers.
+        return json.dumps(description._asdict(), allow_nan=False, default=lambda value: value.item())
+    except (TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"description: holds a value that JSON cannot ({error})") from None
+
+
+def from_json(text: Any) -> Description:
+    """The description that ``to_json`` wrote.
+
+    Raises InputError unless every field is there and of its type, and they agree with each other.
+    """
+    fields = strict_json(text, "description")
+    _check_format(fields.get("format") if isinstance(fields, dict) else None)
+    differing = sorted(set(fields) ^ set(Description._fields))
+    if differing:
+        raise InputError(f"its description lacks or adds the field {differing[0]!r}; save the model again")
+    for name, (valid, rule) in _FIELDS.items():
+        if not valid(fields[name]):
+            raise InputError(f"its description's {name} must be {rule}, got {fields[name]!r:.80}")
+    lists = {name: tuple(value) for name, value in fields.items() if isinstance(value, list)}
+    description = Description(**(fields | lists))
+    _check_agreement(description)
+    return description
+
+
+def strict_json(text: Any, part: str) -> Any:
+    """What ``text`` says; InputError, naming the file's ``part``, if it is not JSON or has a key twice."""
+    try:
+        return json.loads(text, object_pairs_hook=functools.partial(_unique, part))
+    except InputError:
+        raise
+    except (TypeError, ValueError, RecursionError):
+        raise InputError(
+            f"is no model: its {part} is not JSON; give a model that an experiment saved"
+        ) from None
+
+
+def _check_format(number: Any) -> None:
+    if type(number) is int and number > FORMAT:
+        raise InputError(f"has format {number}, and this jaxmlp reads {FORMAT}; upgrade jaxmlp to read it")
+    if type(number) is not int or number != FORMAT:
+        raise InputError(
+            f"its description's format must be {FORMAT}, got {number!r:.80}; save the model again"
+        )
+
+
+def _check_agreement(description: Description) -> None:
+    checks.known_name("activation", description.activation, mlp.ACTIVATIONS)
+    checks.known_name("head", description.head, HEADS)
+    num_inputs, num_outputs = description.layer_sizes[0], description.layer_sizes[-1]
+    if math.prod(description.input_shape) != num_inputs:
+        raise InputError(f"its input_shape {description.input_shape} does not hold {num_inputs} inputs")
+    num_classes = len(description.class_names)
+    fitting = {"binary": (1, 2), "regression": (num_outputs, 0)}.get(
+        description.head, (num_outputs, num_outputs)
+    )
+    if (num_outputs, num_classes) != fitting:
+        raise InputError(
+            f"its head {description.head!r} wants {fitting[0]} outputs and {fitting[1]} class_names, "
+            f"got {num_outputs} and {num_classes}"
+        )
+
+
+def _unique(part: str, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    repeated = [name for name, count in Counter(name for name, _ in pairs).items() if count > 1]
+    if repeated:
+        raise InputError(f"is damaged: its {part} has {repeated[0]!r} twice; save the model again")
+    return dict(pairs)
+
+
+def _is_size(value: Any) -> bool:
+    return type(value) is int and value > 0
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float) and math.isfinite(value)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_list(valid: Callable[[Any], bool], at_least: int, value: Any) -> bool:
+    return isinstance(value, list) and len(value) >= at_least and all(map(valid, value))
+
+
+def _is_table(valid: Callable[[Any], bool], value: Any) -> bool:
+    return isinstance(value, dict) and all(map(valid, value.values()))
+
+
+_FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "layer_sizes": (functools.partial(_is_list, _is_size, 2), "two or more whole numbers above 0"),
+    "activation": (_is_text, "a name"),
+    "head": (_is_text, "a name"),
+    "input_shape": (functools.partial(_is_list, _is_size, 1), "whole numbers above 0"),
+    "class_names": (functools.partial(_is_list, _is_text, 0), "a list of names"),
+    "dataset": (_is_text, "a name"),
+    "metrics": (functools.partial(_is_table, _is_number), "finite numbers by name"),
+    "versions": (
+        functools.partial(_is_table, lambda value: value is None or _is_text(value)),
+        "versions by name",
+    ),
+    "ink_box": (lambda value: value is None or (_is_number(value) and 0 < value <= 1), "null or in (0, 1]"),
+}

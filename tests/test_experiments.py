@@ -1,0 +1,158 @@
+"""The experiments as their users run them: from the command line, with good and with bad input."""
+
+import importlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from experiments import digits, mnist
+from experiments.command_line import main
+from jaxmlp import models
+
+ROOT = Path(__file__).parents[1]
+needs_mnist = pytest.mark.skipif(
+    not os.environ.get("JAXMLP_MANUAL_DIR"), reason="JAXMLP_MANUAL_DIR does not name MNIST's files"
+)
+
+
+def run(module, *arguments):
+    main(module.Config, module.run, [*map(str, arguments), "--no-progress"])
+
+
+def refused(capsys, module, *arguments):
+    """The one line of an error and the exit status."""
+    with pytest.raises(SystemExit) as stopped:
+        run(module, *arguments)
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 1
+    return lines[0], stopped.value.code
+
+
+@pytest.fixture(scope="module")
+def smoke(tmp_path_factory):
+    out = tmp_path_factory.mktemp("smoke")
+    run(digits, "--smoke", "--num-seeds", 3, "--out", out)
+    return out
+
+
+def test_a_run_leaves_record_model_and_pictures(smoke):
+    names = {path.name for path in smoke.iterdir()}
+    pictures = {"curves.png", "neurons.png", "confusion.png", "most_wrong.png"}
+    assert names == {"record.json", "model.safetensors"} | pictures
+
+
+def test_the_record_says_what_was_run_and_how_sure_it_is(smoke):
+    record = json.loads((smoke / "record.json").read_text())
+    assert record["config"]["varied"] == "seed" and record["seeds"] == [0, 1, 2]
+    accuracy = record["metrics"]["test_accuracy"]
+    assert accuracy["n"] == 3 and accuracy["unit"] == "fraction"
+    np.testing.assert_allclose(accuracy["mean"], np.mean(accuracy["values"]))
+    np.testing.assert_allclose(accuracy["standard_error"], np.std(accuracy["values"], ddof=1) / np.sqrt(3))
+    assert set(record["seconds"]) == {"data", "compile", "train", "total"}
+    assert len(record["curves"]["validation_accuracy"]) == 3
+
+
+def test_the_saved_network_has_the_recorded_accuracy(smoke):
+    from jaxmlp import datasets
+
+    record = json.loads((smoke / "record.json").read_text())
+    model = models.load(smoke / "model.safetensors")
+    test = datasets.load("digits").test
+    predictions = models.predict(model, test.inputs)
+    best = np.argmax(record["metrics"]["validation_accuracy"]["values"])
+    np.testing.assert_allclose(
+        np.mean(predictions == test.targets), record["metrics"]["test_accuracy"]["values"][best], atol=1e-6
+    )
+
+
+def test_the_same_seed_gives_the_same_bits(tmp_path):
+    for name in ("first", "second"):
+        run(digits, "--smoke", "--out", tmp_path / name)
+    first, second = (models.load(tmp_path / name / "model.safetensors") for name in ("first", "second"))
+    for ours, theirs in zip(first.params, second.params, strict=True):
+        np.testing.assert_array_equal(ours.weight, theirs.weight)
+        np.testing.assert_array_equal(ours.bias, theirs.bias)
+
+
+def test_splits_are_varied_one_value_each(tmp_path):
+    run(digits, "--smoke", "--num-splits", 2, "--out", tmp_path)
+    record = json.loads((tmp_path / "record.json").read_text())
+    assert record["config"]["varied"] == "split"
+    assert record["metrics"]["test_accuracy"]["n"] == 2
+
+
+@pytest.mark.parametrize("dataset", ["wine", "breast_cancer"])
+def test_other_data_of_classes_works(dataset, tmp_path):
+    run(digits, "--dataset", dataset, "--smoke", "--class-weight", "balanced", "--out", tmp_path)
+    record = json.loads((tmp_path / "record.json").read_text())
+    assert record["dataset"] == dataset
+    assert not (tmp_path / "neurons.png").exists()
+
+
+@needs_mnist
+def test_mnist_from_files_already_downloaded(tmp_path):
+    run(mnist, "--smoke", "--out", tmp_path)
+    record = json.loads((tmp_path / "record.json").read_text())
+    assert record["metrics"]["test_accuracy"]["mean"] > 0.3
+    assert models.load(tmp_path / "model.safetensors").description.input_shape == (28, 28)
+
+
+BAD = [
+    (("--batch-size", 0), "batch_size"),
+    (("--batch-size", 100_000), "batch_size"),
+    (("--num-epochs", 0), "num_epochs"),
+    (("--num-epochs", -3), "num_epochs"),
+    (("--num-seeds", 0), "num_seeds"),
+    (("--num-splits", 0), "num_splits"),
+    (("--patience", 0), "patience"),
+    (("--learning-rate", -1), "learning_rate"),
+    (("--learning-rate", 0), "learning_rate"),
+    (("--learning-rate", "nan"), "learning_rate"),
+    (("--hidden-sizes", 16, 0), "hidden_sizes"),
+    (("--dropout", 1), "dropout"),
+    (("--weight-decay", -1), "weight_decay"),
+    (("--optimizer", "adamm"), "did you mean 'adam"),
+    (("--optimizer", "lbfgs"), "line search"),
+    (("--schedule", "cosin"), "did you mean 'cosine'"),
+    (("--activation", "rellu"), "did you mean 'relu"),
+    (("--dataset", "digitz"), "digits"),
+    (("--dataset", "diabetes"), "real values"),
+    (("--seed", -1), "seed"),
+    (("--validation-fraction", 0), "validation_fraction"),
+    (("--validation-fraction", 1.5), "validation_fraction"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), BAD, ids=lambda value: str(value))
+def test_bad_input_is_one_line_and_leaves_nothing(arguments, message, tmp_path, capsys):
+    line, status = refused(capsys, digits, *arguments, "--out", tmp_path)
+    assert status == 2 and line.startswith("error: ") and message in line
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_output_folder_that_is_a_file_is_refused(tmp_path, capsys):
+    (tmp_path / "taken").write_text("mine")
+    line, status = refused(capsys, digits, "--out", tmp_path / "taken")
+    assert status == 2 and "out" in line
+    assert (tmp_path / "taken").read_text() == "mine"
+
+
+def test_a_loss_that_explodes_names_its_epoch(tmp_path, capsys):
+    line, status = refused(
+        capsys, digits, "--optimizer", "sgd", "--learning-rate", 1e30, "--num-epochs", 3, "--out", tmp_path
+    )
+    assert status == 1 and "epoch 1" in line
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["digits", "mnist", "predict", "results"])
+def test_help_is_there_without_a_trace(name):
+    command = [sys.executable, "-m", f"experiments.{name}", "--help"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert importlib.import_module(f"experiments.{name}").__doc__.split("\n")[0][:40] in done.stdout
+    assert "Traceback" not in done.stderr

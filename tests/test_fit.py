@@ -1,0 +1,225 @@
+"""The host loop on models small enough to know every score: the parameter counts the steps."""
+
+import os
+import signal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from jaxmlp.loop import fit
+from jaxmlp.optimizers import make_optimizer
+from jaxmlp.train import Train, make_train
+from jaxmlp.types import Dataset, Hyperparams, InputError
+
+KEY, DATA_KEY = jax.random.split(jax.random.key(0))
+DATASET = Dataset(np.ones(2, np.float32), np.ones(2, np.float32))
+
+
+def counting_loss(params, model_state, example, key, hyperparams):
+    """Its gradient of -1 makes SGD at rate 1 count the epochs."""
+    return -params, model_state
+
+
+def counter():
+    """A run whose parameter is the number of epochs trained."""
+    return make_train(
+        lambda key, hyperparams: (jnp.zeros(()), ()),
+        counting_loss,
+        make_optimizer(optax.sgd(1.0)),
+        batch_size=2,
+    )
+
+
+def scores(*values):
+    """An evaluation that gives these values after epochs 1, 2, …"""
+    table = np.array([np.nan, *values], np.float32)
+    return lambda params, model_state, dataset: {"score": jnp.asarray(table)[params.astype(int)]}
+
+
+def run(train=None, evaluate=None, dataset=DATASET, validation=DATASET, **changes):
+    arguments = {
+        "key": KEY,
+        "data_key": DATA_KEY,
+        "hyperparams": Hyperparams(),
+        "num_epochs": 6,
+        "monitor": "score",
+        "progress": False,
+    }
+    return fit(
+        train or counter(),
+        evaluate or scores(1, 2, 3, 4, 5, 6),
+        dataset,
+        validation,
+        **{**arguments, **changes},
+    )
+
+
+@pytest.mark.parametrize(
+    "values, higher_is_better, patience, best_epoch, num_epochs",
+    [
+        ((1, 3, 5, 2, 1, 0), True, None, 3, 6),
+        ((1, 3, 5, 2, 1, 0), False, None, 6, 6),
+        ((4, 2, 5, 6, 7, 8), False, None, 2, 6),
+        ((1, 5, 2, 5, 1, 1), True, None, 4, 6),
+        ((1, 5, 2, 3, 9, 9), True, 2, 2, 4),
+        ((1, 5, 2, 6, 1, 1), True, 2, 4, 6),
+        ((1, 5, 5, 5, 9, 9), True, 2, 4, 4),
+        ((1, 0, 9, 9, 9, 9), True, 1, 1, 2),
+    ],
+    ids=[
+        "middle",
+        "last",
+        "lowest",
+        "tie",
+        "patience",
+        "gain in time",
+        "a tie is no gain",
+        "patience of one",
+    ],
+)
+def test_the_best_epoch_wins(values, higher_is_better, patience, best_epoch, num_epochs):
+    result = run(evaluate=scores(*values), higher_is_better=higher_is_better, patience=patience)
+    assert int(result.best_epoch) == best_epoch
+    assert float(result.params) == best_epoch
+    np.testing.assert_array_equal(result.history["validation_score"], values[:num_epochs])
+    # The loss is that before each step: minus the epochs already trained.
+    np.testing.assert_array_equal(result.history["train_loss"], -np.arange(num_epochs))
+
+
+def test_each_member_has_its_own_best_and_patience():
+    # With patience 2, the first member stops after epoch 3 and must not take the 9 of epoch 5.
+    table = np.array([[5, 1, 2, 0, 9, 9], [1, 2, 3, 4, 0, 0], [0, 0, 1, 0, 0, 7]], np.float32)
+    train = counter()
+    population = Train(
+        lambda keys, hyperparams: jax.vmap(train.start, in_axes=(0, None))(keys, hyperparams)._replace(
+            model_state=jnp.arange(3)
+        ),
+        jax.vmap(train.advance, in_axes=(0, None, None, None, None)),
+        jax.vmap(train.eval_params, in_axes=(0, None)),
+    )
+
+    def evaluate(params, member, dataset):
+        return {"score": jnp.asarray(table)[member, params.astype(int) - 1]}
+
+    result = run(
+        population, jax.vmap(evaluate, in_axes=(0, 0, None)), key=jax.random.split(KEY, 3), patience=2
+    )
+    np.testing.assert_array_equal(result.best_epoch, [1, 4, 3])
+    np.testing.assert_array_equal(result.params, [1, 4, 3])
+    np.testing.assert_array_equal(result.model_state, [0, 1, 2])
+    # Until epoch 6, when the second has gone two epochs without a gain.
+    np.testing.assert_array_equal(result.history["validation_score"], table)
+    assert result.history["train_loss"].shape == (3, 6)
+
+
+def interrupting_scores(epoch):
+    """Scores that send this process a real Ctrl-C while that epoch is evaluated."""
+
+    def interrupt(params):
+        if params == epoch:
+            os.kill(os.getpid(), signal.SIGINT)
+        return np.float32(params)
+
+    def evaluate(params, model_state, dataset):
+        return {"score": jax.pure_callback(interrupt, jax.ShapeDtypeStruct((), jnp.float32), params)}
+
+    return evaluate
+
+
+@pytest.fixture
+def own_handler():
+    """A handler of the caller's, because the default one is also what a Ctrl-C leaves behind."""
+
+    def handler(signum, frame):
+        raise AssertionError("the run should have handled it")
+
+    previous = signal.signal(signal.SIGINT, handler)
+    yield handler
+    signal.signal(signal.SIGINT, previous)
+
+
+def test_ctrl_c_ends_the_run_after_the_epoch_with_what_it_has(own_handler):
+    result = run(evaluate=interrupting_scores(3), num_epochs=1000)
+    assert signal.getsignal(signal.SIGINT) is own_handler
+    assert int(result.best_epoch) == 3
+    np.testing.assert_array_equal(result.history["validation_score"], [1, 2, 3])
+
+
+def diverging_train(is_bad):
+    def loss_fn(params, model_state, example, key, hyperparams):
+        return jnp.where(is_bad(params, hyperparams), jnp.inf, -params), model_state
+
+    return make_train(
+        lambda key, hyperparams: (jnp.zeros(()), ()), loss_fn, make_optimizer("sgd"), batch_size=1
+    )
+
+
+def test_a_loss_that_is_not_finite_names_epoch_and_step(own_handler):
+    # Two steps an epoch: the fourth step, with the parameter at 3, is the second of epoch 2.
+    train = diverging_train(lambda params, hyperparams: params >= 3)
+    with pytest.raises(FloatingPointError, match=r"^the loss became non-finite in epoch 2, step 2; [^\n]*$"):
+        run(train, hyperparams=Hyperparams(1.0))
+    assert signal.getsignal(signal.SIGINT) is own_handler
+
+
+def test_a_loss_that_is_not_finite_names_the_member():
+    train = diverging_train(lambda params, hyperparams: hyperparams.learning_rate * params >= 4)
+    axes = Hyperparams(0)
+    population = Train(
+        jax.vmap(train.start, in_axes=(0, axes)),
+        jax.vmap(train.advance, in_axes=(0, axes, None, None, None)),
+        jax.vmap(train.eval_params, in_axes=(0, axes)),
+    )
+    evaluate = jax.vmap(lambda params, model_state, dataset: {"score": params}, in_axes=(0, 0, None))
+    keys, rates = jax.random.split(KEY, 2), jnp.array([0.5, 2.0])
+    with pytest.raises(
+        FloatingPointError, match=r"^the loss of member 1 became non-finite in epoch 1, step 2;"
+    ):
+        run(population, evaluate, key=keys, hyperparams=Hyperparams(rates))
+
+
+HOLED = Dataset(np.array([1.0, np.nan], np.float32), np.ones(2, np.float32))
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"num_epochs": 0}, "num_epochs: must be a whole number of at least 1, got 0"),
+        ({"patience": 0}, "patience: must be a whole number of at least 1, got 0"),
+        (
+            {"hyperparams": Hyperparams(-1.0)},
+            "learning_rate: must be a finite number above 0, got -1.0",
+        ),
+        (
+            {"hyperparams": Hyperparams(jnp.array([0.1, -1.0]))},
+            "learning_rate: must be a finite number above 0, got -1.0",
+        ),
+        ({"hyperparams": Hyperparams(dropout=1.0)}, "dropout: must be at least 0 and below 1, got 1.0"),
+        (
+            {"dataset": HOLED},
+            "training inputs: must be finite, got 1 NaN or infinite values, first in example 1",
+        ),
+        (
+            {"validation": HOLED},
+            "validation inputs: must be finite, got 1 NaN or infinite values, first in example 1",
+        ),
+        ({"monitor": "skore"}, "monitor: must be one of the metrics ['score'], got 'skore'"),
+    ],
+)
+def test_values_out_of_range_are_refused_in_one_line(changes, message):
+    with pytest.raises(InputError) as error:
+        run(**changes)
+    assert str(error.value) == message
+
+
+def test_without_progress_nothing_is_printed(capfd):
+    run(num_epochs=2)
+    assert capfd.readouterr() == ("", "")
+    run(num_epochs=2, progress=True)
+    out, err = capfd.readouterr()
+    assert out.startswith("compiled in ")
+    assert "2/2" in err
+    assert "validation score 2.0000" in err

@@ -1,0 +1,117 @@
+"""A population of seeds against each seed's run alone."""
+
+from functools import cache
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxmlp import losses, mlp
+from jaxmlp.loop import fit
+from jaxmlp.metrics import CLASSIFICATION
+from jaxmlp.optimizers import make_optimizer
+from jaxmlp.preprocessing import Affine
+from jaxmlp.sweep import over_seeds, seed_keys
+from jaxmlp.train import make_evaluate, make_train
+from jaxmlp.types import Dataset, Hyperparams
+
+SEEDS = (0, 1, 5)
+HYPERPARAMS = Hyperparams(0.05, dropout=0.25)
+
+
+def dataset():
+    random = np.random.default_rng(0)
+    return Dataset(random.normal(size=(13, 3)).astype(float), random.integers(0, 2, 13).astype(np.int32))
+
+
+@cache
+def functions(batch_size=4, dtype=np.float32):
+    """One pair for all runs of a batch size, so that each shape of run compiles once. Not shared between precisions:
+    what jax remembers of a function traced in one does not fit the other.
+    """
+    network = mlp.make_network((3, 6, 2), losses.multiclass, Affine(np.zeros((), dtype), np.ones((), dtype)))
+    train = make_train(network.init_fn, network.loss_fn, make_optimizer("adam"), batch_size)
+    return train, make_evaluate(network.predict_fn, CLASSIFICATION)
+
+
+@cache
+def population(batch_size=4, dtype=np.float32):
+    return over_seeds(*functions(batch_size, dtype))
+
+
+def fitted(train, evaluate, key, data_key, num_epochs):
+    data = dataset()
+    keys = {"key": key, "data_key": data_key}
+    options = {"hyperparams": HYPERPARAMS, "num_epochs": num_epochs, "monitor": "log_loss"}
+    return fit(train, evaluate, data, data, **keys, **options, higher_is_better=False, progress=False)
+
+
+def test_a_member_is_its_seeds_run_alone_in_double_precision():
+    with jax.enable_x64(True):
+        keys, data_keys = seed_keys(SEEDS)
+        members = fitted(*population(dtype=np.float64), keys, data_keys, num_epochs=10)
+        for i, seed in enumerate(SEEDS):
+            alone = fitted(
+                *functions(dtype=np.float64), *jax.random.split(jax.random.key(seed)), num_epochs=10
+            )
+            member = jax.tree.map(lambda values, i=i: values[i], (members.params, members.history))
+            chex.assert_trees_all_close(member, (alone.params, alone.history), rtol=0, atol=1e-8)
+            assert members.best_epoch[i] == alone.best_epoch
+    assert members.params[0].weight.dtype == np.float64
+
+
+def test_a_member_is_its_seeds_run_alone_for_one_step_in_single_precision():
+    keys, data_keys = seed_keys(SEEDS)
+    members = fitted(*population(13), keys, data_keys, num_epochs=1)
+    alone = fitted(*functions(13), *jax.random.split(jax.random.key(SEEDS[-1])), num_epochs=1)
+    last = jax.tree.map(lambda values: values[-1], members.params)
+    chex.assert_trees_all_close(last, alone.params, rtol=0, atol=1e-6)
+
+
+def test_the_same_seeds_give_the_same_bits_twice():
+    results = [fitted(*population(), *seed_keys(SEEDS), num_epochs=3) for _ in range(2)]
+    first, second = ((result.params, result.history, result.best_epoch) for result in results)
+    chex.assert_trees_all_equal(first, second)
+
+
+def first_epoch(keys, data_keys, hyperparams=HYPERPARAMS, batch_size=4):
+    """The loss of two members' first epoch."""
+    train, _ = population(batch_size)
+    state = train.start(keys, hyperparams)
+    data = jax.tree.map(jnp.asarray, dataset())
+    return train.advance(state, hyperparams, data, jnp.int32(0), data_keys)[1].loss
+
+
+def test_seeds_differ_in_their_initial_weights():
+    train, _ = population()
+    weights = np.asarray(train.start(seed_keys(SEEDS)[0], HYPERPARAMS).params[0].weight)
+    assert len(np.unique(weights.reshape(3, -1), axis=0)) == 3
+
+
+def test_seeds_differ_in_their_order():
+    # One initial network and no dropout: only the order is left to differ, and one batch of all has none.
+    key, data_keys = jnp.stack([jax.random.key(0)] * 2), seed_keys(SEEDS[:2])[1]
+    losses_of_batches = first_epoch(key, data_keys, Hyperparams(0.05))
+    assert abs(losses_of_batches[0] - losses_of_batches[1]) > 1e-4
+    np.testing.assert_allclose(*first_epoch(key, data_keys, Hyperparams(0.05), 13), rtol=1e-6)
+
+
+def test_seeds_differ_in_their_dropout():
+    # One initial network and one order: only dropout is left to differ.
+    train, _ = population()
+    keys, data_keys = seed_keys(SEEDS[:2])
+    state = train.start(jnp.stack([keys[0]] * 2), HYPERPARAMS)._replace(key=keys)
+    data = jax.tree.map(jnp.asarray, dataset())
+    for hyperparams, differ in ((HYPERPARAMS, True), (Hyperparams(0.05), False)):
+        _, info = train.advance(state, hyperparams, data, jnp.int32(0), jnp.stack([data_keys[0]] * 2))
+        assert (abs(info.loss[0] - info.loss[1]) > 1e-4) == differ
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_keys_of_a_seed_do_not_depend_on_the_others(seed):
+    key, data_key = seed_keys([seed])
+    expected = jax.random.split(jax.random.key(seed))
+    np.testing.assert_array_equal(jax.random.key_data(key[0]), jax.random.key_data(expected[0]))
+    np.testing.assert_array_equal(jax.random.key_data(data_key[0]), jax.random.key_data(expected[1]))
