@@ -99,6 +99,10 @@ class TestLearningCurves:
         assert figure.get_suptitle() == "digits"
         assert fits(figure)
 
+    def test_a_loss_of_any_name_is_a_loss(self, figure_of):
+        curves = {"train_loss": rows(1, 4), "validation_focal_loss": rows(1, 4), "loss": rows(1, 4)}
+        assert [axes.get_ylabel() for axes in figure_of(plots.learning_curves, curves).axes] == ["loss"]
+
     def test_one_colour_for_one_split_in_every_panel(self, figure_of):
         curves = {"train_loss": rows(1, 4), "validation_loss": rows(1, 4), "train_accuracy": rows(1, 4)}
         loss, accuracy = figure_of(plots.learning_curves, curves).axes

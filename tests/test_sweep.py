@@ -28,8 +28,9 @@ def dataset():
 
 @cache
 def functions(batch_size=4, dtype=np.float32):
-    """One pair for all runs of a batch size, so that each shape of run compiles once. Not shared between precisions:
-    what jax remembers of a function traced in one does not fit the other.
+    """One pair for all runs of a batch size, so that each shape of run compiles once.
+
+    Precisions do not share it: what jax remembers of a function traced in one does not fit the other.
     """
     network = mlp.make_network((3, 6, 2), losses.multiclass, Affine(np.zeros((), dtype), np.ones((), dtype)))
     train = make_train(network.init_fn, network.loss_fn, make_optimizer("adam"), batch_size)
