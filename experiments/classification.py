@@ -113,6 +113,9 @@ def run(config: Config, experiment: str, question: str) -> Path:
         splits = load(config, split_seed)
         data_seconds += time.perf_counter() - loading
         outcomes.append(train_seeds(config, splits))
+        if outcomes[-1].fit.interrupted:
+            print("stopped by Ctrl-C; what follows is of the epochs so far")
+            break
     model, chosen = best_network(config, outcomes)
     values = {name: varied_values(config, outcomes, name) for name in outcomes[0].metrics}
     seconds = {name: sum(outcome.fit.seconds[name] for outcome in outcomes) for name in ("compile", "train")}
@@ -123,7 +126,11 @@ def run(config: Config, experiment: str, question: str) -> Path:
         question=question,
         command=f"python -m experiments.{experiment} {' '.join(sys.argv[1:])}".strip(),
         dataset=config.dataset,
-        config=dataclasses.asdict(config) | {"varied": "split" if config.num_splits > 1 else "seed"},
+        config=dataclasses.asdict(config)
+        | {
+            "varied": "split" if config.num_splits > 1 else "seed",
+            "interrupted": outcomes[-1].fit.interrupted,
+        },
         seeds=list(range(config.seed, config.seed + config.num_seeds)),
         metrics={name: (value.tolist(), unit_of(name)) for name, value in values.items()},
         curves=curves_of(outcomes),

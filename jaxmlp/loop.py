@@ -48,6 +48,8 @@ class Fit(NamedTuple):
     """``train_loss`` and ``validation_…`` after each epoch."""
     seconds: dict[str, float]
     """``compile`` and ``train``; validation counts as training."""
+    interrupted: bool
+    """Whether Ctrl-C ended the run before its time."""
 
 
 def fit(
@@ -78,6 +80,7 @@ def fit(
     if patience is not None:
         checks.whole_number("patience", patience, at_least=1)
     checks.hyperparams(hyperparams)
+    checks.dataset_shapes(validation, batch_size=1)
     for name, part in (("training", dataset), ("validation", validation)):
         checks.finite(f"{name} inputs", part.inputs)
         checks.finite(f"{name} targets", part.targets)
@@ -103,7 +106,8 @@ def fit(
             reports.append({"train_loss": info.loss} | {f"validation_{k}": v for k, v in report.items()})
             bar.set_postfix_str(_line(reports[-1], f"validation_{monitor}"), refresh=False)
             bar.update()
-            if interrupted() or not np.any(alive):
+            stopped = interrupted()
+            if stopped or not np.any(alive):
                 break
     return Fit(
         state.best.params,
@@ -111,6 +115,7 @@ def fit(
         1 + np.asarray(jax.device_get(state.best.epoch)),
         {name: np.stack([report[name] for report in reports], axis=-1) for name in reports[0]},
         {"compile": compiled - began, "train": time.perf_counter() - compiled},
+        stopped,
     )
 
 

@@ -26,7 +26,7 @@ TILE_PIXELS = 84
 MOSAIC_COLUMNS = 10
 
 Curves = Mapping[str, Sequence[Sequence[float | None]]]
-"""Name → [num_seeds][num_epochs]; nan or None after the end of a seed that stopped early."""
+"""Name → [num_runs][num_epochs], one run for each seed or split; nan or None where a run has ended early."""
 
 
 def learning_curves(
@@ -197,7 +197,7 @@ def _family(name: str) -> str:
 def _draw_curve(
     axes: Axes,
     name: str,
-    rows: Float[np.ndarray, "seeds epochs"],
+    rows: Float[np.ndarray, "runs epochs"],
     epochs: Sequence[int] | None,
     other_colour: str,
 ) -> None:
@@ -215,7 +215,7 @@ def _draw_curve(
     axes.plot(steps, rows.mean(axis=0), label=label, linewidth=2.2, **style)
 
 
-def _label_curves(axes: Axes, family: str, num_seeds: int) -> None:
+def _label_curves(axes: Axes, family: str, num_runs: int) -> None:
     axes.set(xlabel="epoch", ylabel=family.replace("_", " "))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     values = np.concatenate([np.asarray(line.get_ydata()) for line in axes.get_lines()])
@@ -226,7 +226,7 @@ def _label_curves(axes: Axes, family: str, num_seeds: int) -> None:
         axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
-    meaning = f"thick: mean of {num_seeds} seeds" if num_seeds > 1 else None
+    meaning = f"thick: mean of {num_runs} runs" if num_runs > 1 else None
     axes.legend(title=meaning, title_fontsize="small", fontsize="small", frameon=False)
 
 

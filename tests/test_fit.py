@@ -144,8 +144,9 @@ def own_handler():
 def test_ctrl_c_ends_the_run_after_the_epoch_with_what_it_has(own_handler):
     result = run(evaluate=interrupting_scores(3), num_epochs=1000)
     assert signal.getsignal(signal.SIGINT) is own_handler
-    assert int(result.best_epoch) == 3
+    assert result.interrupted and int(result.best_epoch) == 3
     np.testing.assert_array_equal(result.history["validation_score"], [1, 2, 3])
+    assert not run(num_epochs=1).interrupted
 
 
 def diverging_train(is_bad):

@@ -116,7 +116,7 @@ class TestLearningCurves:
         assert all(line.get_linewidth() < mean.get_linewidth() for line in seeds)
         np.testing.assert_array_equal(mean.get_ydata(), [3.0, 1.5, np.nan])
         np.testing.assert_array_equal(mean.get_xdata(), [1, 2, 3])
-        assert axes.get_legend().get_title().get_text() == "thick: mean of 2 seeds"
+        assert axes.get_legend().get_title().get_text() == "thick: mean of 2 runs"
 
     def test_one_seed_is_one_line_and_one_epoch_is_a_visible_point(self, figure_of):
         figure = figure_of(plots.learning_curves, {"train_loss": [[0.5]]})

@@ -277,6 +277,11 @@ class TestPages:
         ("name", "metric", "cells"),
         [
             ("test_accuracy", (1.0, 0.0, "fraction"), ["accuracy 100.00 ± 0.00 % (n = 3)", "0.00 ± 0.00 %"]),
+            (
+                "test_accuracy",
+                (0.9, 0.002, "fraction"),
+                ["accuracy 90.00 ± 0.20 % (n = 3)", "10.00 ± 0.20 %"],
+            ),
             ("test_accuracy", (0.5, None, "fraction"), ["accuracy 50.00 % (n = 3)", "50.00 %"]),
             ("test_accuracy", (None, None, "fraction"), ["accuracy not finite (n = 3)", "n/a"]),
             ("test_mean_loss", (0.07124, 0.0012, "nats"), ["mean loss 0.071 ± 0.001 nats (n = 3)", "n/a"]),
@@ -286,6 +291,13 @@ class TestPages:
     def test_measures_in_their_units(self, tmp_path, name, metric, cells):
         metrics = {name: dict(zip(("mean", "standard_error", "unit"), metric, strict=True), n=3)}
         assert row(tmp_path, metrics=metrics)[2:4] == cells
+
+    @pytest.mark.parametrize(
+        ("n", "varied", "count"), [(10, "split", "n = 10 splits"), (1, "seed", "n = 1 seed")]
+    )
+    def test_the_count_says_what_was_varied(self, tmp_path, n, varied, count):
+        metrics = {"test_accuracy": {"mean": 0.5, "standard_error": None, "unit": "fraction", "n": n}}
+        assert count + ")" in row(tmp_path, metrics=metrics, config={"varied": varied})[2]
 
     def test_a_record_without_measures_or_times(self, tmp_path):
         assert row(tmp_path, metrics={}, seconds={})[2:5] == ["n/a", "n/a", "n/a"]
@@ -320,6 +332,11 @@ class TestPages:
         assert "[toy 2](results/toy%202/)" in text
         assert "[toy 2](toy%202/)" in (site / "results" / "README.md").read_text()
 
+    def test_links_lead_from_the_readme_to_the_results_wherever_they_are(self, site):
+        (site / "docs").mkdir()
+        readme = (site / "README.md").rename(site / "docs" / "README.md")
+        assert "[toy 2](../results/toy%202/)" in outdated_pages(site / "results", readme)[readme]
+
     def test_check_writes_nothing_and_exits_with_one_line(self, site, monkeypatch):
         monkeypatch.chdir(site)
         with pytest.raises(SystemExit, match=r"^out of date: results/README.md and README.md; [^\n]*$"):
@@ -344,12 +361,14 @@ class TestPages:
         command = [sys.executable, "-m", "experiments.results", "--readme", str(tmp_path / "absent")]
         done = subprocess.run(command, capture_output=True, text=True, cwd=CHECKOUT)
         assert done.returncode == 2
-        assert re.fullmatch(r"readme: cannot read '.*absent': No such file or directory\n", done.stderr)
+        assert re.fullmatch(r"error: readme: cannot read '.*absent': No such file .*\n", done.stderr)
 
 
 def test_the_committed_pages_are_up_to_date():
     results = CHECKOUT / "results"
-    if not records.read_records(results):
-        pytest.skip("no results yet")
+    changes = ["git", "-C", str(CHECKOUT), "status", "--porcelain", "--", "results"]
+    if subprocess.run(changes, capture_output=True, text=True).stdout:
+        pytest.skip("results/ differs from the last commit, as after a run of one's own")
+    assert records.read_records(results)
     outdated = outdated_pages(results, CHECKOUT / "README.md")
     assert not outdated, "run python -m experiments.results"
