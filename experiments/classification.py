@@ -4,6 +4,7 @@
 """
 
 import dataclasses
+import shlex
 import sys
 import time
 from itertools import pairwise
@@ -124,7 +125,7 @@ def run(config: Config, experiment: str, question: str) -> Path:
         out,
         experiment=experiment,
         question=question,
-        command=f"python -m experiments.{experiment} {' '.join(sys.argv[1:])}".strip(),
+        command=f"python -m experiments.{experiment} {shlex.join(sys.argv[1:])}".strip(),
         dataset=config.dataset,
         config=dataclasses.asdict(config)
         | {

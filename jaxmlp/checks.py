@@ -49,6 +49,11 @@ def fraction(argument: str, value: Any) -> float:
     return float(value)
 
 
+def first_line(error: Exception) -> str:
+    """What another library's error says, short enough to stand within a line of ours."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
 def _is_finite_number(value: Any) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
 

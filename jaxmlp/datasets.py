@@ -158,7 +158,7 @@ def _as_numbers(argument: str, values: ArrayLike) -> np.ndarray:
     try:
         array = np.asarray(values)
     except ValueError as error:
-        raise InputError(f"{argument}: rows must have one shape; {_first_line(error)}") from error
+        raise InputError(f"{argument}: rows must have one shape; {checks.first_line(error)}") from error
     if array.dtype.kind not in "biuf":
         raise InputError(
             f"{argument}: must be an array of real numbers, got dtype {array.dtype}; encode it as numbers"
@@ -268,7 +268,7 @@ def _cut(
         )
     except ValueError as error:
         raise InputError(
-            f"{argument}: cannot cut {fraction} off {len(data.inputs)} examples: {_first_line(error)}"
+            f"{argument}: cannot cut {fraction} off {len(data.inputs)} examples: {checks.first_line(error)}"
         ) from error
     rest, part = (Dataset(data.inputs[rows], data.targets[rows]) for rows in (kept, cut))
     if stratify and (lost := set(np.unique(data.targets)) - set(np.unique(rest.targets))):
@@ -284,7 +284,3 @@ def _read_scikit_learn(name: str) -> Raw:
     inputs = bunch.images.astype(np.uint8) if "images" in bunch else bunch.data
     class_names = tuple(map(str, bunch.target_names)) if bunch.target.dtype.kind in "iu" else ()
     return Raw(inputs, bunch.target, class_names, None)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from jaxmlp import checks
 from jaxmlp.types import InputError
 
 
@@ -59,7 +60,7 @@ def read(name: str, manual_dir: str | Path | None, others: Sequence[str] = ()) -
             _publish(Path(scratch, "entry"), entry)
     except OSError as error:
         raise InputError(
-            f"dataset: cannot keep {name!r} in {root}: {_first_line(error)}; "
+            f"dataset: cannot keep {name!r} in {root}: {checks.first_line(error)}; "
             "set JAXMLP_CACHE_DIR to another folder"
         ) from error
     return raw
@@ -173,7 +174,7 @@ def _image_builder(name: str, tfds: Any, folder: Path) -> Any:
         features = dict(builder.info.features.items())
     except Exception as error:  # an unknown configuration, version, or a missing package of the set's own
         # Before the reason, the message repeats the builder's arguments.
-        reason = _first_line(error).rpartition('": ')[2]
+        reason = checks.first_line(error).rpartition('": ')[2]
         raise InputError(f"dataset: {name!r} cannot be used: {reason}") from error
     image, label = features.get("image"), features.get("label")
     if not isinstance(image, tfds.features.Image) or not isinstance(label, tfds.features.ClassLabel):
@@ -247,11 +248,7 @@ def _preparation_error(
         )
     if kind in ("ConnectionError", "ConnectTimeout", "SSLError"):
         return _no_connection(name, manual_dir, missing)
-    return InputError(f"dataset: {name!r} cannot be prepared: {_first_line(error)}")
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+    return InputError(f"dataset: {name!r} cannot be prepared: {checks.first_line(error)}")
 
 
 @contextlib.contextmanager
