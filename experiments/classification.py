@@ -4,8 +4,6 @@
 """
 
 import dataclasses
-import shlex
-import sys
 import time
 from itertools import pairwise
 from pathlib import Path
@@ -14,6 +12,7 @@ from typing import Any, Literal, NamedTuple
 import jax
 import numpy as np
 
+from experiments import receipt
 from experiments.predict import ink_fraction
 from jaxmlp import (
     batching,
@@ -31,19 +30,17 @@ from jaxmlp.loop import Fit, fit
 from jaxmlp.statistics import summarize
 from jaxmlp.sweep import over_seeds, seed_keys
 from jaxmlp.train import make_evaluate, make_train
-from jaxmlp.types import Dataset, Hyperparams, InputError
-
-_SMOKE_EXAMPLES = 512
+from jaxmlp.types import Hyperparams, InputError
 
 
 @dataclasses.dataclass(frozen=True)
-class Config:
+class Config(receipt.ImageConfig):
     """Settings of one experiment; every one has a default that works."""
 
+    num_seeds: int = 1
+    """Networks to train at once, which differ in initial weights, dropout and the order of the data."""
     dataset: str = "digits"
     """Name of the data: digits, wine, … from scikit-learn, or any image set of tensorflow-datasets."""
-    manual_dir: Path | None = None
-    """Folder with the set's files, already downloaded (default: $JAXMLP_MANUAL_DIR)."""
     hidden_sizes: tuple[int, ...] = (60,)
     """Neurons in each hidden layer, first layer first."""
     activation: str = "relu"
@@ -76,22 +73,12 @@ class Config:
     """Passes through the training data."""
     patience: int | None = None
     """Stop after this many epochs without a better validation accuracy."""
-    num_seeds: int = 1
-    """Networks to train at once, which differ in initial weights, dropout and the order of the data."""
-    seed: int = 0
-    """The first seed."""
     num_splits: int = 1
     """Different cuts into training, validation and test data to train on, one after another."""
     split_seed: int = 0
     """The first cut."""
     validation_fraction: float = 0.1
     """Share of the training data kept aside to choose the best epoch."""
-    out: Path | None = None
-    """Folder for record, model and pictures (default: results/ and the experiment's name)."""
-    progress: bool = True
-    """Show a progress bar."""
-    smoke: bool = False
-    """A run of seconds on a few hundred examples, to see that everything works."""
 
 
 class Outcome(NamedTuple):
@@ -103,11 +90,10 @@ class Outcome(NamedTuple):
     metrics: dict[str, np.ndarray]
 
 
-def run(config: Config, experiment: str, question: str) -> Path:
-    """Train, test and record; the folder with everything is returned."""
-    provenance, began = records.commit(), time.perf_counter()
+def run(config: Config) -> None:
+    """Train, test, draw and record."""
     check(config)
-    out = records.check_writable(config.out or Path("results") / experiment)
+    begun = receipt.begin(config)
     data_seconds, outcomes = 0.0, []
     for split_seed in range(config.split_seed, config.split_seed + config.num_splits):
         loading = time.perf_counter()
@@ -120,36 +106,29 @@ def run(config: Config, experiment: str, question: str) -> Path:
     model, chosen = best_network(config, outcomes)
     values = {name: varied_values(config, outcomes, name) for name in outcomes[0].metrics}
     seconds = {name: sum(outcome.fit.seconds[name] for outcome in outcomes) for name in ("compile", "train")}
-    models.save(out / "model.safetensors", model)
-    records.write_record(
-        out,
-        experiment=experiment,
-        question=question,
-        command=f"python -m experiments.{experiment} {shlex.join(sys.argv[1:])}".strip(),
+    models.save(begun.folder / "model.safetensors", model)
+    receipt.finish(
+        begun,
+        config,
         dataset=config.dataset,
-        config=dataclasses.asdict(config)
-        | {
+        metrics={name: (value.tolist(), unit_of(name)) for name, value in values.items()},
+        curves=curves_of(outcomes),
+        seconds={"data": data_seconds, **seconds},
+        notes={
             "varied": "split" if config.num_splits > 1 else "seed",
             "interrupted": outcomes[-1].fit.interrupted,
         },
-        seeds=list(range(config.seed, config.seed + config.num_seeds)),
-        metrics={name: (value.tolist(), unit_of(name)) for name, value in values.items()},
-        curves=curves_of(outcomes),
-        seconds={"data": data_seconds, **seconds, "total": time.perf_counter() - began},
-        provenance=provenance,
     )
-    draw(out, model, chosen, outcomes)
-    tell(config, out, values)
-    return out
+    draw(begun.folder, model, chosen, outcomes)
+    tell(values)
 
 
 def check(config: Config) -> None:
     """Every rule that needs no data, before any is read."""
-    for name in ("num_epochs", "num_seeds", "num_splits", "batch_size", "patience"):
+    for name in ("num_epochs", "num_splits", "batch_size", "patience"):
         if getattr(config, name) is not None:
             checks.whole_number(name, getattr(config, name), at_least=1)
-    for name in ("seed", "split_seed"):
-        checks.whole_number(name, getattr(config, name), at_least=0)
+    checks.whole_number("split_seed", config.split_seed, at_least=0)
     for size in config.hidden_sizes:
         checks.whole_number("hidden_sizes", size, at_least=1)
     mlp.activation_named(config.activation)
@@ -159,19 +138,11 @@ def check(config: Config) -> None:
 
 def load(config: Config, split_seed: int) -> datasets.Splits:
     """The data of one split, in the sizes and with the weights that the configuration asks for."""
-    splits = datasets.load(
-        config.dataset,
-        manual_dir=config.manual_dir,
-        split_seed=split_seed,
-        validation_fraction=config.validation_fraction,
-    )
+    splits = receipt.load(config, split_seed=split_seed, validation_fraction=config.validation_fraction)
     if splits.task == "regression":
         raise InputError(
             f"dataset: must have classes for this experiment, but {config.dataset} has real values"
         )
-    if config.smoke:
-        train, validation, test = map(_head, (splits.train, splits.validation, splits.test))
-        splits = splits._replace(train=train, validation=validation, test=test)
     if config.class_weight:
         splits = splits._replace(train=datasets.with_class_weights(splits.train, config.class_weight))
     return splits
@@ -199,7 +170,7 @@ def train_seeds(config: Config, splits: datasets.Splits) -> Outcome:
         ),
         make_evaluate(network.predict_fn, metrics.CLASSIFICATION),
     )
-    key, data_key = seed_keys(range(config.seed, config.seed + config.num_seeds))
+    key, data_key = seed_keys(receipt.seeds(config))
     fitted = fit(
         train,
         evaluate,
@@ -285,7 +256,7 @@ def curves_of(outcomes: list[Outcome]) -> dict[str, list[list[float]]]:
 
 def draw(out: Path, model: models.Model, outcome: Outcome, outcomes: list[Outcome]) -> None:
     """The pictures of the chosen network, and the curves of all."""
-    from jaxmlp import plots
+    from jaxmlp import pictures, plots
 
     test, class_names = outcome.splits.test, outcome.splits.class_names
     probabilities = np.asarray(models.probabilities(model, test.inputs))
@@ -294,8 +265,8 @@ def draw(out: Path, model: models.Model, outcome: Outcome, outcomes: list[Outcom
     plots.confusion_matrix(test.targets, predictions, class_names, out / "confusion.png")
     if test.inputs.ndim > 2:
         shape = model.description.input_shape
-        plots.neuron_weights(model.params[0].weight, shape, out / "neurons.png", title=outcome.splits.name)
-        plots.most_wrong(test.inputs, test.targets, probabilities, class_names, out / "most_wrong.png")
+        pictures.neuron_weights(model.params[0].weight, shape, out / "neurons.png", title=outcome.splits.name)
+        pictures.most_wrong(test.inputs, test.targets, probabilities, class_names, out / "most_wrong.png")
 
 
 def describe(config: Config, splits: datasets.Splits) -> None:
@@ -319,20 +290,15 @@ def describe(config: Config, splits: datasets.Splits) -> None:
     )
 
 
-def tell(config: Config, out: Path, values: dict[str, np.ndarray]) -> None:
-    """The result with its standard error, and where to find everything."""
+def tell(values: dict[str, np.ndarray]) -> None:
+    """The result with its standard error."""
     mean, error, _, n = summarize(values["test_accuracy"].tolist())
     spread = f" ± {100 * error:.2f} (standard error, n = {n})" if error is not None else ""
     print(f"test accuracy {100 * mean:.2f} %{spread}")
     print(f"test log-loss {np.mean(values['test_log_loss']):.4f} nats")
-    print(f"record, model and pictures in {out}")
 
 
 def unit_of(name: str) -> str:
     """The unit of ``test_accuracy`` and its like."""
     measure = name.split("_", 1)[1]
     return metrics.CLASSIFICATION[measure].unit if measure in metrics.CLASSIFICATION else "1"
-
-
-def _head(dataset: Dataset) -> Dataset:
-    return jax.tree.map(lambda values: values[:_SMOKE_EXAMPLES], dataset)

@@ -1,4 +1,4 @@
-"""Can a small network read handwritten digits? Trains on scikit-learn's 1,797 images of 8×8 pixels.
+"""How well does a small network read scikit-learn's digits? Trains on its 1,797 images of 8×8 pixels.
 
     python -m experiments.digits
 
@@ -25,7 +25,7 @@ class Config(classification.Config):
 
 def run(config: Config) -> None:
     """Train on digits, or on whatever ``--dataset`` names."""
-    classification.run(config, "digits", "How well does a small network read scikit-learn's digits?")
+    classification.run(config)
 
 
 if __name__ == "__main__":

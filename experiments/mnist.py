@@ -23,7 +23,7 @@ class Config(classification.Config):
 
 def run(config: Config) -> None:
     """Train on MNIST, or on whatever ``--dataset`` names."""
-    classification.run(config, "mnist", "How well does a multilayer perceptron read MNIST?")
+    classification.run(config)
 
 
 if __name__ == "__main__":

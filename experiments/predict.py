@@ -19,7 +19,7 @@ from PIL import Image, ImageOps
 from scipy import ndimage
 
 from experiments import command_line
-from jaxmlp import models, plots
+from jaxmlp import models, pictures
 from jaxmlp.models import Model
 from jaxmlp.records import check_writable
 from jaxmlp.types import InputError
@@ -47,15 +47,15 @@ def run(config: Config) -> None:
     if not config.images:
         raise InputError("images: name at least one picture after the model")
     model = models.load(config.model)
-    pictures = [read_picture(path) for path in config.images]
-    seen = np.stack([_seen(model, path, image) for path, image in zip(config.images, pictures, strict=True)])
+    images = [read_picture(path) for path in config.images]
+    seen = np.stack([_seen(model, path, image) for path, image in zip(config.images, images, strict=True)])
     probabilities = models.probabilities(model, seen).astype(float)
     check_writable(config.out)
     class_names = model.description.class_names
     for index, name in enumerate(drawing_names(config.images)):
         print(f"{config.images[index]}: {sentence(probabilities[index], class_names)}")
-        shown = np.asarray(_reduced(on_paper(pictures[index], "white")))
-        plots.prediction(shown, seen[index], probabilities[index], class_names, config.out / name)
+        shown = np.asarray(_reduced(on_paper(images[index], "white")))
+        pictures.prediction(shown, seen[index], probabilities[index], class_names, config.out / name)
         print(f"  drawn in {config.out / name}")
 
 

@@ -1,11 +1,13 @@
-"""Redraw the pages about results from the records: ``results/README.md`` and the table in the top README.
+"""Redraw the pages about results from the records: ``results/README.md``, the table in the top README, and
+every number in a page that stands between ``<!-- =FOLDER/METRIC -->`` and ``<!-- / -->``.
 
-python -m experiments.results            write both
-python -m experiments.results --check    write nothing; exit with status 1 if either is out of date
+python -m experiments.results            write them
+python -m experiments.results --check    write nothing; exit with status 1 if one is out of date
 """
 
 import math
 import os
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,18 +19,26 @@ from jaxmlp.records import read_records
 from jaxmlp.types import InputError
 
 BEGIN, END = "<!-- results -->", "<!-- /results -->"
+NUMBER = re.compile(r"(<!-- =(?P<folder>\S+)/(?P<metric>\S+) -->)[^<]*(<!-- / -->)")
 NOT_KNOWN = "n/a"
 
 
-def main(results: Path = Path("results"), readme: Path = Path("README.md"), *, check: bool = False) -> None:
+def main(
+    results: Path = Path("results"),
+    readme: Path = Path("README.md"),
+    walk: Path = Path("experiments/README.md"),
+    *,
+    check: bool = False,
+) -> None:
     """Redraw the pages about results from the records.
 
     Args:
         results: The folder that holds one folder with a record.json per experiment.
         readme: The page whose lines between the two results comments hold the overview.
+        walk: The page that tells the story of the experiments, with numbers from their records.
         check: Write nothing; exit with status 1 if a page is out of date.
     """
-    changed = outdated_pages(results, readme)
+    changed = outdated_pages(results, readme, walk)
     if check and changed:
         names = " and ".join(str(path) for path in changed)
         sys.exit(f"out of date: {names}; run python -m experiments.results")
@@ -36,25 +46,44 @@ def main(results: Path = Path("results"), readme: Path = Path("README.md"), *, c
         write_whole(path, text.encode())
 
 
-def outdated_pages(results: Path, readme: Path) -> dict[Path, str]:
+def outdated_pages(results: Path, readme: Path, walk: Path) -> dict[Path, str]:
     """The pages that differ from what the records say, each with the text it should have.
 
-    InputError if ``readme`` cannot be read or lacks the two comments that enclose the table.
+    InputError if a page cannot be read, ``readme`` lacks the two comments that enclose the table, or a number
+    stands for a measure that no record has.
     """
     prefix = Path(os.path.relpath(results, readme.parent)).as_posix() + "/"
+    records = read_records(results)
     pages = {
         results / "README.md": results_table(results),
-        readme: fill_block(readme, overview(results, prefix)),
+        readme: fill_numbers(readme, fill_block(readme, overview(results, prefix)), records),
+        walk: fill_numbers(walk, _text("walk", walk), records),
     }
     return {path: text for path, text in pages.items() if not _holds(path, text)}
 
 
+def fill_numbers(page: Path, text: str, records: Mapping[str, Any]) -> str:
+    """``text`` with every number between its two comments as the record of that folder has it."""
+
+    def number(found: re.Match[str]) -> str:
+        metric = records.get(found["folder"], {}).get("metrics", {}).get(found["metric"])
+        if metric is None:
+            raise InputError(f"{page}: no record has the measure {found['folder']}/{found['metric']}")
+        return f"{found[1]}{_with_error(metric)}{found[4]}"
+
+    return NUMBER.sub(number, text)
+
+
+def _text(argument: str, page: Path) -> str:
+    try:
+        return page.read_text("utf-8")
+    except OSError as error:
+        raise InputError(f"{argument}: cannot read {str(page)!r}: {error.strerror}") from None
+
+
 def fill_block(readme: Path, block: str) -> str:
     """The text of ``readme`` with ``block`` in the place of all lines between the two results comments."""
-    try:
-        lines = readme.read_text("utf-8").splitlines(keepends=True)
-    except OSError as error:
-        raise InputError(f"readme: cannot read {str(readme)!r}: {error.strerror}") from None
+    lines = _text("readme", readme).splitlines(keepends=True)
     comments = [index for index, line in enumerate(lines) if line.strip() in (BEGIN, END)]
     if [lines[index].strip() for index in comments] != [BEGIN, END]:
         raise InputError(f"readme: {str(readme)!r} must have one line {BEGIN} and, below, one line {END}")
@@ -100,10 +129,23 @@ def results_table(folder: str | Path = "results") -> str:
 def _section(name: str, record: Mapping[str, Any], folder: Path) -> str:
     pictures = [
         f"![{name}: {picture.stem.replace('_', ' ')}]({quote(f'{name}/{picture.name}')})\n"
-        for picture in sorted((folder / name).glob("*.png"))
+        for picture in sorted((folder / name).iterdir())
+        if picture.suffix in (".png", ".gif")
     ]
     command = f"```sh\n{record['command']}\n```\n"
-    return "\n".join([f"## {name}\n", record["question"].strip() + "\n", command, *pictures])
+    return "\n".join(
+        [f"## {name}\n", record["question"].strip() + "\n", command, _measures(record), *pictures]
+    )
+
+
+def _measures(record: Mapping[str, Any]) -> str:
+    """All measures, folded away behind one line."""
+    rows = [
+        f"| {name.replace('_', ' ')} | {_with_error(metric)} | {metric['n']} |"
+        for name, metric in record["metrics"].items()
+    ]
+    table = ["| measure | mean ± standard error | n |", "| --- | --- | --- |", *rows]
+    return "\n".join(["<details><summary>all measures</summary>", "", *table, "", "</details>", ""])
 
 
 def _measure_cells(metrics: Mapping[str, Mapping[str, Any]], varied: str | None = None) -> tuple[str, str]:

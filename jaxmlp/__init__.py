@@ -22,17 +22,19 @@ _ROOM_OF = {
     "apply_affine": "preprocessing",
     "fit": "loop",
     "fit_affine": "preprocessing",
+    "grid": "sweep",
     "init": "mlp",
     "make_evaluate": "train",
     "make_network": "mlp",
     "make_optimizer": "optimizers",
     "make_train": "train",
     "over_seeds": "sweep",
+    "over_settings": "sweep",
     "seed_keys": "sweep",
 }
 _ROOMS = (
-    *("batching", "checks", "datasets", "losses", "loop", "metrics", "mlp", "models", "optimizers", "plots"),
-    *("preprocessing", "records", "statistics", "sweep", "train", "types"),
+    *("batching", "charts", "checks", "datasets", "losses", "loop", "metrics", "mlp", "models", "optimizers"),
+    *("pictures", "plots", "preprocessing", "records", "statistics", "sweep", "train", "types"),
 )
 __all__ = [*_ROOM_OF, *_ROOMS]
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import sklearn.datasets
@@ -120,6 +121,15 @@ def from_arrays(
         _check_same_shapes(rest, test_part)
     train, validation = cut(rest, "validation_fraction", validation_fraction)
     return Splits(train, validation, test_part, task, tuple(class_names), name, split_seed)
+
+
+def head(splits: Splits, num_examples: int) -> Splits:
+    """The splits with at most the first ``num_examples`` of each part."""
+    parts = {
+        name: jax.tree.map(lambda values: values[:num_examples], getattr(splits, name))
+        for name in ("train", "validation", "test")
+    }
+    return splits._replace(**parts)
 
 
 def with_class_weights(dataset: Dataset, class_weight: str | Mapping[int, float]) -> Dataset:

@@ -43,7 +43,7 @@ class Fit(NamedTuple):
     params: PyTree
     model_state: PyTree
     best_epoch: Integer[np.ndarray, "*members"]
-    """Counted from 1."""
+    """Counted from 1; 0 where no epoch was finite, and ``params`` are the initial ones."""
     history: dict[str, Float[np.ndarray, "*members epochs"]]
     """``train_loss`` and ``validation_…`` after each epoch."""
     seconds: dict[str, float]
@@ -70,11 +70,12 @@ def fit(
     """Train for ``num_epochs`` and return the parameters of the epoch with the best ``monitor`` on
     ``validation``. With ``patience``, stop after that many epochs without a better one.
 
-    ``train`` and ``evaluate`` may be ``vmap``ped; then ``key`` (and ``data_key``, if each member has its own
-    order of the data) has a member axis, and the run ends when every member has run out of patience.
+    ``train`` and ``evaluate`` may be ``vmap``ped, once or several times; then the members stand on the first
+    axes of everything in the Fit, and the run ends when every member has run out of patience. A member
+    whose loss is no longer finite keeps its best epoch, its ``train_loss`` says so, and the others go on.
 
     Ctrl-C ends the run after the current epoch with what it has. Raises FloatingPointError, naming the
-    epoch and step, when a loss is not finite, and InputError for values out of range.
+    epoch and step, when no loss is finite any more, and InputError for values out of range.
     """
     checks.whole_number("num_epochs", num_epochs, at_least=1)
     if patience is not None:
@@ -104,7 +105,7 @@ def fit(
             info, report, alive = jax.device_get((info, report, alive))
             _stop_if_not_finite(info, epoch)
             reports.append({"train_loss": info.loss} | {f"validation_{k}": v for k, v in report.items()})
-            bar.set_postfix_str(_line(reports[-1], f"validation_{monitor}"), refresh=False)
+            bar.set_postfix_str(_line(reports[-1], f"validation_{monitor}", higher_is_better), refresh=False)
             bar.update()
             stopped = interrupted()
             if stopped or not np.any(alive):
@@ -123,8 +124,9 @@ def fit(
 def _make_begin(train: Train) -> Callable[..., FitState]:
     def begin(key: Key[Array, "*members"], hyperparams: PyTree) -> FitState:
         state = train.start(key, hyperparams)
-        score = jnp.full(key.shape, -jnp.inf)
-        epoch = jnp.full(key.shape, -1)
+        # The state's key has every member axis; the key that came in lacks those of shared keys.
+        score = jnp.full(state.key.shape, -jnp.inf)
+        epoch = jnp.full(state.key.shape, -1)
         params = train.eval_params(state, hyperparams)
         return FitState(state, Best(params, state.model_state, score, epoch, epoch))
 
@@ -152,6 +154,8 @@ def _make_advance(
             raise InputError(f"monitor: must be one of the metrics {sorted(report)}, got {monitor!r}")
         score = report[monitor] if higher_is_better else -report[monitor]
         alive = _alive(state.best, epoch - 1, patience)
+        # Of a network that is not finite, accuracy is 0, which would be the best of nothing.
+        score = jnp.where(jnp.isfinite(info.loss), score, jnp.nan)
         best = _better(state.best, params, train_state.model_state, score, epoch, alive)
         return FitState(train_state, best), (info, report, _alive(best, epoch, patience))
 
@@ -204,19 +208,21 @@ def _float_dtype() -> Any:
 
 
 def _stop_if_not_finite(info: Info, epoch: int) -> None:
-    bad = np.flatnonzero(~np.isfinite(info.loss))
-    if bad.size:
-        step = int(np.ravel(info.first_bad_step)[bad[0]])
-        which = f" of member {bad[0]}" if np.ndim(info.loss) else ""
+    if not np.any(np.isfinite(info.loss)):
+        which, step = " of the last member" if np.ndim(info.loss) else "", np.max(info.first_bad_step)
         raise FloatingPointError(
             f"the loss{which} became non-finite in epoch {epoch + 1}, step {step + 1}; "
             "try a smaller learning rate or clip_norm"
         )
 
 
-def _line(report: dict[str, np.ndarray], monitored: str) -> str:
-    shown = ("train_loss", monitored)
-    return ", ".join(f"{name.replace('_', ' ')} {np.mean(report[name]):.4f}" for name in shown)
+def _line(report: dict[str, np.ndarray], monitored: str, higher_is_better: bool) -> str:
+    """Loss and score of the best member, and how many are lost."""
+    finite = np.isfinite(report["train_loss"])
+    shown = (("train_loss", np.min), (monitored, np.max if higher_is_better else np.min))
+    whose = "best " if finite.ndim else ""
+    values = [f"{whose}{name.replace('_', ' ')} {best(report[name][finite]):.4f}" for name, best in shown]
+    return ", ".join(values + [f"{np.sum(~finite)} not finite"] * (not finite.all()))
 
 
 def _progress_bar(num_epochs: int, progress: bool) -> Any:

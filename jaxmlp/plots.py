@@ -1,29 +1,26 @@
-"""Pictures from records and params; each becomes a PNG at ``path``, which is returned; nothing trains."""
+"""Pictures of a classifier's record: how it learnt, what it confused, how sure it may be.
+
+Each becomes a PNG at ``path``, which is returned.
+"""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Array, Float, Integer, Shaped
-from matplotlib import colormaps
+from jaxtyping import Array, Bool, Float, Integer
 from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
+from numpy.typing import ArrayLike
 
+from jaxmlp import charts
 from jaxmlp.types import InputError
 
-DOTS_PER_INCH = 150
-# Okabe and Ito's colours, which stay apart for colour-blind eyes.
-SPLIT_COLOURS = {"train": "#0072B2", "validation": "#D55E00", "test": "#009E73"}
-OTHER_COLOURS = ("#CC79A7", "#E69F00", "#56B4E9", "#000000")
+SPLIT_COLOURS = dict(zip(("train", "validation", "test"), charts.COLOURS, strict=False))
+OTHER_COLOURS = charts.COLOURS[len(SPLIT_COLOURS) :]
 MAX_NUMBERED_CLASSES = 20
-MAX_BARS = 10
-MAX_NAME_LENGTH = 20
-TILE_PIXELS = 84
-MOSAIC_COLUMNS = 10
 
 Curves = Mapping[str, Sequence[Sequence[float | None]]]
 """Name → [num_runs][num_epochs], one run for each seed or split; nan or None where a run has ended early."""
@@ -50,43 +47,7 @@ def learning_curves(
         for index, name in enumerate(names):
             _draw_curve(axes, name, np.array(curves[name], dtype=float), epochs, OTHER_COLOURS[index % 4])
         _label_curves(axes, family, max(len(curves[name]) for name in names))
-    return _save(figure, path)
-
-
-def neuron_weights(
-    weight: Float[Array | np.ndarray, "inputs hidden"],
-    image_shape: Sequence[int],
-    path: str | Path,
-    *,
-    num_neurons: int = 60,
-    title: str = "",
-) -> Path:
-    """The weights into each of the first ``num_neurons`` hidden neurons, as an image of the input's shape.
-
-    ``image_shape`` is (height, width) or (height, width, 1 or 3). Each neuron has its own scale, from minus
-    to plus its largest absolute weight: grey images go from blue over white to red, colour images show a
-    weight of 0 as mid-grey in its channel. InputError if the shape is none of these or does not fit.
-    """
-    weight, shape = np.asarray(weight, dtype=float), tuple(image_shape)
-    _check_image_shape(shape, len(weight))
-    shown = weight[:, :num_neurons]
-    largest = np.max(np.abs(shown), axis=0)
-    unit = (1 + (shown / np.where(largest > 0, largest, 1)).T.reshape(-1, *shape)) / 2
-    in_colour = shape[2:] == (3,)
-    mosaic = _mosaic(unit if in_colour else colormaps["RdBu_r"](_grey(unit))[..., :3])
-    width = max(5.5, 0.85 * min(len(unit), MOSAIC_COLUMNS))
-    figure = Figure(figsize=(width, 0.9 * width * len(mosaic) / mosaic.shape[1] + 0.7), layout="constrained")
-    axes = figure.subplots()
-    axes.imshow(mosaic, interpolation="nearest")
-    _hide_axes(axes)
-    axes.set_title(title or "Incoming weights of the first hidden layer", fontsize=11)
-    zero = "; mid-grey is 0" if in_colour else ""
-    num_shown = f"Neurons: {shown.shape[1]} of {weight.shape[1]}"
-    axes.set_xlabel(f"{num_shown}, each scaled by its own largest absolute weight{zero}", fontsize=9)
-    if not in_colour:
-        bar = figure.colorbar(ScalarMappable(cmap="RdBu_r"), ax=axes, pad=0.01)
-        bar.set_ticks([0, 0.5, 1], labels=["-largest", "0", "+largest"])
-    return _save(figure, path)
+    return charts.save_figure(figure, path)
 
 
 def confusion_matrix(
@@ -112,78 +73,39 @@ def confusion_matrix(
     bar = figure.colorbar(picture, ax=axes, label="share of the true class", shrink=0.8)
     bar.set_ticks([0, 0.01, 0.05, 0.2, 0.5, 1], labels=["0 %", "1 %", "5 %", "20 %", "50 %", "100 %"])
     axes.set_title(f"{100 * np.mean(labels == predictions):.2f} % of {len(labels)} examples right")
-    _name_classes(axes, [_short(name) for name in class_names], side / num_classes)
+    _name_classes(axes, [charts.shorten(name) for name in class_names], side / num_classes)
     if num_classes <= MAX_NUMBERED_CLASSES:
         _write_counts(axes, counts, shares)
-    return _save(figure, path)
+    return charts.save_figure(figure, path)
 
 
-def most_wrong(
-    images: Shaped[Array | np.ndarray, "examples height width *channels"],
-    labels: Integer[Array | np.ndarray, " examples"],
-    probabilities: Float[Array | np.ndarray, "examples classes"],
-    class_names: Sequence[str],
+def reliability(
+    panels: Mapping[str, tuple[ArrayLike, ArrayLike]],
     path: str | Path,
     *,
-    num_images: int = 24,
+    num_bins: int = 10,
+    title: str = "",
 ) -> Path:
-    """The misclassified examples whose true class got the least probability, the worst first.
+    """Is what was called 80 % sure right in 80 % of cases? One panel per title: (confidences, whether right).
 
-    Above each stand the true and the predicted class with the probability that each was given.
+    Predictions are put into ``num_bins`` equal bins of confidence. A dot's height is the share that was
+    right, its bar that share's 95 % interval (Wilson 1927), its size the number of predictions; on the
+    diagonal the calibration is perfect. InputError if there is no panel.
     """
-    labels, probabilities = np.asarray(labels), np.asarray(probabilities)
-    _check_class_names(class_names, probabilities)
-    chosen = worst_examples(labels, probabilities)[:num_images]
-    columns = min(6, max(len(chosen), 3))
-    num_rows = max(1, -(-len(chosen) // columns))
-    figure = Figure(figsize=(1.9 * columns, 2.4 * num_rows + 0.5), layout="constrained")
-    if len(chosen) == 0:
-        figure.text(
-            0.5, 0.5, f"None of the {len(labels)} examples\nis misclassified.", ha="center", va="center"
-        )
-        return _save(figure, path)
-    figure.suptitle("The worst mistakes, by the probability of the true class", fontsize=11)
-    grid = figure.subplots(num_rows, columns, squeeze=False).ravel()
-    for axes in grid[len(chosen) :]:
-        axes.set_axis_off()
-    for axes, example in zip(grid, chosen, strict=False):
-        _show(axes, np.asarray(images[example]))
-        axes.set_title(_mistake(int(labels[example]), probabilities[example], class_names), fontsize=7.5)
-    return _save(figure, path)
-
-
-def worst_examples(
-    labels: Integer[np.ndarray, " examples"], probabilities: Float[np.ndarray, "examples classes"]
-) -> Integer[np.ndarray, " wrong"]:
-    """The indices of the misclassified examples, by rising probability of the true class."""
-    wrong = np.flatnonzero(np.argmax(probabilities, axis=1) != labels)
-    return wrong[np.argsort(probabilities[wrong, labels[wrong]], kind="stable")]
-
-
-def prediction(
-    image: Shaped[Array | np.ndarray, "..."],
-    seen: Shaped[Array | np.ndarray, "..."],
-    probabilities: Float[Array | np.ndarray, " classes"],
-    class_names: Sequence[str],
-    path: str | Path,
-) -> Path:
-    """A person's picture, what the network saw of it, and its ten most probable classes, the first on top."""
-    probabilities = np.asarray(probabilities)
-    _check_class_names(class_names, probabilities)
-    figure = Figure(figsize=(11, 3.8), layout="constrained")
-    left, middle, right = figure.subplots(1, 3, width_ratios=(1, 1, 1.3))
-    _show(left, np.asarray(image))
-    left.set_title("your picture")
-    _show(middle, np.asarray(seen))
-    middle.set_title("what the network saw")
-    _draw_probabilities(right, probabilities, class_names)
-    return _save(figure, path)
-
-
-def _save(figure: Figure, path: str | Path) -> Path:
-    # Without the writer's version the same figure is the same bytes, and git sees no change.
-    figure.savefig(path, dpi=DOTS_PER_INCH, format="png", metadata={"Software": None})
-    return Path(path)
+    if not panels:
+        raise InputError("panels: must hold at least one, got none")
+    figure = Figure(figsize=(3.8 * len(panels) + 0.6, 4.2), layout="constrained")
+    figure.suptitle(title)
+    grid = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
+    for axes, (name, (confidences, right)) in zip(grid, panels.items(), strict=True):
+        _draw_reliability(axes, np.asarray(confidences, float), np.asarray(right, bool), num_bins)
+        axes.set(xlabel="confidence", title=name, xlim=(0, 1.03), ylim=(0, 1.03), aspect="equal")
+        axes.xaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
+        axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
+        axes.grid(alpha=0.25)
+        axes.spines[["top", "right"]].set_visible(False)
+    grid[0].set_ylabel("share that was right")
+    return charts.save_figure(figure, path)
 
 
 def _family(name: str) -> str:
@@ -230,28 +152,6 @@ def _label_curves(axes: Axes, family: str, num_runs: int) -> None:
     axes.legend(title=meaning, title_fontsize="small", fontsize="small", frameon=False)
 
 
-def _grey(images: Shaped[np.ndarray, "..."]) -> Shaped[np.ndarray, "..."]:
-    """``images`` without a channel axis of size 1 at the end."""
-    return images[..., 0] if images.shape[-1] == 1 else images
-
-
-def _mosaic(images: Float[np.ndarray, "images height width 3"]) -> Float[np.ndarray, "rows columns 3"]:
-    """``images`` side by side, enlarged to about one size whatever theirs, with thin grey lines between."""
-    num_images, height, width, _ = images.shape
-    columns = min(num_images, MOSAIC_COLUMNS)
-    factor = max(1, TILE_PIXELS // max(height, width))
-    gap = max(1, factor * max(height, width) // 28)
-    enlarged = images.repeat(factor, axis=1).repeat(factor, axis=2)
-    tile_height, tile_width = factor * height + gap, factor * width + gap
-    num_rows = -(-num_images // columns)
-    mosaic = np.ones((num_rows * tile_height + gap, columns * tile_width + gap, 3))
-    for index, image in enumerate(enlarged):
-        top, left = tile_height * (index // columns), tile_width * (index % columns)
-        mosaic[top : top + tile_height + gap, left : left + tile_width + gap] = 0.6
-        mosaic[top + gap : top + tile_height, left + gap : left + tile_width] = image
-    return mosaic
-
-
 def _name_classes(axes: Axes, names: Sequence[str], cell_inches: float) -> None:
     ticks = range(len(names))
     font_size = min(10, 72 * 0.8 * cell_inches)
@@ -274,79 +174,19 @@ def _write_counts(
         axes.text(column, row, str(count), ha="center", va="center", color=colour, fontsize=font_size)
 
 
-def _draw_probabilities(
-    axes: Axes, probabilities: Float[np.ndarray, " classes"], class_names: Sequence[str]
+def _draw_reliability(
+    axes: Axes,
+    confidences: Float[np.ndarray, " examples"],
+    right: Bool[np.ndarray, " examples"],
+    num_bins: int,
 ) -> None:
-    top = np.argsort(-probabilities, kind="stable")[:MAX_BARS]
-    names, texts = (
-        [_short(class_names[label]) for label in top],
-        [_percent(probabilities[label]) for label in top],
-    )
-    colours = [SPLIT_COLOURS["train"]] + ["#999999"] * (len(top) - 1)
-    bars = axes.barh(range(len(top)), probabilities[top], color=colours)
-    axes.bar_label(bars, texts, padding=3)
-    axes.set(title=f"{names[0]}: {texts[0]}", xlabel="probability", xlim=(0, 1.2))
-    axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0 %", "25 %", "50 %", "75 %", "100 %"])
-    axes.set_yticks(range(len(top)), names)
-    # Downwards, and never so few slots that two bars fill the panel.
-    axes.set_ylim(max(len(top), 5) - 0.5, -0.5)
-    axes.spines[["top", "right"]].set_visible(False)
-
-
-def _mistake(
-    true_class: int, probabilities: Float[np.ndarray, " classes"], class_names: Sequence[str]
-) -> str:
-    predicted = int(np.argmax(probabilities))
-    # A long name leaves no room for its probability on the line.
-    break_ = "\n" if max(len(class_names[label]) for label in (true_class, predicted)) > 8 else " "
-    return "\n".join(
-        f"{verb} {_short(class_names[label])}:{break_}{_percent(probabilities[label])}"
-        for verb, label in (("is", true_class), ("taken for", predicted))
-    )
-
-
-def _show(axes: Axes, image: Shaped[np.ndarray, "..."]) -> None:
-    """An image as it is (uint8 colour), else stretched to its own darkest and brightest value."""
-    image = _grey(image)
-    if image.ndim == 3 and image.dtype != np.uint8:
-        low, high = float(image.min()), float(image.max())
-        image = (image - low) / (high - low or 1)
-    axes.imshow(image, cmap="gray", interpolation="nearest")
-    # The frame shows where a picture on white paper ends.
-    axes.set(xticks=[], yticks=[])
-    axes.spines[:].set_color("#bbbbbb")
-
-
-def _hide_axes(axes: Axes) -> None:
-    """Only the labels stay."""
-    axes.set(xticks=[], yticks=[])
-    axes.spines[:].set_visible(False)
-
-
-def _check_image_shape(shape: tuple[int, ...], num_inputs: int) -> None:
-    if len(shape) not in (2, 3) or shape[2:] not in ((), (1,), (3,)):
-        raise InputError(f"image_shape: must be (height, width) with 1 or 3 channels, got {shape}")
-    if num_inputs != np.prod(shape):
-        raise InputError(f"image_shape: {shape} does not fit a layer of {num_inputs} inputs")
-
-
-def _check_class_names(class_names: Sequence[str], probabilities: Float[np.ndarray, "... classes"]) -> None:
-    if len(class_names) != probabilities.shape[-1]:
-        raise InputError(
-            f"class_names: must name each of {probabilities.shape[-1]} classes, got {len(class_names)}"
-        )
-
-
-def _short(name: str) -> str:
-    """``name`` without its middle if it is long: classes often share their first words."""
-    tail = MAX_NAME_LENGTH // 3
-    return name if len(name) <= MAX_NAME_LENGTH else f"{name[: MAX_NAME_LENGTH - tail - 1]}…{name[-tail:]}"
-
-
-def _percent(probability: float | np.floating) -> str:
-    """In percent with one decimal; never 0 or 100 for what is not."""
-    if 0 < probability < 0.0005:
-        return "<0.1 %"
-    if 0.9995 <= probability < 1:
-        return ">99.9 %"
-    return f"{100 * probability:.1f} %"
+    axes.plot([0, 1], [0, 1], color="#999999", linewidth=1)
+    bins = np.minimum((confidences * num_bins).astype(int), num_bins - 1)
+    for index in np.unique(bins):
+        chosen = bins == index
+        n, share, z = int(chosen.sum()), float(right[chosen].mean()), 1.96
+        middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+        half = z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
+        x = float(confidences[chosen].mean())
+        axes.plot([x, x], [middle - half, middle + half], color=charts.COLOURS[0], linewidth=1.4)
+        axes.plot([x], [share], "o", color=charts.COLOURS[0], markersize=3 + 9 * np.sqrt(n / len(right)))

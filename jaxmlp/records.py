@@ -126,13 +126,15 @@ def write_record(
     metrics: Mapping[str, tuple[Sequence[float], str]],
     curves: Curves,
     seconds: Mapping[str, float],
+    tables: Mapping[str, Any] | None = None,
     provenance: Provenance,
 ) -> Path:
     """Write ``folder/record.json``, whole or not at all; the path is returned.
 
     ``metrics`` are (one value per seed, unit), ``seconds`` the wall time of ``data``, ``compile``, ``train``
     and ``total``, ``provenance`` is what ``commit()`` said when the run started. ``epochs`` in the record
-    are those at which the curves were kept. A number that is not finite becomes null.
+    are those at which the curves were kept. ``tables`` hold whatever else the pictures show, by name, rounded
+    as the curves are. A number that is not finite becomes null.
     """
     epochs, thinned = thin_curves(curves)
     record = {
@@ -149,6 +151,7 @@ def write_record(
         "dirty": provenance.dirty,
         "epochs": epochs,
         "curves": thinned,
+        "tables": _round_all(_plain(tables or {})),
     }
     path = Path(folder) / "record.json"
     write_whole(path, _json(record).encode())
@@ -198,6 +201,14 @@ def _thin(row: Sequence[float], epochs: Sequence[int]) -> list[float]:
 
 def _round(value: float) -> float:
     return float(f"{float(value):.{SIGNIFICANT_DIGITS}g}")
+
+
+def _round_all(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _round_all(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_round_all(item) for item in value]
+    return _round(value) if isinstance(value, float) else value
 
 
 def _refuse_constant(name: str) -> float:

@@ -1,13 +1,16 @@
 """Many runs as one program: ``vmap`` of a run."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import product
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Key
 
+from jaxmlp import checks
 from jaxmlp.loop import Evaluate
 from jaxmlp.train import Train
+from jaxmlp.types import Hyperparams, InputError
 
 
 def over_seeds(train: Train, evaluate: Evaluate) -> tuple[Train, Evaluate]:
@@ -21,6 +24,35 @@ def over_seeds(train: Train, evaluate: Evaluate) -> tuple[Train, Evaluate]:
         eval_params=jax.vmap(train.eval_params, in_axes=(0, None)),
     )
     return population, jax.vmap(evaluate, in_axes=(0, 0, None))
+
+
+def over_settings(train: Train, evaluate: Evaluate) -> tuple[Train, Evaluate]:
+    """Runs that differ in their hyperparameters (every field an array of one length), and share their key,
+    hence their initial draw and dropout, and the order of the data: a comparison in pairs.
+
+    ``over_seeds(*over_settings(train, evaluate))`` are seeds × settings, and its keys are those of the seeds.
+    """
+    population = Train(
+        start=jax.vmap(train.start, in_axes=(None, 0)),
+        advance=jax.vmap(train.advance, in_axes=(0, 0, None, None, None)),
+        eval_params=jax.vmap(train.eval_params, in_axes=(0, 0)),
+    )
+    return population, jax.vmap(evaluate, in_axes=(0, 0, None))
+
+
+def grid(hyperparams: Hyperparams, **values: Iterable[float]) -> Hyperparams:
+    """Every combination of ``values``, the last varying fastest, each field an array over the settings.
+
+    Fields that are not in ``values`` keep what ``hyperparams`` says. Raises InputError for a name that is no
+    hyperparameter or has no values.
+    """
+    for name in values:
+        checks.known_name("values", name, Hyperparams._fields)
+    rows = list(product(*values.values()))
+    if not rows:
+        raise InputError("values: every hyperparameter needs at least one value")
+    settings = [hyperparams._replace(**dict(zip(values, row, strict=True))) for row in rows]
+    return jax.tree.map(lambda *numbers: jnp.asarray(numbers, float), *settings)
 
 
 def seed_keys(seeds: Sequence[int]) -> tuple[Key[Array, " seeds"], Key[Array, " seeds"]]:

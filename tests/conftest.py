@@ -1,7 +1,27 @@
 """Every test runs with shapes checked by beartype and with rank promotion forbidden."""
 
 import jax
+import pytest
 from jaxtyping import install_import_hook
 
 install_import_hook("jaxmlp", "beartype.beartype")
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
+@pytest.fixture
+def figure_of(monkeypatch, tmp_path):
+    """Draws with a function that saves a figure, and returns the figure instead."""
+    from jaxmlp import charts
+
+    figures = []
+
+    def keep(figure, path):
+        figures.append(figure)
+        return path
+
+    def draw_figure(draw, *arguments, **options):
+        draw(*arguments, tmp_path / "unused.png", **options)
+        return figures.pop()
+
+    monkeypatch.setattr(charts, "save_figure", keep)
+    return draw_figure

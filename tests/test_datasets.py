@@ -222,3 +222,13 @@ def test_class_weight_guards(class_weight, says):
 def test_class_weights_refuse_regression():
     with pytest.raises(InputError, match="needs class labels"):
         datasets.with_class_weights(Dataset(TABLE, TABLE[:, 0]), "balanced")
+
+
+def test_the_head_of_the_splits_is_their_first_examples_with_their_weights():
+    splits = datasets.load("iris")
+    splits = splits._replace(train=datasets.with_class_weights(splits.train, "balanced"))
+    short = datasets.head(splits, 20)
+    assert [len(part.inputs) for part in (short.train, short.validation, short.test)] == [20, 12, 20]
+    for name in ("inputs", "targets", "weights"):
+        np.testing.assert_array_equal(getattr(short.train, name), getattr(splits.train, name)[:20])
+    assert short.task == splits.task and short.class_names == splits.class_names

@@ -11,6 +11,7 @@ import pytest
 
 from jaxmlp.loop import fit
 from jaxmlp.optimizers import make_optimizer
+from jaxmlp.sweep import over_settings
 from jaxmlp.train import Train, make_train
 from jaxmlp.types import Dataset, Hyperparams, InputError
 
@@ -166,20 +167,28 @@ def test_a_loss_that_is_not_finite_names_epoch_and_step(own_handler):
     assert signal.getsignal(signal.SIGINT) is own_handler
 
 
-def test_a_loss_that_is_not_finite_names_the_member():
-    train = diverging_train(lambda params, hyperparams: hyperparams.learning_rate * params >= 4)
-    axes = Hyperparams(0)
-    population = Train(
-        jax.vmap(train.start, in_axes=(0, axes)),
-        jax.vmap(train.advance, in_axes=(0, axes, None, None, None)),
-        jax.vmap(train.eval_params, in_axes=(0, axes)),
-    )
-    evaluate = jax.vmap(lambda params, model_state, dataset: {"score": params}, in_axes=(0, 0, None))
-    keys, rates = jax.random.split(KEY, 2), jnp.array([0.5, 2.0])
+def of_rates(*rates):
+    """A population whose members' loss is infinite from the parameter 4 on, reached rate by rate."""
+    train = diverging_train(lambda params, hyperparams: params >= 4)
+    population, evaluate = over_settings(train, lambda params, model_state, dataset: {"score": params})
+    return {"train": population, "evaluate": evaluate, "hyperparams": Hyperparams(jnp.array(rates))}
+
+
+def test_a_member_that_is_not_finite_keeps_its_best_and_the_others_go_on(capfd):
+    # Two steps an epoch: rate 1 goes wrong in epoch 3, rate 4 in the first, rate 0.25 never.
+    result = run(**of_rates(1.0, 4.0, 0.25), progress=True)
+    np.testing.assert_array_equal(result.best_epoch, [2, 0, 6])
+    np.testing.assert_array_equal(result.params, [4, 0, 3])
+    lost = [[False] * 2 + [True] * 4, [True] * 6, [False] * 6]
+    np.testing.assert_array_equal(~np.isfinite(result.history["train_loss"]), lost)
+    assert "best validation score 3.0000, 2 not finite" in capfd.readouterr().err
+
+
+def test_when_no_member_is_finite_any_more_the_run_ends():
     with pytest.raises(
-        FloatingPointError, match=r"^the loss of member 1 became non-finite in epoch 1, step 2;"
+        FloatingPointError, match=r"^the loss of the last member became non-finite in epoch 3, step 1;"
     ):
-        run(population, evaluate, key=keys, hyperparams=Hyperparams(rates))
+        run(**of_rates(1.0, 4.0))
 
 
 HOLED = Dataset(np.array([1.0, np.nan], np.float32), np.ones(2, np.float32))

@@ -2,44 +2,16 @@
 
 import numpy as np
 import pytest
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.image import imread
-from matplotlib.text import Text
+from PIL import Image, ImageSequence
 from sklearn.metrics import confusion_matrix as sklearn_confusion_matrix
 
-from jaxmlp import plots
+from jaxmlp import charts, pictures, plots
 from jaxmlp.types import InputError
+from tests.figures import fits, texts
 
 DIGITS = [str(digit) for digit in range(10)]
-
-
-@pytest.fixture
-def figure_of(monkeypatch, tmp_path):
-    """Draws with a function of plots and returns the figure instead of saving it."""
-    figures = []
-
-    def keep(figure, path):
-        figures.append(figure)
-        return path
-
-    def draw_figure(draw, *arguments, **options):
-        draw(*arguments, tmp_path / "unused.png", **options)
-        return figures.pop()
-
-    monkeypatch.setattr(plots, "_save", keep)
-    return draw_figure
-
-
-def texts(figure):
-    return [text.get_text() for text in figure.findobj(Text) if text.get_text()]
-
-
-def fits(figure):
-    """Whether everything drawn lies on the figure, to a hundredth of an inch."""
-    FigureCanvasAgg(figure).draw()
-    drawn, paper = figure.get_tightbbox(), figure.bbox_inches
-    return min(drawn.x0, drawn.y0) > -0.01 and drawn.x1 < paper.x1 + 0.01 and drawn.y1 < paper.y1 + 0.01
 
 
 def rows(num_seeds, num_epochs):
@@ -58,11 +30,12 @@ class TestFiles:
         ("draw", "arguments"),
         [
             (plots.learning_curves, ({"train_loss": rows(2, 3)},)),
-            (plots.neuron_weights, (np.eye(12), (3, 4))),
+            (pictures.neuron_weights, (np.eye(12), (3, 4))),
             (plots.confusion_matrix, (np.array([0, 1]), np.array([0, 0]), ["a", "b"])),
-            (plots.most_wrong, (np.eye(4)[None], np.array([0]), one_hot([1], 2), ["a", "b"])),
-            (plots.most_wrong, (np.eye(4)[None], np.array([1]), one_hot([1], 2), ["a", "b"])),
-            (plots.prediction, (np.eye(4), np.eye(8), one_hot(1, 10), DIGITS)),
+            (pictures.most_wrong, (np.eye(4)[None], np.array([0]), one_hot([1], 2), ["a", "b"])),
+            (pictures.most_wrong, (np.eye(4)[None], np.array([1]), one_hot([1], 2), ["a", "b"])),
+            (pictures.prediction, (np.eye(4), np.eye(8), one_hot(1, 10), DIGITS)),
+            (pictures.image_grid, (np.eye(4)[None], ["one"])),
         ],
     )
     def test_each_picture_is_a_png_that_is_not_blank(self, tmp_path, draw, arguments):
@@ -75,7 +48,7 @@ class TestFiles:
 
     def test_the_same_picture_is_the_same_bytes(self, tmp_path):
         first, second = (
-            plots.neuron_weights(np.eye(4), (2, 2), str(tmp_path / name))
+            pictures.neuron_weights(np.eye(4), (2, 2), str(tmp_path / name))
             for name in ("first.png", "second.png")
         )
         assert first.read_bytes() == second.read_bytes()
@@ -84,7 +57,7 @@ class TestFiles:
     def test_no_picture_leaves_anything_in_the_global_state(self, tmp_path):
         from matplotlib import pyplot
 
-        plots.neuron_weights(np.eye(4), (2, 2), tmp_path / "picture.png")
+        pictures.neuron_weights(np.eye(4), (2, 2), tmp_path / "picture.png")
         assert pyplot.get_fignums() == []
 
 
@@ -148,9 +121,9 @@ class TestNeuronWeights:
     def test_every_neuron_is_one_tile_with_its_own_symmetric_scale(self, figure_of):
         # Neuron 0 sees 1, 0, 0, -1 and neuron 1 the same a hundred times larger: two equal tiles.
         weight = np.array([1.0, 0, 0, -1])[:, None] * np.array([1.0, 100.0])
-        figure = figure_of(plots.neuron_weights, weight, (2, 2))
+        figure = figure_of(pictures.neuron_weights, weight, (2, 2))
         mosaic = np.asarray(figure.axes[0].images[0].get_array())
-        tile = plots.TILE_PIXELS // 2
+        tile = pictures.TILE_PIXELS // 2
         gap = (mosaic.shape[0] - 2 * tile) // 2
         left, right = gap + tile // 2, 2 * gap + 2 * tile + tile // 2
         for column in (left, right):
@@ -163,7 +136,7 @@ class TestNeuronWeights:
     def test_colour_weights_keep_their_channel_and_zero_is_grey(self, figure_of):
         weight = np.zeros((12, 1))
         weight[1] = 5.0
-        figure = figure_of(plots.neuron_weights, weight, (2, 2, 3))
+        figure = figure_of(pictures.neuron_weights, weight, (2, 2, 3))
         mosaic = np.asarray(figure.axes[0].images[0].get_array())
         colours = {tuple(colour) for colour in mosaic.reshape(-1, 3).round(3)}
         assert colours == {(0.6, 0.6, 0.6), (0.5, 1.0, 0.5), (0.5, 0.5, 0.5)}
@@ -171,20 +144,20 @@ class TestNeuronWeights:
 
     @pytest.mark.parametrize(("hidden", "said"), [(100, "60 of 100"), (60, "60 of 60"), (1, "1 of 1")])
     def test_the_caption_says_how_many_are_shown(self, figure_of, hidden, said):
-        figure = figure_of(plots.neuron_weights, np.ones((4, hidden)), (2, 2, 1), title="digits")
+        figure = figure_of(pictures.neuron_weights, np.ones((4, hidden)), (2, 2, 1), title="digits")
         caption = figure.axes[0].get_xlabel()
         assert caption == f"Neurons: {said}, each scaled by its own largest absolute weight"
         assert {"digits", "+largest", "0", "-largest"} <= set(texts(figure))
         assert fits(figure)
 
     def test_a_dead_neuron_is_blank(self, figure_of):
-        figure = figure_of(plots.neuron_weights, np.zeros((4, 1)), (2, 2))
+        figure = figure_of(pictures.neuron_weights, np.zeros((4, 1)), (2, 2))
         assert np.isfinite(figure.axes[0].images[0].get_array()).all()
 
     @pytest.mark.parametrize("shape", [(4,), (2, 2, 2), (1, 2, 2, 1), (3, 3)])
     def test_a_shape_that_is_no_image_or_does_not_fit(self, tmp_path, shape):
         with pytest.raises(InputError, match=r"^image_shape: [^\n]*\(.*\)[^\n]*$"):
-            plots.neuron_weights(np.ones((4, 2)), shape, tmp_path / "picture.png")
+            pictures.neuron_weights(np.ones((4, 2)), shape, tmp_path / "picture.png")
 
 
 class TestConfusionMatrix:
@@ -212,7 +185,7 @@ class TestConfusionMatrix:
         assert len(axes.texts) == 0
         shown = [label.get_text() for label in axes.get_xticklabels()]
         assert len(set(shown)) == 100
-        assert max(map(len, shown)) == plots.MAX_NAME_LENGTH
+        assert max(map(len, shown)) == charts.MAX_NAME_LENGTH
         assert axes.get_title() == "100.00 % of 100 examples right"
 
     def test_names_stand_upright_only_when_they_do_not_fit(self, figure_of):
@@ -234,12 +207,12 @@ class TestMostWrong:
         true_class = np.array([0.4, 0.1, 0.9, 0.2, 0.3])
         probabilities = np.stack([true_class, 1 - true_class], axis=1)
         probabilities[3:] = probabilities[3:, ::-1]
-        np.testing.assert_array_equal(plots.worst_examples(labels, probabilities), [1, 3, 4, 0])
+        np.testing.assert_array_equal(pictures.worst_examples(labels, probabilities), [1, 3, 4, 0])
 
     def test_each_picture_is_named_with_both_probabilities(self, figure_of):
         images = np.stack([np.full((2, 2), value) for value in (1, 2, 3)])
         probabilities = np.array([[0.7, 0.3], [0.9, 0.1], [0.2, 0.8]])
-        figure = figure_of(plots.most_wrong, images, np.array([1, 1, 1]), probabilities, ["cat", "dog"])
+        figure = figure_of(pictures.most_wrong, images, np.array([1, 1, 1]), probabilities, ["cat", "dog"])
         shown = [axes for axes in figure.axes if axes.images]
         assert [axes.get_title() for axes in shown] == [
             "is dog: 10.0 %\ntaken for cat: 90.0 %",
@@ -251,19 +224,21 @@ class TestMostWrong:
         names = [f"a rather long name of class {index}" for index in range(2)]
         labels = np.zeros(30, dtype=int)
         figure = figure_of(
-            plots.most_wrong, np.zeros((30, 4, 4, 3)), labels, one_hot(labels + 1, 2), names, num_images=7
+            pictures.most_wrong, np.zeros((30, 4, 4, 3)), labels, one_hot(labels + 1, 2), names, num_images=7
         )
         assert sum(bool(axes.images) for axes in figure.axes) == 7
         assert fits(figure)
 
     def test_nothing_wrong_is_said(self, figure_of):
         labels = np.arange(10)
-        figure = figure_of(plots.most_wrong, np.zeros((10, 2, 2)), labels, one_hot(labels, 10), DIGITS)
+        figure = figure_of(pictures.most_wrong, np.zeros((10, 2, 2)), labels, one_hot(labels, 10), DIGITS)
         assert texts(figure) == ["None of the 10 examples\nis misclassified."]
 
     def test_every_class_needs_a_name(self, tmp_path):
         with pytest.raises(InputError, match=r"^class_names: must name each of 2 classes, got 1$"):
-            plots.most_wrong(np.zeros((1, 2, 2)), np.array([0]), one_hot([1], 2), ["a"], tmp_path / "p.png")
+            pictures.most_wrong(
+                np.zeros((1, 2, 2)), np.array([0]), one_hot([1], 2), ["a"], tmp_path / "p.png"
+            )
 
 
 class TestPrediction:
@@ -273,7 +248,7 @@ class TestPrediction:
         probabilities /= probabilities.sum()
         names = [f"a rather long name of class {index}" for index in range(num_classes)]
         image = np.zeros((30, 20, 3), dtype=np.uint8)
-        figure = figure_of(plots.prediction, image, np.eye(8), probabilities, names)
+        figure = figure_of(pictures.prediction, image, np.eye(8), probabilities, names)
         left, middle, right = figure.axes
         assert (left.get_title(), middle.get_title()) == ("your picture", "what the network saw")
         widths = [bar.get_width() for bar in right.patches]
@@ -290,15 +265,54 @@ class TestPrediction:
     def test_nothing_is_rounded_to_certainty(self, figure_of, probability, said):
         probabilities = np.array([probability, 1 - probability])
         assert said in texts(
-            figure_of(plots.prediction, np.eye(2), np.eye(2), probabilities, ["this", "other"])
+            figure_of(pictures.prediction, np.eye(2), np.eye(2), probabilities, ["this", "other"])
         )
 
     def test_the_two_images_are_shown_as_they_are(self, figure_of):
         image = np.random.default_rng(0).integers(0, 255, (4, 5, 3), dtype=np.uint8)
         seen = np.arange(9.0).reshape(3, 3, 1)
-        left, middle, _ = figure_of(plots.prediction, image, seen, one_hot(0, 10), DIGITS).axes
+        left, middle, _ = figure_of(pictures.prediction, image, seen, one_hot(0, 10), DIGITS).axes
         np.testing.assert_array_equal(left.images[0].get_array(), image)
         np.testing.assert_array_equal(middle.images[0].get_array(), seen[..., 0])
+
+
+class TestImageGrid:
+    def test_signed_images_have_white_for_zero(self, figure_of):
+        images = np.array([[[1.0, -4.0]], [[0.0, 0.5]]])
+        figure = figure_of(pictures.image_grid, images, ["first", "second"], signed=True, title="errors")
+        assert [axes.get_title() for axes in figure.axes] == ["first", "second"]
+        assert [axes.images[0].get_clim() for axes in figure.axes] == [(-4.0, 4.0), (-0.5, 0.5)]
+        assert fits(figure)
+
+    def test_rows_are_filled_and_the_rest_is_empty(self, figure_of):
+        figure = figure_of(pictures.image_grid, np.zeros((7, 4, 4)), list("abcdefg"), columns=3)
+        assert [len(axes.images) for axes in figure.axes] == [1] * 7 + [0] * 2
+        assert fits(figure)
+
+    def test_a_title_for_each(self, tmp_path):
+        with pytest.raises(InputError, match=r"^titles: must name each of 2 images, got 1$"):
+            pictures.image_grid(np.zeros((2, 4, 4)), ["one"], tmp_path / "p.png")
+
+
+class TestNeuronAnimation:
+    def test_every_frame_is_there_and_keeps_the_scale_of_all(self, tmp_path):
+        weights = np.array([0.5, 1.0])[:, None, None] * np.eye(4)
+        path = pictures.neuron_animation(
+            weights, (2, 2), ["start", "end"], tmp_path / "p.gif", frames_per_second=2
+        )
+        with Image.open(path) as film:
+            frames = [np.asarray(frame.convert("RGB"), int) for frame in ImageSequence.Iterator(film)]
+            assert film.format == "GIF"
+        # Two seconds of the last frame, which GIF stores as one.
+        assert 2 <= len(frames) <= 6
+        red = [((frame[..., 0] - frame[..., 2]) > 60).sum() for frame in frames]
+        reddest = [(frame[..., 0] - frame[..., 1]).max() for frame in frames]
+        assert red[0] > 0 and reddest[-1] >= reddest[0]
+        assert np.abs(frames[0] - frames[-1]).max() > 60
+
+    def test_a_title_for_each_frame(self, tmp_path):
+        with pytest.raises(InputError, match=r"^frame_titles: must name each of 2 frames, got 1$"):
+            pictures.neuron_animation(np.zeros((2, 4, 1)), (2, 2), ["start"], tmp_path / "p.gif")
 
 
 def test_what_is_cut_off_is_seen():

@@ -13,9 +13,9 @@ from jaxmlp.loop import fit
 from jaxmlp.metrics import CLASSIFICATION
 from jaxmlp.optimizers import make_optimizer
 from jaxmlp.preprocessing import Affine
-from jaxmlp.sweep import over_seeds, seed_keys
+from jaxmlp.sweep import grid, over_seeds, over_settings, seed_keys
 from jaxmlp.train import make_evaluate, make_train
-from jaxmlp.types import Dataset, Hyperparams
+from jaxmlp.types import Dataset, Hyperparams, InputError
 
 SEEDS = (0, 1, 5)
 HYPERPARAMS = Hyperparams(0.05, dropout=0.25)
@@ -42,10 +42,10 @@ def population(batch_size=4, dtype=np.float32):
     return over_seeds(*functions(batch_size, dtype))
 
 
-def fitted(train, evaluate, key, data_key, num_epochs):
+def fitted(train, evaluate, key, data_key, num_epochs, hyperparams=HYPERPARAMS):
     data = dataset()
     keys = {"key": key, "data_key": data_key}
-    options = {"hyperparams": HYPERPARAMS, "num_epochs": num_epochs, "monitor": "log_loss"}
+    options = {"hyperparams": hyperparams, "num_epochs": num_epochs, "monitor": "log_loss"}
     return fit(train, evaluate, data, data, **keys, **options, higher_is_better=False, progress=False)
 
 
@@ -116,3 +116,46 @@ def test_the_keys_of_a_seed_do_not_depend_on_the_others(seed):
     expected = jax.random.split(jax.random.key(seed))
     np.testing.assert_array_equal(jax.random.key_data(key[0]), jax.random.key_data(expected[0]))
     np.testing.assert_array_equal(jax.random.key_data(data_key[0]), jax.random.key_data(expected[1]))
+
+
+def test_seeds_times_settings_are_the_runs_alone_in_double_precision():
+    settings = grid(HYPERPARAMS, learning_rate=(0.01, 0.1), dropout=(0.0, 0.5))
+    with jax.enable_x64(True):
+        both = over_seeds(*over_settings(*functions(dtype=np.float64)))
+        members = fitted(*both, *seed_keys(SEEDS), num_epochs=10, hyperparams=settings)
+        assert members.best_epoch.shape == (3, 4)
+        for seed, setting in ((0, 3), (2, 0), (1, 2)):
+            alone = fitted(
+                *functions(dtype=np.float64),
+                *jax.random.split(jax.random.key(SEEDS[seed])),
+                num_epochs=10,
+                hyperparams=jax.tree.map(lambda values, i=setting: values[i], settings),
+            )
+            member = jax.tree.map(
+                lambda values, at=(seed, setting): values[at], (members.params, members.history)
+            )
+            chex.assert_trees_all_close(member, (alone.params, alone.history), rtol=0, atol=1e-8)
+            assert members.best_epoch[seed, setting] == alone.best_epoch
+
+
+def test_a_grid_has_every_combination_and_keeps_the_rest():
+    settings = grid(
+        Hyperparams(1.0, clip_norm=2.0), learning_rate=np.array([0.1, 0.2]), dropout=(0, 0.5, 0.9)
+    )
+    np.testing.assert_allclose(settings.learning_rate, [0.1] * 3 + [0.2] * 3)
+    np.testing.assert_allclose(settings.dropout, [0, 0.5, 0.9] * 2)
+    np.testing.assert_allclose(settings.clip_norm, [2.0] * 6)
+    assert settings.weight_decay is None
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"learning_rat": [0.1]}, "values: unknown name 'learning_rat'; did you mean 'learning_rate'?"),
+        ({"learning_rate": [0.1], "dropout": []}, "values: every hyperparameter needs at least one value"),
+    ],
+)
+def test_a_grid_of_nothing_is_refused(values, message):
+    with pytest.raises(InputError) as error:
+        grid(Hyperparams(), **values)
+    assert str(error.value) == message

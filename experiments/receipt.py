@@ -1,0 +1,113 @@
+"""An experiment is a claim with its receipt: the flags that all share, and the record that each leaves."""
+
+import dataclasses
+import inspect
+import shlex
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from jaxmlp import checks, datasets, records
+
+SMOKE_EXAMPLES = 512
+
+
+@dataclass(frozen=True)
+class Config:
+    """The flags of every experiment."""
+
+    num_seeds: int = 5
+    """Networks per setting, which differ in initial weights, dropout and the order of the data."""
+    seed: int = 0
+    """The first seed."""
+    out: Path | None = None
+    """Folder for record and pictures (default: results/ and the experiment's name)."""
+    progress: bool = True
+    """Show a progress bar."""
+    smoke: bool = False
+    """A run of seconds on a few hundred examples, to see that everything works."""
+
+
+@dataclass(frozen=True)
+class ImageConfig(Config):
+    """The flags of an experiment on images."""
+
+    dataset: str = "mnist"
+    """Name of the data: digits, or any image set of tensorflow-datasets."""
+    manual_dir: Path | None = None
+    """Folder with the set's files, already downloaded (default: $JAXMLP_MANUAL_DIR)."""
+
+
+class Receipt(NamedTuple):
+    """What is known when an experiment begins: where its results go and what they come from."""
+
+    folder: Path
+    experiment: str
+    question: str
+    command: str
+    provenance: records.Provenance
+    began: float
+
+
+def begin(config: Any) -> Receipt:
+    """The receipt of the experiment whose module defines ``config``'s class.
+
+    The module's docstring begins with the question. InputError for a count out of range or a folder that
+    cannot be written to.
+    """
+    checks.whole_number("num_seeds", config.num_seeds, at_least=1)
+    checks.whole_number("seed", config.seed, at_least=0)
+    module = sys.modules[type(config).__module__]
+    name = (module.__spec__.name if module.__spec__ else module.__name__).rpartition(".")[2]
+    question, mark, _ = " ".join((inspect.getdoc(module) or "").split()).partition("?")
+    return Receipt(
+        folder=records.check_writable(config.out or Path("results") / name),
+        experiment=name,
+        question=question + mark,
+        command=f"python -m experiments.{name} {shlex.join(sys.argv[1:])}".strip(),
+        provenance=records.commit(),
+        began=time.perf_counter(),
+    )
+
+
+def seeds(config: Any) -> range:
+    """The seeds that the flags ask for."""
+    return range(config.seed, config.seed + config.num_seeds)
+
+
+def load(config: ImageConfig, **options: Any) -> datasets.Splits:
+    """The data that the flags name, a few hundred examples of each part for a smoke run."""
+    splits = datasets.load(config.dataset, manual_dir=config.manual_dir, **options)
+    return datasets.head(splits, SMOKE_EXAMPLES) if config.smoke else splits
+
+
+def finish(
+    receipt: Receipt,
+    config: Any,
+    *,
+    dataset: str,
+    metrics: Mapping[str, tuple[Sequence[float], str]],
+    curves: records.Curves | None = None,
+    tables: Mapping[str, Any] | None = None,
+    seconds: Mapping[str, float] | None = None,
+    notes: Mapping[str, Any] | None = None,
+) -> None:
+    """Write the record and say where everything is; ``notes`` stand beside the flags in its config."""
+    records.write_record(
+        receipt.folder,
+        experiment=receipt.experiment,
+        question=receipt.question,
+        command=receipt.command,
+        dataset=dataset,
+        config=dataclasses.asdict(config) | {"varied": "seed"} | dict(notes or {}),
+        seeds=list(seeds(config)),
+        metrics=metrics,
+        curves=curves or {},
+        tables=tables or {},
+        seconds={**(seconds or {}), "total": time.perf_counter() - receipt.began},
+        provenance=receipt.provenance,
+    )
+    print(f"record and pictures in {receipt.folder}")

@@ -1,0 +1,223 @@
+"""Charts of numbers, whatever they mean; each becomes a PNG at ``path``, which is returned."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Array, Float, Integer
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+from numpy.typing import ArrayLike
+
+from jaxmlp.statistics import summarize
+from jaxmlp.types import InputError
+
+DOTS_PER_INCH = 150
+# Okabe and Ito's colours, which stay apart for colour-blind eyes.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+DASHES = ("-", "--", ":")
+MAX_NAME_LENGTH = 20
+
+
+def lines(
+    panels: Mapping[str, Mapping[str, tuple[ArrayLike, ArrayLike]]],
+    path: str | Path,
+    *,
+    xlabel: str,
+    ylabel: str,
+    log_x: bool = False,
+    log_y: bool = False,
+    percent: bool = False,
+    ylim: tuple[float | int, float | int] | None = None,
+    title: str = "",
+) -> Path:
+    """One panel per title, one line per label: its mean over runs, in a band of one standard error.
+
+    Each line is (x [points], values [runs][points]); nan leaves a gap. The panels share their axes and
+    their legend, so a label has one colour in all. ``percent`` writes fractions in percent.
+    """
+    labels = _labels_of("panels", panels)
+    figure = Figure(figsize=(max(6.4, 4.2 * len(panels)), 4.2), layout="constrained")
+    figure.suptitle(title)
+    grid = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
+    for axes, (name, lines_of_panel) in zip(grid, panels.items(), strict=True):
+        for label, (x, values) in lines_of_panel.items():
+            _draw_band(
+                axes, np.asarray(x, float), np.array(values, float), label, _style(labels.index(label))
+            )
+        axes.set(xlabel=xlabel, title=name, xscale="log" if log_x else "linear")
+        axes.grid(alpha=0.25)
+        axes.spines[["top", "right"]].set_visible(False)
+    grid[0].set(ylabel=ylabel, yscale="log" if log_y else "linear", ylim=ylim)
+    if percent:
+        grid[0].yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
+    _legend(figure, grid, labels)
+    return save_figure(figure, path)
+
+
+def dots(
+    panels: Mapping[str, Mapping[str, ArrayLike]],
+    path: str | Path,
+    *,
+    xlabel: str | Sequence[str],
+    percent: bool = False,
+    title: str = "",
+) -> Path:
+    """One panel per title, one row per label: each value small, their mean large, its 95 % interval a bar.
+
+    ``xlabel`` is one for all panels or one for each. Rows keep their order, the first on top; values that
+    are not finite are left out. ``percent`` writes fractions in percent.
+    """
+    labels = _labels_of("panels", panels)
+    xlabels = [xlabel] * len(panels) if isinstance(xlabel, str) else list(xlabel)
+    size = (max(6.4, 4.0 * len(panels) + 1.5), 1.3 + 0.36 * max(len(labels), 3))
+    figure = Figure(figsize=size, layout="constrained")
+    figure.suptitle(title)
+    grid = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
+    for axes, (name, rows), measure in zip(grid, panels.items(), xlabels, strict=True):
+        for label, values in rows.items():
+            _draw_dots(axes, np.array(values, float), labels.index(label))
+        axes.set(xlabel=measure, title=name)
+        axes.grid(alpha=0.25, axis="x")
+        axes.spines[["top", "right"]].set_visible(False)
+        if percent:
+            axes.xaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
+    grid[0].set_yticks(range(len(labels)), labels)
+    grid[0].set_ylim(len(labels) - 0.5, -0.5)
+    return save_figure(figure, path)
+
+
+def plane(
+    maps: Mapping[str, Float[Array | np.ndarray, "height width"]],
+    extent: Sequence[float | int],
+    path: str | Path,
+    *,
+    xlabel: str,
+    ylabel: str,
+    colour_label: str,
+    boundary: float | int | None = None,
+    points: tuple[ArrayLike, ArrayLike] | None = None,
+    cmap: str = "RdBu_r",
+    limits: tuple[float | int, float | int] | None = None,
+    title: str = "",
+) -> Path:
+    """Functions of two variables side by side, one colour scale for all.
+
+    Each map is [height, width], its first row at the lowest y; ``extent`` is (left, right, bottom, top).
+    ``boundary`` draws the line where a map has that value, ``points`` are (positions [n][2], classes [n]).
+    """
+    _labels_of("maps", {"": maps})
+    shown = {name: np.asarray(values, float) for name, values in maps.items()}
+    low, high = limits or (
+        min(float(v.min()) for v in shown.values()),
+        max(float(v.max()) for v in shown.values()),
+    )
+    figure = Figure(figsize=(3.6 * len(maps) + 1.2, 4.0), layout="constrained")
+    figure.suptitle(title)
+    grid = figure.subplots(1, len(maps), squeeze=False, sharex=True, sharey=True)[0]
+    for axes, (name, values) in zip(grid, shown.items(), strict=True):
+        picture = axes.imshow(
+            values, origin="lower", extent=extent, aspect="auto", cmap=cmap, vmin=low, vmax=high
+        )
+        if boundary is not None and values.min() < boundary < values.max():
+            axes.contour(values, [boundary], extent=extent, colors="black", linewidths=1.5)
+        if points is not None:
+            _draw_points(axes, np.asarray(points[0], float), np.asarray(points[1]))
+        axes.set(xlabel=xlabel, title=name)
+    grid[0].set_ylabel(ylabel)
+    figure.colorbar(picture, ax=list(grid), label=colour_label)
+    return save_figure(figure, path)
+
+
+def histograms(
+    values: Mapping[str, ArrayLike], path: str | Path, *, xlabel: str, ylabel: str, title: str = ""
+) -> Path:
+    """One histogram per label, drawn over each other with the same bins, as shares of each label's values."""
+    labels = _labels_of("values", {"": values})
+    samples = {label: np.asarray(values[label], float) for label in labels}
+    bins = np.histogram_bin_edges(np.concatenate(list(samples.values())), bins=30)
+    figure = Figure(figsize=(6.8, 4.2), layout="constrained")
+    axes = figure.subplots()
+    for index, (label, sample) in enumerate(samples.items()):
+        colour, weights = _style(index)["color"], np.full(len(sample), 1 / max(len(sample), 1))
+        axes.hist(sample, bins=bins.tolist(), weights=weights, color=colour, alpha=0.3)
+        axes.hist(
+            sample, bins=bins.tolist(), weights=weights, color=colour, histtype="step", lw=1.6, label=label
+        )
+    axes.set(xlabel=xlabel, ylabel=ylabel, title=title)
+    axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, fontsize="small")
+    return save_figure(figure, path)
+
+
+def _labels_of(argument: str, panels: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Every label of every panel, in order of appearance; InputError if there is none."""
+    labels = list(dict.fromkeys(label for panel in panels.values() for label in panel))
+    if not labels:
+        raise InputError(f"{argument}: must hold at least one, got none")
+    return labels
+
+
+def _style(index: int) -> dict[str, Any]:
+    """Another colour for each line, and another dash once the colours are used up."""
+    return {"color": COLOURS[index % len(COLOURS)], "linestyle": DASHES[index // len(COLOURS) % len(DASHES)]}
+
+
+def _draw_band(
+    axes: Axes,
+    x: Float[np.ndarray, " points"],
+    rows: Float[np.ndarray, "runs points"],
+    label: str,
+    style: dict[str, Any],
+) -> None:
+    mean = rows.mean(axis=0)
+    marker = "o" if len(x) <= 12 else None
+    axes.plot(x, mean, label=label, linewidth=1.8, marker=marker, markersize=3.5, **style)
+    if len(rows) > 1:
+        error = rows.std(axis=0, ddof=1) / np.sqrt(len(rows))
+        axes.fill_between(x, mean - error, mean + error, color=style["color"], alpha=0.2, linewidth=0)
+
+
+def _legend(figure: Figure, grid: Iterable[Axes], labels: Sequence[str]) -> None:
+    """One legend for all panels, beside the last; none for a single line."""
+    if len(labels) > 1:
+        handles = {line.get_label(): line for axes in grid for line in axes.get_lines()}
+        figure.legend(
+            [handles[label] for label in labels], labels, loc="outside right upper", frameon=False, fontsize=9
+        )
+
+
+def _draw_dots(axes: Axes, values: Float[np.ndarray, " runs"], row: int) -> None:
+    values = values[np.isfinite(values)]
+    if not len(values):
+        return
+    mean, _, interval, _ = summarize(values.tolist())
+    axes.plot(
+        values, np.full(len(values), row), "o", color="#999999", markersize=3, alpha=0.6, linestyle="none"
+    )
+    if interval is not None:
+        axes.plot(interval, (row, row), color=COLOURS[0], linewidth=2.2)
+    axes.plot([mean], [row], "o", color=COLOURS[0], markersize=6.5)
+
+
+def _draw_points(
+    axes: Axes, positions: Float[np.ndarray, "points 2"], classes: Integer[np.ndarray, " points"]
+) -> None:
+    for label, colour in zip(np.unique(classes), ("#2166ac", "#b2182b", *COLOURS), strict=False):
+        x, y = positions[classes == label].T
+        axes.plot(x, y, "o", markersize=3, color=colour, markeredgecolor="white", markeredgewidth=0.4)
+
+
+def shorten(name: str) -> str:
+    """``name`` without its middle if it is long: classes often share their first words."""
+    tail = MAX_NAME_LENGTH // 3
+    return name if len(name) <= MAX_NAME_LENGTH else f"{name[: MAX_NAME_LENGTH - tail - 1]}…{name[-tail:]}"
+
+
+def save_figure(figure: Figure, path: str | Path) -> Path:
+    # Without the writer's version the same figure is the same bytes, and git sees no change.
+    figure.savefig(path, dpi=DOTS_PER_INCH, format="png", metadata={"Software": None})
+    return Path(path)
