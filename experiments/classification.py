@@ -27,7 +27,7 @@ from jaxmlp import (
     records,
 )
 from jaxmlp.loop import Fit, fit
-from jaxmlp.statistics import summarize
+from jaxmlp.statistics import summarize, with_error
 from jaxmlp.sweep import over_seeds, seed_keys
 from jaxmlp.train import make_evaluate, make_train
 from jaxmlp.types import Hyperparams, InputError
@@ -111,7 +111,7 @@ def run(config: Config) -> None:
         begun,
         config,
         dataset=config.dataset,
-        metrics={name: (value.tolist(), unit_of(name)) for name, value in values.items()},
+        metrics={name: (value, unit_of(name)) for name, value in values.items()},
         curves=curves_of(outcomes),
         seconds={"data": data_seconds, **seconds},
         notes={
@@ -152,7 +152,7 @@ def train_seeds(config: Config, splits: datasets.Splits) -> Outcome:
     """All seeds on one split as one program; the test part is read once, at the end."""
     affine = preprocessing.fit_affine(splits.train.inputs)
     network = mlp.make_network(
-        layer_sizes(config, splits),
+        datasets.layer_sizes(splits, config.hidden_sizes),
         losses.HEADS[splits.task],
         affine,
         activation=mlp.activation_named(config.activation),
@@ -198,13 +198,6 @@ def hyperparams_of(config: Config, num_steps: int) -> Hyperparams:
     return Hyperparams(**given)
 
 
-def layer_sizes(config: Config, splits: datasets.Splits) -> tuple[int, ...]:
-    """Inputs, hidden layers and outputs: one logit for two classes, otherwise one for each class."""
-    num_inputs = int(np.prod(splits.train.inputs.shape[1:]))
-    num_outputs = 1 if splits.task == "binary" else len(splits.class_names)
-    return num_inputs, *config.hidden_sizes, num_outputs
-
-
 def measure(evaluate: Any, fitted: Fit, splits: datasets.Splits) -> dict[str, np.ndarray]:
     """``validation_accuracy``, ``test_accuracy``, … of the chosen epochs, one value per seed."""
     evaluated = {
@@ -232,7 +225,7 @@ def best_network(config: Config, outcomes: list[Outcome]) -> tuple[models.Model,
     splits, environment = outcome.splits, records.environment()
     images = np.asarray(splits.train.inputs)
     description = models.Description(
-        layer_sizes=layer_sizes(config, splits),
+        layer_sizes=datasets.layer_sizes(splits, config.hidden_sizes),
         activation=config.activation,
         head=splits.task,
         input_shape=images.shape[1:],
@@ -271,7 +264,7 @@ def draw(out: Path, model: models.Model, outcome: Outcome, outcomes: list[Outcom
 
 def describe(config: Config, splits: datasets.Splits) -> None:
     """Say what is about to be trained, on what."""
-    sizes = layer_sizes(config, splits)
+    sizes = datasets.layer_sizes(splits, config.hidden_sizes)
     num_params = sum((i + 1) * o for i, o in pairwise(sizes))
     parts = ", ".join(
         f"{len(part.inputs):,} {name}"
@@ -292,9 +285,9 @@ def describe(config: Config, splits: datasets.Splits) -> None:
 
 def tell(values: dict[str, np.ndarray]) -> None:
     """The result with its standard error."""
-    mean, error, _, n = summarize(values["test_accuracy"].tolist())
-    spread = f" ± {100 * error:.2f} (standard error, n = {n})" if error is not None else ""
-    print(f"test accuracy {100 * mean:.2f} %{spread}")
+    summary = summarize(values["test_accuracy"])
+    spread = f" (standard error, n = {summary.n})" if summary.n > 1 else ""
+    print(f"test accuracy {with_error(summary.mean, summary.standard_error, 'fraction')}{spread}")
     print(f"test log-loss {np.mean(values['test_log_loss']):.4f} nats")
 
 

@@ -5,10 +5,12 @@ import inspect
 import shlex
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from numpy.typing import ArrayLike
 
 from jaxmlp import checks, datasets, records
 
@@ -89,7 +91,7 @@ def finish(
     config: Any,
     *,
     dataset: str,
-    metrics: Mapping[str, tuple[Sequence[float], str]],
+    metrics: Mapping[str, tuple[ArrayLike, str]],
     curves: records.Curves | None = None,
     tables: Mapping[str, Any] | None = None,
     seconds: Mapping[str, float] | None = None,

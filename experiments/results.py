@@ -5,7 +5,6 @@ python -m experiments.results            write them
 python -m experiments.results --check    write nothing; exit with status 1 if one is out of date
 """
 
-import math
 import os
 import re
 import sys
@@ -16,6 +15,7 @@ from urllib.parse import quote
 
 from jaxmlp.files import write_whole
 from jaxmlp.records import read_records
+from jaxmlp.statistics import with_error
 from jaxmlp.types import InputError
 
 BEGIN, END = "<!-- results -->", "<!-- /results -->"
@@ -165,14 +165,7 @@ def _measure_cells(metrics: Mapping[str, Mapping[str, Any]], varied: str | None 
 
 
 def _with_error(metric: Mapping[str, Any]) -> str:
-    """Mean ± standard error with two decimals, more if the error is smaller; fractions in percent."""
-    if metric["mean"] is None:
-        return "not finite"
-    scale, unit = {"fraction": (100, " %"), "1": (1, "")}.get(metric["unit"], (1, f" {metric['unit']}"))
-    mean, error = scale * metric["mean"], scale * (metric["standard_error"] or 0)
-    decimals = min(max(2, math.ceil(-math.log10(error))), 6) if error else 2
-    spread = f" ± {error:.{decimals}f}" if metric["standard_error"] is not None else ""
-    return f"{mean:.{decimals}f}{spread}{unit}"
+    return with_error(metric["mean"], metric["standard_error"], metric["unit"])
 
 
 def _duration(seconds: float | None) -> str:

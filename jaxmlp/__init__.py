@@ -22,6 +22,7 @@ _ROOM_OF = {
     "apply_affine": "preprocessing",
     "fit": "loop",
     "fit_affine": "preprocessing",
+    "fit_population": "sweep",
     "grid": "sweep",
     "init": "mlp",
     "make_evaluate": "train",

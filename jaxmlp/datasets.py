@@ -123,6 +123,14 @@ def from_arrays(
     return Splits(train, validation, test_part, task, tuple(class_names), name, split_seed)
 
 
+def layer_sizes(splits: Splits, hidden_sizes: Sequence[int]) -> tuple[int, ...]:
+    """Inputs, hidden layers and outputs: one logit for two classes, otherwise one for each class or value."""
+    num_inputs = int(np.prod(splits.train.inputs.shape[1:]))
+    num_values = int(np.prod(splits.train.targets.shape[1:]))
+    num_outputs = {"binary": 1, "multiclass": len(splits.class_names), "regression": num_values}[splits.task]
+    return num_inputs, *hidden_sizes, num_outputs
+
+
 def head(splits: Splits, num_examples: int) -> Splits:
     """The splits with at most the first ``num_examples`` of each part."""
     parts = {

@@ -120,6 +120,31 @@ def fit(
     )
 
 
+def epoch_seconds(
+    train: Train,
+    dataset: Dataset,
+    *,
+    key: Key[Array, "*members"],
+    data_key: Key[Array, "*orders"],
+    hyperparams: PyTree,
+    num_epochs: int = 5,
+) -> list[float]:
+    """The wall time of each of ``num_epochs`` epochs of training, without compiling or validation."""
+    checks.whole_number("num_epochs", num_epochs, at_least=1)
+    dataset = jax.device_put(dataset)
+    state = jax.jit(train.start)(key, hyperparams)
+    advance = jax.jit(train.advance, donate_argnums=0)
+    seconds = []
+    for epoch in range(-1, num_epochs):
+        began = time.perf_counter()
+        # The first one compiles, and trains on the order of epoch 0 like the next.
+        state, _ = jax.block_until_ready(
+            advance(state, hyperparams, dataset, _epoch(max(epoch, 0)), data_key)
+        )
+        seconds.append(time.perf_counter() - began)
+    return seconds[1:]
+
+
 @lru_cache(maxsize=16)
 def _make_begin(train: Train) -> Callable[..., FitState]:
     def begin(key: Key[Array, "*members"], hyperparams: PyTree) -> FitState:

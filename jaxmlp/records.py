@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from jaxmlp.files import write_whole
 from jaxmlp.statistics import summarize
@@ -22,7 +23,7 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 MAX_CURVE_POINTS = 200
 SIGNIFICANT_DIGITS = 5
 
-Curves = Mapping[str, Sequence[Sequence[float]]]
+Curves = Mapping[str, Sequence[Sequence[float]] | np.ndarray]
 """Name → [num_seeds][num_epochs]; a seed that stopped early has a shorter row, or one padded with nan."""
 
 
@@ -87,7 +88,7 @@ def check_writable(folder: str | Path) -> Path:
     return folder
 
 
-def summary(values: Sequence[float], unit: str) -> dict[str, Any]:
+def summary(values: ArrayLike, unit: str) -> dict[str, Any]:
     """A metric as it stands in a record: its statistics over seeds, then the values, whole.
 
     ``unit`` is "fraction" (of 1), "nats", "1" (a pure number) or any other unit's name.
@@ -99,7 +100,7 @@ def summary(values: Sequence[float], unit: str) -> dict[str, Any]:
         "interval": interval,
         "n": n,
         "unit": unit,
-        "values": list(values),
+        "values": np.ravel(np.asarray(values, float)).tolist(),
     }
 
 
@@ -123,7 +124,7 @@ def write_record(
     dataset: str,
     config: Mapping[str, Any],
     seeds: Sequence[int],
-    metrics: Mapping[str, tuple[Sequence[float], str]],
+    metrics: Mapping[str, tuple[ArrayLike, str]],
     curves: Curves,
     seconds: Mapping[str, float],
     tables: Mapping[str, Any] | None = None,

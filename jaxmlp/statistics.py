@@ -1,10 +1,10 @@
 """What several seeds say together: a mean, how well it is known, and an interval for it."""
 
 import math
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from jaxmlp.types import InputError
 
@@ -22,12 +22,12 @@ class Summary(NamedTuple):
     n: int
 
 
-def summarize(values: Sequence[float]) -> Summary:
+def summarize(values: ArrayLike) -> Summary:
     """The Summary of ``values``, one per seed; a value that is not finite makes its numbers nan or infinite.
 
     InputError if there are no values.
     """
-    sample = np.asarray(values, dtype=np.float64)
+    sample = np.ravel(np.asarray(values, dtype=np.float64))
     n = sample.size
     if n == 0:
         raise InputError("values: must hold at least one number, got none")
@@ -37,6 +37,20 @@ def summarize(values: Sequence[float]) -> Summary:
         mean, error = float(sample.mean()), float(sample.std(ddof=1)) / math.sqrt(n)
     margin = _student_t_quantile(0.975, n - 1) * error
     return Summary(mean, error, (mean - margin, mean + margin), n)
+
+
+def with_error(mean: float | None, standard_error: float | None, unit: str) -> str:
+    """Mean ± standard error with two decimals, more if the error is smaller; fractions in percent.
+
+    A mean of None, as a record has it, is one that was not finite.
+    """
+    if mean is None:
+        return "not finite"
+    scale, suffix = {"fraction": (100, " %"), "1": (1, "")}.get(unit, (1, f" {unit}"))
+    error = scale * (standard_error or 0)
+    decimals = min(max(2, math.ceil(-math.log10(error))), 6) if error else 2
+    spread = f" ± {error:.{decimals}f}" if standard_error is not None else ""
+    return f"{scale * mean:.{decimals}f}{spread}{suffix}"
 
 
 def _student_t_quantile(probability: float, degrees_of_freedom: int) -> float:

@@ -1,16 +1,20 @@
 """Many runs as one program: ``vmap`` of a run."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Key
 
 from jaxmlp import checks
-from jaxmlp.loop import Evaluate
-from jaxmlp.train import Train
-from jaxmlp.types import Hyperparams, InputError
+from jaxmlp.loop import Evaluate, Fit, fit
+from jaxmlp.metrics import Metric
+from jaxmlp.mlp import Network
+from jaxmlp.optimizers import MakeOptimizer
+from jaxmlp.train import Train, make_evaluate, make_train
+from jaxmlp.types import Dataset, Hyperparams, InputError
 
 
 def over_seeds(train: Train, evaluate: Evaluate) -> tuple[Train, Evaluate]:
@@ -38,6 +42,33 @@ def over_settings(train: Train, evaluate: Evaluate) -> tuple[Train, Evaluate]:
         eval_params=jax.vmap(train.eval_params, in_axes=(0, 0)),
     )
     return population, jax.vmap(evaluate, in_axes=(0, 0, None))
+
+
+def fit_population(
+    network: Network,
+    make_optimizer: MakeOptimizer,
+    dataset: Dataset,
+    validation: Dataset,
+    *,
+    seeds: Sequence[int],
+    hyperparams: Hyperparams,
+    metrics: Mapping[str, Metric],
+    batch_size: int,
+    num_epochs: int,
+    **options: Any,
+) -> tuple[Fit, Evaluate]:
+    """``fit`` of every seed in every setting (``hyperparams`` as ``grid`` makes them), as one program.
+
+    Arrays of the Fit are [seeds, settings, …]. The other return value is ``evaluate(fit.params,
+    fit.model_state, dataset)``, compiled, which gives each metric as [seeds, settings]. ``options`` are
+    those of ``fit``, whose errors are raised.
+    """
+    train = make_train(network.init_fn, network.loss_fn, make_optimizer, batch_size)
+    train, evaluate = over_seeds(*over_settings(train, make_evaluate(network.predict_fn, metrics)))
+    key, data_key = seed_keys(seeds)
+    options |= {"key": key, "data_key": data_key, "hyperparams": hyperparams, "num_epochs": num_epochs}
+    fitted = fit(train, evaluate, dataset, validation, **options)
+    return fitted, jax.jit(evaluate)
 
 
 def grid(hyperparams: Hyperparams, **values: Iterable[float]) -> Hyperparams:

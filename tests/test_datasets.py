@@ -232,3 +232,10 @@ def test_the_head_of_the_splits_is_their_first_examples_with_their_weights():
     for name in ("inputs", "targets", "weights"):
         np.testing.assert_array_equal(getattr(short.train, name), getattr(splits.train, name)[:20])
     assert short.task == splits.task and short.class_names == splits.class_names
+
+
+@pytest.mark.parametrize(
+    ("name", "sizes"), [("digits", (64, 5, 10)), ("breast_cancer", (30, 5, 1)), ("linnerud", (3, 5, 3))]
+)
+def test_layer_sizes_follow_from_the_data(name, sizes):
+    assert datasets.layer_sizes(datasets.load(name), (5,)) == sizes

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +10,7 @@ import numpy as np
 import optax
 import pytest
 
-from jaxmlp.loop import fit
+from jaxmlp.loop import epoch_seconds, fit
 from jaxmlp.optimizers import make_optimizer
 from jaxmlp.sweep import over_settings
 from jaxmlp.train import Train, make_train
@@ -233,3 +234,29 @@ def test_without_progress_nothing_is_printed(capfd):
     assert out.startswith("compiled in ")
     assert "2/2" in err
     assert "validation score 2.0000" in err
+
+
+def test_every_epoch_is_timed_and_compiling_is_not():
+    slow = make_train(
+        lambda key, hyperparams: (jnp.zeros(()), ()),
+        sleeping_loss,
+        make_optimizer(optax.sgd(1.0)),
+        batch_size=2,
+    )
+    seconds = epoch_seconds(
+        slow, DATASET, key=KEY, data_key=DATA_KEY, hyperparams=Hyperparams(), num_epochs=3
+    )
+    assert len(seconds) == 3
+    assert all(0.05 <= epoch < 5 for epoch in seconds)
+
+
+def sleeping_loss(params, model_state, example, key, hyperparams):
+    """A loss whose step takes a twentieth of a second at least."""
+
+    def sleep(x):
+        time.sleep(0.05)
+        return x
+
+    x, _ = example
+    slept = jax.pure_callback(sleep, jax.ShapeDtypeStruct(x.shape, x.dtype), x, vmap_method="expand_dims")
+    return -params * jax.lax.stop_gradient(slept), model_state

@@ -13,7 +13,7 @@ from jaxmlp.loop import fit
 from jaxmlp.metrics import CLASSIFICATION
 from jaxmlp.optimizers import make_optimizer
 from jaxmlp.preprocessing import Affine
-from jaxmlp.sweep import grid, over_seeds, over_settings, seed_keys
+from jaxmlp.sweep import fit_population, grid, over_seeds, over_settings, seed_keys
 from jaxmlp.train import make_evaluate, make_train
 from jaxmlp.types import Dataset, Hyperparams, InputError
 
@@ -136,6 +136,30 @@ def test_seeds_times_settings_are_the_runs_alone_in_double_precision():
             )
             chex.assert_trees_all_close(member, (alone.params, alone.history), rtol=0, atol=1e-8)
             assert members.best_epoch[seed, setting] == alone.best_epoch
+
+
+def test_a_population_is_fitted_and_measured_in_one_call():
+    data = dataset()
+    unit = Affine(np.zeros((), np.float32), np.ones((), np.float32))
+    network = mlp.make_network((3, 6, 2), losses.multiclass, unit)
+    settings = grid(Hyperparams(), learning_rate=(1e-3, 0.1, 1e30))
+    options = {
+        "seeds": range(2),
+        "metrics": CLASSIFICATION,
+        "batch_size": 4,
+        "num_epochs": 3,
+        "progress": False,
+    }
+    fitted, evaluate = fit_population(
+        network, make_optimizer("sgd"), data, data, hyperparams=settings, **options
+    )
+    assert fitted.history["validation_accuracy"].shape == (2, 3, 3)
+    best = np.nanmax(fitted.history["validation_accuracy"], axis=-1)[:, :2]
+    measured = np.asarray(evaluate(fitted.params, fitted.model_state, data)["accuracy"])
+    np.testing.assert_allclose(measured[:, :2], best, rtol=1e-6)
+    # The last rate diverges, and takes nobody with it.
+    assert not np.isfinite(fitted.history["train_loss"][:, 2, -1]).any()
+    assert np.isfinite(fitted.history["train_loss"][:, :2]).all()
 
 
 def test_a_grid_has_every_combination_and_keeps_the_rest():

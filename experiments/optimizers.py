@@ -1,0 +1,193 @@
+"""Is swapping the optimizer one word, and does the word matter? Fourteen of optax's optimizers on MNIST.
+
+    python -m experiments.optimizers
+
+trains 784-60-10 with each optimizer at 11 learning rates, half a decade apart around its own default, and
+5 seeds: all 55 networks of an optimizer are one compiled program. The learning rate is chosen on validation
+data and the test set is read once for the chosen one. results/optimizers then holds the record and two
+pictures: accuracy and cost of each optimizer, and how much its accuracy depends on the learning rate.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import numpy as np
+from numpy.typing import ArrayLike
+
+from experiments.command_line import main
+from experiments.receipt import ImageConfig, begin, finish, load, seeds
+from jaxmlp import (
+    Hyperparams,
+    charts,
+    checks,
+    datasets,
+    fit_affine,
+    fit_population,
+    grid,
+    losses,
+    make_network,
+    make_train,
+    metrics,
+    optimizers,
+    statistics,
+)
+from jaxmlp.loop import epoch_seconds
+
+
+@dataclass(frozen=True)
+class Config(ImageConfig):
+    optimizers: tuple[str, ...] = (
+        *(
+            "sgd",
+            "momentum",
+            "nesterov",
+            "adagrad",
+            "rmsprop",
+            "adam",
+            "adamw",
+            "nadam",
+            "radam",
+            "lion",
+            "lamb",
+        ),
+        *("adabelief", "schedule_free_adamw", "muon"),
+    )
+    """Names of optimizers, each one word."""
+    hidden_sizes: tuple[int, ...] = (60,)
+    """Neurons in each hidden layer."""
+    num_rates: int = 11
+    """Learning rates to try, over five decades around each optimizer's default."""
+    num_epochs: int = 10
+    """Passes through the training data."""
+    batch_size: int = 128
+    """Examples per step."""
+
+
+class Outcome(NamedTuple):
+    """One optimizer: validation accuracy of all its networks, the rest of the seeds at the chosen rate."""
+
+    rates: np.ndarray
+    validation: np.ndarray
+    chosen: int
+    test: np.ndarray
+    curves: dict[str, np.ndarray]
+    epoch_seconds: list[float]
+    seconds: dict[str, float]
+
+
+def run(config: Config) -> None:
+    """Train every optimizer in turn, record and draw."""
+    for name in config.optimizers:
+        optimizers.recipe_named(name)
+    for name in ("num_rates", "num_epochs", "batch_size"):
+        checks.whole_number(name, getattr(config, name), at_least=1)
+    receipt = begin(config)
+    splits = load(config)
+    outcomes = {}
+    for name in config.optimizers:
+        outcomes[name] = train(config, splits, name)
+        print(f"{name}: {sentence(outcomes[name])}", flush=True)
+    ranking = sorted(outcomes, key=lambda name: -outcomes[name].validation.mean(axis=0).max())
+    measured = {f"{name}_{measure}": value for name in ranking for measure, value in measures(outcomes[name])}
+    finish(
+        receipt,
+        config,
+        dataset=config.dataset,
+        metrics=measured,
+        curves={f"{name}_{curve}": v for name in ranking for curve, v in outcomes[name].curves.items()},
+        tables={
+            name: {"learning_rates": outcome.rates, "validation_accuracy": outcome.validation}
+            for name, outcome in outcomes.items()
+        },
+        seconds={key: sum(o.seconds[key] for o in outcomes.values()) for key in ("compile", "train")},
+    )
+    draw(receipt.folder, {name: outcomes[name] for name in ranking})
+
+
+def train(config: Config, splits: datasets.Splits, name: str) -> Outcome:
+    """All seeds at all learning rates as one program."""
+    if config.progress:
+        print(f"{name}: {config.num_seeds} seeds × {config.num_rates} learning rates")
+    recipe = optimizers.recipe_named(name)
+    rates = recipe.learning_rate * np.logspace(-2.5, 2.5, config.num_rates)
+    layer_sizes = datasets.layer_sizes(splits, config.hidden_sizes)
+    network = make_network(layer_sizes, losses.HEADS[splits.task], fit_affine(splits.train.inputs))
+    make_optimizer = optimizers.make_optimizer(name)
+    base = Hyperparams(weight_decay=recipe.weight_decay)
+    fitted, evaluate = fit_population(
+        network,
+        make_optimizer,
+        splits.train,
+        splits.validation,
+        seeds=seeds(config),
+        hyperparams=grid(base, learning_rate=rates),
+        metrics=metrics.CLASSIFICATION,
+        batch_size=config.batch_size,
+        num_epochs=2 if config.smoke else config.num_epochs,
+        progress=config.progress,
+    )
+    validation = np.asarray(evaluate(fitted.params, fitted.model_state, splits.validation)["accuracy"])
+    chosen = int(np.argmax(validation.mean(axis=0)))
+    test = evaluate(fitted.params, fitted.model_state, splits.test)["accuracy"]
+    alone = make_train(network.init_fn, network.loss_fn, make_optimizer, config.batch_size)
+    key, data_key = jax.random.split(jax.random.key(config.seed))
+    hyperparams = base._replace(learning_rate=float(rates[chosen]))
+    return Outcome(
+        rates,
+        validation,
+        chosen,
+        np.asarray(test)[:, chosen],
+        {curve: values[:, chosen] for curve, values in fitted.history.items()},
+        epoch_seconds(alone, splits.train, key=key, data_key=data_key, hyperparams=hyperparams),
+        fitted.seconds,
+    )
+
+
+def measures(outcome: Outcome) -> list[tuple[str, tuple[ArrayLike, str]]]:
+    """What the record says of one optimizer."""
+    return [
+        ("test_accuracy", (outcome.test, "fraction")),
+        ("validation_accuracy", (outcome.validation[:, outcome.chosen], "fraction")),
+        ("learning_rate", (outcome.rates[outcome.chosen], "1")),
+        ("epoch_seconds", (outcome.epoch_seconds, "s")),
+        ("usable_decades", (usable_decades(outcome), "decades")),
+    ]
+
+
+def usable_decades(outcome: Outcome) -> np.ndarray:
+    """For each seed, over how many decades of the learning rate it stays within one point of its best."""
+    near = outcome.validation >= outcome.validation.max(axis=1, keepdims=True) - 0.01
+    return near.sum(axis=1) * 5 / max(len(outcome.rates) - 1, 1)
+
+
+def sentence(outcome: Outcome) -> str:
+    mean, error, _, n = statistics.summarize(outcome.test)
+    accuracy = statistics.with_error(mean, error, "fraction")
+    return f"test accuracy {accuracy} (n = {n}) at learning rate {outcome.rates[outcome.chosen]:.2g}"
+
+
+def draw(folder: Path, outcomes: dict[str, Outcome]) -> None:
+    """Accuracy and cost, and the sensitivity to the learning rate."""
+    charts.dots(
+        {
+            "at the learning rate chosen on validation data": {n: o.test for n, o in outcomes.items()},
+            "cost": {n: o.epoch_seconds for n, o in outcomes.items()},
+        },
+        folder / "optimizers.png",
+        xlabel=["test accuracy", "seconds per epoch, one network alone"],
+    )
+    charts.lines(
+        {"": {n: (o.rates, o.validation) for n, o in outcomes.items()}},
+        folder / "learning_rates.png",
+        xlabel="learning rate",
+        ylabel="validation accuracy",
+        log_x=True,
+        percent=True,
+        title="How much depends on the learning rate",
+    )
+
+
+if __name__ == "__main__":
+    main(Config, run)
