@@ -71,7 +71,7 @@ def fit_population(
     return fitted, jax.jit(evaluate)
 
 
-def grid(hyperparams: Hyperparams, **values: Iterable[float]) -> Hyperparams:
+def grid(hyperparams: Hyperparams, **values: Iterable[float | int]) -> Hyperparams:
     """Every combination of ``values``, the last varying fastest, each field an array over the settings.
 
     Fields that are not in ``values`` keep what ``hyperparams`` says. Raises InputError for a name that is no
