@@ -30,7 +30,7 @@ from jaxmlp.loop import Fit, fit
 from jaxmlp.statistics import summarize, with_error
 from jaxmlp.sweep import over_seeds, seed_keys
 from jaxmlp.train import make_evaluate, make_train
-from jaxmlp.types import Hyperparams, InputError
+from jaxmlp.types import Hyperparams
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,10 +139,6 @@ def check(config: Config) -> None:
 def load(config: Config, split_seed: int) -> datasets.Splits:
     """The data of one split, in the sizes and with the weights that the configuration asks for."""
     splits = receipt.load(config, split_seed=split_seed, validation_fraction=config.validation_fraction)
-    if splits.task == "regression":
-        raise InputError(
-            f"dataset: must have classes for this experiment, but {config.dataset} has real values"
-        )
     if config.class_weight:
         splits = splits._replace(train=datasets.with_class_weights(splits.train, config.class_weight))
     return splits

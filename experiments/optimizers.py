@@ -172,11 +172,12 @@ def draw(folder: Path, outcomes: dict[str, Outcome]) -> None:
     """Accuracy and cost, and the sensitivity to the learning rate."""
     charts.dots(
         {
-            "at the learning rate chosen on validation data": {n: o.test for n, o in outcomes.items()},
+            "at the rate chosen on validation data": {n: o.test for n, o in outcomes.items()},
             "cost": {n: o.epoch_seconds for n, o in outcomes.items()},
         },
         folder / "optimizers.png",
         xlabel=["test accuracy", "seconds per epoch, one network alone"],
+        percent=["at the rate chosen on validation data"],
     )
     charts.lines(
         {"": {n: (o.rates, o.validation) for n, o in outcomes.items()}},

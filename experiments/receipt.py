@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from numpy.typing import ArrayLike
 
 from jaxmlp import checks, datasets, records
+from jaxmlp.types import InputError
 
 SMOKE_EXAMPLES = 512
 
@@ -81,8 +82,10 @@ def seeds(config: Any) -> range:
 
 
 def load(config: ImageConfig, **options: Any) -> datasets.Splits:
-    """The data that the flags name, a few hundred examples of each part for a smoke run."""
+    """The classes that the flags name, a few hundred examples of each part for a smoke run."""
     splits = datasets.load(config.dataset, manual_dir=config.manual_dir, **options)
+    if splits.task == "regression":
+        raise InputError(f"dataset: must have classes, but {config.dataset} has real values")
     return datasets.head(splits, SMOKE_EXAMPLES) if config.smoke else splits
 
 

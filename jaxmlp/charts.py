@@ -62,13 +62,13 @@ def dots(
     path: str | Path,
     *,
     xlabel: str | Sequence[str],
-    percent: bool = False,
+    percent: bool | Sequence[str] = False,
     title: str = "",
 ) -> Path:
     """One panel per title, one row per label: each value small, their mean large, its 95 % interval a bar.
 
     ``xlabel`` is one for all panels or one for each. Rows keep their order, the first on top; values that
-    are not finite are left out. ``percent`` writes fractions in percent.
+    are not finite are left out. ``percent`` writes fractions in percent, in all panels or in those named.
     """
     labels = _labels_of("panels", panels)
     xlabels = [xlabel] * len(panels) if isinstance(xlabel, str) else list(xlabel)
@@ -82,7 +82,7 @@ def dots(
         axes.set(xlabel=measure, title=name)
         axes.grid(alpha=0.25, axis="x")
         axes.spines[["top", "right"]].set_visible(False)
-        if percent:
+        if percent is True or (percent and name in percent):
             axes.xaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
     grid[0].set_yticks(range(len(labels)), labels)
     grid[0].set_ylim(len(labels) - 0.5, -0.5)
@@ -186,7 +186,11 @@ def _legend(figure: Figure, grid: Iterable[Axes], labels: Sequence[str]) -> None
     if len(labels) > 1:
         handles = {line.get_label(): line for axes in grid for line in axes.get_lines()}
         figure.legend(
-            [handles[label] for label in labels], labels, loc="outside right upper", frameon=False, fontsize=9
+            [handles[label] for label in labels],
+            labels,
+            loc="outside right center",
+            frameon=False,
+            fontsize=9,
         )
 
 

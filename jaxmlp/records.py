@@ -196,8 +196,8 @@ def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, Path) else value
 
 
-def _thin(row: Sequence[float], epochs: Sequence[int]) -> list[float]:
-    return [_round(row[epoch - 1]) if epoch <= len(row) else math.nan for epoch in epochs]
+def _thin(row: Sequence[float] | np.ndarray, epochs: Sequence[int]) -> list[float]:
+    return [_round(float(row[epoch - 1])) if epoch <= len(row) else math.nan for epoch in epochs]
 
 
 def _round(value: float) -> float:

@@ -47,8 +47,10 @@ class TestLines:
 class TestDots:
     def test_each_value_its_mean_and_its_interval(self, figure_of):
         panels = {"one": {"a": [1.0, 2.0, 3.0], "b": [5.0]}, "two": {"b": [np.nan], "c": [0.5, np.inf]}}
-        figure = figure_of(charts.dots, panels, xlabel=["points", "seconds"])
+        figure = figure_of(charts.dots, panels, xlabel=["points", "seconds"], percent=["two"])
         one, two = figure.axes
+        assert "50.0 %" in {label.get_text() for label in two.get_xticklabels()}
+        assert not any("%" in label.get_text() for label in one.get_xticklabels())
         values, interval, mean = one.lines[:3]
         np.testing.assert_array_equal(values.get_xdata(), [1, 2, 3])
         # Student's t with two degrees of freedom: 4.303 standard errors of 1/√3.

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments import digits, mnist
+from experiments import digits, mnist, optimizers
 from experiments.command_line import main
 from jaxmlp import models
 
@@ -102,6 +102,45 @@ def test_mnist_from_files_already_downloaded(tmp_path):
     assert models.load(tmp_path / "model.safetensors").description.input_shape == (28, 28)
 
 
+def test_optimizers_choose_their_rate_on_validation_data(tmp_path):
+    names = ("sgd", "schedule_free_adamw")
+    flags = ("--smoke", "--num-seeds", 2, "--num-rates", 3, "--dataset", "digits", "--optimizers", *names)
+    run(optimizers, *flags, "--out", tmp_path)
+    record = json.loads((tmp_path / "record.json").read_text())
+    for name in names:
+        table = record["tables"][name]
+        best = np.argmax(np.mean(table["validation_accuracy"], axis=0))
+        chosen = record["metrics"][f"{name}_learning_rate"]["mean"]
+        np.testing.assert_allclose(chosen, table["learning_rates"][best], rtol=1e-4)
+        assert record["metrics"][f"{name}_test_accuracy"]["n"] == 2
+        np.testing.assert_allclose(np.diff(np.log10(table["learning_rates"])), 2.5, rtol=1e-4)
+    # The best on validation data comes first.
+    means = [m["mean"] for key, m in record["metrics"].items() if key.endswith("validation_accuracy")]
+    assert means == sorted(means, reverse=True)
+    assert {path.suffix for path in tmp_path.iterdir()} == {".json", ".png"}
+
+
+def test_usable_decades_are_counted_around_the_best():
+    validation = np.array([[0.1, 0.895, 0.9, 0.5, 0.2, 0.1], [0.1, 0.2, 0.9, 0.8, 0.2, 0.1]])
+    outcome = optimizers.Outcome(np.logspace(-2.5, 2.5, 6), validation, 2, validation, {}, [], {})
+    np.testing.assert_array_equal(optimizers.usable_decades(outcome), [2, 1])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--optimizers", "sgd", "adamm"), "did you mean 'adam"),
+        (("--num-rates", 0), "num_rates"),
+        (("--num-seeds", 0), "num_seeds"),
+        (("--dataset", "diabetes"), "real values"),
+    ],
+)
+def test_optimizers_refuse_bad_input_in_one_line(arguments, message, tmp_path, capsys):
+    line, status = refused(capsys, optimizers, *arguments, "--out", tmp_path)
+    assert status == 2 and message in line
+    assert list(tmp_path.iterdir()) == []
+
+
 BAD = [
     (("--batch-size", 0), "batch_size"),
     (("--batch-size", 100_000), "batch_size"),
@@ -150,7 +189,7 @@ def test_a_loss_that_explodes_names_its_epoch(tmp_path, capsys):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["digits", "mnist", "predict", "results"])
+@pytest.mark.parametrize("name", ["digits", "mnist", "optimizers", "predict", "results"])
 def test_help_is_there_without_a_trace(name):
     command = [sys.executable, "-m", f"experiments.{name}", "--help"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
