@@ -14,45 +14,20 @@ from typing import NamedTuple
 
 import jax
 import numpy as np
-from numpy.typing import ArrayLike
 
+import jaxmlp
 from experiments.command_line import main
 from experiments.receipt import ImageConfig, begin, finish, load, seeds
-from jaxmlp import (
-    Hyperparams,
-    charts,
-    checks,
-    datasets,
-    fit_affine,
-    fit_population,
-    grid,
-    losses,
-    make_network,
-    make_train,
-    metrics,
-    optimizers,
-    statistics,
-)
+from jaxmlp import Hyperparams, charts, checks, datasets, losses, metrics, optimizers, statistics
 from jaxmlp.loop import epoch_seconds
+from jaxmlp.types import Numbers
 
 
 @dataclass(frozen=True)
 class Config(ImageConfig):
     optimizers: tuple[str, ...] = (
-        *(
-            "sgd",
-            "momentum",
-            "nesterov",
-            "adagrad",
-            "rmsprop",
-            "adam",
-            "adamw",
-            "nadam",
-            "radam",
-            "lion",
-            "lamb",
-        ),
-        *("adabelief", "schedule_free_adamw", "muon"),
+        *("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw", "nadam", "radam"),
+        *("adabelief", "lion", "lamb", "schedule_free_adamw", "muon"),
     )
     """Names of optimizers, each one word."""
     hidden_sizes: tuple[int, ...] = (60,)
@@ -79,10 +54,9 @@ class Outcome(NamedTuple):
 
 def run(config: Config) -> None:
     """Train every optimizer in turn, record and draw."""
-    for name in config.optimizers:
-        optimizers.recipe_named(name)
+    checks.each("optimizers", config.optimizers, lambda _, name: optimizers.recipe_named(name))
     for name in ("num_rates", "num_epochs", "batch_size"):
-        checks.whole_number(name, getattr(config, name), at_least=1)
+        checks.whole_number(name, getattr(config, name))
     receipt = begin(config)
     splits = load(config)
     outcomes = {}
@@ -113,39 +87,38 @@ def train(config: Config, splits: datasets.Splits, name: str) -> Outcome:
     recipe = optimizers.recipe_named(name)
     rates = recipe.learning_rate * np.logspace(-2.5, 2.5, config.num_rates)
     layer_sizes = datasets.layer_sizes(splits, config.hidden_sizes)
-    network = make_network(layer_sizes, losses.HEADS[splits.task], fit_affine(splits.train.inputs))
+    network = jaxmlp.make_network(
+        layer_sizes, losses.HEADS[splits.task], jaxmlp.fit_affine(splits.train.inputs)
+    )
     make_optimizer = optimizers.make_optimizer(name)
     base = Hyperparams(weight_decay=recipe.weight_decay)
-    fitted, evaluate = fit_population(
+    tuned = jaxmlp.tune(
         network,
         make_optimizer,
         splits.train,
         splits.validation,
         seeds=seeds(config),
-        hyperparams=grid(base, learning_rate=rates),
+        hyperparams=jaxmlp.grid(base, learning_rate=rates),
         metrics=metrics.CLASSIFICATION,
         batch_size=config.batch_size,
         num_epochs=2 if config.smoke else config.num_epochs,
         progress=config.progress,
     )
-    validation = np.asarray(evaluate(fitted.params, fitted.model_state, splits.validation)["accuracy"])
-    chosen = int(np.argmax(validation.mean(axis=0)))
-    test = evaluate(fitted.params, fitted.model_state, splits.test)["accuracy"]
-    alone = make_train(network.init_fn, network.loss_fn, make_optimizer, config.batch_size)
+    alone = jaxmlp.make_train(network.init_fn, network.loss_fn, make_optimizer, config.batch_size)
     key, data_key = jax.random.split(jax.random.key(config.seed))
-    hyperparams = base._replace(learning_rate=float(rates[chosen]))
+    hyperparams = base._replace(learning_rate=float(rates[tuned.setting]))
     return Outcome(
         rates,
-        validation,
-        chosen,
-        np.asarray(test)[:, chosen],
-        {curve: values[:, chosen] for curve, values in fitted.history.items()},
+        tuned.scores,
+        tuned.setting,
+        np.asarray(tuned.evaluate(tuned.params, tuned.model_state, splits.test)["accuracy"]),
+        {curve: values[:, tuned.setting] for curve, values in tuned.fit.history.items()},
         epoch_seconds(alone, splits.train, key=key, data_key=data_key, hyperparams=hyperparams),
-        fitted.seconds,
+        tuned.fit.seconds,
     )
 
 
-def measures(outcome: Outcome) -> list[tuple[str, tuple[ArrayLike, str]]]:
+def measures(outcome: Outcome) -> list[tuple[str, tuple[Numbers, str]]]:
     """What the record says of one optimizer."""
     return [
         ("test_accuracy", (outcome.test, "fraction")),

@@ -10,10 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from numpy.typing import ArrayLike
-
 from jaxmlp import checks, datasets, records
-from jaxmlp.types import InputError
+from jaxmlp.types import InputError, Numbers
 
 SMOKE_EXAMPLES = 512
 
@@ -94,7 +92,7 @@ def finish(
     config: Any,
     *,
     dataset: str,
-    metrics: Mapping[str, tuple[ArrayLike, str]],
+    metrics: Mapping[str, tuple[Numbers, str]],
     curves: records.Curves | None = None,
     tables: Mapping[str, Any] | None = None,
     seconds: Mapping[str, float] | None = None,

@@ -32,6 +32,7 @@ _ROOM_OF = {
     "over_seeds": "sweep",
     "over_settings": "sweep",
     "seed_keys": "sweep",
+    "tune": "sweep",
 }
 _ROOMS = (
     *("batching", "charts", "checks", "datasets", "losses", "loop", "metrics", "mlp", "models", "optimizers"),

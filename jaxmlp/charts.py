@@ -9,10 +9,9 @@ from jaxtyping import Array, Float, Integer
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
-from numpy.typing import ArrayLike
 
 from jaxmlp.statistics import summarize
-from jaxmlp.types import InputError
+from jaxmlp.types import InputError, Numbers
 
 DOTS_PER_INCH = 150
 # Okabe and Ito's colours, which stay apart for colour-blind eyes.
@@ -22,7 +21,7 @@ MAX_NAME_LENGTH = 20
 
 
 def lines(
-    panels: Mapping[str, Mapping[str, tuple[ArrayLike, ArrayLike]]],
+    panels: Mapping[str, Mapping[str, tuple[Numbers, Numbers]]],
     path: str | Path,
     *,
     xlabel: str,
@@ -58,7 +57,7 @@ def lines(
 
 
 def dots(
-    panels: Mapping[str, Mapping[str, ArrayLike]],
+    panels: Mapping[str, Mapping[str, Numbers]],
     path: str | Path,
     *,
     xlabel: str | Sequence[str],
@@ -98,7 +97,7 @@ def plane(
     ylabel: str,
     colour_label: str,
     boundary: float | int | None = None,
-    points: tuple[ArrayLike, ArrayLike] | None = None,
+    points: tuple[Numbers, Numbers] | None = None,
     cmap: str = "RdBu_r",
     limits: tuple[float | int, float | int] | None = None,
     title: str = "",
@@ -132,7 +131,7 @@ def plane(
 
 
 def histograms(
-    values: Mapping[str, ArrayLike], path: str | Path, *, xlabel: str, ylabel: str, title: str = ""
+    values: Mapping[str, Numbers], path: str | Path, *, xlabel: str, ylabel: str, title: str = ""
 ) -> Path:
     """One histogram per label, drawn over each other with the same bins, as shares of each label's values."""
     labels = _labels_of("values", {"": values})

@@ -2,7 +2,7 @@
 
 import difflib
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from numbers import Integral, Real
 from typing import Any
 
@@ -21,11 +21,20 @@ def known_name(argument: str, name: str, known: Iterable[str]) -> str:
     raise InputError(f"{argument}: unknown name {name!r}; {hint}")
 
 
-def whole_number(argument: str, value: Any, at_least: int) -> int:
+def whole_number(argument: str, value: Any, at_least: int = 1) -> int:
     """``value`` as an int, if it is a whole number of at least ``at_least``."""
     if isinstance(value, bool) or not isinstance(value, Integral) or value < at_least:
         raise InputError(f"{argument}: must be a whole number of at least {at_least}, got {value!r}")
     return int(value)
+
+
+def each(argument: str, values: Iterable[Any], rule: Callable[[str, Any], Any]) -> None:
+    """At least one value, and every one keeps ``rule``."""
+    values = list(values)
+    if not values:
+        raise InputError(f"{argument}: must hold at least one value, got none")
+    for value in values:
+        rule(argument, value)
 
 
 def positive(argument: str, value: Any) -> float:

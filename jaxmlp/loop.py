@@ -44,6 +44,8 @@ class Fit(NamedTuple):
     model_state: PyTree
     best_epoch: Integer[np.ndarray, "*members"]
     """Counted from 1; 0 where no epoch was finite, and ``params`` are the initial ones."""
+    best_score: Float[np.ndarray, "*members"]
+    """What ``monitor`` was in the best epoch."""
     history: dict[str, Float[np.ndarray, "*members epochs"]]
     """``train_loss`` and ``validation_…`` after each epoch."""
     seconds: dict[str, float]
@@ -114,6 +116,7 @@ def fit(
         state.best.params,
         state.best.model_state,
         1 + np.asarray(jax.device_get(state.best.epoch)),
+        np.asarray(jax.device_get(state.best.score)) * (1 if higher_is_better else -1),
         {name: np.stack([report[name] for report in reports], axis=-1) for name in reports[0]},
         {"compile": compiled - began, "train": time.perf_counter() - compiled},
         stopped,

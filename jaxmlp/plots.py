@@ -13,10 +13,9 @@ from matplotlib.axes import Axes
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
-from numpy.typing import ArrayLike
 
 from jaxmlp import charts
-from jaxmlp.types import InputError
+from jaxmlp.types import InputError, Numbers
 
 SPLIT_COLOURS = dict(zip(("train", "validation", "test"), charts.COLOURS, strict=False))
 OTHER_COLOURS = charts.COLOURS[len(SPLIT_COLOURS) :]
@@ -80,7 +79,7 @@ def confusion_matrix(
 
 
 def reliability(
-    panels: Mapping[str, tuple[ArrayLike, ArrayLike]],
+    panels: Mapping[str, tuple[Numbers, Numbers]],
     path: str | Path,
     *,
     num_bins: int = 10,

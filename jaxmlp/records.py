@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from jaxmlp.files import write_whole
 from jaxmlp.statistics import summarize
-from jaxmlp.types import InputError
+from jaxmlp.types import InputError, Numbers
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 MAX_CURVE_POINTS = 200
@@ -88,7 +87,7 @@ def check_writable(folder: str | Path) -> Path:
     return folder
 
 
-def summary(values: ArrayLike, unit: str) -> dict[str, Any]:
+def summary(values: Numbers, unit: str) -> dict[str, Any]:
     """A metric as it stands in a record: its statistics over seeds, then the values, whole.
 
     ``unit`` is "fraction" (of 1), "nats", "1" (a pure number) or any other unit's name.
@@ -124,7 +123,7 @@ def write_record(
     dataset: str,
     config: Mapping[str, Any],
     seeds: Sequence[int],
-    metrics: Mapping[str, tuple[ArrayLike, str]],
+    metrics: Mapping[str, tuple[Numbers, str]],
     curves: Curves,
     seconds: Mapping[str, float],
     tables: Mapping[str, Any] | None = None,

@@ -4,9 +4,8 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from jaxmlp.types import InputError
+from jaxmlp.types import InputError, Numbers
 
 
 class Summary(NamedTuple):
@@ -22,7 +21,7 @@ class Summary(NamedTuple):
     n: int
 
 
-def summarize(values: ArrayLike) -> Summary:
+def summarize(values: Numbers) -> Summary:
     """The Summary of ``values``, one per seed; a value that is not finite makes its numbers nan or infinite.
 
     InputError if there are no values.
@@ -44,13 +43,28 @@ def with_error(mean: float | None, standard_error: float | None, unit: str) -> s
 
     A mean of None, as a record has it, is one that was not finite.
     """
-    if mean is None:
+    if mean is None or not math.isfinite(mean):
         return "not finite"
     scale, suffix = {"fraction": (100, " %"), "1": (1, "")}.get(unit, (1, f" {unit}"))
     error = scale * (standard_error or 0)
     decimals = min(max(2, math.ceil(-math.log10(error))), 6) if error else 2
     spread = f" ± {error:.{decimals}f}" if standard_error is not None else ""
     return f"{scale * mean:.{decimals}f}{spread}{suffix}"
+
+
+def shown_sign(differences: Numbers) -> int:
+    """1 or -1 if the 95 % interval of the mean of paired differences lies above or below 0, otherwise 0: no
+    difference is shown. One pair shows none.
+    """
+    interval = summarize(differences).interval
+    return 0 if interval is None else int(interval[0] > 0) - int(interval[1] < 0)
+
+
+def verdict(differences: Numbers, unit: str) -> str:
+    """Paired differences in words: their mean with its error and n, and what they show."""
+    mean, error, _, n = summarize(differences)
+    shown = {1: "above 0", -1: "below 0", 0: "no difference shown"}[shown_sign(differences)]
+    return f"{with_error(mean, error, unit)} (n = {n}): {shown}"
 
 
 def _student_t_quantile(probability: float, degrees_of_freedom: int) -> float:

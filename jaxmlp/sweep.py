@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Key
+import numpy as np
+from jaxtyping import Array, Float, Key, Shaped
 
 from jaxmlp import checks
 from jaxmlp.loop import Evaluate, Fit, fit
@@ -14,7 +15,7 @@ from jaxmlp.metrics import Metric
 from jaxmlp.mlp import Network
 from jaxmlp.optimizers import MakeOptimizer
 from jaxmlp.train import Train, make_evaluate, make_train
-from jaxmlp.types import Dataset, Hyperparams, InputError
+from jaxmlp.types import AnyArray, Dataset, Hyperparams, InputError, PyTree
 
 
 def over_seeds(train: Train, evaluate: Evaluate) -> tuple[Train, Evaluate]:
@@ -69,6 +70,58 @@ def fit_population(
     options |= {"key": key, "data_key": data_key, "hyperparams": hyperparams, "num_epochs": num_epochs}
     fitted = fit(train, evaluate, dataset, validation, **options)
     return fitted, jax.jit(evaluate)
+
+
+class Tuned(NamedTuple):
+    """The networks of the setting that validates best, one for each seed."""
+
+    setting: int
+    """Its index among the settings."""
+    scores: Float[np.ndarray, "seeds settings"]
+    """The monitored validation score of every network, at its best epoch."""
+    params: PyTree
+    model_state: PyTree
+    fit: Fit
+    """The fit of all settings."""
+    evaluate: Evaluate
+    """``evaluate(params, model_state, dataset)`` -> each metric as [seeds], compiled."""
+
+
+def tune(
+    network: Network,
+    make_optimizer: MakeOptimizer,
+    dataset: Dataset,
+    validation: Dataset,
+    *,
+    metrics: Mapping[str, Metric],
+    monitor: str = "accuracy",
+    higher_is_better: bool = True,
+    **options: Any,
+) -> Tuned:
+    """``fit_population``, and of its settings the one with the best mean over seeds of the ``monitor``.
+
+    A setting in which a seed's loss was not finite in the last epoch cannot win; FloatingPointError if that
+    leaves none.
+    """
+    options |= {"metrics": metrics, "monitor": monitor, "higher_is_better": higher_is_better}
+    fitted, _ = fit_population(network, make_optimizer, dataset, validation, **options)
+    lost = ~np.isfinite(fitted.history["train_loss"][..., -1])
+    if lost.any(axis=0).all():
+        raise FloatingPointError("no setting stayed finite in every seed; try smaller learning rates")
+    worth = np.where(lost, -np.inf, fitted.best_score * (1 if higher_is_better else -1))
+    setting = int(np.argmax(worth.mean(axis=0)))
+    params, model_state = jax.tree.map(lambda leaf: leaf[:, setting], (fitted.params, fitted.model_state))
+    evaluate = jax.jit(jax.vmap(make_evaluate(network.predict_fn, metrics), in_axes=(0, 0, None)))
+    return Tuned(setting, fitted.best_score, params, model_state, fitted, evaluate)
+
+
+def outputs(
+    network: Network, params: PyTree, inputs: Shaped[AnyArray, "examples ..."], model_state: PyTree = ()
+) -> Float[np.ndarray, "members examples outputs"]:
+    """What each member of a population, along the first axis of ``params``, puts out for each example."""
+    of_one = jax.vmap(network.predict_fn, in_axes=(None, None, 0))
+    of_all = jax.jit(jax.vmap(of_one, in_axes=(0, 0, None)))
+    return np.asarray(of_all(params, model_state, jnp.asarray(inputs)))
 
 
 def grid(hyperparams: Hyperparams, **values: Iterable[float | int]) -> Hyperparams:

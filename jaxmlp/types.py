@@ -4,12 +4,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Array, Float, Scalar, Shaped
+from numpy.typing import ArrayLike
 
 PyTree = Any
 """Any nesting of tuples, lists, dicts and NamedTuples with arrays as leaves."""
 
 AnyArray = Array | np.ndarray
 """On a device, or still on the host."""
+
+Numbers = ArrayLike | float | int
+"""One number or an array of them; NumPy's own alias leaves single numbers to be promoted to complex."""
 
 
 class InputError(ValueError):

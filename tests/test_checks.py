@@ -168,3 +168,11 @@ def test_the_first_bad_example_is_named(bad):
 @pytest.mark.parametrize("values", [np.zeros((2, 2)), np.array([1, 255], np.uint8), jnp.ones(3)])
 def test_finite_values_pass(values):
     checks.finite("inputs", values)
+
+
+def test_each_value_keeps_the_rule_and_there_is_one():
+    checks.each("rates", (0.1, 0.2), checks.positive)
+    with pytest.raises(InputError, match=r"^rates: must be a finite number above 0, got -1$"):
+        checks.each("rates", (0.1, -1), checks.positive)
+    with pytest.raises(InputError, match=r"^rates: must hold at least one value, got none$"):
+        checks.each("rates", (), checks.positive)

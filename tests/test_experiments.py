@@ -109,6 +109,7 @@ def test_optimizers_choose_their_rate_on_validation_data(tmp_path):
     record = json.loads((tmp_path / "record.json").read_text())
     for name in names:
         table = record["tables"][name]
+        # None of these rates diverges on so little data.
         best = np.argmax(np.mean(table["validation_accuracy"], axis=0))
         chosen = record["metrics"][f"{name}_learning_rate"]["mean"]
         np.testing.assert_allclose(chosen, table["learning_rates"][best], rtol=1e-4)

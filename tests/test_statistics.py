@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from jaxmlp.statistics import Summary, summarize
+from jaxmlp.statistics import Summary, shown_sign, summarize, verdict, with_error
 from jaxmlp.types import InputError
 
 
@@ -54,3 +54,25 @@ def test_a_diverged_seed_is_not_hidden(bad):
 def test_no_values():
     with pytest.raises(InputError, match=r"^values: must hold at least one number, got none$"):
         summarize([])
+
+
+@pytest.mark.parametrize(
+    ("differences", "sign", "words"),
+    [
+        ([1.0, 1.1, 0.9], 1, "1.00 ± 0.06 nats (n = 3): above 0"),
+        ([-1.0, -1.1, -0.9], -1, "-1.00 ± 0.06 nats (n = 3): below 0"),
+        # Student's t with two degrees of freedom: the interval is 1 ± 4.3 × 0.58.
+        ([0.0, 1.0, 2.0], 0, "1.00 ± 0.58 nats (n = 3): no difference shown"),
+        ([5.0], 0, "5.00 nats (n = 1): no difference shown"),
+        ([np.nan, 1.0], 0, "not finite (n = 2): no difference shown"),
+    ],
+)
+def test_a_difference_is_shown_when_its_interval_leaves_out_zero(differences, sign, words):
+    assert shown_sign(differences) == sign
+    assert verdict(differences, "nats") == words
+
+
+def test_one_number_is_a_mean_without_error():
+    assert summarize(0.5) == summarize([0.5]) == (0.5, None, None, 1)
+    assert with_error(0.5, None, "fraction") == "50.00 %"
+    assert with_error(float("inf"), float("nan"), "1") == "not finite"

@@ -13,9 +13,9 @@ from jaxmlp.loop import fit
 from jaxmlp.metrics import CLASSIFICATION
 from jaxmlp.optimizers import make_optimizer
 from jaxmlp.preprocessing import Affine
-from jaxmlp.sweep import fit_population, grid, over_seeds, over_settings, seed_keys
+from jaxmlp.sweep import fit_population, grid, outputs, over_seeds, over_settings, seed_keys, tune
 from jaxmlp.train import make_evaluate, make_train
-from jaxmlp.types import Dataset, Hyperparams, InputError
+from jaxmlp.types import Dataset, Hyperparams, InputError, Layer
 
 SEEDS = (0, 1, 5)
 HYPERPARAMS = Hyperparams(0.05, dropout=0.25)
@@ -160,6 +160,67 @@ def test_a_population_is_fitted_and_measured_in_one_call():
     # The last rate diverges, and takes nobody with it.
     assert not np.isfinite(fitted.history["train_loss"][:, 2, -1]).any()
     assert np.isfinite(fitted.history["train_loss"][:, :2]).all()
+
+
+def tuned(rates, **changes):
+    unit = Affine(np.zeros((), np.float32), np.ones((), np.float32))
+    network = mlp.make_network((3, 6, 2), losses.multiclass, unit)
+    data = dataset()
+    options = {"seeds": range(2), "batch_size": 4, "num_epochs": 3, "progress": False, **changes}
+    settings = grid(Hyperparams(), learning_rate=rates)
+    return network, tune(
+        network, make_optimizer("sgd"), data, data, metrics=CLASSIFICATION, hyperparams=settings, **options
+    )
+
+
+@pytest.mark.parametrize("monitor, higher_is_better", [("accuracy", True), ("log_loss", False)])
+def test_the_setting_with_the_best_mean_wins_and_its_networks_are_kept(monitor, higher_is_better):
+    network, best = tuned((1e-4, 0.3, 1e30), monitor=monitor, higher_is_better=higher_is_better)
+    history = best.fit.history[f"validation_{monitor}"][:, :2]
+    scores = history.max(axis=-1) if higher_is_better else history.min(axis=-1)
+    np.testing.assert_allclose(best.scores[:, :2], scores, rtol=1e-6)
+    assert best.setting == (np.argmax if higher_is_better else np.argmin)(scores.mean(axis=0))
+    measured = best.evaluate(best.params, best.model_state, dataset())
+    np.testing.assert_allclose(measured[monitor], best.scores[:, best.setting], rtol=1e-6)
+    logits = outputs(network, best.params, dataset().inputs)
+    assert logits.shape == (2, 13, 2)
+    right = (logits.argmax(axis=-1) == dataset().targets).mean(axis=-1)
+    np.testing.assert_allclose(measured["accuracy"], right, rtol=1e-6)
+
+
+def test_a_setting_that_diverged_cannot_win():
+    # Far too large a rate, whose first epoch may well be the best by chance.
+    _, best = tuned((1e3, 1e-6), num_epochs=30)
+    assert best.setting == 1
+
+
+def test_when_every_setting_lost_a_seed_none_wins():
+    # Each seed draws a parameter; above 0 its loss is infinite at the larger rate, below 0 at the smaller.
+    def init_fn(key, hyperparams):
+        return jax.random.normal(key), ()
+
+    def loss_fn(params, model_state, example, key, hyperparams):
+        lost = params * (hyperparams.learning_rate - 0.05) > 0
+        return jnp.where(lost, jnp.inf, 0 * params), model_state
+
+    network = mlp.Network(init_fn, loss_fn, lambda params, model_state, x: jnp.zeros(2))
+    drawn = [init_fn(jax.random.split(seed_keys([seed])[0][0])[0], None)[0] for seed in range(8)]
+    seeds = [int(np.argmax(drawn)), int(np.argmin(drawn))]
+    assert drawn[seeds[0]] > 0 > drawn[seeds[1]]
+    settings = grid(Hyperparams(), learning_rate=(0.01, 0.1))
+    options = {"seeds": seeds, "hyperparams": settings, "batch_size": 4, "num_epochs": 2, "progress": False}
+    with pytest.raises(FloatingPointError, match=r"^no setting stayed finite in every seed; "):
+        tune(network, make_optimizer("sgd"), dataset(), dataset(), metrics=CLASSIFICATION, **options)
+
+
+def test_the_first_layer_alone_gives_what_each_neuron_adds_up():
+    inputs = np.array([[0.25, 0.5], [1.0, 0.0]], np.float32)
+    affine = Affine(np.array([0.5, 0.5], np.float32), np.array([0.25, 0.5], np.float32))
+    network = mlp.make_network((2, 2, 1), losses.binary, affine)
+    weight = np.array([[[1.0, 2.0], [3.0, -1.0]]], np.float32)
+    first = Layer(weight, np.array([[0.5, 0.0]], np.float32))
+    # Standardised, the inputs are (-1, 0) and (2, -1).
+    np.testing.assert_allclose(outputs(network, (first,), inputs), [[[-0.5, -2.0], [-0.5, 5.0]]], rtol=1e-6)
 
 
 def test_a_grid_has_every_combination_and_keeps_the_rest():
