@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Array, Float, Integer
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import FormatStrFormatter, LogLocator, MaxNLocator, NullFormatter, PercentFormatter
 
 from jaxmlp.statistics import summarize
 from jaxmlp.types import InputError, Numbers
@@ -49,7 +49,14 @@ def lines(
         axes.set(xlabel=xlabel, title=name, xscale="log" if log_x else "linear")
         axes.grid(alpha=0.25)
         axes.spines[["top", "right"]].set_visible(False)
+        if not log_x and all(np.all(np.mod(x, 1) == 0) for x, _ in lines_of_panel.values()):
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     grid[0].set(ylabel=ylabel, yscale="log" if log_y else "linear", ylim=ylim)
+    if log_y:
+        # Matplotlib would label the powers of ten alone, or within one decade everything.
+        grid[0].yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        grid[0].yaxis.set_major_formatter(FormatStrFormatter("%g"))
+        grid[0].yaxis.set_minor_formatter(NullFormatter())
     if percent:
         grid[0].yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
     _legend(figure, grid, labels)

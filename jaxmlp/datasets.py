@@ -18,6 +18,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 
 from jaxmlp import checks, prepared
 from jaxmlp.prepared import Raw
+from jaxmlp.preprocessing import fit_affine
 from jaxmlp.types import Dataset, InputError
 
 
@@ -131,13 +132,29 @@ def layer_sizes(splits: Splits, hidden_sizes: Sequence[int]) -> tuple[int, ...]:
     return num_inputs, *hidden_sizes, num_outputs
 
 
+def scaled(splits: Splits) -> Splits:
+    """The splits with examples as rows of floats, scaled by ``fit_affine`` of the training part: images to
+    [0, 1], columns to mean 0 and deviation 1; real targets are standardised too.
+    """
+    fields = ("inputs", "targets") if splits.task == "regression" else ("inputs",)
+    affines = {field: fit_affine(getattr(splits.train, field)) for field in fields}
+
+    def rows(part: Dataset, field: str) -> np.ndarray:
+        values, (shift, scale) = getattr(part, field), affines[field]
+        scaled = ((values - shift) / scale).astype(_float_dtype())
+        return scaled.reshape(len(values), -1) if field == "inputs" else scaled
+
+    return _map_parts(lambda part: part._replace(**{field: rows(part, field) for field in fields}), splits)
+
+
 def head(splits: Splits, num_examples: int) -> Splits:
     """The splits with at most the first ``num_examples`` of each part."""
-    parts = {
-        name: jax.tree.map(lambda values: values[:num_examples], getattr(splits, name))
-        for name in ("train", "validation", "test")
-    }
-    return splits._replace(**parts)
+    return _map_parts(lambda part: jax.tree.map(lambda values: values[:num_examples], part), splits)
+
+
+def _map_parts(function: Callable[[Dataset], Dataset], splits: Splits) -> Splits:
+    train, validation, test = map(function, (splits.train, splits.validation, splits.test))
+    return splits._replace(train=train, validation=validation, test=test)
 
 
 def with_class_weights(dataset: Dataset, class_weight: str | Mapping[int, float]) -> Dataset:

@@ -2,7 +2,7 @@
 
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -121,6 +121,30 @@ def fit(
         {"compile": compiled - began, "train": time.perf_counter() - compiled},
         stopped,
     )
+
+
+def snapshots(
+    train: Train,
+    parts: Sequence[Dataset],
+    *,
+    key: Key[Array, "*members"],
+    data_key: Key[Array, "*orders"],
+    hyperparams: PyTree,
+) -> Iterator[PyTree]:
+    """The parameters to evaluate: at the start, then after training once on each of ``parts``.
+
+    Parts are whole epochs or pieces of them. All is compiled before the first parameters are handed out.
+    FloatingPointError when no loss is finite any more.
+    """
+    checks.hyperparams(hyperparams)
+    state = jax.jit(train.start)(key, hyperparams)
+    advance, eval_params = jax.jit(train.advance), jax.jit(train.eval_params)
+    programs = [_compiled(advance, state, hyperparams, part, _epoch(0), data_key) for part in parts]
+    yield eval_params(state, hyperparams)
+    for index, (program, part) in enumerate(zip(programs, parts, strict=True)):
+        state, info = program(state, hyperparams, part, _epoch(index), data_key)
+        _stop_if_not_finite(info, index)
+        yield eval_params(state, hyperparams)
 
 
 def epoch_seconds(

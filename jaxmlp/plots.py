@@ -93,7 +93,7 @@ def reliability(
     """
     if not panels:
         raise InputError("panels: must hold at least one, got none")
-    figure = Figure(figsize=(3.8 * len(panels) + 0.6, 4.2), layout="constrained")
+    figure = Figure(figsize=(3.8 * len(panels) + 0.6, 4.7), layout="constrained")
     figure.suptitle(title)
     grid = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
     for axes, (name, (confidences, right)) in zip(grid, panels.items(), strict=True):

@@ -36,6 +36,19 @@ class TestLines:
         assert (left.get_xscale(), left.get_yscale(), right.get_xlabel()) == ("log", "linear", "rate")
         assert fits(figure)
 
+    def test_whole_numbers_have_whole_ticks(self, figure_of):
+        figure = figure_of(charts.lines, {"": {"a": ([1, 2, 3], [[1, 2, 3]])}}, **self.labels())
+        ticks = figure.axes[0].get_xticks()
+        np.testing.assert_array_equal(ticks, np.round(ticks))
+
+    def test_a_logarithmic_axis_is_labelled_within_a_decade(self, figure_of):
+        line = {"a": ([0.5, 1.5], [[0.04, 0.3]])}
+        figure = figure_of(charts.lines, {"": line}, **self.labels(), log_y=True, percent=True)
+        assert fits(figure)
+        shown = {label.get_text() for label in figure.axes[0].get_yticklabels()}
+        assert {"5 %", "10 %", "20 %"} <= {text.replace(".0", "") for text in shown}
+        assert not any(label.get_text() for label in figure.axes[0].get_yticklabels(minor=True))
+
     def test_many_lines_differ_in_colour_or_dash(self, figure_of):
         panel = {f"optimizer {i}": (X, [[i, i, i]]) for i in range(14)}
         figure = figure_of(charts.lines, {"": panel}, **self.labels())
@@ -106,7 +119,7 @@ class TestHistograms:
 class TestReliability:
     def test_a_dot_is_the_share_that_was_right_at_its_mean_confidence(self, figure_of):
         confidences, right = [0.62, 0.66, 0.68, 0.64, 1.0], [True, False, True, True, True]
-        figure = figure_of(plots.reliability, {"digits": (confidences, right)})
+        figure = figure_of(plots.reliability, {"digits": (confidences, right)}, title="How sure?")
         diagonal, bar, dot, _, last = figure.axes[0].lines
         np.testing.assert_array_equal(diagonal.get_xydata(), [[0, 0], [1, 1]])
         np.testing.assert_allclose(dot.get_xydata(), [[0.65, 0.75]])

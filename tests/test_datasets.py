@@ -239,3 +239,20 @@ def test_the_head_of_the_splits_is_their_first_examples_with_their_weights():
 )
 def test_layer_sizes_follow_from_the_data(name, sizes):
     assert datasets.layer_sizes(datasets.load(name), (5,)) == sizes
+
+
+@pytest.mark.parametrize("name", ["digits", "wine", "diabetes"])
+def test_scaled_rows_follow_the_training_part(name):
+    raw, rows = datasets.load(name), datasets.scaled(datasets.load(name))
+    inputs = raw.train.inputs.reshape(len(raw.train.inputs), -1).astype(float)
+    if name == "digits":
+        shift, scale = inputs.min(), np.ptp(inputs)
+    else:
+        shift, scale = inputs.mean(axis=0), inputs.std(axis=0)
+    expected = (raw.test.inputs.reshape(len(raw.test.inputs), -1) - shift) / scale
+    np.testing.assert_allclose(rows.test.inputs, expected, atol=1e-5)
+    targets = raw.validation.targets
+    if name == "diabetes":
+        targets = (targets - raw.train.targets.mean()) / raw.train.targets.std()
+    np.testing.assert_allclose(rows.validation.targets, targets, atol=1e-5)
+    assert rows.validation.targets.dtype == raw.validation.targets.dtype

@@ -10,7 +10,7 @@ import numpy as np
 import optax
 import pytest
 
-from jaxmlp.loop import epoch_seconds, fit
+from jaxmlp.loop import epoch_seconds, fit, snapshots
 from jaxmlp.optimizers import make_optimizer
 from jaxmlp.sweep import over_settings
 from jaxmlp.train import Train, make_train
@@ -260,3 +260,20 @@ def sleeping_loss(params, model_state, example, key, hyperparams):
     x, _ = example
     slept = jax.pure_callback(sleep, jax.ShapeDtypeStruct(x.shape, x.dtype), x, vmap_method="expand_dims")
     return -params * jax.lax.stop_gradient(slept), model_state
+
+
+def test_snapshots_are_taken_at_the_start_and_after_each_part():
+    # The counter takes one step for every two examples.
+    two, five = DATASET, Dataset(np.ones(5, np.float32), np.ones(5, np.float32))
+    keys = {"key": KEY, "data_key": DATA_KEY, "hyperparams": Hyperparams()}
+    taken = [float(params) for params in snapshots(counter(), [two, five, two], **keys)]
+    # A partial last batch counts by its share.
+    np.testing.assert_allclose(taken, [0, 1, 3.5, 4.5])
+
+
+def test_snapshots_end_where_nothing_is_finite():
+    train = diverging_train(lambda params, hyperparams: params >= 3)
+    taken = snapshots(train, [DATASET] * 3, key=KEY, data_key=DATA_KEY, hyperparams=Hyperparams(1.0))
+    assert [float(next(taken)), float(next(taken))] == [0, 2]
+    with pytest.raises(FloatingPointError, match=r"^the loss became non-finite in epoch 2, step 2; "):
+        next(taken)
