@@ -31,6 +31,7 @@ _ROOM_OF = {
     "make_train": "train",
     "over_seeds": "sweep",
     "over_settings": "sweep",
+    "over_splits": "sweep",
     "seed_keys": "sweep",
     "tune": "sweep",
 }

@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Key, Scalar, Shaped
 from jaxmlp import checks
 from jaxmlp.losses import Head, regression
 from jaxmlp.preprocessing import Affine, apply_affine
-from jaxmlp.types import Hyperparams, InputError, Layer, Params
+from jaxmlp.types import Hyperparams, InputError, Layer, Params, PyTree
 
 Activation = Callable[[Array], Array]
 Initializer = Callable[..., Array]
@@ -119,11 +119,11 @@ def drop(
 
 
 class Network(NamedTuple):
-    """A multilayer perceptron as the functions that ``make_train`` and ``make_evaluate`` take."""
+    """A network of any kind as the functions that ``make_train`` and ``make_evaluate`` take."""
 
-    init_fn: Callable[[Key[Array, ""], Hyperparams], tuple[Params, tuple[()]]]
-    loss_fn: Callable[..., tuple[Array, Any]]
-    predict_fn: Callable[[Params, Any, Array], Array]
+    init_fn: Callable[[Key[Array, ""], Any], tuple[PyTree, PyTree]]
+    loss_fn: Callable[..., tuple[Array, PyTree]]
+    predict_fn: Callable[[PyTree, PyTree, Array], Array]
 
 
 def make_network(

@@ -72,6 +72,18 @@ def fit_population(
     return fitted, jax.jit(evaluate)
 
 
+def over_splits(train: Train, evaluate: Evaluate) -> tuple[Train, Evaluate]:
+    """Runs that differ in their data as well as in their key and order: every array of every Dataset has the
+    splits on its first axis.
+    """
+    population = Train(
+        start=jax.vmap(train.start, in_axes=(0, None)),
+        advance=jax.vmap(train.advance, in_axes=(0, None, 0, None, 0)),
+        eval_params=jax.vmap(train.eval_params, in_axes=(0, None)),
+    )
+    return population, jax.vmap(evaluate)
+
+
 class Tuned(NamedTuple):
     """The networks of the setting that validates best, one for each seed."""
 

@@ -25,3 +25,11 @@ def figure_of(monkeypatch, tmp_path):
 
     monkeypatch.setattr(charts, "save_figure", keep)
     return draw_figure
+
+
+@pytest.fixture(scope="module")
+def quick_to_compile():
+    """For programs that compile longer than they run."""
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)

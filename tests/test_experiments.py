@@ -1,5 +1,6 @@
 """The experiments as their users run them: from the command line, with good and with bad input."""
 
+import dataclasses
 import importlib
 import json
 import os
@@ -34,7 +35,7 @@ def refused(capsys, module, *arguments):
 
 
 @pytest.fixture(scope="module")
-def smoke(tmp_path_factory):
+def smoke(tmp_path_factory, quick_to_compile):
     out = tmp_path_factory.mktemp("smoke")
     run(digits, "--smoke", "--num-seeds", 3, "--out", out)
     return out
@@ -102,6 +103,7 @@ def test_mnist_from_files_already_downloaded(tmp_path):
     assert models.load(tmp_path / "model.safetensors").description.input_shape == (28, 28)
 
 
+@pytest.mark.usefixtures("quick_to_compile")
 def test_optimizers_choose_their_rate_on_validation_data(tmp_path):
     names = ("sgd", "schedule_free_adamw")
     flags = ("--smoke", "--num-seeds", 2, "--num-rates", 3, "--dataset", "digits", "--optimizers", *names)
@@ -190,7 +192,25 @@ def test_a_loss_that_explodes_names_its_epoch(tmp_path, capsys):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["digits", "mnist", "optimizers", "predict", "results"])
+EXPERIMENTS = (
+    *("activations", "backprop", "digits", "linear_collapse", "mnist", "neurons", "optimizers", "outputs"),
+    "shopping",
+)
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_help_explains_every_flag(name, capsys):
+    module = importlib.import_module(f"experiments.{name}")
+    with pytest.raises(SystemExit) as stopped:
+        main(module.Config, module.run, ["--help"])
+    shown = " ".join(capsys.readouterr().out.split())
+    assert stopped.value.code == 0
+    assert module.__doc__.split()[:5] == shown[shown.index(module.__doc__.split()[0]) :].split()[:5]
+    for field in dataclasses.fields(module.Config):
+        assert field.name.replace("_", "-") in shown.lower()
+
+
+@pytest.mark.parametrize("name", ["predict", "results"])
 def test_help_is_there_without_a_trace(name):
     command = [sys.executable, "-m", f"experiments.{name}", "--help"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)

@@ -6,14 +6,24 @@ import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 from jaxmlp import losses, mlp
 from jaxmlp.loop import fit
-from jaxmlp.metrics import CLASSIFICATION
+from jaxmlp.metrics import CLASSIFICATION, Metric
 from jaxmlp.optimizers import make_optimizer
 from jaxmlp.preprocessing import Affine
-from jaxmlp.sweep import fit_population, grid, outputs, over_seeds, over_settings, seed_keys, tune
+from jaxmlp.sweep import (
+    fit_population,
+    grid,
+    outputs,
+    over_seeds,
+    over_settings,
+    over_splits,
+    seed_keys,
+    tune,
+)
 from jaxmlp.train import make_evaluate, make_train
 from jaxmlp.types import Dataset, Hyperparams, InputError, Layer
 
@@ -221,6 +231,24 @@ def test_the_first_layer_alone_gives_what_each_neuron_adds_up():
     first = Layer(weight, np.array([[0.5, 0.0]], np.float32))
     # Standardised, the inputs are (-1, 0) and (2, -1).
     np.testing.assert_allclose(outputs(network, (first,), inputs), [[[-0.5, -2.0], [-0.5, 5.0]]], rtol=1e-6)
+
+
+def test_each_split_is_trained_and_validated_on_its_own_data():
+    """One step of w ← w − 0.1 · 2 (w − mean x) from w = 0, and a validation that tells the data apart."""
+    train = make_train(
+        lambda key, rate: (jnp.zeros(()), ()),
+        lambda w, state, example, key, rate: (jnp.square(w - example[0][0]), state),
+        lambda rate: (optax.sgd(rate), lambda opt_state, params: params),
+        batch_size=2,
+    )
+    evaluate = make_evaluate(lambda w, state, x: w + x, {"sum": Metric(lambda z, y: jnp.sum(z), True, "1")})
+    train, evaluate = over_splits(train, evaluate)
+    key, data_key = seed_keys(range(2))
+    data = Dataset(jnp.array([[[1.0], [3.0]], [[10.0], [30.0]]]), jnp.zeros((2, 2)))
+    state, _ = train.advance(train.start(key, 0.1), 0.1, data, jnp.asarray(0), data_key)
+    np.testing.assert_allclose(state.params, [0.4, 4.0], rtol=1e-6)
+    summed = evaluate(state.params, (), data)["sum"]
+    np.testing.assert_allclose(summed, [1 + 3 + 2 * 0.4, 10 + 30 + 2 * 4.0], rtol=1e-6)
 
 
 def test_a_grid_has_every_combination_and_keeps_the_rest():

@@ -1,0 +1,177 @@
+"""The three outputs against scikit-learn: each computation by hand, then a short run."""
+
+import json
+from types import SimpleNamespace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.special import log_softmax, softmax
+
+from experiments import outputs
+from experiments.command_line import main
+from jaxmlp import Dataset, losses
+
+
+def run(*arguments):
+    main(outputs.Config, outputs.run, [*map(str, arguments), "--no-progress"])
+
+
+@pytest.fixture(scope="module")
+def smoke(tmp_path_factory, quick_to_compile):
+    out = tmp_path_factory.mktemp("smoke")
+    run("--smoke", "--num-seeds", 2, "--out", out)
+    return out, json.loads((out / "record.json").read_text())
+
+
+def values(record, name):
+    return np.array(record["metrics"][name]["values"])
+
+
+def test_a_run_leaves_record_and_pictures(smoke):
+    out, _ = smoke
+    pictures = {f"{name}.png" for name in ("breast_cancer", "wine", "diabetes", "softmax")}
+    pictures |= {f"reliability_{name}.png" for name in ("breast_cancer", "wine")}
+    assert {path.name for path in out.iterdir()} == pictures | {"record.json"}
+
+
+def test_the_record_pairs_the_methods_split_by_split(smoke):
+    _, record = smoke
+    assert record["config"]["varied"] == "split" and record["seeds"] == [0, 1]
+    assert next(iter(record["metrics"])) == "breast_cancer_network_accuracy"
+    for name in (
+        "breast_cancer_{}_log_loss",
+        "wine_{}_accuracy",
+        "wine_{}_calibration_error",
+        "diabetes_{}_r2",
+    ):
+        ours = values(record, name.format("network"))
+        assert len(ours) == 2
+        for rival in ("sklearn_mlp", "linear_model"):
+            expected = ours - values(record, name.format(rival))
+            np.testing.assert_allclose(values(record, name.format(f"network_minus_{rival}")), expected)
+
+
+def test_the_reliability_table_holds_every_test_example_once(smoke):
+    _, record = smoke
+    for name, num_tested in (("breast_cancer", 114), ("wine", 36)):
+        for method in ("network", "sklearn_mlp", "linear_model"):
+            table = record["tables"][name][method]
+            assert len(table["confidence"]) == len(table["right"]) == 2 * num_tested
+            accuracy = values(record, f"{name}_{method}_accuracy").mean()
+            np.testing.assert_allclose(np.mean(table["right"]), accuracy, atol=1e-6)
+
+
+def test_the_linear_models_find_what_is_known_to_be_in_the_data(smoke):
+    _, record = smoke
+    assert values(record, "breast_cancer_linear_model_accuracy").min() > 0.9
+    assert 0.2 < values(record, "diabetes_linear_model_r2").mean() < 0.7
+
+
+def test_softmax_keeps_its_laws_where_the_naive_formula_fails():
+    laws = jax.jit(outputs.softmax_laws)(jax.random.key(3))
+    assert 0 < laws["softmax_sum_off_by"] < 10
+    assert laws["softmax_changed_by_shift"] == 0
+    assert laws["softmax_finite_share"] == 1 and laws["naive_softmax_finite_share"] == 0
+
+
+def test_the_naive_formula_is_right_for_small_logits():
+    logits = np.array([0.5, -2.0, 3.0])
+    np.testing.assert_allclose(outputs.naive_softmax(jnp.asarray(logits)), softmax(logits), rtol=1e-6)
+    np.testing.assert_allclose(
+        outputs.naive_loss(jnp.asarray(logits), 1), -np.log(softmax(logits)[1]), rtol=1e-6
+    )
+
+
+def test_the_safe_loss_is_exact_at_every_size_and_the_naive_one_ends():
+    safe = outputs.loss_by_size(losses.multiclass().loss)
+    naive = outputs.loss_by_size(outputs.naive_loss)
+    logits = np.outer(outputs.SIZES, np.linspace(-1, 1, 10))
+    np.testing.assert_allclose(safe, -log_softmax(logits, axis=1)[:, 0], rtol=1e-5)
+    small, large = outputs.SIZES < 30, outputs.SIZES > 100
+    np.testing.assert_allclose(naive[small], safe[small], rtol=1e-4)
+    assert not np.isfinite(naive[large]).any()
+
+
+def test_confidence_is_the_predicted_class_s_probability():
+    binary = outputs.confidence(np.log([[[3.0]], [[1 / 4]]]), np.array([[1], [1]]))
+    np.testing.assert_allclose(binary["confidence"], [0.75, 0.8])
+    np.testing.assert_array_equal(binary["right"], [1, 0])
+    multiclass = outputs.confidence(np.log([[[0.2, 0.5, 0.3]]]), np.array([[1]]))
+    np.testing.assert_allclose(multiclass["confidence"], [0.5])
+    np.testing.assert_array_equal(multiclass["right"], [1])
+
+
+class Listener:
+    """Stands for a model of scikit-learn's that is certain of class 0."""
+
+    def fit(self, inputs, targets):
+        self.inputs, self.targets = inputs, targets
+
+    def predict_proba(self, inputs):
+        return np.tile([1.0, 0.0], (len(inputs), 1))
+
+
+def test_a_rival_learns_from_all_but_the_test_part_and_zero_is_clipped():
+    parts = [Dataset(np.full((n, 1), float(n)), np.full(n, n)) for n in (3, 2, 4)]
+    split = SimpleNamespace(train=parts[0], validation=parts[1], test=parts[2], task="binary")
+    listener = Listener()
+    logits = outputs.ask(listener, split)
+    np.testing.assert_array_equal(listener.inputs[:, 0], [3, 3, 3, 2, 2])
+    np.testing.assert_array_equal(listener.targets, [3, 3, 3, 2, 2])
+    np.testing.assert_allclose(logits, np.tile([0.0, np.log(2.0**-52)], (4, 1)))
+
+
+def test_the_interval_is_widened_for_examples_that_splits_share():
+    low, high = outputs.resampled_interval([1.0, 2.0, 3.0], 0.2)
+    half = 4.302653 * np.sqrt(1 / 3 + 1 / 4)
+    np.testing.assert_allclose([low, high], [2 - half, 2 + half], rtol=1e-6)
+    assert outputs.resampled_interval([1.0], 0.2) == (-np.inf, np.inf)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "higher_is_better", "said"),
+    [
+        (-1, 2, True, "no difference shown"),
+        (0, 0, True, "no difference shown"),
+        (1, 2, True, "better"),
+        (1, 2, False, "worse"),
+        (-2, -1, True, "worse"),
+        (-2, -1, False, "better"),
+    ],
+)
+def test_a_verdict_needs_an_interval_without_zero(low, high, higher_is_better, said):
+    assert outputs.verdict(low, high, higher_is_better) == said
+
+
+def test_the_verdict_is_of_the_difference_in_the_measure_s_direction():
+    ours, theirs = np.array([0.3, 0.31, 0.29]), np.array([0.9, 0.91, 0.89])
+    scores = {
+        method: {"accuracy": v, "log_loss": v, "calibration_error": np.array([0.1, 0.3, 0.2])}
+        for method, v in (("network", ours), ("sklearn_mlp", theirs), ("linear_model", ours[::-1]))
+    }
+    accuracy, log_loss, calibration, *linear = outputs.judge(outputs.Outcome("binary", scores, {}, {}, {}))
+    assert accuracy.startswith("our accuracy minus that of scikit-learn's MLP: -0.6000")
+    assert accuracy.endswith("worse") and log_loss.endswith("better")
+    assert all(said.endswith("no difference shown") for said in (calibration, *linear))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--learning-rates", -1), "learning_rates"),
+        (("--learning-rates", "nan"), "learning_rates"),
+        (("--learning-rates",), "learning_rates"),
+        (("--num-epochs", 0), "num_epochs"),
+        (("--num-seeds", 0), "num_seeds"),
+        (("--seed", -1), "seed"),
+    ],
+    ids=str,
+)
+def test_bad_input_is_one_line_and_leaves_nothing(arguments, message, tmp_path, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        run(*arguments, "--out", tmp_path)
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert stopped.value.code == 2 and line.startswith("error: ") and message in line
+    assert list(tmp_path.iterdir()) == []
