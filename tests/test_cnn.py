@@ -1,0 +1,200 @@
+"""The convolutional experiment: its network against SciPy and XLA, its comparison, and its runs."""
+
+import json
+from types import SimpleNamespace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.signal import correlate2d
+
+from experiments import cnn
+from experiments.command_line import main
+from jaxmlp import datasets
+
+CONVOLUTIONS = ((5, 4), (3, 6))
+
+
+def run(*arguments):
+    main(cnn.Config, cnn.run, [*map(str, arguments), "--no-progress"])
+
+
+def pooled(x, weight):
+    """Convolution and the largest of each 2×2 answers, by SciPy."""
+    answers = sum(
+        np.stack(
+            [correlate2d(x[..., c], kernel, mode="same") for kernel in np.moveaxis(weight[:, :, c], -1, 0)]
+        )
+        for c in range(x.shape[-1])
+    )
+    height, width = (size // 2 * 2 for size in x.shape[:2])
+    corners = [answers[:, i:height:2, j:width:2] for i in (0, 1) for j in (0, 1)]
+    return np.moveaxis(np.max(corners, axis=0), 0, -1)
+
+
+def random(*shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+
+
+@pytest.mark.parametrize(("shape", "side"), [((8, 8, 1), 5), ((7, 10, 3), 3), ((6, 9, 2), 2)])
+def test_both_convolutions_agree_with_each_other_and_with_scipy(shape, side):
+    x, weight = random(*shape), random(side, side, shape[-1], 4, seed=1)
+
+    def both(convolve):
+        slopes = jax.grad(lambda *given: jnp.sum(jnp.sin(convolve(*given))), argnums=(0, 1))
+        return jax.jit(lambda *given: (convolve(*given), slopes(*given)))(x, weight)
+
+    ours, theirs = both(cnn.patches_times_matrix), both(cnn.lax_convolution)
+    jax.tree.map(lambda one, other: np.testing.assert_allclose(one, other, atol=1e-4), ours, theirs)
+    if side % 2:
+        np.testing.assert_allclose(ours[0], pooled(x, weight), atol=1e-4)
+
+
+def test_a_block_of_pixels_becomes_a_row():
+    rows = cnn.by_blocks(jnp.arange(16).reshape(4, 4, 1))
+    np.testing.assert_array_equal(rows[0], [[0, 1, 4, 5], [2, 3, 6, 7]])
+    np.testing.assert_array_equal(rows[1], [[8, 9, 12, 13], [10, 11, 14, 15]])
+
+
+def test_the_network_is_convolutions_then_layers():
+    init = jax.jit(cnn.init, static_argnums=(1, 2, 3))
+    params = init(jax.random.key(0), CONVOLUTIONS, (9, 8, 3), 10)
+    assert [weight.shape for weight in params.weights] == [(5, 5, 3, 4), (3, 3, 4, 6)]
+    assert [layer.weight.shape for layer in params.dense] == [(2 * 2 * 6, cnn.HIDDEN), (cnn.HIDDEN, 10)]
+    # He et al. (2015): the standard deviation is √(2 / inputs of a filter).
+    spreads = [float(np.std(weight)) for weight in params.weights]
+    np.testing.assert_allclose(spreads, [np.sqrt(2 / 75), np.sqrt(2 / 36)], rtol=0.15)
+    assert not any(np.any(bias) for bias in params.biases)
+    params = jax.tree.map(lambda leaf: np.asarray(leaf) + 0.1, params)
+    x = image = random(9, 8, 3)
+    for weight, bias in zip(params.weights, params.biases, strict=True):
+        x = np.maximum(pooled(x, weight) + bias, 0)
+    hidden = np.maximum(x.ravel() @ params.dense[0].weight + params.dense[0].bias, 0)
+    logits = jax.jit(cnn.apply, static_argnums=2)(params, image, cnn.patches_times_matrix)
+    np.testing.assert_allclose(logits, hidden @ params.dense[1].weight + params.dense[1].bias, rtol=1e-4)
+
+
+def test_shifts_move_by_every_amount_and_repeat_the_border():
+    image = np.arange(30, dtype=np.uint8).reshape(5, 6)
+    padded = np.pad(image, 2, mode="edge")
+    windows = {padded[i : i + 5, j : j + 6].tobytes() for i in range(5) for j in range(5)}
+    keys = jax.random.split(jax.random.key(0), 400)
+    moved = jax.jit(jax.vmap(lambda key: cnn.shifted(key, jnp.asarray(image), 2)))(keys)
+    assert {np.asarray(each).tobytes() for each in moved} == windows
+
+
+def test_images_are_moved_only_while_training():
+    network = cnn.mlp.Network(
+        None, lambda params, state, example, key, hyperparams: (example[0], state), None
+    )
+    image = jnp.asarray(random(6, 6))
+    loss_fn = cnn.with_shifts(network, 2).loss_fn
+    keys = [None, *jax.random.split(jax.random.key(0), 8)]
+    still, *moved = (loss_fn(None, (), (image, 0), key, None)[0] for key in keys)
+    np.testing.assert_array_equal(still, image)
+    assert any((each != image).any() for each in moved)
+
+
+@pytest.fixture
+def splits():
+    return datasets.head(datasets.load("digits"), 100)
+
+
+@pytest.mark.parametrize(("better", "epochs"), [(0, 22), (1, 44)])
+def test_a_rival_takes_the_better_form_and_the_time_it_is_given(better, epochs, monkeypatch, splits):
+    calls = []
+
+    def train(config, splits, form, num_epochs, runs):
+        calls.append((form.name, num_epochs, list(runs)))
+        score = 0.9 if ("still" in form.name) == better else 0.8
+        seconds = 1.0 if "still" in form.name else 2.0
+        history = {"validation_accuracy": np.array([[0.1, score, 0.2]])}
+        fitted = SimpleNamespace(history=history, seconds={"train": np.array([seconds])})
+        return cnn.Outcome(form, 1, fitted, {})
+
+    monkeypatch.setattr(cnn, "train", train)
+    outcome = cnn.train_rival(cnn.Config(num_epochs=4, num_seeds=2, seed=7), splits, (5,), None, 11.0)
+    moved, still = "64-5-10, images moved", "64-5-10, images still"
+    assert calls == [(moved, 4, [7]), (still, 4, [7]), (best := (moved, still)[better], epochs, [7, 8])]
+    assert outcome.form.name == best and sorted(outcome.tried.values()) == [0.8, 0.9]
+
+
+def test_ctrl_c_ends_all_seeds(monkeypatch, splits):
+    calls = []
+
+    def fit(*arguments, **options):
+        calls.append(options)
+        return SimpleNamespace(interrupted=True)
+
+    monkeypatch.setattr(cnn, "fit", fit)
+    config = cnn.Config(progress=False)
+    with pytest.raises(KeyboardInterrupt):
+        cnn.train(config, splits, cnn.enter(config, "one", cnn.make_cnn(config, splits), 0.5), 3, range(5))
+    assert len(calls) == 1 and calls[0]["hyperparams"].num_steps == 3 * 2
+
+
+@pytest.mark.parametrize(
+    ("difference", "verdict"),
+    [
+        ([0.01, 0.011, 0.012], "above 0"),
+        ([-0.02, -0.021], "below 0"),
+        ([0.02, -0.01], "no difference"),
+        ([0.1], "no"),
+    ],
+)
+def test_only_a_difference_that_is_shown_is_told(difference, verdict, capsys):
+    outcomes = {name: SimpleNamespace(form=cnn.Form(name, None, None, None)) for name in ("cnn", "rival")}
+    measured = {f"{name}_test_accuracy": ([0.5], "fraction") for name in outcomes}
+    measured |= {"cnn_minus_rival": (difference, "fraction")} | dict.fromkeys(
+        ("patches_step", "lax_step"), ([1.0], "ms")
+    )
+    cnn.tell(outcomes, measured)
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if "minus" in line)
+    assert verdict in line.split(",")[-1] and f"(n = {len(difference)})" in line
+
+
+def test_a_smoke_run_compares_three_forms(tmp_path):
+    flags = ("--smoke", "--dataset", "digits", "--num-seeds", 2, "--convolutions", 5, 4, 3, 6)
+    run(*flags, "--out", tmp_path)
+    record = json.loads((tmp_path / "record.json").read_text())
+    metrics = record["metrics"]
+    assert next(iter(metrics)) == "cnn_test_accuracy" and metrics["cnn_test_accuracy"]["n"] == 2
+    sizes = [4 * 26, 128 * (4 * 4 * 4 + 1), 10 * 129]
+    np.testing.assert_allclose(metrics["cnn_parameters"]["mean"], sum(sizes) / 1000)
+    assert 0 <= metrics["cnn_parameters"]["mean"] - metrics["small_mlp_parameters"]["mean"] < 0.075
+    assert metrics["wide_mlp_parameters"]["mean"] == (65 * 512 + 513 * 512 + 513 * 10) / 1000
+    for name in ("small_mlp", "wide_mlp"):
+        assert record["tables"]["tried"][record["config"]["forms"][name]] > 0
+        pairs = (metrics[f"{form}_test_accuracy"]["values"] for form in ("cnn", name))
+        difference = np.subtract(*pairs)
+        np.testing.assert_allclose(metrics[f"cnn_minus_{name}"]["values"], difference, atol=1e-6)
+    times = {name: metrics[f"{name}_step"] for name in ("patches", "lax")}
+    assert all(time["n"] == 2 and time["mean"] > 0 for time in times.values())
+    ratio = times["lax"]["mean"] / times["patches"]["mean"]
+    np.testing.assert_allclose(metrics["lax_slowdown"]["mean"], ratio, rtol=1e-4)
+    assert np.shape(record["tables"]["filters"]) == (5, 5, 1, 4)
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"record.json", "comparison.png", "filters.png", "answers.png"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--dataset", "wine"), "dataset: must hold images"),
+        (("--convolutions", 3, 8, 3, 8, 3, 8, 3, 8), "at least 16×16 pixels"),
+        (("--convolutions", 1, 8), "convolutions"),
+        (("--convolutions", 3, 0), "convolutions"),
+        (("--shift", -1), "shift"),
+        (("--num-epochs", 0), "num_epochs"),
+        (("--batch-size", 0), "batch_size"),
+        (("--batch-size", 100_000), "batch_size"),
+        (("--learning-rate", 0), "learning_rate"),
+    ],
+)
+def test_bad_input_is_one_line_and_leaves_nothing(arguments, message, tmp_path, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        run("--dataset", "digits", *arguments, "--out", tmp_path)
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert stopped.value.code == 2 and line.startswith("error: ") and message in line
+    assert list(tmp_path.iterdir()) == []
