@@ -193,8 +193,8 @@ def test_a_loss_that_explodes_names_its_epoch(tmp_path, capsys):
 
 
 EXPERIMENTS = (
-    *("activations", "backprop", "digits", "linear_collapse", "mnist", "neurons", "optimizers", "outputs"),
-    "shopping",
+    *("activations", "backprop", "cnn", "digits", "linear_collapse", "mnist", "neurons", "optimizers"),
+    *("outputs", "shopping"),
 )
 
 
