@@ -44,7 +44,7 @@ SIZES = np.logspace(0, 4, 81)
 class Config(receipt.Config):
     num_seeds: int = 10
     """Random splits, each with initial weights and an order of its own."""
-    learning_rates: tuple[float, ...] = (3e-4, 1e-3, 3e-3, 1e-2)
+    learning_rates: tuple[float, ...] = (1e-3, 3e-3, 1e-2, 3e-2)
     """Rates of Adam to choose from."""
     num_epochs: int = 100
     """Passes through the training data, of which the best for the validation part is kept."""
