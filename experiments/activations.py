@@ -26,13 +26,13 @@ from jaxtyping import Array
 
 from experiments.command_line import main
 from experiments.receipt import ImageConfig, begin, finish, load, seeds
-from jaxmlp import charts, checks, datasets, losses, metrics, mlp, optimizers
+from jaxmlp import batching, charts, checks, datasets, losses, metrics, mlp, optimizers
 from jaxmlp.loop import epoch_seconds
 from jaxmlp.preprocessing import apply_affine, fit_affine
 from jaxmlp.statistics import shown_sign, summarize, with_error
 from jaxmlp.sweep import fit_population, grid, seed_keys
 from jaxmlp.train import Train, make_train
-from jaxmlp.types import Dataset, Hyperparams, InputError, Params
+from jaxmlp.types import Dataset, Hyperparams, Params
 
 Cell = tuple[int, str]
 """A number of hidden layers and an activation."""
@@ -94,13 +94,10 @@ def run(config: Config) -> None:
 
 
 def check(config: Config) -> None:
-    if not (config.activations and config.depths):
-        raise InputError(f"activations, depths: name some, got {config.activations} and {config.depths}")
-    for name in config.activations:
-        mlp.activation_named(name)
-    for argument in ("depths", "width", "num_epochs", "batch_size"):
-        for value in np.ravel(getattr(config, argument)).tolist():
-            checks.whole_number(argument, value, at_least=1)
+    checks.each("activations", config.activations, lambda _, name: mlp.activation_named(name))
+    checks.each("depths", config.depths, checks.whole_number)
+    for argument in ("width", "num_epochs", "batch_size"):
+        checks.whole_number(argument, getattr(config, argument))
     checks.fraction("goal", checks.positive("goal", config.goal))
 
 
@@ -155,7 +152,7 @@ def measures(config: Config, dataset: Dataset, outcomes: Mapping[Cell, Outcome])
     counts as one epoch more than there were, the least it can be."""
     runs = [outcome.alone for outcome in outcomes.values()]
     costs = dict(zip(outcomes, seconds_in_turn(runs, dataset, config.seed, NUM_TIMINGS), strict=True))
-    num_steps = -(-len(dataset.inputs) // config.batch_size)
+    num_steps = batching.num_batches(len(dataset.inputs), config.batch_size)
     found: dict[Cell, Measures] = {}
     for (depth, name), (seen, _, _) in outcomes.items():
         cost, norms = costs[depth, name], seen["gradient_norms"]

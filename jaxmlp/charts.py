@@ -29,7 +29,6 @@ def lines(
     log_x: bool = False,
     log_y: bool = False,
     percent: bool = False,
-    ylim: tuple[float | int, float | int] | None = None,
     title: str = "",
 ) -> Path:
     """One panel per title, one line per label: its mean over runs, in a band of one standard error.
@@ -51,7 +50,7 @@ def lines(
         axes.spines[["top", "right"]].set_visible(False)
         if not log_x and all(np.all(np.mod(x, 1) == 0) for x, _ in lines_of_panel.values()):
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    grid[0].set(ylabel=ylabel, yscale="log" if log_y else "linear", ylim=ylim)
+    grid[0].set(ylabel=ylabel, yscale="log" if log_y else "linear")
     if log_y:
         # Matplotlib would label the powers of ten alone, or within one decade everything.
         grid[0].yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))

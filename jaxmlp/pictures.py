@@ -22,6 +22,7 @@ from jaxmlp.types import InputError
 MAX_BARS = 10
 TILE_PIXELS = 84
 ANIMATION_DOTS_PER_INCH = 80
+FRAMES_PER_SECOND = 4
 MOSAIC_COLUMNS = 10
 
 
@@ -57,7 +58,6 @@ def neuron_animation(
     path: str | Path,
     *,
     num_neurons: int = 60,
-    frames_per_second: int = 4,
 ) -> Path:
     """A GIF of ``neuron_weights`` over time; each neuron keeps one scale, its largest weight of all frames.
 
@@ -72,10 +72,10 @@ def neuron_animation(
     note = "each neuron scaled by its largest absolute weight of all frames"
     figure, image = _weights_figure(mosaics[0], shape, weights.shape[2], note)
     FigureCanvasAgg(figure)
-    writer = PillowWriter(fps=frames_per_second)
+    writer = PillowWriter(fps=FRAMES_PER_SECOND)
     with writer.saving(figure, path, dpi=ANIMATION_DOTS_PER_INCH):
         # GIF has no pause of its own: the last frame is repeated.
-        for frame in [*range(len(weights)), *[len(weights) - 1] * (2 * frames_per_second)]:
+        for frame in [*range(len(weights)), *[len(weights) - 1] * (2 * FRAMES_PER_SECOND)]:
             image.set_data(mosaics[frame])
             figure.axes[0].set_title(frame_titles[frame], fontsize=11)
             writer.grab_frame()
