@@ -182,7 +182,8 @@ def _draw_band(
     marker = "o" if len(x) <= 12 else None
     axes.plot(x, mean, label=label, linewidth=1.8, marker=marker, markersize=3.5, **style)
     if len(rows) > 1:
-        error = rows.std(axis=0, ddof=1) / np.sqrt(len(rows))
+        with np.errstate(invalid="ignore"):  # an infinite run has no deviation
+            error = rows.std(axis=0, ddof=1) / np.sqrt(len(rows))
         axes.fill_between(x, mean - error, mean + error, color=style["color"], alpha=0.2, linewidth=0)
 
 
