@@ -107,7 +107,9 @@ def train(config: Config, splits: datasets.Splits) -> Case:
         datasets.layer_sizes(splits, config.hidden_sizes), losses.HEADS[splits.task], UNCHANGED
     )
     run_of_one = make_train(network.init_fn, network.loss_fn, SGD, config.batch_size)
-    runs, _ = sweep.over_seeds(run_of_one, make_evaluate(network.predict_fn, metrics.METRICS[splits.task]))
+    runs, _ = sweep.over(
+        run_of_one, make_evaluate(network.predict_fn, metrics.METRICS[splits.task]), "key", "data_key"
+    )
     key, data_key = sweep.seed_keys(seeds(config))
     options: dict[str, Any] = {"key": key, "data_key": data_key}
     options["hyperparams"] = Hyperparams(config.learning_rate)

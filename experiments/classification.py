@@ -28,7 +28,7 @@ from jaxmlp import (
 )
 from jaxmlp.loop import Fit, fit
 from jaxmlp.statistics import summarize, with_error
-from jaxmlp.sweep import over_seeds, seed_keys
+from jaxmlp.sweep import over, seed_keys
 from jaxmlp.train import make_evaluate, make_train
 from jaxmlp.types import Hyperparams
 
@@ -157,7 +157,7 @@ def train_seeds(config: Config, splits: datasets.Splits) -> Outcome:
     batch_size = config.batch_size or min(128, num_examples)
     num_epochs = min(config.num_epochs, 2) if config.smoke else config.num_epochs
     describe(config, splits)
-    train, evaluate = over_seeds(
+    train, evaluate = over(
         make_train(
             network.init_fn,
             network.loss_fn,
@@ -165,6 +165,8 @@ def train_seeds(config: Config, splits: datasets.Splits) -> Outcome:
             batch_size,
         ),
         make_evaluate(network.predict_fn, metrics.CLASSIFICATION),
+        "key",
+        "data_key",
     )
     key, data_key = seed_keys(receipt.seeds(config))
     fitted = fit(
@@ -221,8 +223,7 @@ def best_network(config: Config, outcomes: list[Outcome]) -> tuple[models.Model,
     splits, environment = outcome.splits, records.environment()
     images = np.asarray(splits.train.inputs)
     description = models.Description(
-        layer_sizes=datasets.layer_sizes(splits, config.hidden_sizes),
-        activation=config.activation,
+        networks=(models.Form(datasets.layer_sizes(splits, config.hidden_sizes), config.activation),),
         head=splits.task,
         input_shape=images.shape[1:],
         class_names=splits.class_names,
@@ -232,7 +233,7 @@ def best_network(config: Config, outcomes: list[Outcome]) -> tuple[models.Model,
         ink_box=ink_fraction(images) if images.ndim > 2 else None,
     )
     params = jax.tree.map(lambda leaf: np.asarray(leaf[seed]), outcome.fit.params)
-    return models.Model(params, outcome.affine, description), outcome
+    return models.Model((params,), outcome.affine, description), outcome
 
 
 def curves_of(outcomes: list[Outcome]) -> dict[str, list[list[float]]]:
@@ -254,7 +255,9 @@ def draw(out: Path, model: models.Model, outcome: Outcome, outcomes: list[Outcom
     plots.confusion_matrix(test.targets, predictions, class_names, out / "confusion.png")
     if test.inputs.ndim > 2:
         shape = model.description.input_shape
-        pictures.neuron_weights(model.params[0].weight, shape, out / "neurons.png", title=outcome.splits.name)
+        pictures.neuron_weights(
+            model.networks[0][0].weight, shape, out / "neurons.png", title=outcome.splits.name
+        )
         pictures.most_wrong(test.inputs, test.targets, probabilities, class_names, out / "most_wrong.png")
 
 

@@ -93,7 +93,7 @@ def train(
     after each pass: measures [moments, seeds, settings], the first setting's networks, seconds taken."""
     moves = make_train(network.init_fn, network.loss_fn, make_optimizer("adamw"), config.batch_size)
     evaluate = make_evaluate(network.predict_fn, ACCURACY)
-    moves, evaluate = sweep.over_seeds(*sweep.over_settings(moves, evaluate))
+    moves, evaluate = sweep.over(*sweep.over(moves, evaluate, "hyperparams"), "key", "data_key")
     (inputs, targets, _), judge = splits.train, jax.jit(evaluate)
     size = max(len(inputs) // 10, config.batch_size)
     starts = range(0, len(inputs) - size + 1, size)

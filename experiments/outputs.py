@@ -114,7 +114,9 @@ def train_network(config: Config, splits: list[datasets.Splits]) -> tuple[np.nda
     adam, monitor = jaxmlp.make_optimizer("adam"), "rmse" if task == "regression" else "log_loss"
     run_of_one = jaxmlp.make_train(network.init_fn, network.loss_fn, adam, BATCH_SIZE)
     evaluate = jaxmlp.make_evaluate(network.predict_fn, {monitor: metrics.METRICS[task][monitor]})
-    runs, evaluate = jaxmlp.over_splits(*jaxmlp.over_settings(run_of_one, evaluate))
+    runs, evaluate = jaxmlp.over(
+        *jaxmlp.over(run_of_one, evaluate, "hyperparams"), "key", "dataset", "data_key"
+    )
     key, data_key = jaxmlp.seed_keys(receipt.seeds(config))
     fitted = fit(
         runs,

@@ -1,10 +1,12 @@
-"""What does a trained network see in your own picture?
+"""What does a trained network see in your own picture, or predict for the rows of your own table?
 
     python -m experiments.predict results/mnist/model.safetensors my-seven.jpg
+    python -m experiments.predict results/sweep/model.safetensors new-rows.csv
 
 Prints the class and the three largest probabilities for each picture, and draws beside each other the
 picture, what the network sees of it and the probabilities. The picture may be a PNG or a JPEG of any size,
-dark on light or light on dark; one digit or drawing that stands free, with some paper around it.
+dark on light or light on dark; one digit or drawing that stands free, with some paper around it. A model of
+a table takes CSV or Parquet files with the same columns, in any order, and writes its predictions as CSV.
 """
 
 from collections.abc import Sequence
@@ -19,7 +21,7 @@ from PIL import Image, ImageOps
 from scipy import ndimage
 
 from experiments import command_line
-from jaxmlp import models, pictures
+from jaxmlp import models, pictures, tables
 from jaxmlp.models import Model
 from jaxmlp.records import check_writable
 from jaxmlp.types import InputError
@@ -36,27 +38,41 @@ _SPECK = 0.01
 class Config:
     model: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="MODEL")]
     """A network that an experiment saved (model.safetensors)."""
-    images: Annotated[tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="IMAGE...")]
-    """One or more pictures (PNG or JPEG)."""
+    files: Annotated[tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="FILE...")]
+    """One or more pictures (PNG or JPEG), or tables (CSV or Parquet)."""
     out: Path = Path("predictions")
-    """Folder for the drawings."""
+    """Folder for the drawings or the tables of predictions."""
 
 
 def run(config: Config) -> None:
-    """Classifies all images of ``config``; nothing is written before all of them could be read."""
-    if not config.images:
-        raise InputError("images: name at least one picture after the model")
+    """Predicts all files of ``config``; nothing is written before all of them could be read."""
+    if not config.files:
+        raise InputError("files: name at least one picture or table after the model")
     model = models.load(config.model)
-    images = [read_picture(path) for path in config.images]
-    seen = np.stack([_seen(model, path, image) for path, image in zip(config.images, images, strict=True)])
+    (predict_images if model.description.columns is None else predict_tables)(model, config.files, config.out)
+
+
+def predict_tables(model: Model, paths: Sequence[Path], out: Path) -> None:
+    """Writes a table of predictions for each table."""
+    predicted = [tables.predict(model, tables.read(path)) for path in paths]
+    check_writable(out)
+    for path, frame, name in zip(paths, predicted, output_names(paths, "predictions", ".csv"), strict=True):
+        frame.to_csv(out / name, index=False)
+        print(f"{path}: {len(frame)} rows predicted in {out / name}")
+
+
+def predict_images(model: Model, paths: Sequence[Path], out: Path) -> None:
+    """Classifies and draws each picture."""
+    images = [read_picture(path) for path in paths]
+    seen = np.stack([_seen(model, path, image) for path, image in zip(paths, images, strict=True)])
     probabilities = models.probabilities(model, seen).astype(float)
-    check_writable(config.out)
+    check_writable(out)
     class_names = model.description.class_names
-    for index, name in enumerate(drawing_names(config.images)):
-        print(f"{config.images[index]}: {sentence(probabilities[index], class_names)}")
+    for index, name in enumerate(output_names(paths, "prediction", ".png")):
+        print(f"{paths[index]}: {sentence(probabilities[index], class_names)}")
         shown = np.asarray(_reduced(on_paper(images[index], "white")))
-        pictures.prediction(shown, seen[index], probabilities[index], class_names, config.out / name)
-        print(f"  drawn in {config.out / name}")
+        pictures.prediction(shown, seen[index], probabilities[index], class_names, out / name)
+        print(f"  drawn in {out / name}")
 
 
 def sentence(probabilities: Float[np.ndarray, " classes"], class_names: Sequence[str]) -> str:
@@ -66,11 +82,11 @@ def sentence(probabilities: Float[np.ndarray, " classes"], class_names: Sequence
     return f"{class_names[order[0]]} ({top})"
 
 
-def drawing_names(paths: Sequence[Path]) -> list[str]:
-    """A file name for each picture's drawing; pictures of the same name are told apart by their position."""
+def output_names(paths: Sequence[Path], kind: str, suffix: str) -> list[str]:
+    """A file name for what is made of each file; files of the same name are told apart by their position."""
     stems = [path.stem for path in paths]
     return [
-        f"{stem}-prediction.png" if stems.count(stem) == 1 else f"{stem}-prediction-{position}.png"
+        f"{stem}-{kind}{suffix}" if stems.count(stem) == 1 else f"{stem}-{kind}-{position}{suffix}"
         for position, stem in enumerate(stems, start=1)
     ]
 

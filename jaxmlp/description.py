@@ -1,4 +1,4 @@
-"""What a saved network's weights mean: the description stored beside them, its JSON and its rules."""
+"""What a saved model's weights mean: the description stored beside them, its JSON and its rules."""
 
 import functools
 import json
@@ -11,16 +11,37 @@ from jaxmlp import checks, mlp
 from jaxmlp.losses import HEADS
 from jaxmlp.types import InputError
 
-FORMAT = 1
+FORMAT = 2
 
 
-class Description(NamedTuple):
-    """What the weights mean; stored as JSON beside them."""
+class Form(NamedTuple):
+    """What one network of a model looks like."""
 
     layer_sizes: tuple[int, ...]
     """Inputs, hidden…, outputs."""
     activation: str
     """A name in ``mlp.ACTIVATIONS``."""
+    votes: int = 1
+    """How often the network counts in the average."""
+
+
+class Column(NamedTuple):
+    """How one column of a table became numbers."""
+
+    name: str
+    fill: float | None
+    """What stands for a missing number; None for a column of categories."""
+    gaps: bool
+    """Whether a second number says that the first was missing."""
+    categories: tuple[str, ...]
+    """Each becomes a number, 1 where it holds; any other value is 0 in all of them."""
+
+
+class Description(NamedTuple):
+    """What the weights mean; stored as JSON beside them."""
+
+    networks: tuple[Form, ...]
+    """One, or those of an ensemble."""
     head: str
     """A name in ``losses.HEADS``."""
     input_shape: tuple[int, ...]
@@ -35,6 +56,12 @@ class Description(NamedTuple):
     """Package → version at the time of training; None for one that ran without being installed."""
     ink_box: float | None = None
     """Share of the image's side that a drawing fills in the training images; None where nothing is drawn."""
+    temperature: float = 1.0
+    """Probabilities are raised to the power of its inverse and scaled back to the sum 1 (Guo et al. 2017)."""
+    noise_scale: tuple[float, ...] | None = None
+    """Standard deviation of what a regression gets wrong, in the targets' unit, one for each output."""
+    columns: tuple[Column, ...] | None = None
+    """Those of the table that the inputs came from; None where they were arrays."""
     format: int = FORMAT
     """Version of the file format."""
 
@@ -43,7 +70,10 @@ def to_json(description: Description) -> str:
     """The description as one JSON object; InputError for a value that JSON does not have."""
     try:
         # ``item`` turns the scalars of NumPy and JAX into numbers.
-        return json.dumps(description._asdict(), allow_nan=False, default=lambda value: value.item())
+        fields = description._asdict() | {"networks": [form._asdict() for form in description.networks]}
+        if description.columns is not None:
+            fields["columns"] = [column._asdict() for column in description.columns]
+        return json.dumps(fields, allow_nan=False, default=lambda value: value.item())
     except (TypeError, ValueError, AttributeError) as error:
         raise InputError(f"description: holds a value that JSON cannot ({error})") from None
 
@@ -61,6 +91,13 @@ def from_json(text: Any) -> Description:
     for name, (valid, rule) in _FIELDS.items():
         if not valid(fields[name]):
             raise InputError(f"its description's {name} must be {rule}, got {fields[name]!r:.80}")
+    fields["networks"] = [
+        Form(**(form | {"layer_sizes": tuple(form["layer_sizes"])})) for form in fields["networks"]
+    ]
+    if fields["columns"] is not None:
+        fields["columns"] = [
+            Column(**(column | {"categories": tuple(column["categories"])})) for column in fields["columns"]
+        ]
     lists = {name: tuple(value) for name, value in fields.items() if isinstance(value, list)}
     description = Description(**(fields | lists))
     _check_agreement(description)
@@ -89,11 +126,18 @@ def _check_format(number: Any) -> None:
 
 
 def _check_agreement(description: Description) -> None:
-    checks.known_name("activation", description.activation, mlp.ACTIVATIONS)
     checks.known_name("head", description.head, HEADS)
-    num_inputs, num_outputs = description.layer_sizes[0], description.layer_sizes[-1]
-    if math.prod(description.input_shape) != num_inputs:
-        raise InputError(f"its input_shape {description.input_shape} does not hold {num_inputs} inputs")
+    num_outputs = description.networks[0].layer_sizes[-1]
+    for layer_sizes, activation, _ in description.networks:
+        checks.known_name("activation", activation, mlp.ACTIVATIONS)
+        if math.prod(description.input_shape) != layer_sizes[0]:
+            raise InputError(
+                f"its input_shape {description.input_shape} does not hold {layer_sizes[0]} inputs"
+            )
+        if layer_sizes[-1] != num_outputs:
+            raise InputError(
+                f"its networks have {num_outputs} and {layer_sizes[-1]} outputs; save them apart"
+            )
     num_classes = len(description.class_names)
     fitting = {"binary": (1, 2), "regression": (num_outputs, 0)}.get(
         description.head, (num_outputs, num_outputs)
@@ -110,6 +154,31 @@ def _unique(part: str, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if repeated:
         raise InputError(f"is damaged: its {part} has {repeated[0]!r} twice; save the model again")
     return dict(pairs)
+
+
+def _is_form(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and set(value) == set(Form._fields)
+        and _is_list(_is_size, 2, value["layer_sizes"])
+        and _is_text(value["activation"])
+        and _is_size(value["votes"])
+    )
+
+
+def _is_column(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and set(value) == set(Column._fields)
+        and _is_text(value["name"])
+        and (value["fill"] is None or _is_number(value["fill"]))
+        and type(value["gaps"]) is bool
+        and _is_list(_is_text, 0, value["categories"])
+    )
+
+
+def _is_positive(value: Any) -> bool:
+    return _is_number(value) and value > 0
 
 
 def _is_size(value: Any) -> bool:
@@ -133,8 +202,10 @@ def _is_table(valid: Callable[[Any], bool], value: Any) -> bool:
 
 
 _FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "layer_sizes": (functools.partial(_is_list, _is_size, 2), "two or more whole numbers above 0"),
-    "activation": (_is_text, "a name"),
+    "networks": (
+        functools.partial(_is_list, _is_form, 1),
+        "one or more, each with its layer_sizes (two or more whole numbers above 0), activation and votes",
+    ),
     "head": (_is_text, "a name"),
     "input_shape": (functools.partial(_is_list, _is_size, 1), "whole numbers above 0"),
     "class_names": (functools.partial(_is_list, _is_text, 0), "a list of names"),
@@ -143,6 +214,15 @@ _FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "versions": (
         functools.partial(_is_table, lambda value: value is None or _is_text(value)),
         "versions by name",
+    ),
+    "columns": (
+        lambda value: value is None or _is_list(_is_column, 1, value),
+        "null or columns, each with its name, fill, gaps and categories",
+    ),
+    "temperature": (_is_positive, "a finite number above 0"),
+    "noise_scale": (
+        lambda value: value is None or _is_list(_is_positive, 1, value),
+        "null or finite numbers above 0",
     ),
     "ink_box": (lambda value: value is None or (_is_number(value) and 0 < value <= 1), "null or in (0, 1]"),
 }

@@ -90,19 +90,19 @@ def fit(
     began = time.perf_counter()
     dataset, validation = jax.device_put((dataset, validation))
     hyperparams = jax.tree.map(lambda value: jax.device_put(np.asarray(value, _float_dtype())), hyperparams)
-    begin = _make_begin(train)
-    advance = _make_advance(train, evaluate, monitor, higher_is_better, patience)
-    state = _compiled(begin, key, hyperparams)(key, hyperparams)
+    begin = make_begin(train)
+    advance = make_epoch(train, evaluate, monitor, higher_is_better, patience)
+    state = compiled(begin, key, hyperparams)(key, hyperparams)
     jax.block_until_ready(state)
-    epoch_program = _compiled(advance, state, hyperparams, dataset, validation, _epoch(0), data_key)
-    compiled = time.perf_counter()
+    epoch_program = compiled(advance, state, hyperparams, dataset, validation, epoch_number(0), data_key)
+    ready = time.perf_counter()
     if progress:
-        print(f"compiled in {compiled - began:.1f} s", flush=True)
+        print(f"compiled in {ready - began:.1f} s", flush=True)
     reports: list[dict[str, np.ndarray]] = []
-    with _interruptible() as interrupted, _progress_bar(num_epochs, progress) as bar:
+    with interruptible() as interrupted, _progress_bar(num_epochs, progress) as bar:
         for epoch in range(num_epochs):
             state, (info, report, alive) = epoch_program(
-                state, hyperparams, dataset, validation, _epoch(epoch), data_key
+                state, hyperparams, dataset, validation, epoch_number(epoch), data_key
             )
             info, report, alive = jax.device_get((info, report, alive))
             _stop_if_not_finite(info, epoch)
@@ -118,7 +118,7 @@ def fit(
         1 + np.asarray(jax.device_get(state.best.epoch)),
         np.asarray(jax.device_get(state.best.score)) * (1 if higher_is_better else -1),
         {name: np.stack([report[name] for report in reports], axis=-1) for name in reports[0]},
-        {"compile": compiled - began, "train": time.perf_counter() - compiled},
+        {"compile": ready - began, "train": time.perf_counter() - ready},
         stopped,
     )
 
@@ -139,10 +139,10 @@ def snapshots(
     checks.hyperparams(hyperparams)
     state = jax.jit(train.start)(key, hyperparams)
     advance, eval_params = jax.jit(train.advance), jax.jit(train.eval_params)
-    programs = [_compiled(advance, state, hyperparams, part, _epoch(0), data_key) for part in parts]
+    programs = [compiled(advance, state, hyperparams, part, epoch_number(0), data_key) for part in parts]
     yield eval_params(state, hyperparams)
     for index, (program, part) in enumerate(zip(programs, parts, strict=True)):
-        state, info = program(state, hyperparams, part, _epoch(index), data_key)
+        state, info = program(state, hyperparams, part, epoch_number(index), data_key)
         _stop_if_not_finite(info, index)
         yield eval_params(state, hyperparams)
 
@@ -166,14 +166,16 @@ def epoch_seconds(
         began = time.perf_counter()
         # The first one compiles, and trains on the order of epoch 0 like the next.
         state, _ = jax.block_until_ready(
-            advance(state, hyperparams, dataset, _epoch(max(epoch, 0)), data_key)
+            advance(state, hyperparams, dataset, epoch_number(max(epoch, 0)), data_key)
         )
         seconds.append(time.perf_counter() - began)
     return seconds[1:]
 
 
-@lru_cache(maxsize=16)
-def _make_begin(train: Train) -> Callable[..., FitState]:
+@lru_cache(maxsize=64)
+def make_begin(train: Train) -> Callable[..., FitState]:
+    """(key, hyperparams) -> the state before the first epoch."""
+
     def begin(key: Key[Array, "*members"], hyperparams: PyTree) -> FitState:
         state = train.start(key, hyperparams)
         # The state's key has every member axis; the key that came in lacks those of shared keys.
@@ -185,11 +187,15 @@ def _make_begin(train: Train) -> Callable[..., FitState]:
     return jax.jit(begin)
 
 
-@lru_cache(maxsize=16)
-def _make_advance(
+@lru_cache(maxsize=64)
+def make_epoch(
     train: Train, evaluate: Evaluate, monitor: str, higher_is_better: bool, patience: int | None
 ) -> Callable:
-    """One epoch of training, its validation and the choice of the best, as one program."""
+    """One epoch of training, its validation and the choice of the best, as one program.
+
+    (state, hyperparams, dataset, validation, epoch, data_key) -> (state, (Info, what ``evaluate`` says, who
+    has patience left)); the state's memory is used again.
+    """
 
     def advance(
         state: FitState,
@@ -239,19 +245,20 @@ def _better(
     )
 
 
-def _compiled(function: Callable, *arguments: PyTree) -> Callable:
+def compiled(function: Callable, *arguments: PyTree) -> Callable:
     """``function`` compiled for arguments of these shapes; the same shapes again cost nothing."""
     leaves, structure = jax.tree.flatten(arguments)
     return _compile(function, structure, tuple(jax.typeof(leaf) for leaf in leaves))
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=64)
 def _compile(function: Any, structure: Any, types: tuple[Any, ...]) -> Callable:
     shapes = [jax.ShapeDtypeStruct(t.shape, t.dtype) for t in types]
     return function.lower(*jax.tree.unflatten(structure, shapes)).compile()
 
 
-def _epoch(epoch: int) -> Integer[Array, ""]:
+def epoch_number(epoch: int) -> Integer[Array, ""]:
+    """The number, from 0, as a compiled epoch takes it."""
     return jax.device_put(np.int32(epoch))
 
 
@@ -284,7 +291,7 @@ def _progress_bar(num_epochs: int, progress: bool) -> Any:
 
 
 @contextmanager
-def _interruptible() -> Iterator[Callable[[], bool]]:
+def interruptible() -> Iterator[Callable[[], bool]]:
     """A flag that Ctrl-C sets; a second Ctrl-C interrupts at once. Outside the main thread it stays unset."""
     hits: list[int] = []
 

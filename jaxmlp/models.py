@@ -1,4 +1,4 @@
-"""A trained network on disk, and back: one safetensors file with the weights and what they mean.
+"""A trained network or ensemble on disk, and back: one safetensors file with weights and what they mean.
 
 Reading runs nothing that the file brings (no pickle), and what does not fit together is refused in one line.
 """
@@ -18,6 +18,8 @@ from jaxtyping import Array, Float, Shaped
 from jaxmlp import checks, mlp
 from jaxmlp.description import FORMAT as FORMAT
 from jaxmlp.description import Description, from_json, strict_json, to_json
+from jaxmlp.description import Form as Form
+from jaxmlp.ensemble import mean, tempered
 from jaxmlp.files import write_whole
 from jaxmlp.losses import HEADS
 from jaxmlp.preprocessing import Affine, apply_affine
@@ -26,15 +28,17 @@ from jaxmlp.types import InputError, Layer, Params
 # Names of classes are the only part that grows; without a bound, eight bytes of a broken file could ask for
 # any amount of memory.
 _MAX_HEADER_BYTES = 2**24
-_PREPROCESS = ("preprocess.shift", "preprocess.scale")
+_AFFINES = ("preprocess", "targets")
 
 
 class Model(NamedTuple):
-    """A trained network with all it takes to predict from raw values."""
+    """One or more trained networks with all it takes to predict from raw values."""
 
-    params: Params
+    networks: tuple[Params, ...]
     affine: Affine
     description: Description
+    targets: Affine | None = None
+    """Of a regression whose targets were scaled: value = output × scale + shift."""
 
 
 def save(path: str | Path, model: Model) -> Path:
@@ -46,7 +50,8 @@ def save(path: str | Path, model: Model) -> Path:
     that are not finite, shapes that disagree) or when the file cannot be written.
     """
     path = Path(path)
-    checks.known_name("activation", str(model.description.activation), mlp.ACTIVATIONS)
+    for form in model.description.networks:
+        checks.known_name("activation", str(form.activation), mlp.ACTIVATIONS)
     metadata = {"jaxmlp": to_json(model.description)}
     content = safetensors.numpy.save(_to_tensors(model), metadata)
     # Reading back before writing: one set of rules serves both directions.
@@ -79,18 +84,19 @@ def load(path: str | Path) -> Model:
         raise InputError(f"{path}: {error}") from None
 
 
-def logits(
+def outputs(
     model: Model, inputs: Shaped[Array | np.ndarray, "examples ..."]
-) -> Float[np.ndarray, "examples outputs"]:
-    """The network's outputs for raw ``inputs``, [n, *input_shape].
-
-    Raises InputError when the shape is another or a value is not a finite number.
+) -> Float[np.ndarray, "networks examples outputs"]:
+    """What each network puts out for raw ``inputs``, [n, *input_shape]: logits, or values in the targets'
+    unit. Raises InputError when the shape is another or a value is not a finite number.
     """
-    description = model.description
-    checked = _check_inputs(inputs, description.input_shape)
-    return np.asarray(
-        _logits(model.params, model.affine, checked, mlp.activation_named(description.activation))
-    )
+    checked = _check_inputs(inputs, model.description.input_shape)
+    raw = [
+        np.asarray(_outputs(params, model.affine, checked, mlp.activation_named(form.activation)))
+        for params, form in zip(model.networks, model.description.networks, strict=True)
+    ]
+    shift, scale = model.targets or (0, 1)
+    return np.stack(raw) if model.targets is None else np.stack(raw) * np.asarray(scale) + np.asarray(shift)
 
 
 def probabilities(
@@ -98,12 +104,15 @@ def probabilities(
 ) -> Float[np.ndarray, "examples classes"]:
     """The probability of each class for raw ``inputs``, [n, *input_shape]; a binary model has two columns.
 
-    Raises InputError as ``logits`` does, and for a regression, which has no classes.
+    Those of an ensemble are the average of its networks', at its temperature. Raises InputError as
+    ``outputs`` does, and for a regression, which has no classes.
     """
-    if model.description.head == "regression":
+    head, temperature = model.description.head, model.description.temperature
+    if head == "regression":
         raise InputError("model: a regression has no classes; use predict for its values")
-    links = np.asarray(jax.vmap(HEADS[model.description.head]().link)(jnp.asarray(logits(model, inputs))))
-    return np.stack([1 - links, links], axis=1) if links.ndim == 1 else links
+    links = np.asarray(jax.vmap(jax.vmap(HEADS[head]().link))(jnp.asarray(outputs(model, inputs))))
+    average = mean(np.stack([1 - links, links], axis=-1) if head == "binary" else links, _counts(model))
+    return average if temperature == 1 else tempered(average, temperature).astype(average.dtype)
 
 
 def predict(
@@ -111,13 +120,20 @@ def predict(
 ) -> Shaped[np.ndarray, "examples ..."]:
     """Class labels 0…k−1, or a regression's values, for raw ``inputs``, [n, *input_shape].
 
-    Raises InputError as ``logits`` does.
+    Raises InputError as ``outputs`` does.
     """
-    return np.asarray(jax.vmap(HEADS[model.description.head]().predict)(jnp.asarray(logits(model, inputs))))
+    if model.description.head != "regression":
+        return np.argmax(probabilities(model, inputs), axis=1).astype(np.int32)
+    values = mean(outputs(model, inputs), _counts(model))
+    return values[:, 0] if values.shape[1] == 1 else values
+
+
+def _counts(model: Model) -> list[int]:
+    return [form.votes for form in model.description.networks]
 
 
 @functools.partial(jax.jit, static_argnames="activation")
-def _logits(params: Params, affine: Affine, inputs: Array, activation: mlp.Activation) -> Array:
+def _outputs(params: Params, affine: Affine, inputs: Array, activation: mlp.Activation) -> Array:
     def one(x: Array) -> Array:
         return mlp.apply(params, apply_affine(affine, x), activation=activation)
 
@@ -135,14 +151,16 @@ def _check_inputs(inputs: Array | np.ndarray, input_shape: tuple[int, ...]) -> A
 
 
 def _to_tensors(model: Model) -> dict[str, np.ndarray]:
-    layers = {
-        f"layers.{index}.{field}": value
-        for index, layer in enumerate(model.params)
+    tensors = {
+        f"networks.{number}.layers.{index}.{field}": value
+        for number, params in enumerate(model.networks)
+        for index, layer in enumerate(params)
         for field, value in layer._asdict().items()
     }
-    preprocess = {f"preprocess.{field}": value for field, value in model.affine._asdict().items()}
+    for name, affine in zip(_AFFINES, (model.affine, model.targets), strict=True):
+        tensors |= {f"{name}.{field}": value for field, value in (affine._asdict() if affine else {}).items()}
     # safetensors copies memory as it lies, so that a transposed view would be stored transposed.
-    return {name: np.array(value, order="C") for name, value in (layers | preprocess).items()}
+    return {name: np.array(value, order="C") for name, value in tensors.items()}
 
 
 def _from_bytes(content: bytes) -> Model:
@@ -154,11 +172,19 @@ def _from_bytes(content: bytes) -> Model:
     _check_shapes(tensors, description)
     _check_values(tensors)
     arrays = {name: jnp.asarray(tensor) for name, tensor in tensors.items()}
-    params = tuple(
-        Layer(arrays[f"layers.{index}.weight"], arrays[f"layers.{index}.bias"])
-        for index in range(len(description.layer_sizes) - 1)
+    networks = tuple(
+        tuple(
+            Layer(*(arrays[f"networks.{number}.layers.{index}.{field}"] for field in Layer._fields))
+            for index in range(len(form.layer_sizes) - 1)
+        )
+        for number, form in enumerate(description.networks)
     )
-    return Model(params, Affine(arrays["preprocess.shift"], arrays["preprocess.scale"]), description)
+    affine, targets = (
+        Affine(arrays[f"{name}.shift"], arrays[f"{name}.scale"]) if f"{name}.shift" in arrays else None
+        for name in _AFFINES
+    )
+    assert affine is not None
+    return Model(networks, affine, description, targets)
 
 
 def _header(content: bytes) -> dict[str, Any]:
@@ -183,23 +209,23 @@ def _tensors(content: bytes) -> dict[str, np.ndarray]:
 
 def _check_shapes(tensors: dict[str, np.ndarray], description: Description) -> None:
     shapes: dict[str, tuple[int, ...]] = {}
-    for index, (num_inputs, num_outputs) in enumerate(itertools.pairwise(description.layer_sizes)):
-        shapes |= {
-            f"layers.{index}.weight": (num_inputs, num_outputs),
-            f"layers.{index}.bias": (num_outputs,),
-        }
-    differing = sorted({*shapes, *_PREPROCESS} ^ set(tensors))
-    if differing:
-        raise InputError(f"lacks or adds the tensor {differing[0]!r}, against its layer_sizes; save it again")
+    for number, form in enumerate(description.networks):
+        for index, (num_inputs, num_outputs) in enumerate(itertools.pairwise(form.layer_sizes)):
+            layer = f"networks.{number}.layers.{index}"
+            shapes |= {f"{layer}.weight": (num_inputs, num_outputs), f"{layer}.bias": (num_outputs,)}
     for name, shape in shapes.items():
-        if tensors[name].shape != shape:
+        if name in tensors and tensors[name].shape != shape:
             raise InputError(f"its tensor {name} must have the shape {shape}, got {tensors[name].shape}")
-    for name in _PREPROCESS:
-        if not _broadcasts(tensors[name].shape, description.input_shape):
-            raise InputError(
-                f"its tensor {name} must fit the input_shape {description.input_shape}, "
-                f"got {tensors[name].shape}"
-            )
+    # The targets of a regression may have been scaled or not.
+    scaled = description.head == "regression" and "targets.shift" in tensors
+    targets = {"preprocess": description.input_shape} | ({"targets": (num_outputs,)} if scaled else {})
+    affines = {f"{name}.{field}": shape for name, shape in targets.items() for field in Affine._fields}
+    differing = sorted({*shapes, *affines} ^ set(tensors))
+    if differing:
+        raise InputError(f"lacks or adds the tensor {differing[0]!r}, against its networks; save it again")
+    for name, shape in affines.items():
+        if not _broadcasts(tensors[name].shape, shape):
+            raise InputError(f"its tensor {name} must fit the shape {shape}, got {tensors[name].shape}")
 
 
 def _broadcasts(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
@@ -217,5 +243,6 @@ def _check_values(tensors: dict[str, np.ndarray]) -> None:
     for name, tensor in tensors.items():
         if not np.isfinite(tensor).all():
             raise InputError(f"its tensor {name} has values that are not finite; train it again")
-    if not np.all(tensors["preprocess.scale"]):
-        raise InputError("its tensor preprocess.scale must not hold 0; save the model again")
+    for name in ("preprocess.scale", "targets.scale"):
+        if not np.all(tensors.get(name, 1)):
+            raise InputError(f"its tensor {name} must not hold 0; save the model again")

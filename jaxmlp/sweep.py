@@ -17,32 +17,32 @@ from jaxmlp.optimizers import MakeOptimizer
 from jaxmlp.train import Train, make_evaluate, make_train
 from jaxmlp.types import AnyArray, Dataset, Hyperparams, InputError, PyTree
 
+VARIED = ("key", "hyperparams", "dataset", "data_key")
 
-def over_seeds(train: Train, evaluate: Evaluate) -> tuple[Train, Evaluate]:
-    """Runs that differ in their key and in the order of the data, but share hyperparameters and data.
 
-    Each seed has its own order because a shared one understates their spread.
+def over(train: Train, evaluate: Evaluate, *differing: str) -> tuple[Train, Evaluate]:
+    """Runs that differ in the arguments called ``differing``, each on its first axis, and share the rest.
+
+    - ``"key", "data_key"``: seeds. Each has its own order of the data; a shared one understates their spread.
+    - ``"hyperparams"``: settings, every field an array, with the same initial draw, dropout and order, to be
+      compared in pairs.
+    - ``"key", "hyperparams"``: members of a sweep, which share the order, and so the reading of the data.
+    - ``"key", "dataset", "data_key"``: splits; every array of every Dataset has them on its first axis.
+
+    Seeds × settings are ``over(*over(train, evaluate, "hyperparams"), "key", "data_key")``. InputError for
+    another name, or when the runs would all start alike.
     """
+    for name in differing:
+        checks.known_name("differing", name, VARIED)
+    if not {"key", "hyperparams"} & set(differing):
+        raise InputError(f"differing: must name 'key' or 'hyperparams', got {differing}")
+    key, hyperparams, dataset, data_key = (0 if name in differing else None for name in VARIED)
     population = Train(
-        start=jax.vmap(train.start, in_axes=(0, None)),
-        advance=jax.vmap(train.advance, in_axes=(0, None, None, None, 0)),
-        eval_params=jax.vmap(train.eval_params, in_axes=(0, None)),
+        start=jax.vmap(train.start, in_axes=(key, hyperparams)),
+        advance=jax.vmap(train.advance, in_axes=(0, hyperparams, dataset, None, data_key)),
+        eval_params=jax.vmap(train.eval_params, in_axes=(0, hyperparams)),
     )
-    return population, jax.vmap(evaluate, in_axes=(0, 0, None))
-
-
-def over_settings(train: Train, evaluate: Evaluate) -> tuple[Train, Evaluate]:
-    """Runs that differ in their hyperparameters (every field an array of one length), and share their key,
-    hence their initial draw and dropout, and the order of the data: a comparison in pairs.
-
-    ``over_seeds(*over_settings(train, evaluate))`` are seeds × settings, and its keys are those of the seeds.
-    """
-    population = Train(
-        start=jax.vmap(train.start, in_axes=(None, 0)),
-        advance=jax.vmap(train.advance, in_axes=(0, 0, None, None, None)),
-        eval_params=jax.vmap(train.eval_params, in_axes=(0, 0)),
-    )
-    return population, jax.vmap(evaluate, in_axes=(0, 0, None))
+    return population, jax.vmap(evaluate, in_axes=(0, 0, dataset))
 
 
 def fit_population(
@@ -65,23 +65,12 @@ def fit_population(
     those of ``fit``, whose errors are raised.
     """
     train = make_train(network.init_fn, network.loss_fn, make_optimizer, batch_size)
-    train, evaluate = over_seeds(*over_settings(train, make_evaluate(network.predict_fn, metrics)))
+    settings = over(train, make_evaluate(network.predict_fn, metrics), "hyperparams")
+    train, evaluate = over(*settings, "key", "data_key")
     key, data_key = seed_keys(seeds)
     options |= {"key": key, "data_key": data_key, "hyperparams": hyperparams, "num_epochs": num_epochs}
     fitted = fit(train, evaluate, dataset, validation, **options)
     return fitted, jax.jit(evaluate)
-
-
-def over_splits(train: Train, evaluate: Evaluate) -> tuple[Train, Evaluate]:
-    """Runs that differ in their data as well as in their key and order: every array of every Dataset has the
-    splits on its first axis.
-    """
-    population = Train(
-        start=jax.vmap(train.start, in_axes=(0, None)),
-        advance=jax.vmap(train.advance, in_axes=(0, None, 0, None, 0)),
-        eval_params=jax.vmap(train.eval_params, in_axes=(0, None)),
-    )
-    return population, jax.vmap(evaluate)
 
 
 class Tuned(NamedTuple):

@@ -11,7 +11,7 @@ from jaxmlp import loop, losses, mlp
 from jaxmlp.metrics import CLASSIFICATION
 from jaxmlp.optimizers import make_optimizer
 from jaxmlp.preprocessing import Affine
-from jaxmlp.sweep import over_seeds, seed_keys
+from jaxmlp.sweep import over, seed_keys
 from jaxmlp.train import make_evaluate, make_train
 from jaxmlp.types import Dataset, Hyperparams
 
@@ -75,7 +75,7 @@ def test_an_epoch_traces_once_for_other_numbers_data_and_epochs():
 @pytest.mark.parametrize("population", [False, True])
 def test_a_run_copies_nothing_to_the_device_unasked(population):
     keys = seed_keys([0, 1]) if population else (jax.random.key(0), jax.random.key(1))
-    train_and_evaluate = over_seeds(*functions()) if population else functions()
+    train_and_evaluate = over(*functions(), "key", "data_key") if population else functions()
     with jax.transfer_guard_host_to_device("disallow"):
         with pytest.raises(Exception, match="Disallowed host-to-device transfer"):
             jnp.sin(np.ones(2))
@@ -86,8 +86,8 @@ def test_a_run_copies_nothing_to_the_device_unasked(population):
 def test_the_state_is_donated():
     train, evaluate = functions()
     key, data = jax.random.key(0), jax.tree.map(jnp.asarray, dataset())
-    state = loop._make_begin(train)(key, HYPERPARAMS)
-    advance = loop._make_advance(train, evaluate, "accuracy", True, None)
+    state = loop.make_begin(train)(key, HYPERPARAMS)
+    advance = loop.make_epoch(train, evaluate, "accuracy", True, None)
     new, _ = advance(state, HYPERPARAMS, data, data, jnp.int32(0), key)
     assert all(leaf.is_deleted() for leaf in jax.tree.leaves((state.train.params, state.best.params)))
     assert not any(leaf.is_deleted() for leaf in jax.tree.leaves((new, data)))

@@ -75,7 +75,7 @@ def test_the_same_seed_gives_the_same_bits(tmp_path):
     for name in ("first", "second"):
         run(digits, "--smoke", "--out", tmp_path / name)
     first, second = (models.load(tmp_path / name / "model.safetensors") for name in ("first", "second"))
-    for ours, theirs in zip(first.params, second.params, strict=True):
+    for ours, theirs in zip(first.networks[0], second.networks[0], strict=True):
         np.testing.assert_array_equal(ours.weight, theirs.weight)
         np.testing.assert_array_equal(ours.bias, theirs.bias)
 
@@ -194,7 +194,7 @@ def test_a_loss_that_explodes_names_its_epoch(tmp_path, capsys):
 
 EXPERIMENTS = (
     *("activations", "backprop", "cnn", "digits", "linear_collapse", "mnist", "neurons", "optimizers"),
-    *("outputs", "shopping"),
+    *("outputs", "populations", "shopping", "sweep", "tabular"),
 )
 
 

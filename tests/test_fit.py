@@ -12,7 +12,7 @@ import pytest
 
 from jaxmlp.loop import epoch_seconds, fit, snapshots
 from jaxmlp.optimizers import make_optimizer
-from jaxmlp.sweep import over_settings
+from jaxmlp.sweep import over
 from jaxmlp.train import Train, make_train
 from jaxmlp.types import Dataset, Hyperparams, InputError
 
@@ -171,7 +171,7 @@ def test_a_loss_that_is_not_finite_names_epoch_and_step(own_handler):
 def of_rates(*rates):
     """A population whose members' loss is infinite from the parameter 4 on, reached rate by rate."""
     train = diverging_train(lambda params, hyperparams: params >= 4)
-    population, evaluate = over_settings(train, lambda params, model_state, dataset: {"score": params})
+    population, evaluate = over(train, lambda params, model_state, dataset: {"score": params}, "hyperparams")
     return {"train": population, "evaluate": evaluate, "hyperparams": Hyperparams(jnp.array(rates))}
 
 

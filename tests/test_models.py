@@ -14,7 +14,7 @@ import pytest
 import safetensors.numpy
 
 from jaxmlp import files, mlp, models
-from jaxmlp.models import Description, Model
+from jaxmlp.models import Description, Form, Model
 from jaxmlp.preprocessing import fit_affine
 from jaxmlp.types import InputError, Layer
 
@@ -27,8 +27,7 @@ def make_model(head: str = "multiclass", num_outputs: int = 3, activation: str =
     layer_sizes = (12, 5, num_outputs)
     params = mlp.init(jax.random.key(1), layer_sizes, activation=mlp.activation_named(activation))
     description = Description(
-        layer_sizes=layer_sizes,
-        activation=activation,
+        networks=(Form(layer_sizes, activation),),
         head=head,
         input_shape=INPUT_SHAPE,
         class_names=CLASS_NAMES[head],
@@ -37,13 +36,13 @@ def make_model(head: str = "multiclass", num_outputs: int = 3, activation: str =
         versions={"jax": jax.__version__, "jaxmlp": None},
         ink_box=0.75,
     )
-    return Model(params, fit_affine(IMAGES), description)
+    return Model((params,), fit_affine(IMAGES), description)
 
 
 def forward(model: Model, inputs: np.ndarray) -> np.ndarray:
     """The network in NumPy, with tanh."""
     x = (inputs.reshape(len(inputs), -1) - model.affine.shift) / model.affine.scale
-    *hidden, last = [(np.asarray(layer.weight), np.asarray(layer.bias)) for layer in model.params]
+    *hidden, last = [(np.asarray(layer.weight), np.asarray(layer.bias)) for layer in model.networks[0]]
     for weight, bias in hidden:
         x = np.tanh(x @ weight + bias)
     return x @ last[0] + last[1]
@@ -59,27 +58,27 @@ def test_a_loaded_model_has_the_same_description_and_predicts_the_same_bits(tmp_
     model = make_model(activation=activation)
     loaded = models.load(models.save(tmp_path / "new" / "folder" / "model.safetensors", model))
     assert loaded.description == model.description
-    np.testing.assert_array_equal(models.logits(loaded, IMAGES), models.logits(model, IMAGES), strict=True)
+    np.testing.assert_array_equal(models.outputs(loaded, IMAGES), models.outputs(model, IMAGES), strict=True)
 
 
 def test_the_file_is_what_safetensors_itself_reads(saved):
     tensors = safetensors.numpy.load_file(saved)
     assert {name: tensor.shape for name, tensor in tensors.items()} == {
-        "layers.0.weight": (12, 5),
-        "layers.0.bias": (5,),
-        "layers.1.weight": (5, 3),
-        "layers.1.bias": (3,),
+        "networks.0.layers.0.weight": (12, 5),
+        "networks.0.layers.0.bias": (5,),
+        "networks.0.layers.1.weight": (5, 3),
+        "networks.0.layers.1.bias": (3,),
         "preprocess.shift": (),
         "preprocess.scale": (),
     }
-    np.testing.assert_array_equal(tensors["layers.0.weight"], make_model().params[0].weight)
+    np.testing.assert_array_equal(tensors["networks.0.layers.0.weight"], make_model().networks[0][0].weight)
 
 
 def test_a_transposed_view_is_stored_as_it_reads(tmp_path):
     model = make_model()
-    views = tuple(Layer(np.asarray(layer.weight.T).copy().T, layer.bias) for layer in model.params)
-    loaded = models.load(models.save(tmp_path / "model", model._replace(params=views)))
-    np.testing.assert_array_equal(loaded.params[0].weight, model.params[0].weight)
+    views = tuple(Layer(np.asarray(layer.weight.T).copy().T, layer.bias) for layer in model.networks[0])
+    loaded = models.load(models.save(tmp_path / "model", model._replace(networks=(views,))))
+    np.testing.assert_array_equal(loaded.networks[0][0].weight, model.networks[0][0].weight)
 
 
 def test_float64_survives_where_it_is_enabled_and_is_refused_where_it_would_be_rounded(tmp_path):
@@ -87,8 +86,8 @@ def test_float64_survives_where_it_is_enabled_and_is_refused_where_it_would_be_r
         model = make_model()
         path = models.save(tmp_path / "model", model)
         loaded = models.load(path)
-        assert loaded.params[0].weight.dtype == jnp.float64
-        np.testing.assert_array_equal(models.logits(loaded, IMAGES), models.logits(model, IMAGES))
+        assert loaded.networks[0][0].weight.dtype == jnp.float64
+        np.testing.assert_array_equal(models.outputs(loaded, IMAGES), models.outputs(model, IMAGES))
     if not jax.config.jax_enable_x64:
         with pytest.raises(InputError, match="JAX_ENABLE_X64"):
             models.load(path)
@@ -97,7 +96,8 @@ def test_float64_survives_where_it_is_enabled_and_is_refused_where_it_would_be_r
 def test_scalars_of_numpy_and_jax_are_described_as_numbers(tmp_path):
     model = make_model()
     description = model.description._replace(
-        layer_sizes=(np.int64(12), 5, 3), metrics={"loss": jnp.float32(0.5), "error": np.float32(0.25)}
+        networks=(Form((np.int64(12), 5, 3), "tanh"),),
+        metrics={"loss": jnp.float32(0.5), "error": np.float32(0.25)},
     )
     loaded = models.load(models.save(tmp_path / "model", model._replace(description=description)))
     assert loaded.description.metrics == {"loss": 0.5, "error": 0.25}
@@ -106,7 +106,7 @@ def test_scalars_of_numpy_and_jax_are_described_as_numbers(tmp_path):
 def test_logits_and_probabilities_of_several_classes_against_numpy():
     model = make_model()
     expected = forward(model, IMAGES)
-    np.testing.assert_allclose(models.logits(model, IMAGES), expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(models.outputs(model, IMAGES)[0], expected, rtol=1e-4, atol=1e-5)
     exponentials = np.exp(expected)
     shares = exponentials / exponentials.sum(axis=1, keepdims=True)
     np.testing.assert_allclose(models.probabilities(model, IMAGES), shares, rtol=1e-4)
@@ -131,11 +131,11 @@ def test_a_regression_predicts_values_and_has_no_probabilities():
 
 def test_predicting_twice_compiles_once():
     model = make_model()
-    models.logits(model, IMAGES)
-    size = models._logits._cache_size()
+    models.outputs(model, IMAGES)
+    size = models._outputs._cache_size()
     models.probabilities(model, IMAGES)
     models.predict(model, IMAGES)
-    assert models._logits._cache_size() == size
+    assert models._outputs._cache_size() == size
 
 
 @pytest.mark.parametrize(
@@ -157,22 +157,36 @@ def described(**changes: Any) -> Callable[[Model], Model]:
     return lambda model: model._replace(description=model.description._replace(**changes))
 
 
+def formed(**changes: Any) -> Callable[[Model], Model]:
+    def change(model: Model) -> Model:
+        (form,) = model.description.networks
+        return described(networks=(form._replace(**changes),))(model)
+
+    return change
+
+
 def poisoned(value: float) -> Callable[[Model], Model]:
     def change(model: Model) -> Model:
-        first, *others = model.params
-        return model._replace(params=(first._replace(bias=first.bias.at[2].set(value)), *others))
+        first, *others = model.networks[0]
+        return model._replace(networks=((first._replace(bias=first.bias.at[2].set(value)), *others),))
 
     return change
 
 
 UNSAVABLE = {
-    "an activation of one's own": (described(activation=lambda x: x), "activation: unknown name .*known: "),
-    "a misspelt activation": (described(activation="tahn"), "did you mean 'tanh'"),
+    "an activation of one's own": (formed(activation=lambda x: x), "activation: unknown name .*known: "),
+    "a misspelt activation": (formed(activation="tahn"), "did you mean 'tanh'"),
     "an unknown head": (described(head="softmax"), "head: unknown name"),
-    "a weight that is not a number": (poisoned(np.nan), "layers.0.bias has values that are not finite"),
+    "a weight that is not a number": (
+        poisoned(np.nan),
+        "layers.0.bias has values that are not finite",
+    ),
     "an infinite weight": (poisoned(np.inf), "not finite"),
     "a metric that is not finite": (described(metrics={"loss": np.nan}), "JSON"),
-    "other layer sizes": (described(layer_sizes=(12, 6, 3)), r"layers.0.bias|layers.0.weight .* \(12, 6\)"),
+    "other layer sizes": (
+        formed(layer_sizes=(12, 6, 3)),
+        r"networks.0.layers.0.bias|layers.0.weight .* \(12, 6\)",
+    ),
     "other inputs": (described(input_shape=(4, 4)), r"input_shape \(4, 4\) does not hold 12"),
     "other classes": (described(class_names=("ant", "bee")), "wants 3 outputs and 3 class_names"),
     "two logits for two classes": (described(head="binary", class_names=("a", "b")), "wants 1 outputs"),
@@ -234,6 +248,11 @@ def with_description(**changes: Any) -> Callable[[bytes], bytes]:
     return change
 
 
+def with_form(**changes: Any) -> Callable[[bytes], bytes]:
+    form = {"layer_sizes": [12, 5, 3], "activation": "tanh", "votes": 1} | changes
+    return with_description(networks=[{name: value for name, value in form.items() if value is not ...}])
+
+
 def with_tensors(**changes: np.ndarray | None) -> Callable[[bytes], bytes]:
     def change(content: bytes) -> bytes:
         tensors = safetensors.numpy.load(content) | {
@@ -275,8 +294,10 @@ DAMAGED = {
     "a list for a header": (lambda content: join("[]", b""), "no table"),
     "a model of another library": (lambda content: safetensors.numpy.save({}), "no description by jaxmlp"),
     "a tensor that comes twice": (
-        with_header_text('"layers.0.bias":', '"layers.0.weight":{},"layers.0.bias":'),
-        "header has 'layers.0.weight' twice",
+        with_header_text(
+            '"networks.0.layers.0.bias":', '"networks.0.layers.0.weight":{},"networks.0.layers.0.bias":'
+        ),
+        "header has 'networks.0.layers.0.weight' twice",
     ),
     "a description that comes twice": (
         with_header_text('"jaxmlp":', '"jaxmlp":"{}","jaxmlp":'),
@@ -291,38 +312,59 @@ DAMAGED = {
         "description is not JSON",
     ),
     "a description that is a list": (with_header_text('"jaxmlp":"{', '"jaxmlp":"[]", "old":"{'), "format"),
-    "a newer format": (with_description(format=2), "has format 2, .* reads 1; upgrade"),
-    "no format": (with_description(format=...), "format must be 1, got None"),
-    "a format of another type": (with_description(format=True), "format must be 1, got True"),
+    "a newer format": (with_description(format=3), "has format 3, .* reads 2; upgrade"),
+    "an older format": (with_description(format=1), "format must be 2, got 1; save the model again"),
+    "no format": (with_description(format=...), "format must be 2, got None"),
+    "a format of another type": (with_description(format=True), "format must be 2, got True"),
     "a missing field": (with_description(dataset=...), "lacks or adds the field 'dataset'"),
     "a field too many": (with_description(colour="red"), "lacks or adds the field 'colour'"),
-    "an unknown activation": (with_description(activation="rellu"), "did you mean 'relu'"),
+    "an unknown activation": (with_form(activation="rellu"), "did you mean 'relu'"),
     "an unknown head": (with_description(head="poisson"), "head: unknown name 'poisson'"),
-    "an activation that is no name": (with_description(activation=3), "activation must be a name"),
-    "one layer size": (with_description(layer_sizes=[12]), "layer_sizes must be two or more"),
-    "a negative layer size": (with_description(layer_sizes=[12, -5, 3]), "layer_sizes must be"),
-    "a layer size that is no number": (with_description(layer_sizes=[12, True, 3]), "layer_sizes must be"),
+    "an activation that is no name": (with_form(activation=3), "networks must be one or more"),
+    "one layer size": (with_form(layer_sizes=[12]), "its layer_sizes .two or more"),
+    "a negative layer size": (with_form(layer_sizes=[12, -5, 3]), "its layer_sizes"),
+    "a layer size that is no number": (with_form(layer_sizes=[12, True, 3]), "its layer_sizes"),
+    "a network without its votes": (with_form(votes=...), "networks must be one or more"),
+    "a network that counts never": (with_form(votes=0), "networks must be one or more"),
+    "no network": (with_description(networks=[]), "networks must be one or more"),
+    "another network's outputs": (
+        with_description(
+            networks=[{"layer_sizes": [12, 5, n], "activation": "tanh", "votes": 1} for n in (3, 2)]
+        ),
+        "networks have 3 and 2 outputs",
+    ),
+    "a temperature of 0": (with_description(temperature=0), "temperature must be"),
+    "a noise scale below 0": (with_description(noise_scale=[-1.0]), "noise_scale must be"),
     "an empty input shape": (with_description(input_shape=[]), "input_shape must be"),
     "a class name that is no text": (with_description(class_names=["a", 1, "c"]), "class_names must be"),
     "metrics that are no table": (with_description(metrics=[1]), "metrics must be"),
     "a metric that is not finite": (with_description(metrics={"loss": float("inf")}), "metrics must be"),
     "an ink box above 1": (with_description(ink_box=1.5), "ink_box must be"),
-    "fewer layers": (with_description(layer_sizes=[12, 3]), "lacks or adds the tensor 'layers.1.bias'"),
+    "fewer layers": (
+        with_form(layer_sizes=[12, 3]),
+        r"layers.0.bias must have the shape \(3,\)|layers.0.weight must",
+    ),
     "a tensor too many": (with_tensors(extra=np.zeros(1, np.float32)), "lacks or adds the tensor 'extra'"),
     "a missing tensor": (with_tensors(preprocess_shift=None), "lacks or adds the tensor 'preprocess.shift'"),
     "another shape": (
-        with_tensors(layers_0_weight=np.zeros((5, 12), np.float32)),
-        r"layers.0.weight must have the shape \(12, 5\), got \(5, 12\)",
+        with_tensors(networks_0_layers_0_weight=np.zeros((5, 12), np.float32)),
+        r"networks.0.layers.0.weight must have the shape \(12, 5\), got \(5, 12\)",
     ),
-    "whole numbers": (with_tensors(layers_0_bias=np.zeros(5, np.int32)), "all float32 .* got float32, int32"),
-    "mixed precision": (with_tensors(layers_0_bias=np.zeros(5)), "all float32 .* got float32, float64"),
+    "whole numbers": (
+        with_tensors(networks_0_layers_0_bias=np.zeros(5, np.int32)),
+        "all float32 .* got float32, int32",
+    ),
+    "mixed precision": (
+        with_tensors(networks_0_layers_0_bias=np.zeros(5)),
+        "all float32 .* got float32, float64",
+    ),
     "a type that NumPy lacks": (
         with_header_text('"F32","shape":[5]', '"BF16","shape":[10]'),
         "unknown type 'BF16'",
     ),
     "a weight that is not a number": (
-        with_tensors(layers_1_bias=np.array([0, np.nan, 0], np.float32)),
-        "layers.1.bias has values that are not finite",
+        with_tensors(networks_0_layers_1_bias=np.array([0, np.nan, 0], np.float32)),
+        "networks.0.layers.1.bias has values that are not finite",
     ),
     "an infinite scale": (with_tensors(preprocess_scale=np.array(np.inf, np.float32)), "not finite"),
 }

@@ -15,7 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from experiments import command_line, predict
 from experiments.predict import as_network_input, ink_fraction
 from jaxmlp import models
-from jaxmlp.models import Description, Model
+from jaxmlp.models import Description, Form, Model
 from jaxmlp.preprocessing import fit_affine
 from jaxmlp.types import InputError, Layer
 
@@ -33,8 +33,7 @@ def digits_model() -> Model:
     fitted = LogisticRegression(max_iter=500).fit(scaled, DIGITS.target[:NUM_TRAIN])
     layer = Layer(jnp.asarray(fitted.coef_.T, jnp.float32), jnp.asarray(fitted.intercept_, jnp.float32))
     description = Description(
-        layer_sizes=(64, 10),
-        activation="relu",
+        networks=(Form((64, 10), "relu"),),
         head="multiclass",
         input_shape=(8, 8),
         class_names=tuple("0123456789"),
@@ -43,7 +42,7 @@ def digits_model() -> Model:
         versions={},
         ink_box=ink_fraction(images),
     )
-    return Model((layer,), affine, description)
+    return Model(((layer,),), affine, description)
 
 
 def sheet(digit: np.ndarray, *, dark_ink: bool = True, corner: tuple[int, int] = (20, 40)) -> Image.Image:
@@ -180,7 +179,11 @@ def test_ink_fraction_is_the_median_of_the_longer_sides():
 
 def test_drawings_of_pictures_with_one_name_are_told_apart():
     paths = [Path("a/7.png"), Path("b/7.jpg"), Path("8.png")]
-    assert predict.drawing_names(paths) == ["7-prediction-1.png", "7-prediction-2.png", "8-prediction.png"]
+    assert predict.output_names(paths, "prediction", ".png") == [
+        "7-prediction-1.png",
+        "7-prediction-2.png",
+        "8-prediction.png",
+    ]
 
 
 def test_a_picture_is_turned_upright(tmp_path):
@@ -246,7 +249,8 @@ def test_the_command_without_pictures_or_with_a_folder_in_the_way_says_what_to_d
 ):
     path = models.save(tmp_path / "model.safetensors", digits_model)
     sheet(TEST_IMAGES[0]).save(tmp_path / "good.png")
-    assert command(capsys, path) == (2, "", "error: images: name at least one picture after the model\n")
+    nothing = "error: files: name at least one picture or table after the model\n"
+    assert command(capsys, path) == (2, "", nothing)
     status, _, err = command(capsys, path, tmp_path / "good.png", "--out", path)
     assert status == 2 and err.startswith("error: out: must be a folder")
 
@@ -258,7 +262,7 @@ def test_the_module_runs_by_name():
     for part in (
         "usage: python -m experiments.predict",
         "MODEL",
-        "IMAGE",
+        "FILE",
         "--out",
         "predictions",
         "own picture",

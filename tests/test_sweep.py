@@ -18,9 +18,7 @@ from jaxmlp.sweep import (
     fit_population,
     grid,
     outputs,
-    over_seeds,
-    over_settings,
-    over_splits,
+    over,
     seed_keys,
     tune,
 )
@@ -49,7 +47,7 @@ def functions(batch_size=4, dtype=np.float32):
 
 @cache
 def population(batch_size=4, dtype=np.float32):
-    return over_seeds(*functions(batch_size, dtype))
+    return over(*functions(batch_size, dtype), "key", "data_key")
 
 
 def fitted(train, evaluate, key, data_key, num_epochs, hyperparams=HYPERPARAMS):
@@ -131,7 +129,7 @@ def test_the_keys_of_a_seed_do_not_depend_on_the_others(seed):
 def test_seeds_times_settings_are_the_runs_alone_in_double_precision():
     settings = grid(HYPERPARAMS, learning_rate=(0.01, 0.1), dropout=(0.0, 0.5))
     with jax.enable_x64(True):
-        both = over_seeds(*over_settings(*functions(dtype=np.float64)))
+        both = over(*over(*functions(dtype=np.float64), "hyperparams"), "key", "data_key")
         members = fitted(*both, *seed_keys(SEEDS), num_epochs=10, hyperparams=settings)
         assert members.best_epoch.shape == (3, 4)
         for seed, setting in ((0, 3), (2, 0), (1, 2)):
@@ -242,7 +240,7 @@ def test_each_split_is_trained_and_validated_on_its_own_data():
         batch_size=2,
     )
     evaluate = make_evaluate(lambda w, state, x: w + x, {"sum": Metric(lambda z, y: jnp.sum(z), True, "1")})
-    train, evaluate = over_splits(train, evaluate)
+    train, evaluate = over(train, evaluate, "key", "dataset", "data_key")
     key, data_key = seed_keys(range(2))
     data = Dataset(jnp.array([[[1.0], [3.0]], [[10.0], [30.0]]]), jnp.zeros((2, 2)))
     state, _ = train.advance(train.start(key, 0.1), 0.1, data, jnp.asarray(0), data_key)

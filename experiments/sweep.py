@@ -1,0 +1,323 @@
+"""Can ranges instead of values be tuned by one program? Every network learning, and a calibrated ensemble.
+
+    python -m experiments.sweep --dataset mnist --learning-rate 1e-4:1e-1:log --optimizer adamw,nadamw
+    python -m experiments.sweep --dataset my_table.csv --target bought
+
+draws settings from the ranges, trains all of them in step, cuts those that fall behind, and hands back the
+best network and an ensemble, chosen and calibrated on validation data and tested once. A range is low:high,
+low:high:log, a,b,c or a constant; what is not given has a good default.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from experiments import receipt
+from experiments.command_line import main
+from experiments.predict import ink_fraction
+from jaxmlp import (
+    calibration,
+    charts,
+    checks,
+    datasets,
+    landscape,
+    models,
+    pictures,
+    plots,
+    records,
+    search,
+    space,
+    tables,
+)
+from jaxmlp.halving import rungs
+from jaxmlp.metrics import METRICS
+from jaxmlp.plan import plan
+from jaxmlp.search import Found
+from jaxmlp.statistics import summarize, verdict, with_error
+from jaxmlp.sweep_loop import Settings
+from jaxmlp.types import InputError
+
+
+@dataclass(frozen=True)
+class Config(receipt.ImageConfig):
+    """Settings of a sweep; every one has a default that works."""
+
+    num_seeds: int = 1
+    """Whole sweeps, each on a split and with draws of its own; several give error bars."""
+    dataset: str = "digits"
+    """A name (digits, wine, … or any image set of tensorflow-datasets), or a CSV or Parquet file."""
+    target: str | None = None
+    """The column of the file to predict."""
+    task: Literal["binary", "multiclass", "regression"] | None = None
+    """Of the file's target (default: inferred from its values)."""
+    learning_rate: str | None = None
+    """Range of the step size (default: the optimizer's own)."""
+    weight_decay: str | None = None
+    """Range of the decoupled weight decay (default: 1e-6:1e-1:log)."""
+    momentum: str | None = None
+    """Range of the decay rate of the gradient's running mean."""
+    clip_norm: str | None = None
+    """Range of the largest gradient norm."""
+    max_norm: str | None = None
+    """Range of the largest norm of a neuron's incoming weights."""
+    dropout: str | None = None
+    """Range of the share of hidden neurons dropped in each step (default: 0:0.5)."""
+    input_dropout: str | None = None
+    """Range of the share of inputs dropped in each step."""
+    label_smoothing: str | None = None
+    """Range of the share of the target's probability spread over all classes."""
+    initial_scale: str | None = None
+    """Range of the factor on the initial weights."""
+    hidden_sizes: str | None = None
+    """Range of the neurons in each hidden layer, rounded to factors of about 2 (default: 64:512:log)."""
+    depth: str | None = None
+    """Range of the number of hidden layers (default: 1:3)."""
+    activation: str | None = None
+    """Activations of jax.nn (default: relu,gelu,silu)."""
+    optimizer: str | None = None
+    """Optimizers of optax (default: adamw,nadamw)."""
+    num_members: int = 64
+    """Networks to train."""
+    num_epochs: int | None = None
+    """Passes of those who are never cut (default: 20, or more for a small data set)."""
+    search: Literal["sobol", "random", "grid", "optuna"] = "sobol"
+    """How settings are drawn: evenly spread, at random, all combinations, or from the scores of others."""
+    max_programs: int = 8
+    """Different structures (width, depth, activation, optimizer), each of which is compiled."""
+    halving: int = 3
+    """At each rung one member in so many goes on, for so many times as long; 1 trains all to the end."""
+    brackets: int = 1
+    """Shares of the members of which each begins to be cut one rung later (Hyperband)."""
+    schedule: str = "constant"
+    """How the learning rate changes over the run: constant, cosine, warmup_cosine or one_cycle."""
+    batch_size: int | None = None
+    """Examples per step (default: 128, or fewer for a small data set)."""
+    max_ensemble: int = 32
+    """Votes in the ensemble; a network may have several."""
+    time_budget: float | None = None
+    """Minutes after which nothing more is begun; the epochs are fitted into them."""
+    validation_fraction: float = 0.2
+    """Share of the training data kept aside to choose on."""
+
+
+class Outcome(NamedTuple):
+    """One whole sweep: its data, how a table's columns were read, what was found, and how long it took."""
+
+    splits: datasets.Splits
+    columns: tuple[tables.Column, ...] | None
+    found: Found
+    metrics: dict[str, float]
+
+
+def run(config: Config) -> None:
+    """Sweep, test, record, draw and tell."""
+    ranges, begun, outcomes = check(config), receipt.begin(config), []
+    for seed in receipt.seeds(config):
+        outcomes.append(sweep(config, ranges, seed))
+        if outcomes[-1].found.swept.interrupted:
+            break
+    first = outcomes[0]
+    swept = first.found.swept
+    model = described(first.found.ensemble, first)
+    models.save(begun.folder / "model.safetensors", model)
+    models.save(begun.folder / "best_member.safetensors", described(first.found.best, first))
+    values = {name: np.array([outcome.metrics[name] for outcome in outcomes]) for name in first.metrics}
+    receipt.finish(
+        begun,
+        config,
+        dataset=first.splits.name,
+        metrics={name: (value, unit_of(name)) for name, value in values.items()},
+        curves={f"member_{name}": rows for name, rows in swept.history.items()},
+        tables=tables_of(first),
+        seconds={key: sum(o.found.swept.seconds[key] for o in outcomes) for key in ("compile", "train")},
+        notes={"fates": swept.fates, "best": swept.best, "interrupted": swept.interrupted},
+    )
+    draw(begun.folder, first)
+    tell(first, values)
+
+
+def check(config: Config) -> dict[str, space.Distribution]:
+    """The ranges of the flags, over the default ones; every rule that needs no data is asked here."""
+    for name in ("num_members", "halving", "brackets", "max_programs", "max_ensemble"):
+        checks.whole_number(name, getattr(config, name))
+    for name in ("num_epochs", "batch_size"):
+        checks.whole_number(name, 1 if getattr(config, name) is None else getattr(config, name))
+    if config.time_budget is not None:
+        checks.positive("time_budget", config.time_budget)
+    given = {name: getattr(config, name) for name in space.NAMES if getattr(config, name) is not None}
+    ranges = dict(space.DEFAULT_SPACE) | {name: space.parse(name, text) for name, text in given.items()}
+    draw_members(config, ranges)
+    if is_file(config) and config.target is None:
+        raise InputError("target: name the column of the table that is to be predicted")
+    if not is_file(config) and config.target is not None:
+        raise InputError(f"target: is for a CSV or Parquet file, but the dataset is {config.dataset!r}")
+    return ranges
+
+
+def is_file(config: Config) -> bool:
+    """Whether the data are a table of the user's own."""
+    return Path(config.dataset).suffix in (".csv", ".gz", ".bz2", ".zip", ".xz", ".parquet")
+
+
+def sweep(config: Config, ranges: dict[str, space.Distribution], seed: int) -> Outcome:
+    """One sweep on one split; the test part is read once, at the end."""
+    splits, columns = load(config, seed)
+    given = {name: getattr(config, name) for name in ("batch_size", "schedule", "brackets", "max_ensemble")}
+    given |= {"seed": seed, "num_epochs": 2 if config.smoke else config.num_epochs}
+    given |= {"halving": config.halving if config.halving > 1 else None}
+    given |= {"time_budget": None if config.time_budget is None else 60 * config.time_budget}
+    settings = search.with_defaults(splits, given)
+    describe(splits, draw_members(config, ranges, seed), settings)
+    found = search.fit_ensemble(
+        splits,
+        ranges,
+        num_members=config.num_members,
+        method=config.search,
+        max_programs=config.max_programs,
+        progress=config.progress,
+        **given,
+    )
+    return Outcome(splits, columns, found, measures(found, splits))
+
+
+def draw_members(config: Config, ranges: dict[str, space.Distribution], seed: int = 0) -> list[space.Member]:
+    """The members as they will be, or, where the scores of some suggest the others, as they might be."""
+    method = "sobol" if config.search == "optuna" else config.search
+    return space.draw(ranges, config.num_members, method=method, max_programs=config.max_programs, seed=seed)
+
+
+def load(config: Config, split_seed: int) -> tuple[datasets.Splits, tuple[tables.Column, ...] | None]:
+    """The data, and how the columns of a table were read."""
+    cut: dict[str, Any] = {"split_seed": split_seed, "validation_fraction": config.validation_fraction}
+    columns = None
+    if is_file(config):
+        splits, columns = tables.load(config.dataset, str(config.target), task=config.task, **cut)
+    else:
+        splits = datasets.load(config.dataset, manual_dir=config.manual_dir, **cut)
+    return (datasets.head(splits, receipt.SMOKE_EXAMPLES) if config.smoke else splits), columns
+
+
+def describe(splits: datasets.Splits, members: list[space.Member], settings: Settings) -> None:
+    """The plan, before anything starts."""
+    parts = ", ".join(
+        f"{len(getattr(splits, part).inputs):,} {part}" for part in ("train", "validation", "test")
+    )
+    kind = f"{len(splits.class_names)} classes" if splits.class_names else "real values"
+    print(f"{splits.name}: {parts} examples, {splits.task} ({kind})")
+    expected = plan(splits, members, settings)
+    rungs_text = ", ".join(map(str, rungs(settings.num_epochs, settings.halving, len(members))))
+    print(
+        f"{len(members)} members in {expected.num_programs} programs, {expected.num_parameters:,} "
+        f"parameters; cut after epochs {rungs_text or 'none'} of {settings.num_epochs}"
+    )
+    print(
+        f"expected: {expected.memory_bytes / 1e9:.2f} GB of memory, about {expected.compile_seconds:.0f} s "
+        f"to compile and {expected.train_seconds / 60:.1f} min to train",
+        flush=True,
+    )
+
+
+def measures(found: Found, splits: datasets.Splits) -> dict[str, float]:
+    """What ensemble and best member reach on validation and test data, and what calibration changed."""
+    values: dict[str, float] = {}
+    for name, model in {"ensemble": found.ensemble, "best_member": found.best}.items():
+        for part in ("validation", "test"):
+            measured = calibration.measure(model, getattr(splits, part))
+            values |= {f"{name}_{part}_{measure}": value for measure, value in measured.items()}
+    first = next(iter(METRICS[splits.task]))
+    values["ensemble_minus_best_member"] = (
+        values[f"ensemble_test_{first}"] - values[f"best_member_test_{first}"]
+    )
+    if splits.class_names:
+        untempered = calibration.described(found.ensemble, temperature=1.0)
+        values["untempered_test_calibration_error"] = calibration.measure(untempered, splits.test)[
+            "calibration_error"
+        ]
+        values["temperature"] = found.ensemble.description.temperature
+    values["ensemble_networks"] = len(found.swept.chosen)
+    values["num_programs"] = found.swept.num_programs
+    return values
+
+
+def described(model: models.Model, outcome: Outcome) -> models.Model:
+    """The model with what a reader of its file wants to know."""
+    environment, images = records.environment(), np.asarray(outcome.splits.train.inputs)
+    return calibration.described(
+        model,
+        metrics=outcome.metrics,
+        versions={name: environment[name] for name in ("jaxmlp", "jax", "numpy")},
+        ink_box=ink_fraction(images) if images.ndim > 2 else None,
+        columns=outcome.columns,
+    )
+
+
+def unit_of(name: str) -> str:
+    """The unit of ``ensemble_test_accuracy`` and its like."""
+    units = {measure: metric.unit for named in METRICS.values() for measure, metric in named.items()}
+    units |= {"coverage_90": "fraction", "minus_best_member": "fraction"}
+    return next((unit for measure, unit in units.items() if name.endswith(measure)), "1")
+
+
+def tables_of(outcome: Outcome) -> dict[str, Any]:
+    """The members, and the ensemble as it grew and as it is."""
+    swept = outcome.found.swept
+    ensemble = [{"member": c.member, "epoch": c.epoch, "votes": c.votes} for c in swept.chosen]
+    return {
+        "settings": space.columns(swept.members),
+        "scores": swept.scores,
+        "growth": swept.growth,
+        "ensemble": ensemble,
+        "test_examples": len(outcome.splits.test.inputs),
+    }
+
+
+def draw(folder: Path, outcome: Outcome) -> None:
+    """Every member learning, where the good ones lie, what mattered, how the ensemble grew, its neurons."""
+    swept, splits = outcome.found.swept, outcome.splits
+    first = next(iter(METRICS[splits.task]))
+    percent, label = METRICS[splits.task][first].unit == "fraction", f"validation {first}"
+    history, settings = swept.history[f"validation_{first}"], space.columns(swept.members)
+    options: dict[str, Any] = {"percent": percent, "title": splits.name}
+    path = folder / "members.png"
+    landscape.members(history, swept.fates, path, ylabel=label, best=swept.best, **options)
+    if any(len(set(values)) > 1 for values in settings.values()):
+        scores = np.where(np.isfinite(swept.scores), swept.scores, np.nan)
+        landscape.landscape(settings, scores, folder / "landscape.png", score_label=label, **options)
+        mattered = landscape.importance(settings, scores)
+        title = "What the score depends on, by a random forest's permutation importance"
+        charts.dots({"": mattered}, folder / "importance.png", xlabel="loss of R² when shuffled", title=title)
+    growth = {"validation_loss": [swept.growth["loss"]], "networks": [swept.growth["networks"]]}
+    plots.learning_curves(growth, folder / "growth.png", title="The ensemble after each epoch")
+    if splits.train.inputs.ndim > 2:
+        for number in range(min(3, len(swept.chosen))):
+            member = sorted(swept.chosen, key=lambda c: -c.votes)[number]
+            title = f"member {member.member} after epoch {member.epoch}"
+            weight, shape = member.params[0].weight[:, :64], splits.train.inputs.shape[1:]
+            pictures.neuron_weights(weight, shape, folder / f"neurons_{number + 1}.png", title=title)
+
+
+def tell(outcome: Outcome, values: dict[str, np.ndarray]) -> None:
+    """The result: the best member and the ensemble with their errors."""
+    swept, task = outcome.found.swept, outcome.splits.task
+    first = next(iter(METRICS[task]))
+    setting = {name: column[swept.best] for name, column in space.columns(swept.members).items()}
+    print(f"best member: {', '.join(f'{name} {said(value)}' for name, value in setting.items())}")
+    for name in ("best_member", "ensemble"):
+        for part in ("validation", "test"):
+            mean, error, _, _ = summarize(values[f"{name}_{part}_{first}"])
+            print(f"{name.replace('_', ' ')}, {part} {first}: {with_error(mean, error, unit_of(first))}")
+    print(f"ensemble minus best member: {verdict(values['ensemble_minus_best_member'], unit_of(first))}")
+    lost = [f"member {i} ({fate})" for i, fate in enumerate(swept.fates) if fate.startswith("not finite")]
+    if lost:
+        print(f"{len(lost)} members were lost: {', '.join(lost)}")
+
+
+def said(value: Any) -> str:
+    """A setting's value in few digits."""
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+if __name__ == "__main__":
+    main(Config, run)

@@ -1,0 +1,159 @@
+"""Averages of many networks: chosen greedily on validation data while they learn, and calibrated.
+
+What a candidate brings is its *share*, one number for each validation example: the probability it gives the
+true class, or its error where the target is real. The share of an average of networks is the average of
+their shares, so that choosing needs nothing else.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Integer, Shaped
+
+from jaxmlp.metrics import Metric, log_probabilities
+from jaxmlp.types import PyTree
+
+NUM_BAGS = 8
+
+
+class Chosen(NamedTuple):
+    """A network in the ensemble, as it was after ``epoch`` (from 1), and how often it counts."""
+
+    member: int
+    epoch: int
+    votes: int
+    share: Float[np.ndarray, " examples"]
+    params: PyTree
+
+
+def probability_of_label(
+    logits: Float[Array, "examples outputs"], labels: Integer[Array, " examples"]
+) -> Float[Array, " examples"]:
+    """A classifier's share."""
+    return jnp.exp(jnp.take_along_axis(log_probabilities(logits), labels[:, None], axis=-1)[:, 0])
+
+
+def error(
+    predictions: Float[Array, "examples outputs"], targets: Shaped[Array, "examples ..."]
+) -> Float[Array, " values"]:
+    """A regression's share: each output of each example."""
+    return (predictions - targets.reshape(predictions.shape)).ravel()
+
+
+SHARES = {
+    "binary": Metric(probability_of_label, higher_is_better=True, unit="fraction"),
+    "multiclass": Metric(probability_of_label, higher_is_better=True, unit="fraction"),
+    "regression": Metric(error, higher_is_better=False, unit="target's unit"),
+}
+
+
+def losses_of(task: str) -> Callable[[Float[np.ndarray, "..."]], Float[np.ndarray, "..."]]:
+    """What an average share costs: cross-entropy in nats, or the squared error."""
+    if task == "regression":
+        return np.square
+    tiny = np.finfo(np.float32).tiny
+    return lambda share: -np.log(np.maximum(share, tiny))
+
+
+def greedy(
+    shares: Float[np.ndarray, "candidates examples"],
+    losses: Callable[..., np.ndarray],
+    max_size: int,
+    *,
+    num_bags: int = NUM_BAGS,
+) -> Integer[np.ndarray, " candidates"]:
+    """How often each candidate counts in the ensemble: greedy selection with replacement (Caruana et al.
+    2004), each pick the candidate after which the average costs least.
+
+    It guards against a small validation set by bagging: each of ``num_bags`` ensembles is chosen on its own
+    bootstrap sample of the examples, and all are put together. At most ``max_size`` picks in all.
+    """
+    num_bags = min(num_bags, max_size)
+    num_examples = shares.shape[1]
+    draws = np.random.default_rng(0)
+    counts = np.zeros(len(shares), int)
+    for _ in range(num_bags):
+        weights = draws.multinomial(num_examples, np.full(num_examples, 1 / num_examples)).astype(float)
+        if num_bags == 1:  # all examples once: selection without the guard
+            weights = np.ones(num_examples)
+        total = np.zeros(num_examples)
+        for size in range(1, max_size // num_bags + 1):
+            pick = int(np.argmin(losses((total + shares) / size) @ weights))
+            total = total + shares[pick]
+            counts[pick] += 1
+    return counts
+
+
+def choose_again(
+    chosen: Sequence[Chosen],
+    members: Sequence[int],
+    shares: Float[np.ndarray, "members examples"],
+    params_of: Callable[[int], PyTree],
+    *,
+    epoch: int,
+    losses: Callable[..., np.ndarray],
+    max_size: int,
+    num_bags: int = NUM_BAGS,
+) -> list[Chosen]:
+    """The ensemble after one more epoch, from those chosen before and what ``members`` are now.
+
+    ``params_of(i)`` is called for the newly chosen of ``members`` alone; what is not chosen is let go.
+    """
+    finite = np.flatnonzero(np.isfinite(shares).all(axis=1))
+    known = [candidate.share for candidate in chosen]
+    pool = np.stack([*known, *shares[finite]]) if known or len(finite) else np.empty((0, shares.shape[1]))
+    if not len(pool):
+        return []
+    counts = greedy(pool, losses, max_size, num_bags=num_bags)
+    kept = [c._replace(votes=int(n)) for c, n in zip(chosen, counts, strict=False) if n]
+    fresh = zip(finite.tolist(), counts[len(chosen) :], strict=True)
+    # A row of ``shares`` would hold on to all rows: a copy.
+    return kept + [Chosen(members[i], epoch, int(n), shares[i].copy(), params_of(i)) for i, n in fresh if n]
+
+
+def mean(
+    outputs: Float[np.ndarray, "networks examples outputs"], counts: Sequence[int]
+) -> Float[np.ndarray, "examples outputs"]:
+    """The average of the networks' outputs, each as often as it counts."""
+    return np.average(outputs, axis=0, weights=np.asarray(counts, float))
+
+
+def fit_temperature(
+    probabilities: Float[np.ndarray, "examples classes"], labels: Integer[np.ndarray, " examples"]
+) -> float:
+    """The temperature, from 1/20 to 20, whose ``tempered`` probabilities cost least on these examples, in
+    cross-entropy (Guo et al. 2017).
+    """
+    from scipy.optimize import minimize_scalar
+
+    def cost(log_temperature: float) -> float:
+        p = tempered(probabilities, math.exp(log_temperature))
+        return float(-np.mean(np.log(np.maximum(p[np.arange(len(labels)), labels], 1e-300))))
+
+    return math.exp(minimize_scalar(cost, bounds=(-math.log(20), math.log(20)), method="bounded").x)
+
+
+def tempered(
+    probabilities: Float[np.ndarray, "examples classes"], temperature: float
+) -> Float[np.ndarray, "examples classes"]:
+    """Each probability to the power of 1 / temperature, and the sum back to 1."""
+    logs = np.log(np.maximum(np.asarray(probabilities, float), 1e-300)) / temperature
+    powers = np.exp(logs - logs.max(axis=-1, keepdims=True))
+    return powers / powers.sum(axis=-1, keepdims=True)
+
+
+def interval_margin(noise_scale: Float[np.ndarray, "..."] | float, probability: float = 0.9) -> Any:
+    """Half the width of the normal interval that should hold ``probability`` of all errors."""
+    from scipy.stats import norm
+
+    return noise_scale * norm.ppf(0.5 + probability / 2)
+
+
+def coverage(
+    errors: Float[np.ndarray, "..."], noise_scale: Float[np.ndarray, "..."] | float, probability: float = 0.9
+) -> float:
+    """The share of errors inside that interval."""
+    return float(np.mean(np.abs(errors) <= interval_margin(noise_scale, probability)))

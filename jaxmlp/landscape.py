@@ -1,0 +1,150 @@
+"""Pictures of a sweep: every member learning, and where in the space the good ones lie.
+
+Each becomes a PNG at ``path``, which is returned.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from jaxmlp import charts
+from jaxmlp.charts import COLOURS
+from jaxmlp.types import InputError
+
+Settings = Mapping[str, Sequence[Any]]
+"""Name -> what each member has: numbers, or words."""
+_OUTCOMES = dict(zip(("finished", "cut", "not finite"), (COLOURS[0], "#999999", COLOURS[1]), strict=True))
+
+
+def members(
+    scores: Float[np.ndarray, "members epochs"],
+    fates: Sequence[str],
+    path: str | Path,
+    *,
+    ylabel: str,
+    best: int,
+    percent: bool = False,
+    title: str = "",
+) -> Path:
+    """Each member's score after each epoch, coloured by what became of it; the best one is thick."""
+    figure = Figure(figsize=(7.2, 4.6), layout="constrained")
+    axes = figure.subplots()
+    epochs = np.arange(1, scores.shape[1] + 1)
+    for outcome, colour in reversed(_OUTCOMES.items()):
+        rows = [row for row, fate in zip(scores, fates, strict=True) if fate.startswith(outcome)]
+        for index, row in enumerate(rows):
+            label = f"{outcome} ({len(rows)})" if not index else None
+            # A point, too, since one epoch makes no line.
+            axes.plot(
+                epochs, row, color=colour, linewidth=0.9, alpha=0.7, marker=".", markersize=3, label=label
+            )
+    axes.plot(epochs, scores[best], color="black", linewidth=2.2, label="the best")
+    axes.set(xlabel="epoch", ylabel=ylabel, title=title)
+    # What matters is how the good ones differ; those that learn nothing would flatten them.
+    finite = scores[np.isfinite(scores)]
+    low, high = np.quantile(finite, 0.1), finite.max()
+    axes.set_ylim(low - 0.05 * (high - low + 1e-9), high + 0.05 * (high - low + 1e-9))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    _finish(axes, percent, "y")
+    axes.legend(frameon=False, fontsize="small", loc="lower right")
+    return charts.save_figure(figure, path)
+
+
+def landscape(
+    settings: Settings,
+    scores: Float[np.ndarray, " members"],
+    path: str | Path,
+    *,
+    score_label: str,
+    percent: bool = False,
+    title: str = "",
+) -> Path:
+    """The score over each hyperparameter that was swept, and over learning rate × width in colour.
+
+    Hyperparameters that all members share are left out; InputError if none is swept.
+    """
+    varied = {name: values for name, values in settings.items() if len(set(values)) > 1}
+    if not varied:
+        raise InputError("settings: all members have the same; there is nothing to draw")
+    pair = [name for name in ("learning_rate", "hidden_sizes") if name in varied]
+    num_panels = len(varied) + (len(pair) == 2)
+    columns = min(4, num_panels)
+    rows = -(-num_panels // columns)
+    figure = Figure(figsize=(3.5 * columns + 0.8, 3.1 * rows + 0.4), layout="constrained")
+    figure.suptitle(title)
+    grid = list(figure.subplots(rows, columns, squeeze=False).flat)
+    if len(pair) == 2:
+        _draw_pair(figure, grid.pop(0), varied, pair, scores, score_label, percent)
+    for name, values in varied.items():
+        axes = grid.pop(0)
+        places = _place(axes, name, values, "x")
+        axes.plot(places, scores, "o", color=COLOURS[0], markersize=4, alpha=0.6)
+        axes.set(ylabel=score_label)
+        _finish(axes, percent, "y")
+    for axes in grid:
+        axes.set_axis_off()
+    return charts.save_figure(figure, path)
+
+
+def importance(
+    settings: Settings, scores: Float[np.ndarray, " members"], num_repeats: int = 10
+) -> dict[str, Float[np.ndarray, " repeats"]]:
+    """How much worse a random forest explains the scores when one hyperparameter is shuffled, as a loss of R²
+    (Breiman 2001), for each that was swept; the most important comes first.
+    """
+    from sklearn.ensemble import RandomForestRegressor
+    from sklearn.inspection import permutation_importance
+
+    names = [name for name, values in settings.items() if len(set(values)) > 1]
+    finite = np.isfinite(scores)
+    columns = [np.unique(np.asarray(settings[name]), return_inverse=True)[1] for name in names]
+    places = np.stack(columns, axis=1)[finite]
+    forest = RandomForestRegressor(100, random_state=0).fit(places, scores[finite])
+    found = permutation_importance(forest, places, scores[finite], n_repeats=num_repeats, random_state=0)
+    order = np.argsort(-found.importances_mean)
+    return {names[index].replace("_", " "): found.importances[index] for index in order}
+
+
+def _draw_pair(
+    figure: Figure,
+    axes: Axes,
+    settings: Settings,
+    pair: Sequence[str],
+    scores: Float[np.ndarray, " members"],
+    score_label: str,
+    percent: bool,
+) -> None:
+    x, y = (_place(axes, name, settings[name], side) for name, side in zip(pair, "xy", strict=True))
+    finite = scores[np.isfinite(scores)]
+    low = float(np.quantile(finite, 0.1)) if len(finite) else 0.0
+    drawn = axes.scatter(x, y, c=scores, cmap="viridis", vmin=low, s=28, edgecolors="white", linewidths=0.4)
+    form = PercentFormatter(1, symbol=" %") if percent else None
+    figure.colorbar(drawn, ax=axes, label=score_label, format=form)
+    _finish(axes, False, "x")
+
+
+def _place(axes: Axes, name: str, values: Sequence[Any], side: str) -> np.ndarray:
+    """Where the values lie on an axis: numbers in the logarithm if they span decades, words in a row."""
+    axis = axes.xaxis if side == "x" else axes.yaxis
+    axis.set_label_text(name.replace("_", " "))
+    if any(isinstance(value, str) for value in values):
+        words = sorted(set(map(str, values)))
+        axis.set_ticks(range(len(words)), words)
+        return np.array([words.index(str(value)) for value in values], float)
+    numbers = np.array(values, float)
+    if numbers.min() > 0 and numbers.max() / numbers.min() >= 8:
+        getattr(axes, f"set_{side}scale")("log")
+    return numbers
+
+
+def _finish(axes: Axes, percent: bool, side: str) -> None:
+    axes.grid(alpha=0.25)
+    axes.spines[["top", "right"]].set_visible(False)
+    if percent:
+        (axes.yaxis if side == "y" else axes.xaxis).set_major_formatter(PercentFormatter(1, symbol=" %"))

@@ -1,0 +1,157 @@
+"""Members of many structures trained side by side: one compiled program for each structure.
+
+Members of one structure are ``vmap`` of a run and go through their program in chunks of one fixed size, so
+that a population that halving has thinned out needs no new program. All are in step, epoch by epoch.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Integer, Key
+
+from jaxmlp.loop import Evaluate, FitState, compiled, epoch_number, make_begin, make_epoch
+from jaxmlp.space import Member, Structure
+from jaxmlp.sweep import over, seed_keys
+from jaxmlp.train import Train
+from jaxmlp.types import Dataset, Hyperparams, PyTree
+
+
+class Program(NamedTuple):
+    """What trains the members of one structure, ``chunk_size`` at a time."""
+
+    structure: Structure
+    train: Train
+    evaluate: Evaluate
+    begin: Callable[..., FitState]
+    epoch: Callable[..., Any]
+    chunk_size: int
+
+
+class Chunk(NamedTuple):
+    """Members that advance together. The last of a program's chunks is filled up with copies of its last
+    member, which nobody looks at.
+    """
+
+    program: Program
+    members: tuple[int, ...]
+    hyperparams: Hyperparams
+    state: FitState
+
+
+def make_program(
+    structure: Structure,
+    train: Train,
+    evaluate: Evaluate,
+    chunk_size: int,
+    *,
+    monitor: str,
+) -> Program:
+    """The program of one structure, from the functions of a single run; of ``monitor`` more is better."""
+    train, evaluate = over(train, evaluate, "key", "hyperparams")
+    epoch = make_epoch(train, evaluate, monitor, higher_is_better=True, patience=None)
+    return Program(structure, train, evaluate, make_begin(train), epoch, chunk_size)
+
+
+def begin(program: Program, members: Sequence[Member], numbers: Sequence[int]) -> list[Chunk]:
+    """The chunks of the program's ``members``, which are called ``numbers``, before the first step."""
+    chunks = []
+    for rows in _rows(len(members), program.chunk_size):
+        hyperparams = jax.tree.map(_column, *(members[row].hyperparams for row in rows))
+        key, _ = seed_keys([members[row].seed for row in rows])
+        state = compiled(program.begin, key, hyperparams)(key, hyperparams)
+        alive = dict.fromkeys(numbers[row] for row in rows)
+        chunks.append(Chunk(program, tuple(alive), hyperparams, state))
+    return chunks
+
+
+def compile_epoch(
+    chunk: Chunk, dataset: Dataset, validation: Dataset, epoch: int, data_key: Key[Array, ""]
+) -> Callable[..., Any]:
+    """The chunk's compiled epoch; only the first call for a program takes time."""
+    arguments = chunk.hyperparams, dataset, validation, epoch_number(epoch), data_key
+    return compiled(chunk.program.epoch, chunk.state, *arguments)
+
+
+def advance(
+    chunk: Chunk, dataset: Dataset, validation: Dataset, epoch: int, data_key: Key[Array, ""]
+) -> tuple[Chunk, dict[str, np.ndarray]]:
+    """The chunk after one more epoch, and what each member reports: ``train_loss`` and each measure."""
+    epoch_program = compile_epoch(chunk, dataset, validation, epoch, data_key)
+    arguments = chunk.hyperparams, dataset, validation, epoch_number(epoch), data_key
+    state, (info, report, _) = epoch_program(chunk.state, *arguments)
+    info, report = jax.device_get((info, report))
+    size = len(chunk.members)
+    report = {"train_loss": info.loss} | {f"validation_{name}": values for name, values in report.items()}
+    return chunk._replace(state=state), {name: values[:size] for name, values in report.items()}
+
+
+def params_of(chunk: Chunk, index: int) -> PyTree:
+    """The parameters to evaluate of the chunk's member at ``index``, as they are now, on the host."""
+    params = jax.jit(chunk.program.train.eval_params)(chunk.state.train, chunk.hyperparams)
+    # A copy, since the next epoch takes the state's memory.
+    return jax.tree.map(lambda leaf: np.array(np.asarray(leaf)[index]), params)
+
+
+def with_num_steps(chunk: Chunk, factor: float) -> Chunk:
+    """The chunk with a schedule over ``factor`` times as many steps."""
+    num_steps = chunk.hyperparams.num_steps
+    assert num_steps is not None
+    return chunk._replace(hyperparams=chunk.hyperparams._replace(num_steps=num_steps * factor))
+
+
+def keep(chunks: Sequence[Chunk], survivors: set[int]) -> list[Chunk]:
+    """The chunks of the surviving members: gathered into as few as they fit in, with all that they carry."""
+    by_program: dict[Structure, list[Chunk]] = {}
+    for chunk in chunks:
+        by_program.setdefault(chunk.program.structure, []).append(chunk)
+    return [kept for group in by_program.values() for kept in _gathered(group, survivors)]
+
+
+def _gathered(chunks: list[Chunk], survivors: set[int]) -> list[Chunk]:
+    program = chunks[0].program
+    places = {
+        member: program.chunk_size * number + place
+        for number, chunk in enumerate(chunks)
+        for place, member in enumerate(chunk.members)
+        if member in survivors
+    }
+    if len(places) == sum(len(chunk.members) for chunk in chunks):
+        return chunks
+    members, sources = list(places), np.array(list(places.values()), np.int32)
+    carried = tuple((chunk.state, chunk.hyperparams) for chunk in chunks)
+    kept = []
+    for rows in _rows(len(members), program.chunk_size):
+        state, hyperparams = _take(carried, sources[rows])
+        kept.append(Chunk(program, tuple(dict.fromkeys(members[row] for row in rows)), hyperparams, state))
+    return kept
+
+
+@jax.jit
+def _take(carried: tuple[PyTree, ...], index: Integer[Array, " members"]) -> PyTree:
+    return jax.tree.map(lambda *leaves: jnp.concatenate(leaves)[index], *carried)
+
+
+def chunk_size(structure: Structure, num_members: int) -> int:
+    """How many of ``num_members`` to train at once.
+
+    A CPU gains from small networks, whose steps are many small products, and loses from wide ones, whose
+    parameters no longer rest in its cache; other devices take all.
+    """
+    if jax.default_backend() != "cpu":
+        return num_members
+    largest = 16 if max(structure.hidden_sizes, default=0) <= 128 else 1
+    return math.ceil(num_members / math.ceil(num_members / largest))
+
+
+def _rows(num_members: int, chunk_size: int) -> list[list[int]]:
+    """The members of each chunk; the last member stands in for those that the last chunk lacks."""
+    starts = range(0, num_members, chunk_size)
+    return [[min(row, num_members - 1) for row in range(start, start + chunk_size)] for start in starts]
+
+
+def _column(*values: float) -> Array:
+    return jnp.asarray(values, float)

@@ -1,0 +1,261 @@
+"""From data and ranges to a tuned, calibrated ensemble."""
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache, partial
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from jaxmlp import batching, checks, datasets, mlp
+from jaxmlp.calibration import calibrated
+from jaxmlp.datasets import Splits
+from jaxmlp.description import Description, Form
+from jaxmlp.losses import HEADS
+from jaxmlp.metrics import METRICS
+from jaxmlp.models import Model
+from jaxmlp.optimizers import make_optimizer
+from jaxmlp.preprocessing import Affine, fit_affine
+from jaxmlp.space import (
+    DEFAULT_SPACE,
+    Member,
+    Space,
+    Structure,
+    completed,
+    dimensions,
+    draw,
+    draw_structures,
+    member_at,
+)
+from jaxmlp.statistics import verdict
+from jaxmlp.sweep import fit_population, grid
+from jaxmlp.sweep_loop import Settings, Swept, before, merged, sweep
+from jaxmlp.types import Dataset, InputError
+
+ROUND = 16
+"""Members that Optuna suggests at a time."""
+
+
+class Found(NamedTuple):
+    """What a search hands back."""
+
+    swept: Swept
+    best: Model
+    """The member that validates best, in its best epoch."""
+    ensemble: Model
+
+
+def fit_ensemble(
+    splits: Splits,
+    space: Space = DEFAULT_SPACE,
+    *,
+    num_members: int = 64,
+    method: str = "sobol",
+    max_programs: int = 8,
+    progress: bool = True,
+    **settings: Any,
+) -> Found:
+    """Train ``num_members`` networks drawn from ``space`` on ``splits``, and choose on its validation part.
+
+    ``method`` and ``max_programs`` are those of ``space.draw``, ``settings`` those of sweep_loop.Settings;
+    with the method "optuna" members come in rounds, suggested from the scores of those before.
+    The test part is not looked at. Raises InputError, and FloatingPointError when no loss stays finite.
+    """
+    chosen = with_defaults(splits, settings)
+    if method == "optuna":
+        return _suggested(splits, space, num_members, max_programs, chosen, progress)
+    members = draw(space, num_members, method=method, max_programs=max_programs, seed=chosen.seed)
+    return fit_members(splits, members, chosen, progress=progress)
+
+
+def _suggested(
+    splits: Splits, space: Space, num_members: int, max_programs: int, settings: Settings, progress: bool
+) -> Found:
+    """Members in rounds, suggested by Optuna's sampler (Watanabe 2023) from the scores of those before."""
+    try:
+        import optuna
+    except ImportError:
+        raise InputError("method: 'optuna' needs the extra: pip install 'jaxmlp[search]'") from None
+    space = completed(space)
+    structures = draw_structures(space, min(num_members, max_programs), seed=settings.seed)
+    asked: dict[str, Any] = {name: optuna.distributions.FloatDistribution(0, 1) for name in dimensions(space)}
+    asked["structure"] = optuna.distributions.CategoricalDistribution(range(len(structures)))
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    sampler = optuna.samplers.TPESampler(seed=settings.seed, constant_liar=True)
+    study = optuna.create_study(direction="maximize", sampler=sampler)
+    network_of, data = prepare(splits)
+    # Of one size, since how many members a structure has is another number in each round.
+    settings = settings._replace(chunk_size=settings.chunk_size or 4)
+    swept: Swept | None = None
+    for first in range(0, num_members, ROUND):
+        trials = [study.ask(asked) for _ in range(min(ROUND, num_members - first))]
+        members = [
+            member_at(
+                space,
+                structures[trial.params["structure"]],
+                # 1 itself is the end of no choice.
+                [min(trial.params[name], 1 - 1e-9) for name in dimensions(space)],
+                settings.seed * num_members + trial.number,
+            )
+            for trial in trials
+        ]
+        chosen = before(swept.chosen, first) if swept else []
+        found = sweep(
+            members, network_of, data.train, data.validation, settings, chosen=chosen, progress=progress
+        )
+        for trial, score in zip(trials, found.scores, strict=True):
+            finite = bool(np.isfinite(score))
+            study.tell(
+                trial, float(score) if finite else None, None if finite else optuna.trial.TrialState.FAIL
+            )
+        swept = merged(swept, found) if swept else found
+        if swept.interrupted:
+            break
+    assert swept is not None
+    return hand_back(splits, swept)
+
+
+def fit_members(
+    splits: Splits, members: Sequence[Member], settings: Settings, *, progress: bool = True
+) -> Found:
+    """``fit_ensemble`` from members already drawn."""
+    network_of, data = prepare(splits)
+    swept = sweep(members, network_of, data.train, data.validation, settings, progress=progress)
+    return hand_back(splits, swept)
+
+
+def hand_back(splits: Splits, swept: Swept) -> Found:
+    """The best member and the ensemble of a sweep as calibrated models."""
+    affine, targets = fit_affine(splits.train.inputs), target_affine(splits)
+    best = swept.members[swept.best].structure, 1, swept.best_params
+    chosen = [(swept.members[c.member].structure, c.votes, c.params) for c in swept.chosen]
+    single, together = (_model(splits, affine, targets, networks) for networks in ([best], chosen))
+    return Found(swept, calibrated(single, splits.validation), calibrated(together, splits.validation))
+
+
+def prepare(splits: Splits) -> tuple[Callable[[Structure], mlp.Network], Splits]:
+    """The network of each structure, and the data as these networks take them.
+
+    Pixels are scaled inside the program and rest as bytes. Tables and real targets are scaled here: their
+    numbers would be part of the program, which another split could then not use again.
+    """
+    affine, targets = fit_affine(splits.train.inputs), target_affine(splits)
+    pixels = splits.train.inputs.dtype == np.uint8
+    inside = (float(affine.shift), float(affine.scale)) if pixels else None
+    network_of = partial(_network, datasets.layer_sizes(splits, ()), splits.task, inside)
+    inputs = None if pixels else affine
+    train, validation, test = (scaled(part, inputs, targets) for part in splits[:3])
+    return network_of, splits._replace(train=train, validation=validation, test=test)
+
+
+class Compared(NamedTuple):
+    """Two settings on the same test data: a score for each seed, and what their differences show."""
+
+    first: Float[np.ndarray, " seeds"]
+    second: Float[np.ndarray, " seeds"]
+    verdict: str
+    """First minus second, with its error and what it shows."""
+
+
+def compare(
+    splits: Splits, first: Member, second: Member, *, seeds: Sequence[int] = range(10), **settings: Any
+) -> Compared:
+    """Accuracy or R² of two settings on test data, each trained with the same seeds as one program; of a
+    member its own seed does not matter. ``settings`` are the epochs, batch size and schedule of Settings.
+    """
+    chosen = with_defaults(splits, settings)
+    network_of, data = prepare(splits)
+    monitor = next(iter(METRICS[splits.task]))
+    num_steps = chosen.num_epochs * batching.num_batches(len(data.train.inputs), chosen.batch_size)
+
+    def scores(member: Member) -> Float[np.ndarray, " seeds"]:
+        structure, hyperparams, _ = member
+        fitted, evaluate = fit_population(
+            network_of(structure),
+            make_optimizer(structure.optimizer, chosen.schedule),
+            data.train,
+            data.validation,
+            seeds=seeds,
+            hyperparams=grid(hyperparams._replace(num_steps=num_steps)),
+            metrics=METRICS[splits.task],
+            batch_size=chosen.batch_size,
+            num_epochs=chosen.num_epochs,
+            monitor=monitor,
+            progress=False,
+        )
+        return np.asarray(evaluate(fitted.params, fitted.model_state, data.test)[monitor])[:, 0]
+
+    ours, theirs = scores(first), scores(second)
+    return Compared(ours, theirs, verdict(ours - theirs, METRICS[splits.task][monitor].unit))
+
+
+def with_defaults(splits: Splits, settings: dict[str, Any]) -> Settings:
+    """``settings``, with a batch size and a number of epochs that suit the size of the data."""
+    batch_size = settings.get("batch_size") or default_batch_size(splits)
+    num_epochs = settings.get("num_epochs") or default_num_epochs(splits, batch_size)
+    return Settings(splits.task, **(settings | {"batch_size": batch_size, "num_epochs": num_epochs}))
+
+
+def default_batch_size(splits: Splits) -> int:
+    """128, or less for a small data set, so that an epoch has eight steps at least."""
+    return int(min(128, max(8, 2 ** (len(splits.train.inputs) // 8).bit_length() // 2)))
+
+
+def default_num_epochs(splits: Splits, batch_size: int) -> int:
+    """20, or more for a small data set: as many as make some 3,000 steps, at most 300."""
+    num_steps = batching.num_batches(len(splits.train.inputs), checks.whole_number("batch_size", batch_size))
+    return min(300, max(20, 3000 // num_steps))
+
+
+@lru_cache(maxsize=64)
+def _network(
+    ends: tuple[int, int], task: str, affine: tuple[float, float] | None, structure: Structure
+) -> mlp.Network:
+    """The same functions for the same arguments, so that what was compiled for them is found again."""
+    num_inputs, num_outputs = ends
+    return mlp.make_network(
+        (num_inputs, *structure.hidden_sizes, num_outputs),
+        HEADS[task],
+        Affine(*map(jnp.asarray, affine or (0.0, 1.0))),
+        activation=mlp.activation_named(structure.activation),
+    )
+
+
+def target_affine(splits: Splits) -> Affine | None:
+    """What standardises each output of a regression."""
+    if splits.task != "regression":
+        return None
+    return fit_affine(splits.train.targets.reshape(len(splits.train.targets), -1))
+
+
+def scaled(part: Dataset, inputs: Affine | None, targets: Affine | None) -> Dataset:
+    """The part with its inputs and its targets scaled; those without an affine stay."""
+    if inputs is not None:
+        part = part._replace(
+            inputs=np.asarray((part.inputs - inputs.shift) / inputs.scale, inputs.shift.dtype)
+        )
+    if targets is not None:
+        values = part.targets.reshape(len(part.targets), -1)
+        values = np.asarray((values - targets.shift) / targets.scale, targets.shift.dtype)
+        part = part._replace(targets=values.reshape(part.targets.shape))
+    return part
+
+
+def _model(
+    splits: Splits, affine: Affine, targets: Affine | None, networks: Sequence[tuple[Structure, int, Any]]
+) -> Model:
+    forms = tuple(
+        Form(datasets.layer_sizes(splits, structure.hidden_sizes), structure.activation, count)
+        for structure, count, _ in networks
+    )
+    description = Description(
+        networks=forms,
+        head=splits.task,
+        input_shape=splits.train.inputs.shape[1:],
+        class_names=splits.class_names,
+        dataset=splits.name,
+        metrics={},
+        versions={},
+    )
+    return Model(tuple(params for *_, params in networks), affine, description, targets)

@@ -1,0 +1,302 @@
+"""Ranges instead of values: one grammar for them, and the members that a sweep draws from them."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from jaxmlp import checks, mlp, optimizers
+from jaxmlp.types import Hyperparams, InputError
+
+
+@dataclass(frozen=True)
+class Range:
+    """Every number from ``low`` to ``high``, evenly spread, or evenly in the logarithm."""
+
+    low: float | int
+    high: float | int
+    log: bool = False
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of ``values``, each as likely as the others; of a single value, that one."""
+
+    values: tuple[Any, ...]
+
+
+Distribution = Range | Choice
+Space = Mapping[str, Distribution]
+"""Name of a hyperparameter or of a part of the structure -> what it may be."""
+
+
+class Structure(NamedTuple):
+    """What shapes a program: members of one structure differ in numbers alone, and train as one."""
+
+    hidden_sizes: tuple[int, ...]
+    activation: str
+    optimizer: str
+
+
+class Member(NamedTuple):
+    """One setting of a sweep; its initial weights and dropout are those of ``seed_keys([seed])``."""
+
+    structure: Structure
+    hyperparams: Hyperparams
+    seed: int
+
+
+_NAMED = ("activation", "optimizer")
+STRUCTURAL = ("hidden_sizes", "depth", "activation", "optimizer")
+"""``depth`` hidden layers of ``hidden_sizes`` neurons each."""
+NAMES = (*STRUCTURAL, *(name for name in Hyperparams._fields if name != "num_steps"))
+DEFAULT_SPACE: Space = {
+    "hidden_sizes": Range(64, 512, log=True),
+    "depth": Range(1, 3),
+    "activation": Choice(("relu", "gelu", "silu")),
+    "optimizer": Choice(("adamw", "nadamw")),
+    "weight_decay": Range(1e-6, 1e-1, log=True),
+    "dropout": Range(0.0, 0.5),
+}
+"""Where no range is given. The learning rate has that of its optimizer's recipe."""
+# A constant 0 of these changes nothing but would still be computed.
+_ABSENT_AT_ZERO = ("weight_decay", "dropout", "input_dropout", "label_smoothing")
+METHODS = ("sobol", "random", "grid")
+
+
+def parse(name: str, text: str) -> Distribution:
+    """What ``text`` says: ``low:high``, ``low:high:log``, ``a,b,c`` or a constant.
+
+    InputError, naming the hyperparameter and the rule, for what cannot be read or drawn from.
+    """
+    checks.known_name("space", name, NAMES)
+    words = [word.strip() for word in text.split(":")]
+    if len(words) == 1:
+        distribution: Distribution = Choice(tuple(_value(name, word.strip()) for word in text.split(",")))
+    elif name not in _NAMED and (len(words) == 2 or (len(words) == 3 and words[2] == "log")):
+        distribution = Range(_number(name, words[0]), _number(name, words[1]), log=len(words) == 3)
+    else:
+        rule = "names, a,b,c" if name in _NAMED else "low:high, low:high:log, a,b,c or a constant"
+        raise InputError(f"{name}: must be {rule}, got {text!r}")
+    check(name, distribution)
+    return distribution
+
+
+def check(name: str, distribution: Any) -> None:
+    """InputError unless ``name`` is known, and every value it may have keeps its rule."""
+    checks.known_name("space", name, NAMES)
+    if isinstance(distribution, Range):
+        low, high = distribution.low, distribution.high
+        if name in _NAMED:
+            raise InputError(f"{name}: must be names, a,b,c, got the range {low}:{high}")
+        for end in (low, high):
+            _check_value(name, end)
+        if not low < high:
+            raise InputError(f"{name}: a range must rise from low to high, got {low}:{high}")
+        if distribution.log and low <= 0:
+            raise InputError(f"{name}: a range in the logarithm must begin above 0, got {low}:{high}:log")
+    elif isinstance(distribution, Choice):
+        checks.each(name, distribution.values, lambda _, value: _check_value(name, value))
+    else:
+        raise InputError(f"{name}: must be a Range or a Choice, got {distribution!r}")
+
+
+def draw(
+    space: Space,
+    num_members: int,
+    *,
+    method: str = "sobol",
+    max_programs: int = 8,
+    seed: int = 0,
+) -> list[Member]:
+    """``num_members`` settings, in groups of one structure each, of which there are at most ``max_programs``.
+
+    ``method`` is "sobol" (quasi-random: evenly spread in all dimensions at once; Sobol 1967), "random", or
+    "grid": every combination of the space's choices, widths and depths, other ranges at their two ends; then
+    there must be ``num_members`` combinations at most. Widths of a range lie on a grid of factors of about 2.
+
+    A structure that ``space`` leaves open is that of DEFAULT_SPACE, hyperparameters not in it are absent, and
+    the learning rate comes from the range of the member's optimizer. Raises InputError.
+    """
+    checks.whole_number("num_members", num_members)
+    checks.whole_number("max_programs", max_programs)
+    checks.whole_number("seed", seed, at_least=0)
+    checks.known_name("method", method, METHODS)
+    space = completed(space)
+    if method == "grid":
+        return _grid(space, num_members, max_programs, seed)
+    structures = draw_structures(space, min(num_members, max_programs), method=method, seed=seed)
+    points = _unit_points(num_members, len(dimensions(space)), method, seed + 1)
+    # Neighbours in the sequence are what is evenly spread, so they share a structure.
+    return [
+        member_at(
+            space, structures[index * len(structures) // num_members], point, seed * num_members + index
+        )
+        for index, point in enumerate(points)
+    ]
+
+
+def completed(space: Space) -> dict[str, Distribution]:
+    """``space``, checked, with the default for each part of the structure that it leaves open."""
+    for name, distribution in space.items():
+        check(name, distribution)
+    return {name: DEFAULT_SPACE[name] for name in STRUCTURAL} | dict(space)
+
+
+def dimensions(space: Space) -> list[str]:
+    """The hyperparameters that differ between members of one structure."""
+    return [name for name in NAMES if name == "learning_rate" or (name in space and name not in STRUCTURAL)]
+
+
+def member_at(space: Space, structure: Structure, point: Iterable[float | np.floating], seed: int) -> Member:
+    """The member whose hyperparameters lie at ``point``, one share in [0, 1) for each of the dimensions."""
+    ranges = {"learning_rate": _learning_rates(structure.optimizer)} | dict(space)
+    values = {name: _at(ranges[name], u) for name, u in zip(dimensions(space), point, strict=True)}
+    return Member(structure, _hyperparams(space, values), seed)
+
+
+def widths(distribution: Range) -> tuple[int, ...]:
+    """The widths of a range that a layer may have: a short geometric grid."""
+    low, high = distribution.low, distribution.high
+    num_widths = 1 + max(1, round(math.log2(high / low)))
+    return tuple(dict.fromkeys(np.geomspace(low, high, num_widths).round().astype(int).tolist()))
+
+
+def draw_structures(
+    space: Space, num_structures: int, *, method: str = "sobol", seed: int = 0
+) -> list[Structure]:
+    """Different structures, as many as asked for or as a few hundred draws come upon."""
+    points = _unit_points(64 * num_structures, len(STRUCTURAL), method, seed)
+    levels = [_levels(space, name) for name in STRUCTURAL]
+    drawn = (_structure(*(_at(level, u) for level, u in zip(levels, point, strict=True))) for point in points)
+    return list(dict.fromkeys(drawn))[:num_structures]
+
+
+def _grid(space: Space, num_members: int, max_programs: int, seed: int) -> list[Member]:
+    levels = {name: _levels(space, name).values for name in NAMES if name in space}
+    structures = dict.fromkeys(_structure(*parts) for parts in product(*map(levels.pop, STRUCTURAL)))
+    if len(structures) > max_programs:
+        raise InputError(
+            f"max_programs: the grid has {len(structures)} structures, and {max_programs} are allowed; "
+            "raise it or name fewer widths, depths, activations and optimizers"
+        )
+    own = {s: {"learning_rate": _ends(_learning_rates(s.optimizer))} | levels for s in structures}
+    num_settings = sum(math.prod(map(len, values.values())) for values in own.values())
+    if num_settings > num_members:
+        raise InputError(
+            f"num_members: the grid has {num_settings} settings, and {num_members} are allowed; "
+            "raise it or name fewer values"
+        )
+    combinations = [
+        (structure, dict(zip(values, numbers, strict=True)))
+        for structure, values in own.items()
+        for numbers in product(*values.values())
+    ]
+    return [
+        Member(structure, _hyperparams(space, numbers), seed * num_members + index)
+        for index, (structure, numbers) in enumerate(combinations)
+    ]
+
+
+def _structure(width: int, depth: int, activation: str, optimizer: str) -> Structure:
+    return Structure((int(width),) * int(depth), activation, optimizer)
+
+
+def _levels(space: Space, name: str) -> Choice:
+    """The values that ``name`` can have where it must be one of a few."""
+    distribution = space[name]
+    if isinstance(distribution, Choice):
+        return distribution
+    if name == "hidden_sizes":
+        return Choice(widths(distribution))
+    if name == "depth":
+        return Choice(tuple(range(int(distribution.low), int(distribution.high) + 1)))
+    return Choice(_ends(distribution))
+
+
+def _ends(distribution: Range) -> tuple[float, float]:
+    return float(distribution.low), float(distribution.high)
+
+
+def _learning_rates(optimizer: str) -> Range:
+    recipe = optimizers.recipe_named(optimizer)
+    return Range(recipe.low, recipe.high, log=True)
+
+
+def _hyperparams(space: Space, values: dict[str, Any]) -> Hyperparams:
+    absent = [name for name in _ABSENT_AT_ZERO if space.get(name) == Choice((0,))]
+    return Hyperparams(**{name: float(v) for name, v in values.items() if name not in absent})
+
+
+def _at(distribution: Distribution, u: float | np.floating) -> Any:
+    """The value below which a share ``u`` in [0, 1) of the distribution lies."""
+    if isinstance(distribution, Choice):
+        return distribution.values[int(u * len(distribution.values))]
+    low, high = distribution.low, distribution.high
+    if distribution.log:
+        return float(low * (high / low) ** u)
+    return float(low + (high - low) * u)
+
+
+def _unit_points(
+    num_points: int, num_dimensions: int, method: str, seed: int
+) -> Float[np.ndarray, "points dims"]:
+    if method == "random":
+        return np.random.default_rng(seed).random((num_points, num_dimensions))
+    from scipy.stats import qmc
+
+    # Whole powers of two are what the sequence balances.
+    exponent = math.ceil(math.log2(num_points))
+    return qmc.Sobol(num_dimensions, rng=seed).random_base2(exponent)[:num_points]
+
+
+def _value(name: str, word: str) -> Any:
+    return word if name in _NAMED else _number(name, word)
+
+
+def _number(name: str, word: str) -> float | int:
+    try:
+        number = float(word)
+    except ValueError:
+        raise InputError(f"{name}: must be a number, low:high, low:high:log or a,b,c; got {word!r}") from None
+    return int(number) if number.is_integer() and name in ("hidden_sizes", "depth") else number
+
+
+def _check_value(name: str, value: Any) -> None:
+    if name == "activation":
+        mlp.activation_named(value)
+    elif name == "optimizer":
+        optimizers.recipe_named(value)
+    elif name in ("hidden_sizes", "depth"):
+        checks.whole_number(name, value, at_least=1 if name == "hidden_sizes" else 0)
+    elif value is None or np.ndim(value) > 0:
+        raise InputError(f"{name}: must be a number, got {value!r}")
+    else:
+        checks.hyperparams(Hyperparams(**{name: value}))
+
+
+def columns(members: Sequence[Member]) -> dict[str, list[Any]]:
+    """Each part of the structure and each hyperparameter that all members have, one value for each member."""
+    found: dict[str, list[Any]] = {
+        "hidden_sizes": [max(member.structure.hidden_sizes, default=0) for member in members],
+        "depth": [len(member.structure.hidden_sizes) for member in members],
+        "activation": [member.structure.activation for member in members],
+        "optimizer": [member.structure.optimizer for member in members],
+    }
+    for name in Hyperparams._fields:
+        values = [getattr(member.hyperparams, name) for member in members]
+        if None not in values:
+            found[name] = values
+    return found
+
+
+def groups(members: Sequence[Member]) -> dict[Structure, list[int]]:
+    """The members of each structure, which one program can train."""
+    grouped: dict[Structure, list[int]] = {}
+    for index, member in enumerate(members):
+        grouped.setdefault(member.structure, []).append(index)
+    return grouped

@@ -1,0 +1,210 @@
+"""A sweep from its first epoch to its ensemble: who is cut, who is lost, and what is chosen."""
+
+import itertools
+from functools import partial
+from types import SimpleNamespace
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxmlp import losses, mlp, sweep_loop
+from jaxmlp.halving import planned, rungs, survivors
+from jaxmlp.preprocessing import Affine
+from jaxmlp.space import Choice, Member, Range, Structure, draw
+from jaxmlp.sweep_loop import Settings, sweep
+from jaxmlp.types import Dataset, Hyperparams, InputError
+
+pytestmark = pytest.mark.usefixtures("quick_to_compile")
+
+SPACE = {"hidden_sizes": Choice((8,)), "depth": Choice((1,)), "optimizer": Choice(("adam",))}
+SPACE |= {"activation": Choice(("relu",)), "learning_rate": Range(1e-4, 1e-1, log=True)}
+SETTINGS = Settings("multiclass", num_epochs=9, batch_size=16, halving=3)
+
+
+def blobs(num_examples, seed, num_classes=3):
+    random = np.random.default_rng(seed)
+    labels = random.integers(0, num_classes, num_examples).astype(np.int32)
+    centres = np.array([[0, 2], [2, -1], [-2, -1]], np.float32)
+    return Dataset((centres[labels] + random.normal(size=(num_examples, 2))).astype(np.float32), labels)
+
+
+TRAIN, VALIDATION = blobs(64, 0), blobs(60, 1)
+
+
+def network_of(structure, make_head=losses.multiclass, num_outputs=3):
+    affine = Affine(jnp.zeros(()), jnp.ones(()))
+    return mlp.make_network((2, *structure.hidden_sizes, num_outputs), make_head, affine)
+
+
+NETWORKS = {}
+
+
+def one_network(structure):
+    """The same functions each time, so that a program compiles once for all tests."""
+    return NETWORKS.setdefault(structure, network_of(structure))
+
+
+def swept(members=None, settings=SETTINGS, **changes):
+    members = members or draw(SPACE, 9, max_programs=1)
+    return sweep(members, one_network, TRAIN, VALIDATION, settings._replace(**changes), progress=False)
+
+
+@pytest.fixture(scope="module")
+def nine():
+    return swept()
+
+
+def test_rungs_are_a_factor_apart_and_leave_somebody():
+    assert rungs(27, 3, 27) == [1, 3, 9]
+    assert rungs(20, 3, 64) == [2, 7]
+    assert rungs(27, 3, 5) == [9]
+    assert rungs(2, 3, 64) == []
+    assert rungs(9, None, 64) == []
+
+
+def test_the_plan_counts_who_trains_in_each_epoch():
+    assert planned(9, 9, 3) == [9, 3, 3, 1, 1, 1, 1, 1, 1]
+    assert planned(10, 3, None) == [10, 10, 10]
+
+
+def test_the_best_survive_by_score_and_then_by_loss():
+    scores, costs = np.array([0.5, 0.9, 0.9, 0.1, 0.9]), np.array([0.1, 0.3, 0.2, 0.0, 0.4])
+    assert survivors([0, 1, 2, 3, 4], scores, costs, 3) == {1, 2}
+    assert survivors([0, 3], scores, costs, 3) == {0}
+
+
+def test_each_rung_keeps_a_third_and_the_others_are_not_trained_further(nine):
+    trained = np.isfinite(nine.history["train_loss"])
+    assert trained.sum(axis=0).tolist() == planned(9, 9, 3)
+    for row, fate in zip(trained, nine.fates, strict=True):
+        assert row.all() if fate == "finished" else row.sum() == int(fate.rpartition(" ")[2])
+
+
+def test_who_is_cut_was_no_better_than_who_stayed(nine):
+    accuracy = nine.history["validation_accuracy"]
+    for epoch in (1, 3):
+        best = np.nanmax(accuracy[:, :epoch], axis=1)
+        cut = [i for i, fate in enumerate(nine.fates) if fate == f"cut after epoch {epoch}"]
+        stayed = np.flatnonzero(np.isfinite(accuracy[:, epoch]))
+        assert cut and min(best[stayed]) >= max(best[cut])
+
+
+def test_the_best_member_comes_with_the_parameters_of_its_best_epoch(nine):
+    assert nine.fates[nine.best] == "finished"
+    np.testing.assert_allclose(nine.scores[nine.best], np.nanmax(nine.history["validation_accuracy"]))
+    network = one_network(nine.members[nine.best].structure)
+    logits = np.stack([network.predict_fn(nine.best_params, (), x) for x in jnp.asarray(VALIDATION.inputs)])
+    np.testing.assert_allclose(np.mean(logits.argmax(axis=1) == VALIDATION.targets), nine.scores[nine.best])
+
+
+def test_the_ensemble_is_of_snapshots_that_give_what_their_share_says(nine):
+    assert 1 <= sum(c.votes for c in nine.chosen) <= SETTINGS.max_ensemble
+    for c in nine.chosen:
+        assert np.isfinite(nine.history["train_loss"][c.member, c.epoch - 1])
+        network = one_network(nine.members[c.member].structure)
+        logits = np.stack([network.predict_fn(c.params, (), x) for x in jnp.asarray(VALIDATION.inputs)])
+        p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+        np.testing.assert_allclose(p[np.arange(60), VALIDATION.targets], c.share, rtol=1e-4)
+
+
+def test_growth_tells_the_ensemble_of_each_epoch(nine):
+    assert {len(values) for values in nine.growth.values()} == {9}
+    assert nine.growth["networks"][-1] == len(nine.chosen)
+    share = np.average([c.share for c in nine.chosen], axis=0, weights=[c.votes for c in nine.chosen])
+    np.testing.assert_allclose(nine.growth["loss"][-1], -np.log(share).mean(), rtol=1e-5)
+
+
+def test_without_halving_all_finish_and_the_same_sweep_gives_the_same_bits():
+    first, second = (swept(halving=None, num_epochs=2) for _ in range(2))
+    assert set(first.fates) == {"finished"}
+    for name, values in first.history.items():
+        np.testing.assert_array_equal(values, second.history[name])
+
+
+def test_a_cut_changes_nothing_for_those_who_go_on(nine):
+    whole = swept(halving=None)
+    for row, expected in zip(*(found.history["train_loss"] for found in (nine, whole)), strict=True):
+        np.testing.assert_allclose(row[np.isfinite(row)], expected[np.isfinite(row)], rtol=1e-4)
+
+
+def test_a_lost_member_is_named_and_harms_nobody():
+    members = draw(SPACE, 4, max_programs=1)
+    members[2] = members[2]._replace(hyperparams=Hyperparams(1e30))
+    found = swept(members, halving=None, num_epochs=3)
+    assert found.fates[2].startswith("not finite in epoch")
+    assert found.fates[:2] + found.fates[3:] == ["finished"] * 3
+    assert found.best != 2 and all(np.isfinite(c.share).all() for c in found.chosen)
+    unharmed = swept([members[0], members[1], members[3]], halving=None, num_epochs=3)
+    np.testing.assert_allclose(
+        found.history["train_loss"][[0, 1, 3]], unharmed.history["train_loss"], rtol=1e-4
+    )
+
+
+def test_all_lost_is_an_error_that_says_what_to_do():
+    members = [Member(Structure((8,), "relu", "adam"), Hyperparams(1e30), seed) for seed in range(2)]
+    with pytest.raises(FloatingPointError, match="smaller learning rates"):
+        swept(members, num_epochs=8)
+
+
+def test_brackets_begin_to_cut_one_rung_later_each():
+    found = swept(brackets=2)
+    cut_first = [i for i, fate in enumerate(found.fates) if fate == "cut after epoch 1"]
+    assert cut_first and all(i % 2 == 0 for i in cut_first)
+    assert any(fate == "cut after epoch 3" and i % 2 == 1 for i, fate in enumerate(found.fates))
+
+
+def test_a_regression_is_swept_by_its_r2():
+    def regression(structure):
+        return NETWORKS.setdefault(
+            ("regression", structure), network_of(structure, losses.regression, num_outputs=1)
+        )
+
+    parts = [part._replace(targets=part.inputs.sum(axis=1) / 2) for part in (TRAIN, VALIDATION)]
+    settings = SETTINGS._replace(task="regression", num_epochs=3, halving=None)
+    found = sweep(draw(SPACE, 4, max_programs=1), regression, *parts, settings, progress=False)
+    assert found.scores[found.best] == np.nanmax(found.history["validation_r2"]) > 0
+    np.testing.assert_allclose(
+        found.growth["loss"][-1],
+        np.mean(np.square(np.average([c.share for c in found.chosen], 0, [c.votes for c in found.chosen]))),
+        rtol=1e-5,
+    )
+
+
+def test_a_budget_decides_how_many_epochs_there_are(monkeypatch):
+    # A clock that goes on by a second whenever somebody looks.
+    ticks = itertools.count(0.0)
+    monkeypatch.setattr(sweep_loop, "time", SimpleNamespace(perf_counter=lambda: next(ticks)))
+    short = swept(time_budget=100.0, num_epochs=100_000, halving=None)
+    assert short.chosen and 2 <= len(short.growth["loss"]) <= 100
+    assert short.growth["seconds"][-1] < 106 and set(short.fates) == {"finished"}
+
+
+def test_no_time_for_anything_is_an_error_in_one_line():
+    with pytest.raises(InputError, match=r"time_budget: 1e-09 s were over"):
+        swept(time_budget=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"task": "clustering"}, "task: unknown name 'clustering'"),
+        ({"num_epochs": 0}, "num_epochs: must be a whole number of at least 1, got 0"),
+        ({"halving": 1}, "halving: must be a whole number of at least 2, got 1"),
+        ({"chunk_size": 0}, "chunk_size: must be"),
+        ({"time_budget": -1.0}, "time_budget: must be a finite number above 0"),
+        ({"batch_size": 65}, "batch_size: must be at most the 64 training examples"),
+        ({"schedule": "cosin"}, "did you mean 'cosine'"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(changes, message):
+    with pytest.raises(InputError, match=message):
+        swept(**changes)
+
+
+def test_no_members_and_a_momentum_that_an_optimizer_lacks_are_refused():
+    with pytest.raises(InputError, match="members: must hold at least one"):
+        sweep([], partial(network_of), TRAIN, VALIDATION, SETTINGS, progress=False)
+    members = draw(SPACE | {"optimizer": Choice(("cocob",)), "momentum": Range(0.1, 0.9)}, 2)
+    with pytest.raises(InputError, match="momentum: cocob has none"):
+        swept(members)

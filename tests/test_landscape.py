@@ -1,0 +1,68 @@
+"""The pictures of a sweep show every member, and what mattered."""
+
+import numpy as np
+import pytest
+
+from jaxmlp import landscape
+from jaxmlp.types import InputError
+from tests.figures import fits, texts
+
+RANDOM = np.random.default_rng(0)
+SETTINGS = {
+    "learning_rate": (10 ** RANDOM.uniform(-4, -1, 40)).tolist(),
+    "hidden_sizes": RANDOM.choice([64, 128, 1024], 40).tolist(),
+    "activation": RANDOM.choice(["relu", "gelu"], 40).tolist(),
+    "dropout": [0.1] * 40,
+}
+SCORES = 0.9 + 0.02 * np.log10(SETTINGS["learning_rate"]) + 1e-3 * RANDOM.normal(size=40)
+
+
+def test_every_member_has_a_line_in_the_colour_of_its_fate(figure_of):
+    scores = np.array([[0.5, 0.8, 0.9], [0.4, np.nan, np.nan], [0.3, 0.2, np.nan]])
+    fates = ["finished", "cut after epoch 1", "not finite in epoch 3"]
+    figure = figure_of(
+        landscape.members,
+        scores,
+        fates,
+        ylabel="validation accuracy",
+        best=0,
+        percent=True,
+    )
+    (axes,) = figure.axes
+    drawn = {line.get_label(): np.asarray(line.get_ydata(), float) for line in axes.get_lines()}
+    assert set(drawn) == {"finished (1)", "cut (1)", "not finite (1)", "the best"}
+    np.testing.assert_array_equal(drawn["cut (1)"], scores[1])
+    np.testing.assert_array_equal(drawn["the best"], scores[0])
+    assert axes.get_xlabel() == "epoch" and fits(figure)
+
+
+def test_the_landscape_shows_what_was_swept_and_the_pair_in_colour(figure_of):
+    figure = figure_of(
+        landscape.landscape,
+        SETTINGS,
+        SCORES,
+        score_label="validation accuracy",
+        percent=True,
+    )
+    assert {"learning rate", "hidden sizes", "activation", "relu", "gelu"} <= set(texts(figure))
+    assert "dropout" not in texts(figure)
+    pair, rate = figure.axes[0], figure.axes[1]
+    assert pair.get_xscale() == pair.get_yscale() == rate.get_xscale() == "log"
+    np.testing.assert_array_equal(np.asarray(pair.collections[0].get_array()), SCORES)
+    np.testing.assert_allclose(rate.get_lines()[0].get_ydata(), SCORES)
+    assert fits(figure)
+
+
+def test_nothing_swept_is_nothing_to_draw(tmp_path):
+    with pytest.raises(InputError, match="nothing to draw"):
+        landscape.landscape({"dropout": [0.1, 0.1]}, SCORES[:2], tmp_path / "a.png", score_label="accuracy")
+
+
+def test_what_the_score_follows_is_the_most_important():
+    scores = SCORES.copy()
+    scores[3] = np.nan
+    found = landscape.importance(SETTINGS, scores, num_repeats=3)
+    names = list(found)
+    assert names[0] == "learning rate" and set(names) == {"learning rate", "hidden sizes", "activation"}
+    assert found["learning rate"].mean() > 5 * found["activation"].mean()
+    assert found["learning rate"].shape == (3,)

@@ -1,0 +1,154 @@
+"""A member of a population is the same run alone, through chunks, cuts and company of every kind."""
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxmlp import losses, mlp, population
+from jaxmlp.loop import epoch_number
+from jaxmlp.metrics import CLASSIFICATION
+from jaxmlp.optimizers import make_optimizer
+from jaxmlp.preprocessing import Affine
+from jaxmlp.space import Choice, Range, Structure, draw
+from jaxmlp.sweep import seed_keys
+from jaxmlp.train import make_evaluate, make_train
+from jaxmlp.types import Dataset
+
+pytestmark = pytest.mark.usefixtures("quick_to_compile")
+
+# One of each kind: every hyperparameter that may be swept, and optimizers of three kinds.
+SPACE = {
+    "hidden_sizes": Choice((5,)),
+    "depth": Choice((1,)),
+    "learning_rate": Range(1e-3, 1e-1, log=True),
+    "weight_decay": Range(1e-4, 1e-1, log=True),
+    "momentum": Range(0.5, 0.9),
+    "clip_norm": Range(0.5, 2.0),
+    "dropout": Range(0.1, 0.5),
+    "input_dropout": Range(0.1, 0.3),
+    "label_smoothing": Range(0.05, 0.2),
+    "initial_scale": Range(0.5, 2.0),
+}
+OPTIMIZERS = ("nadamw", "nesterov", "schedule_free_adamw")
+_, (DATA_KEY,) = seed_keys([7])
+
+
+def dataset():
+    random = np.random.default_rng(0)
+    return Dataset(random.normal(size=(23, 3)), random.integers(0, 3, 23).astype(np.int32))
+
+
+def program(optimizer, chunk_size=2, batch_size=6):
+    affine = Affine(jnp.zeros(()), jnp.ones(()))
+    network = mlp.make_network((3, 5, 3), losses.multiclass, affine, activation=jax.nn.silu)
+    train = make_train(network.init_fn, network.loss_fn, make_optimizer(optimizer), batch_size)
+    evaluate = make_evaluate(network.predict_fn, CLASSIFICATION)
+    structure = Structure((5,), "silu", optimizer)
+    return population.make_program(structure, train, evaluate, chunk_size, monitor="accuracy"), train
+
+
+def drawn(optimizer, num_members=5):
+    return draw(SPACE | {"optimizer": Choice((optimizer,))}, num_members, max_programs=1)
+
+
+def parameters(chunks):
+    return {m: population.params_of(chunk, i) for chunk in chunks for i, m in enumerate(chunk.members)}
+
+
+def alone(train, member, num_epochs):
+    key, _ = seed_keys([member.seed])
+    hyperparams = jax.tree.map(lambda value: jnp.asarray(value, float), member.hyperparams)
+    state = train.start(key[0], hyperparams)
+    advance, data = jax.jit(train.advance), jax.tree.map(jnp.asarray, dataset())
+    for epoch in range(num_epochs):
+        state, _ = advance(state, hyperparams, data, epoch_number(epoch), DATA_KEY)
+    return train.eval_params(state, hyperparams)
+
+
+def trained(chunks, epochs):
+    data = jax.tree.map(jnp.asarray, dataset())
+    for epoch in epochs:
+        chunks = [population.advance(chunk, data, data, epoch, DATA_KEY)[0] for chunk in chunks]
+    return chunks
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_a_member_is_its_run_alone_over_ten_epochs_and_a_cut_in_double_precision(optimizer):
+    with jax.enable_x64(True):
+        (group, train), members = program(optimizer), drawn(optimizer)
+        chunks = trained(population.begin(group, members, range(5)), range(4))
+        # Three survivors of three chunks move into two.
+        chunks = trained(population.keep(chunks, {0, 3, 4}), range(4, 10))
+        found = parameters(chunks)
+        assert list(found) == [0, 3, 4]
+        for number, params in found.items():
+            expected = alone(train, members[number], 10)
+            chex.assert_trees_all_close(params, expected, rtol=0, atol=1e-8)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_a_member_is_its_run_alone_for_one_step_in_single_precision(optimizer):
+    (group, train), members = program(optimizer, batch_size=23), drawn(optimizer)
+    found = parameters(trained(population.begin(group, members, range(5)), range(1)))
+    for number, params in found.items():
+        chex.assert_trees_all_close(params, alone(train, members[number], 1), rtol=0, atol=1e-6)
+
+
+def test_what_a_member_reports_does_not_depend_on_its_company():
+    members, data = drawn("nadamw"), jax.tree.map(jnp.asarray, dataset())
+    reports = []
+    for chunk_size in (5, 2):
+        group, _ = program("nadamw", chunk_size)
+        seen = {}
+        for chunk in population.begin(group, members, range(5)):
+            _, report = population.advance(chunk, data, data, 0, DATA_KEY)
+            assert set(report) == {"train_loss", *(f"validation_{name}" for name in CLASSIFICATION)}
+            seen |= dict(zip(chunk.members, report["train_loss"], strict=True))
+        reports.append([seen[number] for number in range(5)])
+    np.testing.assert_allclose(*reports, rtol=1e-5)
+    assert len(set(np.round(reports[0], 4))) == 5
+
+
+def test_a_last_chunk_is_filled_up_and_reports_its_members_alone():
+    group, _ = program("nadamw", 4)
+    chunks = population.begin(group, drawn("nadamw"), (10, 11, 12, 13, 14))
+    assert [chunk.members for chunk in chunks] == [(10, 11, 12, 13), (14,)]
+    assert {len(chunk.hyperparams.learning_rate) for chunk in chunks} == {4}
+    data = jax.tree.map(jnp.asarray, dataset())
+    _, report = population.advance(chunks[1], data, data, 0, DATA_KEY)
+    assert {values.shape for values in report.values()} == {(1,)}
+
+
+def test_cutting_compiles_no_new_epoch():
+    group, _ = program("nadamw")
+    chunks = trained(population.begin(group, drawn("nadamw"), range(5)), range(1))
+    data = jax.tree.map(jnp.asarray, dataset())
+    before = population.compile_epoch(chunks[0], data, data, 1, DATA_KEY)
+    for survivors in ({1, 2, 4}, {4}):
+        chunks = population.keep(chunks, survivors)
+        assert population.compile_epoch(chunks[-1], data, data, 1, DATA_KEY) is before
+
+
+def test_nobody_is_moved_when_all_survive():
+    group, _ = program("nadamw")
+    chunks = population.begin(group, drawn("nadamw"), range(5))
+    assert population.keep(chunks, set(range(5))) == chunks
+
+
+def test_the_parameters_of_a_member_stay_when_the_population_goes_on():
+    group, _ = program("nadamw")
+    chunks = population.begin(group, drawn("nadamw", 2), range(2))
+    kept = population.params_of(chunks[0], 1)
+    before = jax.tree.map(np.copy, kept)
+    trained(chunks, range(2))
+    chex.assert_trees_all_equal(kept, before)
+
+
+@pytest.mark.parametrize(
+    ("width", "num_members", "size"), [(64, 40, 14), (64, 16, 16), (64, 3, 3), (1024, 40, 1), (0, 17, 9)]
+)
+def test_chunks_on_a_cpu_are_even_and_wide_networks_go_alone(width, num_members, size):
+    structure = Structure((width,) if width else (), "relu", "adam")
+    assert population.chunk_size(structure, num_members) == size

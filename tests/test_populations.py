@@ -1,0 +1,68 @@
+"""What populations cost: the arithmetic by hand, and a small run."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from experiments import populations
+from experiments.populations import Config
+from jaxmlp import datasets
+from tests.test_experiments import refused, run
+
+
+@pytest.fixture(scope="module")
+def record(tmp_path_factory, quick_to_compile):
+    out = tmp_path_factory.mktemp("populations")
+    small = ("--sizes", 1, 3, "--num-members", 4, "--hidden-size", 8, "--num-seeds", 2)
+    run(populations, "--smoke", "--dataset", "digits", *small, "--out", out)
+    assert {path.name for path in out.iterdir()} == {"record.json", "time.png", "memory.png"}
+    return json.loads((out / "record.json").read_text())
+
+
+def test_ratios_are_of_the_same_repetition(record):
+    metrics = record["metrics"]
+    alone, together = (
+        np.array(metrics[f"epoch_per_member_{name}"]["values"]) for name in ("one_after_another", "race_of_4")
+    )
+    np.testing.assert_allclose(metrics["ratio_one_after_another"]["values"], alone / together, rtol=1e-4)
+    assert metrics["ratio_halving"]["n"] == 2
+    assert metrics["memory_3"]["mean"] >= metrics["memory_1"]["mean"] > 0
+
+
+def test_the_limit_counts_the_matrix_products():
+    splits = datasets.load("digits")
+    train, validation = len(splits.train.inputs), len(splits.validation.inputs)
+    # Forward: 64·8 and 8·10 multiplications; backward: both weights, and the error to the hidden layer.
+    expected = 2 * (train * (2 * 64 * 8 + 3 * 8 * 10) + validation * (64 * 8 + 8 * 10))
+    assert populations.limit(Config(hidden_size=8), splits) == expected
+
+
+def test_the_race_ends_when_the_goal_is_reached(monkeypatch):
+    def found(accuracy, seconds):
+        history = {"validation_accuracy": np.array(accuracy)}
+        return SimpleNamespace(
+            swept=SimpleNamespace(
+                history=history,
+                scores=np.nanmax(history["validation_accuracy"], axis=1),
+                growth={"seconds": seconds},
+                seconds={"compile": 1.0},
+            )
+        )
+
+    runs = iter(
+        [
+            found([[0.90, 0.9495, 0.95], [0.8, 0.8, 0.8]], [11.0, 21.0, 31.0]),
+            found([[0.90, 0.93, 0.9495], [0.8, np.nan, np.nan]], [3.0, 4.0, 5.0]),
+        ]
+    )
+    monkeypatch.setattr(populations.search, "fit_members", lambda *arguments, **options: next(runs))
+    (race,) = populations.race(Config(num_seeds=1), datasets.load("digits"), populations.SPACE)
+    assert (race["full"], race["halving"], race["full_total"], race["halving_total"]) == (20, 4, 30, 4)
+    np.testing.assert_allclose(race["difference"], -0.0005)
+
+
+def test_bad_input_is_one_line(capsys, tmp_path):
+    line, code = refused(capsys, populations, "--sizes", 0, "--out", tmp_path)
+    assert code == 2 and "sizes: must be a whole number of at least 1" in line

@@ -1,0 +1,219 @@
+"""From data and ranges to models that predict from raw values."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from sklearn.metrics import accuracy_score, log_loss, mean_squared_error, r2_score
+
+import jaxmlp
+from jaxmlp import calibration, datasets, models, plan, search
+from jaxmlp.halving import planned
+from jaxmlp.space import Choice, Member, Range, Structure, draw
+from jaxmlp.sweep_loop import Settings
+from jaxmlp.types import Hyperparams, InputError
+
+pytestmark = pytest.mark.usefixtures("quick_to_compile")
+
+SPACE = {"hidden_sizes": Choice((8,)), "depth": Choice((1,)), "optimizer": Choice(("adam",))}
+SPACE |= {"activation": Choice(("relu",))}
+
+
+def splits_of(name, **options):
+    return datasets.load(name, validation_fraction=0.25, **options)
+
+
+def searched(splits, **options):
+    options |= {"num_members": 4, "num_epochs": 4, "halving": None, "progress": False}
+    return search.fit_ensemble(splits, SPACE, **options)
+
+
+@pytest.fixture(scope="module")
+def wine():
+    splits = splits_of("wine")
+    return splits, searched(splits)
+
+
+@pytest.fixture(scope="module")
+def diabetes():
+    splits = splits_of("diabetes")
+    return splits, searched(splits, batch_size=32)
+
+
+def test_the_best_model_predicts_from_raw_values_what_its_score_says(wine):
+    splits, found = wine
+    predictions = models.predict(found.best, splits.validation.inputs)
+    score = accuracy_score(splits.validation.targets, predictions)
+    np.testing.assert_allclose(score, found.swept.scores[found.swept.best], rtol=1e-6)
+
+
+def test_the_ensembles_file_holds_all_it_takes(wine, tmp_path):
+    splits, found = wine
+    loaded = models.load(models.save(tmp_path / "model.safetensors", found.ensemble))
+    assert loaded.description == found.ensemble.description
+    assert [form.votes for form in loaded.description.networks] == [c.votes for c in found.swept.chosen]
+    first, second = (models.probabilities(model, splits.test.inputs) for model in (found.ensemble, loaded))
+    np.testing.assert_array_equal(first, second)
+    np.testing.assert_allclose(first.sum(axis=1), 1, rtol=1e-5)
+
+
+def test_an_ensembles_probabilities_are_the_tempered_average(wine):
+    splits, found = wine
+    description = found.ensemble.description
+    logits = models.outputs(found.ensemble, splits.test.inputs)
+    each = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
+    average = np.average(each, axis=0, weights=[form.votes for form in description.networks])
+    expected = average ** (1 / description.temperature)
+    np.testing.assert_allclose(
+        models.probabilities(found.ensemble, splits.test.inputs),
+        expected / expected.sum(axis=1, keepdims=True),
+        rtol=1e-4,
+    )
+
+
+def test_the_temperature_costs_least_on_validation_data(wine):
+    splits, found = wine
+
+    def cost(factor):
+        temperature = factor * found.ensemble.description.temperature
+        model = calibration.described(found.ensemble, temperature=temperature)
+        return calibration.measure(model, splits.validation)["log_loss"]
+
+    assert cost(1) <= min(cost(0.8), cost(1.25))
+
+
+def test_measures_against_scikit_learn(wine, diabetes):
+    splits, found = wine
+    measured = calibration.measure(found.ensemble, splits.test)
+    probabilities = models.probabilities(found.ensemble, splits.test.inputs)
+    np.testing.assert_allclose(
+        measured["log_loss"], log_loss(splits.test.targets, probabilities.astype(float)), rtol=1e-4
+    )
+    splits, found = diabetes
+    measured = calibration.measure(found.ensemble, splits.test)
+    values = models.predict(found.ensemble, splits.test.inputs)
+    np.testing.assert_allclose(measured["r2"], r2_score(splits.test.targets, values), rtol=1e-4)
+    np.testing.assert_allclose(
+        measured["rmse"], np.sqrt(mean_squared_error(splits.test.targets, values)), rtol=1e-4
+    )
+
+
+def test_a_regression_knows_its_noise_in_the_targets_unit(diabetes, tmp_path):
+    splits, found = diabetes
+    loaded = models.load(models.save(tmp_path / "model.safetensors", found.ensemble))
+    errors = models.predict(loaded, splits.validation.inputs) - splits.validation.targets
+    (noise,) = loaded.description.noise_scale
+    np.testing.assert_allclose(noise, np.sqrt(np.mean(np.square(errors))), rtol=1e-5)
+    inside = np.abs(models.predict(loaded, splits.test.inputs) - splits.test.targets) <= 1.6448536 * noise
+    np.testing.assert_allclose(calibration.measure(loaded, splits.test)["coverage_90"], inside.mean())
+
+
+def test_several_targets_are_scaled_each_by_its_own(tmp_path):
+    splits = splits_of("linnerud")
+    found = searched(splits, batch_size=8)
+    loaded = models.load(models.save(tmp_path / "model.safetensors", found.ensemble))
+    assert models.predict(loaded, splits.test.inputs).shape == splits.test.targets.shape
+    assert len(loaded.description.noise_scale) == 3
+    spread = splits.train.targets.std(axis=0)
+    np.testing.assert_allclose(np.asarray(loaded.targets.scale), spread, rtol=1e-5)
+
+
+def test_two_classes_have_two_columns():
+    splits = splits_of("breast_cancer")
+    found = searched(splits, max_ensemble=4)
+    probabilities = models.probabilities(found.ensemble, splits.test.inputs)
+    assert probabilities.shape == (len(splits.test.inputs), 2)
+    measured = calibration.measure(found.ensemble, splits.test)
+    np.testing.assert_allclose(measured["accuracy"], np.mean(probabilities.argmax(1) == splits.test.targets))
+    np.testing.assert_allclose(
+        measured["log_loss"], log_loss(splits.test.targets, probabilities.astype(float)), rtol=1e-4
+    )
+
+
+def test_another_split_of_a_table_needs_no_new_program(wine):
+    from jaxmlp import loop
+
+    misses = loop._compile.cache_info().misses
+    searched(splits_of("wine", split_seed=1))
+    assert loop._compile.cache_info().misses == misses
+
+
+def test_pixels_rest_as_bytes_and_tables_are_scaled_before(wine):
+    images = splits_of("digits")
+    assert search.scaled(images.train, None, None).inputs.dtype == np.uint8
+    splits, _ = wine
+    affine = jaxmlp.fit_affine(splits.train.inputs)
+    scaled = search.scaled(splits.train, affine, None).inputs
+    np.testing.assert_allclose(scaled.mean(axis=0), 0, atol=1e-5)
+    assert scaled.dtype == jnp.zeros(()).dtype
+
+
+@pytest.mark.parametrize(("num_examples", "size"), [(54_000, 128), (1200, 128), (100, 8), (300, 32), (16, 8)])
+def test_a_small_data_set_has_small_batches(num_examples, size):
+    splits = splits_of("wine")
+    train = splits.train._replace(inputs=np.zeros((num_examples, 2)))
+    assert search.default_batch_size(splits._replace(train=train)) == size
+
+
+def test_two_settings_are_compared_seed_by_seed():
+    splits = splits_of("wine")
+    good, poor = (
+        Member(Structure((8,), "relu", "adam"), Hyperparams(rate), seed)
+        for rate, seed in ((1e-2, 3), (1e-6, 4))
+    )
+    options = {"seeds": range(3), "num_epochs": 5}
+    compared = search.compare(splits, good, poor, **options)
+    assert compared.first.shape == compared.second.shape == (3,)
+    assert compared.first.min() > compared.second.max() and "above 0" in compared.verdict
+    same = search.compare(splits, good, good._replace(seed=9), **options)
+    np.testing.assert_array_equal(same.first, same.second)
+    assert "no difference shown" in same.verdict
+
+
+def test_optuna_suggests_in_rounds_that_make_one_sweep(monkeypatch):
+    monkeypatch.setattr(search, "ROUND", 4)
+    splits = splits_of("wine")
+    options = {"num_members": 6, "num_epochs": 3, "halving": None, "max_programs": 1, "progress": False}
+    space = SPACE | {"learning_rate": Range(1e-4, 1e-1, log=True), "dropout": Choice((0.0, 0.5))}
+    found = search.fit_ensemble(splits, space, method="optuna", **options)
+    swept = found.swept
+    assert [len(values) for values in swept.history.values()] == [6] * len(swept.history)
+    np.testing.assert_allclose(swept.scores, np.nanmax(swept.history["validation_accuracy"], axis=1))
+    assert swept.best == swept.scores.argmax() and len(swept.growth["loss"]) == 6
+    assert all(1e-4 <= member.hyperparams.learning_rate <= 1e-1 for member in swept.members)
+    assert len({member.seed for member in swept.members}) == 6
+    score = calibration.measure(found.best, splits.validation)["accuracy"]
+    np.testing.assert_allclose(score, swept.scores[swept.best], rtol=1e-6)
+    # Each network of the ensemble says the same as the member it is taken from said in that epoch.
+    outputs = models.outputs(found.ensemble, splits.validation.inputs)
+    for chosen, logits in zip(swept.chosen, outputs, strict=True):
+        accuracy = np.mean(logits.argmax(axis=1) == splits.validation.targets)
+        expected = swept.history["validation_accuracy"][chosen.member, chosen.epoch - 1]
+        np.testing.assert_allclose(accuracy, expected, rtol=1e-6)
+
+
+def test_the_plan_knows_the_memory_of_a_member_and_counts_who_trains(monkeypatch):
+    splits = splits_of("digits")
+    members = draw(SPACE, 9, max_programs=1)
+    settings = Settings("multiclass", num_epochs=9, batch_size=128)
+    monkeypatch.setattr(plan, "measured_peak", lambda: 1e11)
+    expected = plan.plan(splits, members, settings)
+    size = 65 * 8 + 9 * 10
+    assert (expected.num_programs, expected.num_parameters) == (1, 9 * size)
+    # Parameters, the best so far, and Adam's two moments, its count and the schedule's.
+    per_member = 4 * (4 * size + 2)
+    data = sum(part.inputs.nbytes + part.targets.nbytes for part in (splits.train, splits.validation))
+    assert expected.memory_bytes == data + 9 * per_member
+    twice = plan.plan(splits, members, settings._replace(halving=None))
+    np.testing.assert_allclose(twice.train_seconds / expected.train_seconds, 81 / sum(planned(9, 9, 3)))
+
+
+def test_the_measured_peak_is_that_of_a_machine():
+    assert 1e8 < plan.measured_peak(256) < 1e17
+
+
+def test_what_the_space_and_the_settings_refuse_is_refused():
+    splits = splits_of("wine")
+    with pytest.raises(InputError, match="space: unknown name 'droput'; did you mean 'dropout'"):
+        search.fit_ensemble(splits, {"droput": Choice((0.1,))})
+    with pytest.raises(InputError, match="schedule: unknown name"):
+        searched(splits, schedule="cosin")

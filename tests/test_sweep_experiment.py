@@ -1,0 +1,142 @@
+"""A sweep as its users run it: ranges and data in, models, pictures and a record out."""
+
+import json
+
+import numpy as np
+import pandas
+import pytest
+
+from experiments import predict, sweep
+from experiments.command_line import main
+from jaxmlp import models, tables
+from tests.test_experiments import refused, run
+
+SMALL = ("--num-members", 6, "--max-programs", 2, "--hidden-sizes", "8,16", "--depth", 1, "--num-epochs", 3)
+
+
+def shop(num_rows, seed=0):
+    """Buyers and what they saw, with numbers, words, truth values and gaps."""
+    random = np.random.default_rng(seed)
+    price, brand = random.uniform(1, 100, num_rows), random.choice(["A", "B", "C"], num_rows)
+    sale, stars = random.random(num_rows) < 0.3, random.integers(1, 6, num_rows).astype(float)
+    worth = 2 * stars + 3 * sale - price / 20 + np.array([0, 2, -2])[np.searchsorted(["A", "B", "C"], brand)]
+    stars[random.random(num_rows) < 0.1] = np.nan
+    bought = np.where(worth + random.normal(size=num_rows) > 4, "yes", "no")
+    frame = {"price": price, "brand": brand, "on sale": sale, "stars": stars, "bought": bought}
+    return pandas.DataFrame(frame), worth
+
+
+@pytest.fixture(scope="module")
+def digits_run(tmp_path_factory, quick_to_compile):
+    out = tmp_path_factory.mktemp("sweep")
+    run(sweep, "--smoke", *SMALL, "--num-seeds", 2, "--out", out)
+    return out
+
+
+@pytest.fixture(scope="module")
+def table_run(tmp_path_factory, quick_to_compile):
+    out = tmp_path_factory.mktemp("table")
+    shop(400)[0].to_csv(out / "shop.csv", index=False)
+    run(
+        sweep,
+        "--dataset",
+        out / "shop.csv",
+        "--target",
+        "bought",
+        *SMALL,
+        "--num-epochs",
+        30,
+        "--out",
+        out / "run",
+    )
+    return out
+
+
+def test_a_sweep_leaves_record_models_and_pictures(digits_run):
+    pictures = {"members.png", "landscape.png", "importance.png", "growth.png"}
+    names = {path.name for path in digits_run.iterdir()}
+    assert (
+        names >= {"record.json", "model.safetensors", "best_member.safetensors", "neurons_1.png"} | pictures
+    )
+
+
+def test_the_record_has_every_member_and_each_sweeps_scores(digits_run):
+    record = json.loads((digits_run / "record.json").read_text())
+    assert record["metrics"]["ensemble_test_accuracy"]["n"] == 2
+    gain = record["metrics"]["ensemble_minus_best_member"]["values"]
+    scores = [record["metrics"][f"{name}_test_accuracy"]["values"] for name in ("ensemble", "best_member")]
+    np.testing.assert_allclose(gain, np.subtract(*scores))
+    assert len(record["curves"]["member_validation_accuracy"]) == 6
+    assert {len(values) for values in record["tables"]["settings"].values()} == {6}
+    assert set(record["tables"]["settings"]["hidden_sizes"]) <= {8, 16}
+    assert record["metrics"]["num_programs"]["mean"] <= 2
+
+
+def test_the_plan_stands_before_everything(capsys, tmp_path, quick_to_compile):
+    run(sweep, "--smoke", *SMALL, "--out", tmp_path)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("digits: 512 train, ") and "multiclass (10 classes)" in lines[0]
+    assert lines[1].startswith("6 members in 2 programs, ")
+    assert lines[2].startswith("expected: ") and "GB of memory" in lines[2]
+
+
+def test_a_table_goes_from_csv_to_predictions_of_new_rows(table_run, capsys):
+    record = json.loads((table_run / "run" / "record.json").read_text())
+    assert record["metrics"]["ensemble_test_accuracy"]["mean"] > 0.7
+    model = models.load(table_run / "run" / "model.safetensors")
+    assert model.description.class_names == ("no", "yes") and model.description.head == "binary"
+    fresh, worth = shop(300, seed=1)
+    fresh = fresh.drop(columns="bought")[["stars", "brand", "on sale", "price"]].assign(note="new")
+    fresh.loc[0, "brand"] = "Z"
+    fresh.to_csv(table_run / "new.csv", index=False)
+    command = [
+        table_run / "run" / "model.safetensors",
+        table_run / "new.csv",
+        "--out",
+        table_run / "predicted",
+    ]
+    main(predict.Config, predict.run, list(map(str, command)))
+    assert "300 rows predicted in" in capsys.readouterr().out
+    predicted = pandas.read_csv(table_run / "predicted" / "new-predictions.csv")
+    assert np.mean((predicted["prediction"] == "yes") == (worth > 4)) > 0.8
+    probabilities = predicted[["probability of no", "probability of yes"]]
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
+    expected = models.probabilities(model, tables.encode(fresh, model.description.columns))
+    np.testing.assert_allclose(probabilities, expected, rtol=1e-5)
+
+
+def test_a_regression_of_a_table_comes_with_intervals(tmp_path, quick_to_compile):
+    frame, worth = shop(200)
+    frame.drop(columns="bought").assign(worth=worth).to_parquet(tmp_path / "shop.parquet")
+    table = ("--dataset", tmp_path / "shop.parquet", "--target", "worth")
+    run(sweep, *table, *SMALL, "--hidden-sizes", 8, "--out", tmp_path / "run")
+    record = json.loads((tmp_path / "run" / "record.json").read_text())
+    assert {"ensemble_test_r2", "ensemble_test_rmse", "ensemble_test_coverage_90"} <= set(record["metrics"])
+    model = models.load(tmp_path / "run" / "best_member.safetensors")
+    rows = tables.predict(model, frame)
+    half = 1.6448536 * model.description.noise_scale[0]
+    np.testing.assert_allclose(rows["95 %"] - rows["prediction"], half, rtol=1e-4)
+    np.testing.assert_allclose(rows["prediction"] - rows["5 %"], half, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--learning-rate", "1:0.1"), "learning_rate: a range must rise from low to high, got 1.0:0.1"),
+        (("--learning-rate", "0:1:log"), "learning_rate: "),
+        (("--optimizer", "adamv"), "optimizer: unknown name 'adamv'; did you mean 'adam"),
+        (("--depth", "one"), "depth: must be a number"),
+        (("--num-members", 0), "num_members: must be a whole number of at least 1"),
+        (("--search", "grid", "--max-programs", 1), "max_programs: the grid has"),
+        (("--target", "bought"), "target: is for a CSV or Parquet file"),
+        (("--dataset", "nowhere.csv", "--target", "a"), "nowhere.csv: no such file"),
+        (("--dataset", "nowhere.csv"), "target: name the column"),
+        (("--time-budget", -1), "time_budget: must be a finite number above 0"),
+        (("--validation-fraction", 0.0001), "validation_fraction: cannot cut"),
+        (("--halving", 0), "halving: must be a whole number of at least 1"),
+    ],
+)
+def test_bad_input_is_one_line_and_leaves_nothing(capsys, tmp_path, arguments, message):
+    line, code = refused(capsys, sweep, *arguments, "--out", tmp_path / "out")
+    assert code == 2 and line.startswith("error: ") and message in line
+    assert not list(tmp_path.glob("out/*.json"))

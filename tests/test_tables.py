@@ -1,0 +1,271 @@
+"""Tables of one's own: what a file's columns become, and every refusal."""
+
+import gzip
+import re
+import sys
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from jaxmlp import tables
+from jaxmlp.description import Column
+from jaxmlp.types import InputError
+
+SIZES = [1.0, 2.0, np.nan, 10.0] * 5
+MIXED = pd.DataFrame(
+    {
+        "size": SIZES,
+        "count": range(20),
+        "colour": ["red", "blue", None, "red"] * 5,
+        "new": [True, False] * 10,
+        "kind": ["cat", "dog", "cat", "dog"] * 5,
+    }
+)
+MIXED_COLUMNS = (
+    Column("size", 2.0, True, ()),
+    Column("count", 9.5, False, ()),
+    Column("colour", None, False, ("", "blue", "red")),
+    Column("new", None, False, ("False", "True")),
+)
+
+
+def refusal(call, *arguments, **options):
+    with pytest.raises(InputError) as error:
+        call(*arguments, **options)
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+def rows_of(splits):
+    """Inputs and targets of all parts together."""
+    parts = splits.train, splits.validation, splits.test
+    return np.concatenate([part.inputs for part in parts]), np.concatenate([part.targets for part in parts])
+
+
+def with_target(values):
+    return pd.DataFrame({"x": np.arange(len(values)), "y": values})
+
+
+# What columns become
+
+
+@pytest.mark.parametrize("suffix", ["csv", "csv.gz", "parquet"])
+def test_a_mixed_table_is_read_from_each_kind_of_file(tmp_path, suffix):
+    path = tmp_path / f"pets.{suffix}"
+    MIXED.to_parquet(path) if suffix == "parquet" else MIXED.to_csv(path, index=False)
+    columns = tables.fit_columns(tables.read(path).drop(columns="kind"))
+    assert columns == MIXED_COLUMNS
+    splits, _ = tables.load(path, "kind")
+    inputs, labels = rows_of(splits)
+    assert (splits.task, splits.class_names) == ("binary", ("cat", "dog"))
+    assert splits.name.startswith("pets")
+    assert inputs.dtype == np.float32
+    assert inputs.shape == (20, 8)
+    # The count is the row's number, by which to find its kind.
+    np.testing.assert_array_equal(labels, inputs[:, 2].astype(int) % 2)
+
+
+def test_rows_become_numbers_as_worked_by_hand():
+    expected = [
+        # size, whether it is missing, count, no colour, blue, red, old, new
+        [1, 0, 0, 0, 0, 1, 0, 1],
+        [2, 0, 1, 0, 1, 0, 1, 0],
+        [2, 1, 2, 1, 0, 0, 0, 1],
+        [10, 0, 3, 0, 0, 1, 1, 0],
+    ]
+    encoded = tables.encode(MIXED, MIXED_COLUMNS)
+    np.testing.assert_array_equal(encoded[:4], expected)
+    # No row depends on those beside it.
+    for row in range(4):
+        np.testing.assert_array_equal(tables.encode(MIXED[row : row + 1], MIXED_COLUMNS)[0], expected[row])
+
+
+def test_medians_categories_and_gaps_are_learnt_from_the_training_rows_alone():
+    frame = pd.DataFrame({"row": range(100), "y": np.arange(100) % 2})
+    train = np.sort(tables.load(frame, "y")[0].train.inputs[:, 0]).astype(int)
+    outside = np.setdiff1d(np.arange(100), train)
+    frame["x"] = np.where(np.isin(frame["row"], train), frame["row"], 1e6)
+    frame["gap"] = np.where(np.isin(frame["row"], train), 1.0, np.nan)
+    frame["word"] = np.where(np.isin(frame["row"], train), "seen", "unseen")
+    splits, columns = tables.load(frame, "y")
+    assert columns[1:] == (
+        Column("x", float(np.median(train)), False, ()),
+        Column("gap", 1.0, False, ()),
+        Column("word", None, False, ("seen",)),
+    )
+    inputs, _ = rows_of(splits)
+    elsewhere = np.isin(inputs[:, 0], outside)
+    np.testing.assert_array_equal(inputs[elsewhere, 1:], [[1e6, 1.0, 0.0]] * len(outside))
+    np.testing.assert_array_equal(inputs[~elsewhere, 3], 1.0)
+
+
+def test_new_rows_may_be_reordered_wider_unseen_and_written_as_text():
+    new = pd.DataFrame(
+        {"extra": [1, 2], "new": ["True", "maybe"], "colour": ["green", "blue"], "count": ["7", " 8.5"]}
+    )
+    before = new.assign(size=[np.inf, 3])
+    after = before.copy()
+    expected = [[2, 1, 7, 0, 0, 0, 0, 1], [3, 0, 8.5, 0, 1, 0, 0, 0]]
+    np.testing.assert_array_equal(tables.encode(after, MIXED_COLUMNS), expected)
+    pd.testing.assert_frame_equal(before, after)
+
+
+def test_one_category_may_be_written_as_text_or_as_a_number():
+    (column,) = columns = tables.fit_columns(pd.DataFrame({"c": ["1", "a", None]}))
+    assert column.categories == ("", "1", "a")
+    encoded = tables.encode(pd.DataFrame({"c": [1.0, np.nan]}), columns)
+    np.testing.assert_array_equal(encoded, [[0, 1, 0], [1, 0, 0]])
+
+
+def test_a_column_keeps_its_most_frequent_categories():
+    words = [f"{i:03}" for i in range(100) for _ in range(1 + (i >= 90))]
+    (column,) = tables.fit_columns(pd.DataFrame({"c": words}))
+    assert len(column.categories) == tables.MAX_CATEGORIES
+    assert {f"{i:03}" for i in range(90, 100)} < set(column.categories)
+    assert list(column.categories) == sorted(column.categories)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pd.Series([1, None, 3], dtype="Int64"),
+        pd.Series([1, None, 3], dtype="int64[pyarrow]"),
+        pd.Series([1, None, 3], dtype=object),
+        pd.Series([Decimal(1), None, Decimal(3)]),
+        pd.Series([1, np.inf, 3]),
+    ],
+    ids=["nullable", "pyarrow", "object", "decimal", "infinite"],
+)
+def test_numbers_are_numbers_whatever_holds_them(values):
+    frame = pd.DataFrame({"x": values})
+    columns = tables.fit_columns(frame)
+    assert columns == (Column("x", 2.0, True, ()),)
+    np.testing.assert_array_equal(tables.encode(frame, columns), [[1, 0], [2, 1], [3, 0]])
+
+
+def test_columns_may_be_called_by_numbers():
+    frame = pd.DataFrame(np.arange(40).reshape(20, 2) // [1, 20])
+    splits, (column,) = tables.load(frame, "1")
+    assert column.name == "0"
+    assert splits.class_names == ("0", "1")
+
+
+# The task
+
+
+@pytest.mark.parametrize(
+    ("values", "task", "expected", "class_names"),  # the values in the order of their labels
+    [
+        (["no", "yes"], None, "binary", ("no", "yes")),
+        (["10", "2.0", "v1.0"], None, "multiclass", ("10", "2.0", "v1.0")),
+        ([False, True], None, "binary", ("False", "True")),
+        ([3, 5, 10], None, "multiclass", ("3", "5", "10")),
+        ([1.0, 2.0], None, "binary", ("1", "2")),
+        ([1234567, 1234568], None, "binary", ("1234567", "1234568")),
+        (list(range(20)), None, "multiclass", tuple(map(str, range(20)))),
+        (list(range(21)), None, "regression", ()),
+        ([0.5, 1.0], None, "regression", ()),
+        ([3, 5, 10], "regression", "regression", ()),
+        ([0.5, 1.0], "multiclass", "multiclass", ("0.5", "1.0")),
+        ([0.5, 1.0], "binary", "binary", ("0.5", "1.0")),
+    ],
+)
+def test_the_task_is_inferred_or_given(values, task, expected, class_names):
+    splits, _ = tables.load(with_target(values * 20), "y", task=task)
+    assert (splits.task, splits.class_names) == (expected, class_names)
+    inputs, targets = rows_of(splits)
+    value_of_row = inputs[:, 0].astype(int) % len(values)
+    np.testing.assert_array_equal(targets, value_of_row if class_names else np.array(values)[value_of_row])
+
+
+def test_the_split_is_as_asked_and_follows_its_seed():
+    frame = with_target(["a", "b"] * 50)
+    cut = {"validation_fraction": 0.25, "test_fraction": 0.4}
+    first, again, other = (tables.load(frame, "y", **cut, split_seed=seed)[0] for seed in (1, 1, 2))
+    assert [len(part.inputs) for part in first[:3]] == [45, 15, 40]
+    np.testing.assert_array_equal(first.train.inputs, again.train.inputs)
+    assert set(first.test.inputs.ravel()) != set(other.test.inputs.ravel())
+    assert first.name == "table"
+
+
+# Refusals
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("none.csv", None, "no such file; give the path of a CSV or Parquet file"),
+        ("none.csv", b"", "cannot be read as a table: No columns to parse from file"),
+        ("rowless.csv", b"a,b\n", "must hold at least one row below its header, got none"),
+        (
+            "uneven.csv",
+            b"a,b\n1,2\n1,2,3\n",
+            "cannot be read as a table: .*Expected 2 fields in line 3, saw 3",
+        ),
+        ("binary.csv", bytes(range(128, 256)), "cannot be read as a table: "),
+        ("cut.csv.gz", gzip.compress(b"a,b\n1,2\n" * 99)[:-9], "cannot be read as a table: "),
+        ("damaged.parquet", b"PAR1 and no more", "cannot be read as a table: "),
+    ],
+)
+def test_files_that_hold_no_table_are_refused(tmp_path, name, content, says):
+    path = tmp_path / name
+    if content is not None:
+        path.write_bytes(content)
+    message = refusal(tables.read, path)
+    assert re.match(re.escape(f"{path}: ") + says, message), message
+
+
+@pytest.mark.parametrize(
+    ("frame", "target", "options", "says"),
+    [
+        (MIXED, "kinds", {}, "target: unknown name 'kinds'; did you mean 'kind'?"),
+        (MIXED[:0], "kind", {}, "table: must hold at least one row, got none"),
+        (MIXED[["kind"]], "kind", {}, "table: needs a column besides the target 'kind'"),
+        (MIXED.assign(kind="cat"), "kind", {}, "target: 'kind' has only one value, 'cat'"),
+        (MIXED, "colour", {}, "target: 'colour' is missing in 5 of 20 rows, the first is row 2"),
+        (
+            MIXED,
+            "kind",
+            {"task": "regression"},
+            "target: 'kind' must hold numbers for a regression, got 'cat'",
+        ),
+        (MIXED, "new", {"task": "regression"}, "target: 'new' must hold numbers for a regression, got "),
+        (MIXED, "kind", {"task": "ranking"}, "task: unknown name 'ranking'"),
+        (MIXED.assign(size=None), "kind", {}, "column 'size': has no value in any training row"),
+        (MIXED.assign(size=np.inf), "kind", {}, "column 'size': has no value in any training row"),
+        (MIXED.assign(size=1e300), "kind", {}, "inputs: must be finite as float32"),
+        (
+            MIXED.rename(columns={"new": "size"}),
+            "kind",
+            {},
+            "table: has two columns called 'size'; rename one",
+        ),
+    ],
+)
+def test_tables_that_cannot_be_learnt_from_are_refused(frame, target, options, says):
+    assert refusal(tables.load, frame, target, **options).startswith(says)
+
+
+@pytest.mark.parametrize(
+    ("frame", "says"),
+    [
+        (
+            MIXED.drop(columns="colour"),
+            "column 'colour': is not in the table, which has 'size', 'count', 'new'",
+        ),
+        (MIXED.assign(count="many"), "column 'count': must hold numbers, got 'many'"),
+        (MIXED[:0], "table: must hold at least one row, got none"),
+        (MIXED.rename(columns={"kind": "size"}), "table: has two columns called 'size'; rename one"),
+    ],
+)
+def test_new_rows_that_do_not_fit_are_refused(frame, says):
+    assert refusal(tables.encode, frame, MIXED_COLUMNS).startswith(says)
+
+
+def test_without_pandas_the_extra_is_named(tmp_path, monkeypatch):
+    path = tmp_path / "pets.csv"
+    MIXED.to_csv(path)
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    assert refusal(tables.read, path) == "tables need pandas; install the extra: pip install 'jaxmlp[tables]'"
