@@ -11,12 +11,21 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import (
+    FixedLocator,
+    FormatStrFormatter,
+    Locator,
+    LogLocator,
+    MaxNLocator,
+    NullFormatter,
+    PercentFormatter,
+)
 
 from jaxmlp import charts
 from jaxmlp.charts import COLOURS
 from jaxmlp.types import InputError
 
+_LOGARITHMIC = ("learning_rate", "weight_decay", "hidden_sizes", "clip_norm", "max_norm", "initial_scale")
 Settings = Mapping[str, Sequence[Any]]
 """Name -> what each member has: numbers, or words."""
 _OUTCOMES = dict(zip(("finished", "cut", "not finite"), (COLOURS[0], "#999999", COLOURS[1]), strict=True))
@@ -52,7 +61,7 @@ def members(
     axes.set_ylim(low - 0.05 * (high - low + 1e-9), high + 0.05 * (high - low + 1e-9))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     _finish(axes, percent, "y")
-    axes.legend(frameon=False, fontsize="small", loc="lower right")
+    figure.legend(frameon=False, fontsize="small", loc="outside lower center", ncols=4)
     return charts.save_figure(figure, path)
 
 
@@ -138,8 +147,15 @@ def _place(axes: Axes, name: str, values: Sequence[Any], side: str) -> np.ndarra
         axis.set_ticks(range(len(words)), words)
         return np.array([words.index(str(value)) for value in values], float)
     numbers = np.array(values, float)
-    if numbers.min() > 0 and numbers.max() / numbers.min() >= 8:
+    if name in _LOGARITHMIC and numbers.min() > 0:
         getattr(axes, f"set_{side}scale")("log")
+        # Within two decades the powers of ten alone would be too few labels, all others too many.
+        few: Locator = LogLocator(subs=(1, 3) if numbers.max() / numbers.min() < 100 else (1,))
+        axis.set_major_locator(FixedLocator(sorted(set(numbers))) if name == "hidden_sizes" else few)
+        axis.set_major_formatter(FormatStrFormatter("%g"))
+        axis.set_minor_formatter(NullFormatter())
+    elif all(isinstance(value, int) for value in values):
+        axis.set_major_locator(MaxNLocator(integer=True))
     return numbers
 
 
