@@ -89,7 +89,7 @@ def dots(
         axes.spines[["top", "right"]].set_visible(False)
         if percent is True or (percent and name in percent):
             # Their labels are wide and would run into each other.
-            axes.xaxis.set_major_locator(MaxNLocator(4))
+            axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
             axes.xaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
     grid[0].set_yticks(range(len(labels)), labels)
     grid[0].set_ylim(len(labels) - 0.5, -0.5)

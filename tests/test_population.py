@@ -31,7 +31,7 @@ SPACE = {
     "label_smoothing": Range(0.05, 0.2),
     "initial_scale": Range(0.5, 2.0),
 }
-OPTIMIZERS = ("nadamw", "nesterov", "schedule_free_adamw")
+OPTIMIZERS = ("nesterov", "schedule_free_adamw")
 _, (DATA_KEY,) = seed_keys([7])
 
 
