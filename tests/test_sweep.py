@@ -25,6 +25,7 @@ from jaxmlp.sweep import (
 from jaxmlp.train import make_evaluate, make_train
 from jaxmlp.types import Dataset, Hyperparams, InputError, Layer
 
+pytestmark = pytest.mark.usefixtures("quick_to_compile")
 SEEDS = (0, 1, 5)
 HYPERPARAMS = Hyperparams(0.05, dropout=0.25)
 
