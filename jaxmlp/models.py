@@ -95,8 +95,9 @@ def outputs(
         np.asarray(_outputs(params, model.affine, checked, mlp.activation_named(form.activation)))
         for params, form in zip(model.networks, model.description.networks, strict=True)
     ]
-    shift, scale = model.targets or (0, 1)
-    return np.stack(raw) if model.targets is None else np.stack(raw) * np.asarray(scale) + np.asarray(shift)
+    if model.targets is None:
+        return np.stack(raw)
+    return np.stack(raw) * np.asarray(model.targets.scale) + np.asarray(model.targets.shift)
 
 
 def probabilities(

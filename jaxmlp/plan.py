@@ -14,7 +14,7 @@ from jaxmlp.datasets import Splits
 from jaxmlp.halving import planned
 from jaxmlp.optimizers import make_optimizer
 from jaxmlp.space import Member, Structure, groups
-from jaxmlp.sweep_loop import Settings
+from jaxmlp.sweep_loop import Settings, steps_of
 
 # Measured with two cores and rounded; the plan says "about".
 _COMPILE_SECONDS, _STEP_SECONDS, _SHARE_OF_PEAK, _PARAMETER_SECONDS = 3.5, 2e-4, 0.5, 1e-9
@@ -52,7 +52,7 @@ def plan(splits: Splits, members: Sequence[Member], settings: Settings) -> Plan:
 def state_bytes(structure: Structure, layer_sizes: Sequence[int], member: Member, settings: Settings) -> int:
     """What one member keeps between two steps: parameters, the best so far, and the optimizer's state."""
     optimizer, _ = make_optimizer(structure.optimizer, settings.schedule)(
-        member.hyperparams._replace(num_steps=1.0)
+        member.hyperparams._replace(num_steps=steps_of(settings, 1))
     )
     params = jax.eval_shape(lambda key: mlp.init(key, layer_sizes), jax.random.key(0))
     leaves = jax.tree.leaves((params, params, jax.eval_shape(optimizer.init, params)))

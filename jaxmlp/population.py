@@ -97,9 +97,10 @@ def params_of(chunk: Chunk, index: int) -> PyTree:
 
 
 def with_num_steps(chunk: Chunk, factor: float) -> Chunk:
-    """The chunk with a schedule over ``factor`` times as many steps."""
+    """The chunk with a schedule, if it has one, over ``factor`` times as many steps."""
     num_steps = chunk.hyperparams.num_steps
-    assert num_steps is not None
+    if num_steps is None:
+        return chunk
     return chunk._replace(hyperparams=chunk.hyperparams._replace(num_steps=num_steps * factor))
 
 

@@ -30,7 +30,7 @@ from jaxmlp.space import (
 )
 from jaxmlp.statistics import verdict
 from jaxmlp.sweep import fit_population, grid
-from jaxmlp.sweep_loop import Settings, Swept, before, merged, sweep
+from jaxmlp.sweep_loop import Settings, Swept, before, merged, steps_of, sweep
 from jaxmlp.types import Dataset, InputError
 
 ROUND = 16
@@ -85,10 +85,13 @@ def _suggested(
     sampler = optuna.samplers.TPESampler(seed=settings.seed, constant_liar=True)
     study = optuna.create_study(direction="maximize", sampler=sampler)
     network_of, data = prepare(splits)
-    # Of one size, since how many members a structure has is another number in each round.
-    settings = settings._replace(chunk_size=settings.chunk_size or 4)
+    starts = range(0, num_members, ROUND)
+    # Chunks of one size, since how many members a structure has is another number in each round; and for each
+    # round its share of the time, of which the first would take all.
+    budget = settings.time_budget and settings.time_budget / len(starts)
+    settings = settings._replace(chunk_size=settings.chunk_size or 4, time_budget=budget)
     swept: Swept | None = None
-    for first in range(0, num_members, ROUND):
+    for first in starts:
         trials = [study.ask(asked) for _ in range(min(ROUND, num_members - first))]
         members = [
             member_at(
@@ -167,7 +170,7 @@ def compare(
     chosen = with_defaults(splits, settings)
     network_of, data = prepare(splits)
     monitor = next(iter(METRICS[splits.task]))
-    num_steps = chosen.num_epochs * batching.num_batches(len(data.train.inputs), chosen.batch_size)
+    num_steps = steps_of(chosen, len(data.train.inputs))
 
     def scores(member: Member) -> Float[np.ndarray, " seeds"]:
         structure, hyperparams, _ = member

@@ -118,6 +118,13 @@ def _check(settings: Settings, members: Sequence[Member], dataset: Dataset) -> N
         make_optimizer(member.structure.optimizer, settings.schedule)(hyperparams)
 
 
+def steps_of(settings: Settings, num_examples: int) -> float | None:
+    """The steps of the whole run, over which a schedule stretches; a constant one would only cost time."""
+    if settings.schedule == "constant":
+        return None
+    return float(settings.num_epochs * batching.num_batches(num_examples, settings.batch_size))
+
+
 def start(
     members: Sequence[Member],
     network_of: Callable[[Structure], Network],
@@ -125,7 +132,7 @@ def start(
     num_examples: int,
 ) -> list[Chunk]:
     """The chunks of all members, before the first step."""
-    num_steps = float(settings.num_epochs * batching.num_batches(num_examples, settings.batch_size))
+    num_steps = steps_of(settings, num_examples)
     chunks: list[Chunk] = []
     for structure, numbers in groups(members).items():
         size = settings.chunk_size or population.chunk_size(structure, len(numbers))

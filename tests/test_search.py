@@ -188,6 +188,22 @@ def test_optuna_suggests_in_rounds_that_make_one_sweep(monkeypatch):
         np.testing.assert_allclose(accuracy, expected, rtol=1e-6)
 
 
+def test_the_rounds_share_the_time_budget(monkeypatch):
+    monkeypatch.setattr(search, "ROUND", 4)
+    budgets = []
+
+    def swept(members, network_of, dataset, validation, settings, **options):
+        budgets.append(settings.time_budget)
+        raise FloatingPointError
+
+    monkeypatch.setattr(search, "sweep", swept)
+    options = {"num_members": 10, "method": "optuna", "max_programs": 1}
+    for budget in (60.0, None):
+        with pytest.raises(FloatingPointError):
+            search.fit_ensemble(splits_of("wine"), SPACE, time_budget=budget, **options)
+    assert budgets == [20.0, None]
+
+
 def test_the_plan_knows_the_memory_of_a_member_and_counts_who_trains(monkeypatch):
     splits = splits_of("digits")
     members = draw(SPACE, 9, max_programs=1)
@@ -196,8 +212,8 @@ def test_the_plan_knows_the_memory_of_a_member_and_counts_who_trains(monkeypatch
     expected = plan.plan(splits, members, settings)
     size = 65 * 8 + 9 * 10
     assert (expected.num_programs, expected.num_parameters) == (1, 9 * size)
-    # Parameters, the best so far, and Adam's two moments, its count and the schedule's.
-    per_member = 4 * (4 * size + 2)
+    # Parameters, the best so far, and Adam's two moments and its count.
+    per_member = 4 * (4 * size + 1)
     data = sum(part.inputs.nbytes + part.targets.nbytes for part in (splits.train, splits.validation))
     assert expected.memory_bytes == data + 9 * per_member
     twice = plan.plan(splits, members, settings._replace(halving=None))
