@@ -7,6 +7,7 @@ from typing import NoReturn, TypeVar
 
 import tyro
 
+from jaxmlp import caches
 from jaxmlp.types import InputError
 
 Config = TypeVar("Config")
@@ -32,6 +33,7 @@ def main(
         # One flag, --smoke, rather than the pair --smoke and --no-smoke.
         config=(tyro.conf.FlagCreatePairsOff,),
     )
+    caches.keep_compiled()
     try:
         run(configuration)
     except InputError as error:

@@ -38,6 +38,7 @@ _ROOM_OF = {
 }
 _ROOMS = [
     "batching",
+    "caches",
     "calibration",
     "charts",
     "checks",

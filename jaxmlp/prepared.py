@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxmlp import checks
+from jaxmlp import caches, checks
 from jaxmlp.types import InputError
 
 
@@ -45,7 +45,7 @@ def read(name: str, manual_dir: str | Path | None, others: Sequence[str] = ()) -
     The entry appears by one rename, so a reader never sees half of it, and of two processes that prepare the
     same set the second to finish keeps the first one's entry. Everything that can go wrong raises InputError.
     """
-    root = _cache_dir()
+    root = caches.folder()
     entry = root / f"{urllib.parse.quote(name, safe='')}-v1"
     raw = _read_entry(entry)
     if raw is not None:
@@ -64,12 +64,6 @@ def read(name: str, manual_dir: str | Path | None, others: Sequence[str] = ()) -
             "set JAXMLP_CACHE_DIR to another folder"
         ) from error
     return raw
-
-
-def _cache_dir() -> Path:
-    if chosen := os.environ.get("JAXMLP_CACHE_DIR"):
-        return Path(chosen).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "jaxmlp"
 
 
 def _manual_dir(given: str | Path | None) -> Path | None:

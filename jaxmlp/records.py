@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from jaxmlp import caches
 from jaxmlp.files import write_whole
 from jaxmlp.statistics import summarize
 from jaxmlp.types import InputError, Numbers
@@ -66,6 +67,7 @@ def environment() -> dict[str, Any]:
         "device": device.device_kind,
         "cpu": _cpu_model(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "programs_loaded": caches.num_loaded(),
     }
 
 

@@ -1,11 +1,20 @@
 """Every test runs with shapes checked by beartype and with rank promotion forbidden."""
 
+from pathlib import Path
+
 import jax
 import pytest
 from jaxtyping import install_import_hook
 
 install_import_hook("jaxmlp", "beartype.beartype")
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
+def pytest_configure():
+    """What the other worker or an earlier run has compiled is not compiled again."""
+    from jaxmlp import caches
+
+    caches.keep_compiled(Path(__file__).parents[1] / ".pytest_cache")
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from experiments.command_line import main
 from jaxmlp import datasets
 
 CONVOLUTIONS = ((5, 4), (3, 6))
+pytestmark = pytest.mark.usefixtures("quick_to_compile")
 
 
 def run(*arguments):

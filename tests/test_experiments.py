@@ -3,7 +3,6 @@
 import dataclasses
 import importlib
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,14 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments import digits, mnist, optimizers
+from experiments import command_line, digits, optimizers
 from experiments.command_line import main
 from jaxmlp import models
 
 ROOT = Path(__file__).parents[1]
-needs_mnist = pytest.mark.skipif(
-    not os.environ.get("JAXMLP_MANUAL_DIR"), reason="JAXMLP_MANUAL_DIR does not name MNIST's files"
-)
 
 
 def run(module, *arguments):
@@ -80,6 +76,13 @@ def test_the_same_seed_gives_the_same_bits(tmp_path):
         np.testing.assert_array_equal(ours.bias, theirs.bias)
 
 
+def test_programs_are_kept_before_anything_is_compiled(monkeypatch):
+    calls = []
+    monkeypatch.setattr(command_line.caches, "keep_compiled", lambda: calls.append("keep"))
+    command_line.main(digits.Config, calls.append, ["--seed", "3"])
+    assert calls[0] == "keep" and calls[1].seed == 3
+
+
 def test_splits_are_varied_one_value_each(tmp_path):
     run(digits, "--smoke", "--num-splits", 2, "--out", tmp_path)
     record = json.loads((tmp_path / "record.json").read_text())
@@ -93,14 +96,6 @@ def test_other_data_of_classes_works(dataset, tmp_path):
     record = json.loads((tmp_path / "record.json").read_text())
     assert record["dataset"] == dataset
     assert not (tmp_path / "neurons.png").exists()
-
-
-@needs_mnist
-def test_mnist_from_files_already_downloaded(tmp_path):
-    run(mnist, "--smoke", "--out", tmp_path)
-    record = json.loads((tmp_path / "record.json").read_text())
-    assert record["metrics"]["test_accuracy"]["mean"] > 0.3
-    assert models.load(tmp_path / "model.safetensors").description.input_shape == (28, 28)
 
 
 @pytest.mark.usefixtures("quick_to_compile")

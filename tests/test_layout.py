@@ -15,7 +15,7 @@ PACKAGES = ("jaxmlp", "experiments", "tests")
 # A room imports only from rows above its own.
 ROOMS = [
     {"types"},
-    {"checks", "statistics"},
+    {"caches", "checks", "statistics"},
     {"losses", "metrics", "batching", "preprocessing"},
     {"mlp", "optimizers", "ensemble", "halving"},
     {"train", "space"},

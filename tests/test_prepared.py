@@ -1,5 +1,6 @@
 """Image sets of tensorflow-datasets: prepared once, read again, and every way in which that can fail."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -9,8 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jaxmlp import datasets, prepared
+from experiments import mnist
+from jaxmlp import datasets, models, prepared
 from jaxmlp.types import InputError
+from tests.test_experiments import run
 
 MNIST_TRAIN_COUNTS = [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
 MNIST_TEST_COUNTS = [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
@@ -238,6 +241,14 @@ print([name for name in ("tensorflow", "tensorflow_datasets") if name in sys.mod
 """
     done = run_python(code, JAXMLP_CACHE_DIR=str(mnist_cache), JAXMLP_MANUAL_DIR="")
     assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+def test_the_experiment_reads_it_by_its_name(mnist_cache, monkeypatch, tmp_path):
+    monkeypatch.setenv("JAXMLP_CACHE_DIR", str(mnist_cache))
+    run(mnist, "--smoke", "--out", tmp_path)
+    record = json.loads((tmp_path / "record.json").read_text())
+    assert record["metrics"]["test_accuracy"]["mean"] > 0.3
+    assert models.load(tmp_path / "model.safetensors").description.input_shape == (28, 28)
 
 
 def test_a_file_of_another_set_is_refused(mnist_files, cache):

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from experiments.results import fill_block, main, outdated_pages, overview, results_table
-from jaxmlp import records
+from jaxmlp import caches, records
 from jaxmlp.records import Provenance, check_writable, commit, read_record, thin_curves, write_record
 from jaxmlp.types import InputError
 
@@ -209,6 +209,7 @@ def test_environment_names_what_numbers_depend_on():
     assert environment["platform"] == jax.default_backend()
     assert 1 <= environment["cores"] <= os.cpu_count()
     assert environment["cpu"]
+    assert environment["programs_loaded"] == caches.num_loaded() >= 0
 
 
 def test_reading_and_writing_records_needs_no_pictures():

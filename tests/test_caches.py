@@ -1,0 +1,81 @@
+"""Where caches are, and programs that a second process loads instead of compiling them."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from jaxmlp import caches
+
+ROOT = Path(__file__).parents[1]
+# Prints the folder, how many programs were loaded, and a number that a program made.
+PROGRAM = """
+import sys
+from pathlib import Path
+from jaxmlp import caches
+caches.MIN_COMPILE_SECONDS = 0.0
+kept = caches.keep_compiled(Path(sys.argv[1]))
+import jax
+advance = jax.jit(lambda x: jax.lax.scan(lambda x, _: (jax.numpy.tanh(x @ x), None), x, length=3)[0])
+number = advance(jax.numpy.eye(3))[0, 0]
+print(kept, caches.num_loaded(), number, sep="\\n")
+"""
+
+
+def run_program(root, **environment):
+    everything = os.environ | {"PYTHONPATH": str(ROOT), "JAX_COMPILATION_CACHE_DIR": ""} | environment
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, str(root)], env=everything, capture_output=True, text=True, check=True
+    )
+    kept, num_loaded, number = done.stdout.splitlines()
+    return kept, int(num_loaded), number, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({"JAXMLP_CACHE_DIR": "/a/b", "XDG_CACHE_HOME": "/c"}, Path("/a/b")),
+        ({"JAXMLP_CACHE_DIR": "~/b"}, Path.home() / "b"),
+        ({"XDG_CACHE_HOME": "/c"}, Path("/c/jaxmlp")),
+        ({"XDG_CACHE_HOME": ""}, Path.home() / ".cache/jaxmlp"),
+    ],
+)
+def test_the_folder_is_chosen_by_the_environment(environment, expected, monkeypatch):
+    for name in ("JAXMLP_CACHE_DIR", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert caches.folder() == expected
+
+
+def test_a_second_process_loads_what_the_first_compiled_and_survives_its_damage(tmp_path):
+    kept, num_loaded, number, _ = run_program(tmp_path)
+    assert num_loaded == 0 and Path(kept).parent == tmp_path / "compiled"
+    assert any(path.name.startswith("jit__lambda") for path in Path(kept).iterdir())
+    assert run_program(tmp_path)[1:3] == (len(list(Path(kept).glob("*-cache"))), number)
+    for path in Path(kept).glob("*-cache"):
+        path.write_bytes(path.read_bytes()[:-20])
+    assert run_program(tmp_path)[:3] == (kept, 0, number)
+
+
+def test_jaxs_own_settings_go_first(tmp_path):
+    off = run_program(tmp_path, JAX_ENABLE_COMPILATION_CACHE="false")
+    elsewhere = run_program(tmp_path, JAX_COMPILATION_CACHE_DIR=str(tmp_path / "own"))
+    assert off[0] == elsewhere[0] == "None" and not (tmp_path / "compiled").exists()
+
+
+def test_a_folder_that_cannot_be_written_to_stops_nothing(tmp_path):
+    (tmp_path / "file").write_text("")
+    kept, num_loaded, _, errors = run_program(tmp_path / "file")
+    assert (kept, num_loaded, errors) == ("None", 0, "")
+
+
+def test_another_processor_has_a_folder_of_its_own(monkeypatch):
+    ours = caches._processor()
+    assert ours and "MHz" not in ours
+    monkeypatch.setattr(
+        caches.Path, "read_text", lambda *_: "flags\t: fpu sse\nflags\t: fpu sse\ncpu MHz : 1\n"
+    )
+    assert caches._processor().splitlines()[1:] == ["flags\t: fpu sse"] != ours.splitlines()[1:]
