@@ -109,6 +109,7 @@ class Outcome(NamedTuple):
     columns: tuple[tables.Column, ...] | None
     found: Found
     metrics: dict[str, float]
+    intervals: dict[str, tuple[float, float]]
 
 
 def run(config: Config) -> None:
@@ -179,7 +180,7 @@ def sweep(config: Config, ranges: dict[str, space.Distribution], seed: int) -> O
         progress=config.progress,
         **given,
     )
-    return Outcome(splits, columns, found, measures(found, splits))
+    return Outcome(splits, columns, found, measures(found, splits), intervals(found, splits))
 
 
 def draw_members(config: Config, ranges: dict[str, space.Distribution], seed: int = 0) -> list[space.Member]:
@@ -241,6 +242,18 @@ def measures(found: Found, splits: datasets.Splits) -> dict[str, float]:
     return values
 
 
+def intervals(found: Found, splits: datasets.Splits) -> dict[str, tuple[float, float]]:
+    """95 % intervals over the examples, of ensemble and best member and of their paired difference."""
+    first, bounds = next(iter(METRICS[splits.task])), {}
+    for part in ("validation", "test"):
+        data = getattr(splits, part)
+        for name, model in {"ensemble": found.ensemble, "best_member": found.best}.items():
+            bounds[f"{name}_{part}_{first}"] = calibration.interval(model, data)
+        difference = calibration.difference_interval(found.ensemble, found.best, data)
+        bounds[f"ensemble_minus_best_member_{part}_{first}"] = difference
+    return bounds
+
+
 def described(model: models.Model, outcome: Outcome) -> models.Model:
     """The model with what a reader of its file wants to know."""
     environment, images = records.environment(), np.asarray(outcome.splits.train.inputs)
@@ -268,6 +281,7 @@ def tables_of(outcome: Outcome) -> dict[str, Any]:
         "settings": space.columns(swept.members),
         "scores": swept.scores,
         "growth": swept.growth,
+        "intervals": outcome.intervals,
         "ensemble": ensemble,
         "test_examples": len(outcome.splits.test.inputs),
     }
@@ -306,12 +320,23 @@ def tell(outcome: Outcome, values: dict[str, np.ndarray]) -> None:
     print(f"best member: {', '.join(f'{name} {said(value)}' for name, value in setting.items())}")
     for name in ("best_member", "ensemble"):
         for part in ("validation", "test"):
-            mean, error, _, _ = summarize(values[f"{name}_{part}_{first}"])
-            print(f"{name.replace('_', ' ')}, {part} {first}: {with_error(mean, error, unit_of(first))}")
-    print(f"ensemble minus best member: {verdict(values['ensemble_minus_best_member'], unit_of(first))}")
+            measure = f"{name}_{part}_{first}"
+            mean, error, _, _ = summarize(values[measure])
+            between = within(outcome.intervals[measure], unit_of(first))
+            print(f"{measure.replace('_', ' ')}: {with_error(mean, error, unit_of(first))} ({between})")
+    difference = outcome.intervals[f"ensemble_minus_best_member_test_{first}"]
+    print(f"ensemble minus best member: {within(difference, unit_of(first))} over the test examples", end="")
+    many = f"; {verdict(values['ensemble_minus_best_member'], unit_of(first))}"
+    print(many if len(values["ensemble_minus_best_member"]) > 1 else "")
     lost = [f"member {i} ({fate})" for i, fate in enumerate(swept.fates) if fate.startswith("not finite")]
     if lost:
         print(f"{len(lost)} members were lost: {', '.join(lost)}")
+
+
+def within(bounds: tuple[float, float], unit: str) -> str:
+    """An interval in words."""
+    low, high = (with_error(bound, None, unit) for bound in bounds)
+    return f"95 % interval {low} to {high}"
 
 
 def said(value: Any) -> str:

@@ -52,6 +52,14 @@ def with_error(mean: float | None, standard_error: float | None, unit: str) -> s
     return f"{scale * mean:.{decimals}f}{spread}{suffix}"
 
 
+def share_interval(count: int, n: int) -> tuple[float, float]:
+    """Wilson's 95 % interval for the share of which ``count`` of ``n`` independent cases are a sample (1927)."""
+    from scipy.stats import binomtest
+
+    bounds = binomtest(count, n).proportion_ci(method="wilson")
+    return float(bounds.low), float(bounds.high)
+
+
 def shown_sign(differences: Numbers) -> int:
     """1 or -1 if the 95 % interval of the mean of paired differences lies above or below 0, otherwise 0: no
     difference is shown. One pair shows none.

@@ -66,6 +66,18 @@ def table_run(tmp_path_factory, quick_to_compile):
     return out
 
 
+def test_every_score_lies_in_its_interval_over_the_examples(digits_run):
+    record = json.loads((digits_run / "record.json").read_text())
+    intervals = record["tables"]["intervals"]
+    for model in ("ensemble", "best_member"):
+        for part in ("validation", "test"):
+            low, high = intervals[name := f"{model}_{part}_accuracy"]
+            assert 0 <= low < record["metrics"][name]["values"][0] < high <= 1
+    low, high = intervals["ensemble_minus_best_member_test_accuracy"]
+    assert low <= record["metrics"]["ensemble_minus_best_member"]["values"][0] <= high
+    assert "95 % interval" in (digits_run / "printed").read_text()
+
+
 def test_a_sweep_leaves_record_models_and_pictures(digits_run):
     pictures = {"members.png", "landscape.png", "importance.png", "growth.png"}
     names = {path.name for path in digits_run.iterdir()}
