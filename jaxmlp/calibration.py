@@ -39,8 +39,8 @@ def measure(model: Model, part: Dataset) -> dict[str, float]:
 
 
 def interval(model: Model, part: Dataset) -> tuple[float, float]:
-    """The 95 % interval, over examples such as those of ``part``, of the measure that chooses: Wilson's for an
-    accuracy, which is wider than nothing where all are right; the bootstrap's for R².
+    """The 95 % interval, over examples such as those of ``part``, of the measure that chooses: the bootstrap's
+    for R², for an accuracy Wilson's, which is wider than nothing where all are right.
     """
     if model.description.head == "regression":
         (values,) = resampled([model], part)
@@ -80,7 +80,9 @@ def _middle(values: np.ndarray) -> tuple[float, float]:
 
 
 def _answers(model: Model, part: Dataset) -> jax.Array:
-    """What the measures of ``METRICS`` want: a regression's predictions, or the logarithm of probabilities."""
+    """What the measures of ``METRICS`` want: predictions of a regression, or the logarithm of
+    probabilities.
+    """
     if model.description.head == "regression":
         return jnp.asarray(models.predict(model, part.inputs).reshape(len(part.inputs), -1))
     return jnp.log(jnp.asarray(models.probabilities(model, part.inputs)))

@@ -53,7 +53,7 @@ def with_error(mean: float | None, standard_error: float | None, unit: str) -> s
 
 
 def share_interval(count: int, n: int) -> tuple[float, float]:
-    """Wilson's 95 % interval for the share of which ``count`` of ``n`` independent cases are a sample (1927)."""
+    """Wilson's 95 % interval (1927) for the share of which ``count`` of ``n`` cases are a sample."""
     from scipy.stats import binomtest
 
     bounds = binomtest(count, n).proportion_ci(method="wilson")
