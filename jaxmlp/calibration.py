@@ -39,8 +39,8 @@ def measure(model: Model, part: Dataset) -> dict[str, float]:
 
 
 def interval(model: Model, part: Dataset) -> tuple[float, float]:
-    """The 95 % interval, over examples such as those of ``part``, of the measure that chooses: the bootstrap's
-    for R², for an accuracy Wilson's, which is wider than nothing where all are right.
+    """The 95 % interval, over examples such as those of ``part``, of the measure that chooses: the
+    bootstrap's for R², for an accuracy Wilson's, which is wider than nothing where all are right.
     """
     if model.description.head == "regression":
         (values,) = resampled([model], part)
