@@ -2,11 +2,13 @@
 
 import json
 
+import jax
 import numpy as np
 import pytest
 
 from experiments import tabular
 from experiments.tabular import Comparison, Outcome
+from jaxmlp import caches
 from tests.test_experiments import refused, run
 
 
@@ -14,7 +16,12 @@ from tests.test_experiments import refused, run
 def record(tmp_path_factory, quick_to_compile):
     out = tmp_path_factory.mktemp("tabular")
     run(tabular, "--smoke", "--datasets", "diabetes", "--num-seeds", 2, "--out", out)
-    assert {path.name for path in out.iterdir()} == {"record.json", "gains.png", "times.png"}
+    assert {path.name for path in out.iterdir()} == {
+        "record.json",
+        "gains.png",
+        "times.png",
+        "sizes.png",
+    }
     return json.loads((out / "record.json").read_text())
 
 
@@ -22,14 +29,15 @@ def test_every_system_has_a_score_and_a_time_on_every_split(record):
     for system in ("ensemble", "best_member", "scikit_learn", "scikit_learn_tuned"):
         score = record["metrics"][f"diabetes_{system}_test_score"]
         assert score["n"] == 2 and max(score["values"]) <= 1 and score["unit"] == "1"
-    for system in ("ensemble", "scikit_learn", "scikit_learn_tuned"):
+    for system in ("ensemble", "ensemble_warm", "scikit_learn", "scikit_learn_tuned"):
         assert record["metrics"][f"diabetes_{system}_time"]["mean"] > 0
+    assert record["metrics"]["diabetes_score_of_2"]["n"] == 2
 
 
 def test_what_was_measured_of_the_ensembles_is_in_the_record(record):
     assert 0 <= record["metrics"]["diabetes_ensemble_test_coverage_90"]["mean"] <= 1
     ensembles = [{"calibration_error": 0.1, "untempered_calibration_error": 0.2, "accuracy": 0.9}]
-    measured = tabular.calibration_measures({"a": Comparison({}, "fraction", ensembles)})
+    measured = tabular.calibration_measures({"a": Comparison({}, "fraction", ensembles, [])})
     assert measured == {
         "a_ensemble_test_calibration_error": ([0.1], "fraction"),
         "a_ensemble_test_untempered_calibration_error": ([0.2], "fraction"),
@@ -39,9 +47,36 @@ def test_what_was_measured_of_the_ensembles_is_in_the_record(record):
 def test_differences_are_paired_by_split():
     systems = {system: [Outcome(0.5, 1.0), Outcome(0.7, 2.0)] for system in tabular.SYSTEMS}
     systems["ensemble"] = [Outcome(0.6, 9.0), Outcome(0.7, 3.0)]
-    measured = tabular.measures({"a": Comparison(systems, "fraction", [{}, {}])})
+    ensembles = [
+        {"log_loss": 0.3, "unguarded_log_loss": 0.5, "score_of_1": 0.5, "score_of_4": 0.7},
+        {"log_loss": 0.4, "unguarded_log_loss": 0.3, "score_of_1": 0.6, "score_of_4": 0.6},
+    ]
+    comparison = Comparison(systems, "fraction", ensembles, [4.0])
+    measured = tabular.measures({"a": comparison})
     np.testing.assert_allclose(measured["a_scikit_learn_behind_ensemble"][0], [0.1, 0.0])
-    assert measured["a_ensemble_first_time"][0] == [9.0] and measured["a_ensemble_time"][0] == [3.0]
+    assert measured["a_ensemble_time"][0] == [9.0, 3.0] and measured["a_ensemble_warm_time"][0] == [4.0]
+    saved, unit = measured["a_log_loss_saved_by_guard"]
+    np.testing.assert_allclose(saved, [0.2, -0.1])
+    assert unit == "nats" and measured["a_score_of_4"][0] == [0.7, 0.6]
+    sizes, gains = tabular.growth(comparison)
+    assert sizes == [1, 4]
+    np.testing.assert_allclose(gains, [[0, 0.2], [0, 0]])
+
+
+def test_a_sweep_that_finds_its_programs_compiles_nothing_and_gives_the_same(monkeypatch):
+    config = tabular.Config(smoke=True, num_members=2, max_programs=1, progress=False)
+    splits = tabular.datasets.load("diabetes", validation_fraction=0.2)
+    kept = jax.config.values["jax_compilation_cache_dir"]
+    with tabular.empty_cache():
+        assert jax.config.values["jax_compilation_cache_dir"] != kept
+        before = caches.num_loaded()
+        cold, _ = tabular.swept(config, splits, 0)
+        between = caches.num_loaded()
+        jax.clear_caches()
+        warm, _ = tabular.swept(config, splits, 0)
+        assert caches.num_loaded() > between == before
+    assert jax.config.values["jax_compilation_cache_dir"] == kept
+    np.testing.assert_array_equal(cold.swept.scores, warm.swept.scores)
 
 
 def test_the_peers_learn_from_all_but_the_test_data():
