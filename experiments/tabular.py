@@ -99,7 +99,8 @@ def run(config: Config) -> None:
 def compare(config: Config, name: str) -> Comparison:
     """Every system on every split of one data set."""
     outcomes: dict[str, list[Outcome]] = {system: [] for system in SYSTEMS}
-    measured, warm_seconds = [], []
+    measured: list[dict[str, float]] = []
+    warm_seconds: list[float] = []
     for seed in receipt.seeds(config):
         splits = datasets.load(name, split_seed=seed, validation_fraction=0.2)
         first = next(iter(METRICS[splits.task]))
