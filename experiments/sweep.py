@@ -308,7 +308,7 @@ def draw(folder: Path, outcome: Outcome) -> None:
         for number in range(min(3, len(swept.chosen))):
             member = sorted(swept.chosen, key=lambda c: -c.votes)[number]
             title = f"member {member.member} after epoch {member.epoch}"
-            weight, shape = member.params[0].weight[:, :64], splits.train.inputs.shape[1:]
+            weight, shape = member.params[0].weight, splits.train.inputs.shape[1:]
             pictures.neuron_weights(weight, shape, folder / f"neurons_{number + 1}.png", title=title)
 
 

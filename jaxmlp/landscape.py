@@ -76,7 +76,8 @@ def landscape(
 ) -> Path:
     """The score over each hyperparameter that was swept, and over learning rate × width in colour.
 
-    Hyperparameters that all members share are left out; InputError if none is swept.
+    Scores so low that they would flatten the others are triangles at the bottom. Hyperparameters that all
+    members share are left out; InputError if none is swept.
     """
     varied = {name: values for name, values in settings.items() if len(set(values)) > 1}
     if not varied:
@@ -88,12 +89,15 @@ def landscape(
     figure = Figure(figsize=(3.5 * columns + 0.8, 3.1 * rows + 0.4), layout="constrained")
     figure.suptitle(title)
     grid = list(figure.subplots(rows, columns, squeeze=False).flat)
+    low = _fence(scores)
     if len(pair) == 2:
-        _draw_pair(figure, grid.pop(0), varied, pair, scores, score_label, percent)
+        _draw_pair(figure, grid.pop(0), varied, pair, scores, low, score_label, percent)
     for name, values in varied.items():
         axes = grid.pop(0)
         places = _place(axes, name, values, "x")
-        axes.plot(places, scores, "o", color=COLOURS[0], markersize=4, alpha=0.6)
+        for marker, rows in {"o": scores >= low, "v": scores < low}.items():
+            heights = np.maximum(scores[rows], low)
+            axes.plot(places[rows], heights, marker, color=COLOURS[0], markersize=4, alpha=0.6)
         axes.set(ylabel=score_label)
         _finish(axes, percent, "y")
     for axes in grid:
@@ -126,16 +130,26 @@ def _draw_pair(
     settings: Settings,
     pair: Sequence[str],
     scores: Float[np.ndarray, " members"],
+    low: float,
     score_label: str,
     percent: bool,
 ) -> None:
     x, y = (_place(axes, name, settings[name], side) for name, side in zip(pair, "xy", strict=True))
-    finite = scores[np.isfinite(scores)]
-    low = float(np.quantile(finite, 0.1)) if len(finite) else 0.0
     drawn = axes.scatter(x, y, c=scores, cmap="viridis", vmin=low, s=28, edgecolors="white", linewidths=0.4)
     form = PercentFormatter(1, symbol=" %") if percent else None
     figure.colorbar(drawn, ax=axes, label=score_label, format=form)
     _finish(axes, False, "x")
+
+
+def _fence(scores: Float[np.ndarray, " members"]) -> float:
+    """The lowest score that is no outlier: at most 1.5 times the quartiles' distance below the lower quartile
+    (Tukey 1977).
+    """
+    finite = scores[np.isfinite(scores)]
+    if not len(finite):
+        return 0.0
+    lower, upper = np.quantile(finite, (0.25, 0.75))
+    return float(finite[finite >= lower - 1.5 * (upper - lower)].min())
 
 
 def _place(axes: Axes, name: str, values: Sequence[Any], side: str) -> np.ndarray:

@@ -53,6 +53,19 @@ def test_the_landscape_shows_what_was_swept_and_the_pair_in_colour(figure_of):
     assert fits(figure)
 
 
+def test_failures_are_at_the_bottom_and_flatten_nothing(figure_of):
+    scores = SCORES.copy()
+    scores[[3, 7, 9]] = 0.1, 0.4, np.nan
+    figure = figure_of(landscape.landscape, SETTINGS, scores, score_label="validation accuracy")
+    pair, rate = figure.axes[:2]
+    good, failed = rate.get_lines()
+    lowest = np.delete(SCORES, [3, 7, 9]).min()
+    np.testing.assert_allclose(good.get_ydata(), np.delete(SCORES, [3, 7, 9]))
+    np.testing.assert_allclose(failed.get_ydata(), [lowest, lowest])
+    np.testing.assert_allclose(failed.get_xdata(), np.array(SETTINGS["learning_rate"])[[3, 7]])
+    assert pair.collections[0].get_clim()[0] == lowest
+
+
 def test_nothing_swept_is_nothing_to_draw(tmp_path):
     with pytest.raises(InputError, match="nothing to draw"):
         landscape.landscape({"dropout": [0.1, 0.1]}, SCORES[:2], tmp_path / "a.png", score_label="accuracy")
