@@ -164,7 +164,7 @@ def _place(axes: Axes, name: str, values: Sequence[Any], side: str) -> np.ndarra
     if name in _LOGARITHMIC and numbers.min() > 0:
         getattr(axes, f"set_{side}scale")("log")
         # Within two decades the powers of ten alone would be too few labels, all others too many.
-        few: Locator = LogLocator(subs=(1, 3) if numbers.max() / numbers.min() < 100 else (1,))
+        few: Locator = LogLocator(subs=(1, 3) if numbers.max() / numbers.min() < 100 else (1,), numticks=4)
         axis.set_major_locator(FixedLocator(sorted(set(numbers))) if name == "hidden_sizes" else few)
         axis.set_major_formatter(FormatStrFormatter("%g"))
         axis.set_minor_formatter(NullFormatter())
