@@ -95,9 +95,9 @@ def landscape(
     for name, values in varied.items():
         axes = grid.pop(0)
         places = _place(axes, name, values, "x")
-        for marker, rows in {"o": scores >= low, "v": scores < low}.items():
-            heights = np.maximum(scores[rows], low)
-            axes.plot(places[rows], heights, marker, color=COLOURS[0], markersize=4, alpha=0.6)
+        for marker, shown in {"o": scores >= low, "v": scores < low}.items():
+            heights = np.maximum(scores[shown], low)
+            axes.plot(places[shown], heights, marker, color=COLOURS[0], markersize=4, alpha=0.6)
         axes.set(ylabel=score_label)
         _finish(axes, percent, "y")
     for axes in grid:

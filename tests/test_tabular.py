@@ -63,10 +63,12 @@ def test_differences_are_paired_by_split():
     np.testing.assert_allclose(gains, [[0, 0.2], [0, 0]])
 
 
-def test_a_sweep_that_finds_its_programs_compiles_nothing_and_gives_the_same(monkeypatch):
+def test_a_sweep_that_finds_its_programs_compiles_nothing_and_gives_the_same():
     config = tabular.Config(smoke=True, num_members=2, max_programs=1, progress=False)
     splits = tabular.datasets.load("diabetes", validation_fraction=0.2)
     kept = jax.config.values["jax_compilation_cache_dir"]
+    least = jax.config.values["jax_persistent_cache_min_compile_time_secs"]
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
     with tabular.empty_cache():
         assert jax.config.values["jax_compilation_cache_dir"] != kept
         before = caches.num_loaded()
@@ -75,6 +77,7 @@ def test_a_sweep_that_finds_its_programs_compiles_nothing_and_gives_the_same(mon
         jax.clear_caches()
         warm, _ = tabular.swept(config, splits, 0)
         assert caches.num_loaded() > between == before
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", least)
     assert jax.config.values["jax_compilation_cache_dir"] == kept
     np.testing.assert_array_equal(cold.swept.scores, warm.swept.scores)
 
