@@ -152,7 +152,9 @@ def _measure_cells(metrics: Mapping[str, Mapping[str, Any]], varied: str | None 
     """The record's main test measure over its n seeds (or whatever was ``varied``), and the error in percent
     if that measure is an accuracy.
     """
-    preferred = ("test_accuracy", *(name for name in metrics if name.startswith("test_")), *metrics)
+    chosen_by = [name for name in metrics if "validation" in name]
+    tests = [name for name in metrics if name.startswith("test_")]
+    preferred = ("test_accuracy", *tests, *(name for name in metrics if name not in chosen_by), *metrics)
     name = next((name for name in preferred if name in metrics), None)
     if name is None:
         return NOT_KNOWN, NOT_KNOWN

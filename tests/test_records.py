@@ -300,6 +300,12 @@ class TestPages:
         metrics = {name: dict(zip(("mean", "standard_error", "unit"), metric, strict=True), n=3)}
         assert row(tmp_path, metrics=metrics)[2:4] == cells
 
+    def test_what_was_chosen_by_is_not_the_result(self, tmp_path):
+        metric = {"standard_error": None, "unit": "fraction", "n": 1}
+        means = {"a_validation_accuracy": 0.9, "a_test_accuracy": 0.8, "b_test_accuracy": 0.7}
+        metrics = {name: metric | {"mean": mean} for name, mean in means.items()}
+        assert row(tmp_path, metrics=metrics)[2] == "a test accuracy 80.00 % (n = 1)"
+
     @pytest.mark.parametrize(
         ("n", "varied", "count"), [(10, "split", "n = 10 splits"), (1, "seed", "n = 1 seed")]
     )
