@@ -17,18 +17,24 @@ from jaxmlp.loop import Evaluate, FitState, compiled, epoch_number, make_begin, 
 from jaxmlp.space import Member, Structure
 from jaxmlp.sweep import over, seed_keys
 from jaxmlp.train import Train
-from jaxmlp.types import Dataset, Hyperparams, PyTree
+from jaxmlp.types import AnyArray, Dataset, Hyperparams, PyTree
+
+# What a chunk's work takes, in sizes of its state: the state, its gradients and updates, an evaluation.
+_ROOM = 4
 
 
 class Program(NamedTuple):
-    """What trains the members of one structure, ``chunk_size`` at a time."""
+    """What trains the members of one structure, ``chunk_size`` at a time; where they ``wait`` their turn on
+    the host, only one chunk is on the device.
+    """
 
     structure: Structure
     train: Train
     evaluate: Evaluate
     begin: Callable[..., FitState]
     epoch: Callable[..., Any]
-    chunk_size: int
+    chunk_size: int = 1
+    wait: bool = False
 
 
 class Chunk(NamedTuple):
@@ -46,14 +52,13 @@ def make_program(
     structure: Structure,
     train: Train,
     evaluate: Evaluate,
-    chunk_size: int,
     *,
     monitor: str,
 ) -> Program:
     """The program of one structure, from the functions of a single run; of ``monitor`` more is better."""
     train, evaluate = over(train, evaluate, "key", "hyperparams")
     epoch = make_epoch(train, evaluate, monitor, higher_is_better=True, patience=None)
-    return Program(structure, train, evaluate, make_begin(train), epoch, chunk_size)
+    return Program(structure, train, evaluate, make_begin(train), epoch)
 
 
 def begin(program: Program, members: Sequence[Member], numbers: Sequence[int]) -> list[Chunk]:
@@ -64,7 +69,7 @@ def begin(program: Program, members: Sequence[Member], numbers: Sequence[int]) -
         key, _ = seed_keys([members[row].seed for row in rows])
         state = compiled(program.begin, key, hyperparams)(key, hyperparams)
         alive = dict.fromkeys(numbers[row] for row in rows)
-        chunks.append(Chunk(program, tuple(alive), hyperparams, state))
+        chunks.append(_put_back(Chunk(program, tuple(alive), hyperparams, state)))
     return chunks
 
 
@@ -80,13 +85,20 @@ def advance(
     chunk: Chunk, dataset: Dataset, validation: Dataset, epoch: int, data_key: Key[Array, ""]
 ) -> tuple[Chunk, dict[str, np.ndarray]]:
     """The chunk after one more epoch, and what each member reports: ``train_loss`` and each measure."""
+    if chunk.program.wait:
+        chunk = chunk._replace(state=jax.device_put(chunk.state))
     epoch_program = compile_epoch(chunk, dataset, validation, epoch, data_key)
     arguments = chunk.hyperparams, dataset, validation, epoch_number(epoch), data_key
     state, (info, report, _) = epoch_program(chunk.state, *arguments)
     info, report = jax.device_get((info, report))
     size = len(chunk.members)
     report = {"train_loss": info.loss} | {f"validation_{name}": values for name, values in report.items()}
-    return chunk._replace(state=state), {name: values[:size] for name, values in report.items()}
+    return _put_back(chunk._replace(state=state)), {name: values[:size] for name, values in report.items()}
+
+
+def _put_back(chunk: Chunk) -> Chunk:
+    """The chunk where it stays between two epochs."""
+    return chunk._replace(state=jax.device_get(chunk.state)) if chunk.program.wait else chunk
 
 
 def params_of(chunk: Chunk, index: int) -> PyTree:
@@ -124,28 +136,59 @@ def _gathered(chunks: list[Chunk], survivors: set[int]) -> list[Chunk]:
         return chunks
     members, sources = list(places), np.array(list(places.values()), np.int32)
     carried = tuple((chunk.state, chunk.hyperparams) for chunk in chunks)
+    take = _take if program.wait else _take_on_device
     kept = []
     for rows in _rows(len(members), program.chunk_size):
-        state, hyperparams = _take(carried, sources[rows])
+        state, hyperparams = take(carried, sources[rows])
         kept.append(Chunk(program, tuple(dict.fromkeys(members[row] for row in rows)), hyperparams, state))
     return kept
 
 
-@jax.jit
-def _take(carried: tuple[PyTree, ...], index: Integer[Array, " members"]) -> PyTree:
-    return jax.tree.map(lambda *leaves: jnp.concatenate(leaves)[index], *carried)
+def _take(carried: tuple[PyTree, ...], index: Integer[AnyArray, " members"]) -> PyTree:
+    def taken(*leaves: Any) -> Any:
+        # What waits on the host is gathered there.
+        return (np if isinstance(leaves[0], np.ndarray) else jnp).concatenate(leaves)[index]
+
+    return jax.tree.map(taken, *carried)
 
 
-def chunk_size(structure: Structure, num_members: int) -> int:
-    """How many of ``num_members`` to train at once.
+_take_on_device = jax.jit(_take)
+
+
+def fitted(programs: Sequence[Program], groups: Sequence[Sequence[Member]]) -> list[Program]:
+    """The programs with the number of members that each is to train at once, and whether they have to wait.
 
     A CPU gains from small networks, whose steps are many small products, and loses from wide ones, whose
-    parameters no longer rest in its cache; other devices take all.
+    parameters no longer rest in its cache. More than 8 at once would gain little more, and fill their places
+    with nobody once members are cut. Another device takes as many as its memory holds; where it holds
+    less than twice the states of all members, they wait on the host.
     """
-    if jax.default_backend() != "cpu":
-        return num_members
-    largest = 16 if max(structure.hidden_sizes, default=0) <= 128 else 1
-    return math.ceil(num_members / math.ceil(num_members / largest))
+    memory = device_memory()
+    if memory is None:
+        most = [8 if max(program.structure.hidden_sizes, default=0) <= 128 else 1 for program in programs]
+        wait = False
+    else:
+        sizes = [_state_bytes(program, own[0]) for program, own in zip(programs, groups, strict=True)]
+        most = [max(1, int(memory // (_ROOM * size))) for size in sizes]
+        wait = 2 * sum(size * len(own) for size, own in zip(sizes, groups, strict=True)) > memory
+    # As even as it can be: a last chunk of few members costs as much as a full one.
+    counts = [len(own) for own in groups]
+    even = [math.ceil(n / math.ceil(n / largest)) for n, largest in zip(counts, most, strict=True)]
+    return [
+        program._replace(chunk_size=size, wait=wait) for program, size in zip(programs, even, strict=True)
+    ]
+
+
+def device_memory() -> int | None:
+    """Bytes that arrays may take on the device; None for a CPU, which has the machine's."""
+    return (jax.devices()[0].memory_stats() or {}).get("bytes_limit")
+
+
+def _state_bytes(program: Program, member: Member) -> int:
+    """What one member takes between two epochs."""
+    key, _ = seed_keys([member.seed])
+    state = jax.eval_shape(program.begin, key, jax.tree.map(_column, member.hyperparams))
+    return sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))
 
 
 def _rows(num_members: int, chunk_size: int) -> list[list[int]]:

@@ -133,22 +133,24 @@ def start(
 ) -> list[Chunk]:
     """The chunks of all members, before the first step."""
     num_steps = steps_of(settings, num_examples)
-    chunks: list[Chunk] = []
-    for structure, numbers in groups(members).items():
-        size = settings.chunk_size or population.chunk_size(structure, len(numbers))
-        program = _program(
-            structure, network_of(structure), settings.task, settings.schedule, settings.batch_size, size
-        )
-        own = [members[number] for number in numbers]
-        own = [m._replace(hyperparams=m.hyperparams._replace(num_steps=num_steps)) for m in own]
-        chunks += population.begin(program, own, numbers)
-    return chunks
+    members = [m._replace(hyperparams=m.hyperparams._replace(num_steps=num_steps)) for m in members]
+    grouped = groups(members)
+    own = [[members[number] for number in numbers] for numbers in grouped.values()]
+    programs = population.fitted(
+        [
+            _program(structure, network_of(structure), settings.task, settings.schedule, settings.batch_size)
+            for structure in grouped
+        ],
+        own,
+    )
+    if settings.chunk_size is not None:
+        programs = [program._replace(chunk_size=settings.chunk_size) for program in programs]
+    begun = zip(programs, own, grouped.values(), strict=True)
+    return [chunk for arguments in begun for chunk in population.begin(*arguments)]
 
 
 @lru_cache(maxsize=64)
-def _program(
-    structure: Structure, network: Network, task: str, schedule: str, batch_size: int, chunk_size: int
-) -> Program:
+def _program(structure: Structure, network: Network, task: str, schedule: str, batch_size: int) -> Program:
     """The same program for the same arguments, so that what was compiled for it is found again."""
     return population.make_program(
         structure,
@@ -156,7 +158,6 @@ def _program(
             network.init_fn, network.loss_fn, make_optimizer(structure.optimizer, schedule), batch_size
         ),
         make_evaluate(network.predict_fn, METRICS[task] | {"share": ensemble.SHARES[task]}),
-        chunk_size,
         monitor=next(iter(METRICS[task])),
     )
 

@@ -46,7 +46,8 @@ def program(optimizer, chunk_size=2, batch_size=6):
     train = make_train(network.init_fn, network.loss_fn, make_optimizer(optimizer), batch_size)
     evaluate = make_evaluate(network.predict_fn, CLASSIFICATION)
     structure = Structure((5,), "silu", optimizer)
-    return population.make_program(structure, train, evaluate, chunk_size, monitor="accuracy"), train
+    made = population.make_program(structure, train, evaluate, monitor="accuracy")
+    return made._replace(chunk_size=chunk_size), train
 
 
 def drawn(optimizer, num_members=5):
@@ -147,8 +148,32 @@ def test_the_parameters_of_a_member_stay_when_the_population_goes_on():
 
 
 @pytest.mark.parametrize(
-    ("width", "num_members", "size"), [(64, 40, 14), (64, 16, 16), (64, 3, 3), (1024, 40, 1), (0, 17, 9)]
+    ("width", "num_members", "size"), [(64, 40, 8), (64, 16, 8), (64, 3, 3), (1024, 40, 1), (0, 17, 6)]
 )
 def test_chunks_on_a_cpu_are_even_and_wide_networks_go_alone(width, num_members, size):
-    structure = Structure((width,) if width else (), "relu", "adam")
-    assert population.chunk_size(structure, num_members) == size
+    made = program("adam")[0]._replace(structure=Structure((width,) if width else (), "relu", "adam"))
+    (found,) = population.fitted([made], [drawn("adam", 1) * num_members])
+    assert (found.chunk_size, found.wait) == (size, False)
+
+
+# A member of 38 parameters keeps them, the best of them and Adam's two moments: 608 bytes, and some more.
+@pytest.mark.parametrize(
+    ("memory", "size", "wait"), [(10**9, 40, False), (40 * 700, 10, True), (8 * 700, 2, True), (1, 1, True)]
+)
+def test_chunks_on_another_device_fit_its_memory(memory, size, wait, monkeypatch):
+    monkeypatch.setattr(population, "device_memory", lambda: memory)
+    made, _ = program("adam")
+    (found,) = population.fitted([made], [drawn("adam", 1) * 40])
+    assert (found.chunk_size, found.wait) == (size, wait)
+
+
+def test_members_that_wait_on_the_host_are_trained_to_the_same_bits():
+    members, results = drawn("nadamw"), []
+    for wait in (False, True):
+        group = program("nadamw")[0]._replace(wait=wait)
+        chunks = trained(population.begin(group, members, range(5)), range(2))
+        assert isinstance(chunks[0].state.train.params[0].weight, np.ndarray) == wait
+        chunks = trained(population.keep(chunks, {0, 3, 4}), range(2, 4))
+        assert isinstance(chunks[0].state.train.params[0].weight, np.ndarray) == wait
+        results.append(parameters(chunks))
+    chex.assert_trees_all_equal(*results)
