@@ -51,6 +51,8 @@ class Config(receipt.ImageConfig):
     """Members of the population that races, and of the sweeps."""
     num_epochs: int = 20
     """Passes through the training data in the race between sweeps."""
+    halving: int = 4
+    """At each rung of the race one member in so many goes on, for so many times as long."""
 
 
 def run(config: Config) -> None:
@@ -58,8 +60,9 @@ def run(config: Config) -> None:
     checks.each("sizes", config.sizes, checks.whole_number)
     for name in ("hidden_size", "batch_size", "num_members", "num_epochs"):
         checks.whole_number(name, getattr(config, name))
+    checks.whole_number("halving", config.halving, at_least=2)
     begun = receipt.begin(config)
-    splits = receipt.load(config)
+    splits = receipt.load(config, validation_fraction=0.2)
     sizes = config.sizes[:2] if config.smoke else config.sizes
     space = SPACE | {"hidden_sizes": Choice((config.hidden_size,))}
     times, memory, peak = cost(config, splits, space, sizes)
@@ -164,7 +167,7 @@ def race(config: Config, splits: datasets.Splits, space: Any) -> list[dict[str, 
     for seed in receipt.seeds(config):
         members = draw(space, config.num_members, max_programs=1, seed=seed)
         found = {}
-        for name, factor in {"full": None, "halving": 3}.items():
+        for name, factor in {"full": None, "halving": config.halving}.items():
             options = settings._replace(halving=factor, seed=seed)
             found[name] = search.fit_members(splits, members, options, progress=config.progress).swept
         goal = found["full"].scores.max() - 0.001
@@ -187,14 +190,18 @@ def measures(
     peaks: list[float],
     races: list[dict[str, float]],
 ) -> dict[str, Any]:
-    """Ratios of the same repetition, and the figures that they come from."""
+    """Ratios of the same repetition, and the figures that they come from; halving is compared where it
+    reached what the full sweep did.
+    """
     members = np.array(times[f"race of {config.num_members}"])
     measured: dict[str, Any] = {}
     measured["ratio_one_after_another"] = np.array(times["one after another"]) / members, "1"
     if "PyTorch" in times:
         measured["ratio_pytorch"] = np.array(times["PyTorch"]) / members, "1"
     columns = {name: np.array([race[name] for race in races]) for name in races[0]}
-    measured["ratio_halving"] = columns["full"] / columns["halving"], "1"
+    reached = np.isfinite(columns["halving"])
+    measured["halving_reached"] = reached.astype(float), "fraction"
+    measured["ratio_halving"] = (columns["full"] / columns["halving"])[reached], "1"
     measured["ratio_halving_total"] = columns["full_total"] / columns["halving_total"], "1"
     measured["halving_minus_full_validation_accuracy"] = columns["difference"], "fraction"
     measured |= {f"{name}_sweep_time": (columns[f"{name}_total"], "s") for name in ("full", "halving")}
@@ -203,7 +210,7 @@ def measures(
     measured |= {f"memory_{size}": ([gigabytes], "GB") for size, gigabytes in memory.items()}
     measured["peak"] = np.array(peaks) / 1e9, "GFLOP/s"
     measured["limit_per_member"] = 1000 * limit(config, splits) / np.array(peaks), "ms"
-    return measured
+    return {name: (values, unit) for name, (values, unit) in measured.items() if len(values)}
 
 
 def limit(config: Config, splits: datasets.Splits) -> float:

@@ -27,7 +27,9 @@ def test_ratios_are_of_the_same_repetition(record):
         np.array(metrics[f"epoch_per_member_{name}"]["values"]) for name in ("one_after_another", "race_of_4")
     )
     np.testing.assert_allclose(metrics["ratio_one_after_another"]["values"], alone / together, rtol=1e-4)
-    assert metrics["ratio_halving"]["n"] == 2
+    reached = metrics["halving_reached"]
+    assert reached["n"] == 2
+    assert metrics.get("ratio_halving", {"n": 0})["n"] == sum(reached["values"])
     assert metrics["memory_3"]["mean"] >= metrics["memory_1"]["mean"] > 0
 
 
@@ -61,6 +63,23 @@ def test_the_race_ends_when_the_goal_is_reached(monkeypatch):
     (race,) = populations.race(Config(num_seeds=1), datasets.load("digits"), populations.SPACE)
     assert (race["full"], race["halving"], race["full_total"], race["halving_total"]) == (20, 4, 30, 4)
     np.testing.assert_allclose(race["difference"], -0.0005)
+
+
+@pytest.mark.parametrize(
+    ("halving", "share", "ratios"), [([5.0, np.nan], 0.5, [4.0]), ([np.nan] * 2, 0, None)]
+)
+def test_halving_is_compared_where_it_reached_the_goal(halving, share, ratios):
+    races = [
+        {"difference": 0.0, "full": 20.0, "full_total": 40.0, "halving": time, "halving_total": 10.0}
+        for time in halving
+    ]
+    times = {"race of 2": [1.0, 1.0], "one after another": [2.0, 3.0]}
+    config, splits = Config(num_members=2), datasets.load("digits")
+    measured = populations.measures(config, splits, times, {1: 0.5}, [1e9, 1e9], races)
+    assert np.mean(measured["halving_reached"][0]) == share
+    found = measured.get("ratio_halving")
+    assert (found if found is None else found[0].tolist()) == ratios
+    np.testing.assert_array_equal(measured["ratio_one_after_another"][0], [2, 3])
 
 
 def test_bad_input_is_one_line(capsys, tmp_path):
