@@ -7,7 +7,7 @@ MLP with its defaults and tuned by HalvingRandomSearchCV, on the same splits. sc
 and validation data together, the sweep chooses on the latter. Each sweep compiles all it needs, as on its
 first day; some run again with the compilation cache that this left, and without the guard of bags that keeps
 an ensemble from fitting a small validation part. results/tabular then holds record and pictures; the record
-grows with each data set. An hour on 2 cores.
+grows with each data set.
 """
 
 import tempfile

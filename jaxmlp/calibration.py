@@ -1,7 +1,6 @@
 """How sure a model may be: fitted on validation data, measured on others."""
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 import jax
@@ -70,7 +69,7 @@ def resampled(
         return jnp.stack([first.function(answer[drawn], targets[drawn]) for answer in answers])
 
     keys = jax.random.split(jax.random.key(seed), num_resamples)
-    return np.asarray(jax.jit(partial(jax.lax.map, measured))(keys)).T
+    return np.asarray(jax.jit(lambda keys: jax.lax.map(measured, keys))(keys)).T
 
 
 def _middle(values: np.ndarray) -> tuple[float, float]:

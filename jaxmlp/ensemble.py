@@ -75,10 +75,12 @@ def greedy(
     num_examples = shares.shape[1]
     draws = np.random.default_rng(0)
     counts = np.zeros(len(shares), int)
-    for _ in range(num_bags):
-        weights = draws.multinomial(num_examples, np.full(num_examples, 1 / num_examples)).astype(float)
-        if num_bags == 1:  # all examples once: selection without the guard
-            weights = np.ones(num_examples)
+    alike = np.full(num_examples, 1 / num_examples)
+    # A single bag holds every example once: selection without the guard.
+    bags = (
+        draws.multinomial(num_examples, alike, size=num_bags) if num_bags > 1 else np.ones((1, num_examples))
+    )
+    for weights in bags.astype(float):
         total = np.zeros(num_examples)
         for size in range(1, max_size // num_bags + 1):
             pick = int(np.argmin(losses((total + shares) / size) @ weights))
