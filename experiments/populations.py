@@ -23,10 +23,10 @@ from experiments import receipt
 from experiments.command_line import main
 from jaxmlp import charts, checks, datasets, population, search, sweep_loop
 from jaxmlp.plan import measured_peak
+from jaxmlp.settings import Settings
 from jaxmlp.space import Choice, Member, Range, draw
 from jaxmlp.statistics import summarize, with_error
 from jaxmlp.sweep import seed_keys
-from jaxmlp.sweep_loop import Settings
 
 SPACE = {
     "depth": Choice((1,)),
@@ -107,7 +107,7 @@ def population_epoch(
     """A function that trains ``members`` for an epoch, compiled here; it says the seconds per member."""
     settings = Settings(splits.task, batch_size=config.batch_size, chunk_size=chunk_size)
     network_of, data = search.prepare(splits)
-    chunks = sweep_loop.start(members, network_of, settings, len(data.train.inputs))
+    chunks = sweep_loop.begin(members, network_of, settings, len(data.train.inputs)).chunks
     _, (data_key,) = seed_keys([0])
     dataset, validation = jax.device_put((data.train, data.validation))
 

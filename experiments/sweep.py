@@ -35,8 +35,8 @@ from jaxmlp.halving import rungs
 from jaxmlp.metrics import METRICS
 from jaxmlp.plan import plan
 from jaxmlp.search import Found
+from jaxmlp.settings import Settings
 from jaxmlp.statistics import summarize, verdict, with_error
-from jaxmlp.sweep_loop import Settings
 from jaxmlp.types import InputError
 
 

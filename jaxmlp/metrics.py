@@ -89,4 +89,4 @@ METRICS: dict[str, dict[str, Metric]] = {
     "multiclass": CLASSIFICATION,
     "regression": REGRESSION,
 }
-"""The measures of each head; the first is the one that chooses."""
+"""The measures of each head; the first is the one that chooses, the second decides between equals."""

@@ -7,14 +7,12 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
-from jaxmlp import batching, datasets, mlp
+from jaxmlp import batching, datasets, population, search
 from jaxmlp.datasets import Splits
 from jaxmlp.halving import planned
-from jaxmlp.optimizers import make_optimizer
-from jaxmlp.space import Member, Structure, groups
-from jaxmlp.sweep_loop import Settings, steps_of
+from jaxmlp.settings import Settings, make_groups
+from jaxmlp.space import Member
 
 # Measured with two cores and rounded; the plan says "about".
 _COMPILE_SECONDS, _STEP_SECONDS, _SHARE_OF_PEAK, _PARAMETER_SECONDS = 3.5, 2e-4, 0.5, 1e-9
@@ -33,30 +31,21 @@ class Plan(NamedTuple):
 
 
 def plan(splits: Splits, members: Sequence[Member], settings: Settings) -> Plan:
-    """What the sweep of ``members`` will take; a matrix product is timed to know this machine."""
-    peak, num_examples = measured_peak(), len(splits.train.inputs)
+    """What ``search.fit_members`` will take; a matrix product is timed to know this machine."""
+    network_of, data = search.prepare(splits)
+    num_examples, peak = len(data.train.inputs), measured_peak()
     share = sum(planned(len(members), settings.num_epochs, settings.halving)) / len(members)
-    num_parameters, memory, seconds = 0, sum(leaf.nbytes for leaf in jax.tree.leaves(splits[:2])), 0.0
-    grouped = groups(members)
-    for structure, numbers in grouped.items():
-        sizes = datasets.layer_sizes(splits, structure.hidden_sizes)
+    steps = share * batching.num_batches(num_examples, settings.batch_size)
+    num_parameters, memory, seconds = 0, sum(leaf.nbytes for leaf in jax.tree.leaves(data[:2])), 0.0
+    groups = make_groups(members, network_of, settings, num_examples)
+    for program, own, _ in groups:
+        sizes = datasets.layer_sizes(splits, program.structure.hidden_sizes)
         size = sum((num_inputs + 1) * num_outputs for num_inputs, num_outputs in pairwise(sizes))
-        num_parameters += size * len(numbers)
-        memory += state_bytes(structure, sizes, members[numbers[0]], settings) * len(numbers)
-        steps = batching.num_batches(num_examples, settings.batch_size)
         step = _STEP_SECONDS + size * (6 * settings.batch_size / (_SHARE_OF_PEAK * peak) + _PARAMETER_SECONDS)
-        seconds += share * steps * step * len(numbers)
-    return Plan(len(grouped), num_parameters, memory, _COMPILE_SECONDS * len(grouped), seconds)
-
-
-def state_bytes(structure: Structure, layer_sizes: Sequence[int], member: Member, settings: Settings) -> int:
-    """What one member keeps between two steps: parameters, the best so far, and the optimizer's state."""
-    optimizer, _ = make_optimizer(structure.optimizer, settings.schedule)(
-        member.hyperparams._replace(num_steps=steps_of(settings, 1))
-    )
-    params = jax.eval_shape(lambda key: mlp.init(key, layer_sizes), jax.random.key(0))
-    leaves = jax.tree.leaves((params, params, jax.eval_shape(optimizer.init, params)))
-    return sum(int(np.prod(leaf.shape)) * leaf.dtype.itemsize for leaf in leaves)
+        num_parameters += size * len(own)
+        memory += population.state_bytes(program, own[0]) * len(own)
+        seconds += steps * step * len(own)
+    return Plan(len(groups), num_parameters, memory, _COMPILE_SECONDS * len(groups), seconds)
 
 
 def measured_peak(size: int = 768) -> float:

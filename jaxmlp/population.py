@@ -37,6 +37,14 @@ class Program(NamedTuple):
     wait: bool = False
 
 
+class Group(NamedTuple):
+    """The members of one program, and what they are called."""
+
+    program: Program
+    members: Sequence[Member]
+    numbers: Sequence[int]
+
+
 class Chunk(NamedTuple):
     """Members that advance together. The last of a program's chunks is filled up with copies of its last
     member, which nobody looks at.
@@ -61,9 +69,9 @@ def make_program(
     return Program(structure, train, evaluate, make_begin(train), epoch)
 
 
-def begin(program: Program, members: Sequence[Member], numbers: Sequence[int]) -> list[Chunk]:
-    """The chunks of the program's ``members``, which are called ``numbers``, before the first step."""
-    chunks = []
+def begin(group: Group) -> list[Chunk]:
+    """The chunks of a group, before the first step."""
+    (program, members, numbers), chunks = group, []
     for rows in _rows(len(members), program.chunk_size):
         hyperparams = jax.tree.map(_column, *(members[row].hyperparams for row in rows))
         key, _ = seed_keys([members[row].seed for row in rows])
@@ -155,28 +163,30 @@ def _take(carried: tuple[PyTree, ...], index: Integer[AnyArray, " members"]) -> 
 _take_on_device = jax.jit(_take)
 
 
-def fitted(programs: Sequence[Program], groups: Sequence[Sequence[Member]]) -> list[Program]:
-    """The programs with the number of members that each is to train at once, and whether they have to wait.
+def fitted(groups: Sequence[Group]) -> list[Group]:
+    """The groups with the number of members that each is to train at once, and whether they have to wait.
 
     A CPU gains from small networks, whose steps are many small products, and loses from wide ones, whose
     parameters no longer rest in its cache. More than 8 at once would gain little more, and fill their places
     with nobody once members are cut. Another device takes as many as its memory holds; where it holds
     less than twice the states of all members, they wait on the host.
     """
-    memory = device_memory()
+    memory, wait = device_memory(), False
     if memory is None:
-        most = [8 if max(program.structure.hidden_sizes, default=0) <= 128 else 1 for program in programs]
-        wait = False
+        most = [8 if max(g.program.structure.hidden_sizes, default=0) <= 128 else 1 for g in groups]
     else:
-        sizes = [_state_bytes(program, own[0]) for program, own in zip(programs, groups, strict=True)]
+        sizes = [state_bytes(g.program, g.members[0]) for g in groups]
         most = [max(1, int(memory // (_ROOM * size))) for size in sizes]
-        wait = 2 * sum(size * len(own) for size, own in zip(sizes, groups, strict=True)) > memory
-    # As even as it can be: a last chunk of few members costs as much as a full one.
-    counts = [len(own) for own in groups]
-    even = [math.ceil(n / math.ceil(n / largest)) for n, largest in zip(counts, most, strict=True)]
+        wait = 2 * sum(n * len(g.members) for n, g in zip(sizes, groups, strict=True)) > memory
     return [
-        program._replace(chunk_size=size, wait=wait) for program, size in zip(programs, even, strict=True)
+        group._replace(program=group.program._replace(chunk_size=_even(len(group.members), size), wait=wait))
+        for group, size in zip(groups, most, strict=True)
     ]
+
+
+def _even(num_members: int, most: int) -> int:
+    """Members in each chunk of ``most`` at most: a last one of few would cost as much as a full one."""
+    return math.ceil(num_members / math.ceil(num_members / most))
 
 
 def device_memory() -> int | None:
@@ -184,8 +194,8 @@ def device_memory() -> int | None:
     return (jax.devices()[0].memory_stats() or {}).get("bytes_limit")
 
 
-def _state_bytes(program: Program, member: Member) -> int:
-    """What one member takes between two epochs."""
+def state_bytes(program: Program, member: Member) -> int:
+    """What one member takes between two epochs: what it trains with, and its best parameters so far."""
     key, _ = seed_keys([member.seed])
     state = jax.eval_shape(program.begin, key, jax.tree.map(_column, member.hyperparams))
     return sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))

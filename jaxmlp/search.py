@@ -17,6 +17,7 @@ from jaxmlp.metrics import METRICS
 from jaxmlp.models import Model
 from jaxmlp.optimizers import make_optimizer
 from jaxmlp.preprocessing import Affine, fit_affine
+from jaxmlp.settings import Settings, steps_of
 from jaxmlp.space import (
     DEFAULT_SPACE,
     Member,
@@ -30,7 +31,8 @@ from jaxmlp.space import (
 )
 from jaxmlp.statistics import verdict
 from jaxmlp.sweep import fit_population, grid
-from jaxmlp.sweep_loop import Settings, Swept, before, merged, steps_of, sweep
+from jaxmlp.sweep_loop import sweep
+from jaxmlp.swept import Swept, before, merged
 from jaxmlp.types import Dataset, InputError
 
 ROUND = 16
@@ -58,7 +60,7 @@ def fit_ensemble(
 ) -> Found:
     """Train ``num_members`` networks drawn from ``space`` on ``splits``, and choose on its validation part.
 
-    ``method`` and ``max_programs`` are those of ``space.draw``, ``settings`` those of sweep_loop.Settings;
+    ``method`` and ``max_programs`` are those of ``space.draw``, ``settings`` those of settings.Settings;
     with the method "optuna" members come in rounds, suggested from the scores of those before.
     The test part is not looked at. Raises InputError, and FloatingPointError when no loss stays finite.
     """

@@ -160,7 +160,9 @@ def member_at(space: Space, structure: Structure, point: Iterable[float | np.flo
 
 
 def widths(distribution: Range) -> tuple[int, ...]:
-    """The widths of a range that a layer may have: a short geometric grid."""
+    """The widths of a range that a layer may have, and the depths of one in the logarithm: a short geometric
+    grid.
+    """
     low, high = distribution.low, distribution.high
     num_widths = 1 + max(1, round(math.log2(high / low)))
     return tuple(dict.fromkeys(np.geomspace(low, high, num_widths).round().astype(int).tolist()))
@@ -211,7 +213,7 @@ def _levels(space: Space, name: str) -> Choice:
     distribution = space[name]
     if isinstance(distribution, Choice):
         return distribution
-    if name == "hidden_sizes":
+    if name == "hidden_sizes" or (name == "depth" and distribution.log):
         return Choice(widths(distribution))
     if name == "depth":
         return Choice(tuple(range(int(distribution.low), int(distribution.high) + 1)))

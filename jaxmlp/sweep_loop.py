@@ -3,71 +3,41 @@
 import time
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Float, Key
 
-from jaxmlp import batching, checks, ensemble, population
+from jaxmlp import ensemble, population
 from jaxmlp.ensemble import Chosen
 from jaxmlp.halving import planned, rungs, survivors
 from jaxmlp.loop import interruptible
 from jaxmlp.metrics import METRICS
 from jaxmlp.mlp import Network
-from jaxmlp.optimizers import make_optimizer
-from jaxmlp.population import Chunk, Program
+from jaxmlp.population import Chunk
+from jaxmlp.settings import Settings, check, make_groups
 from jaxmlp.space import Member, Structure, groups
 from jaxmlp.sweep import seed_keys
-from jaxmlp.train import make_evaluate, make_train
-from jaxmlp.types import Dataset, InputError, PyTree
-
-_LOSS = {"binary": "log_loss", "multiclass": "log_loss", "regression": "rmse"}
+from jaxmlp.swept import Swept
+from jaxmlp.types import Dataset, InputError
 
 
-class Settings(NamedTuple):
-    """How a sweep is run; what its members are is another matter."""
+class SweepState(NamedTuple):
+    """What a sweep carries from epoch to epoch."""
 
-    task: str
-    num_epochs: int = 20
-    batch_size: int = 128
-    schedule: str = "constant"
-    halving: int | None = 3
-    """At each rung one in so many members goes on, for so many times as long (Jamieson and Talwalkar 2016);
-    None trains all to the end."""
-    brackets: int = 1
-    """Shares of the members of which each begins to be cut one rung later (Hyperband; Li et al. 2018)."""
-    max_ensemble: int = 32
-    num_bags: int = ensemble.NUM_BAGS
-    chunk_size: int | None = None
-    """Members that train at once; None: what suits the structure and the device."""
-    time_budget: float | None = None
-    """Seconds after which nothing more is begun."""
-    seed: int = 0
-    """Of the order of the data, which all members share."""
-
-
-class Swept(NamedTuple):
-    """What a sweep found. Members and epochs that were not trained are nan in ``history``."""
-
-    members: Sequence[Member]
+    chunks: list[Chunk]
+    """Of the members that go on."""
+    num_epochs: int
+    """As many as there is time for."""
     history: dict[str, Float[np.ndarray, "members epochs"]]
-    scores: Float[np.ndarray, " members"]
-    """The best validation score of each member: accuracy, or R²."""
     fates: list[str]
-    """Of each member: "finished", "cut after epoch 2", "not finite in epoch 1", …"""
-    best: int
-    """The member with the best score, and its parameters in its best epoch."""
-    best_params: PyTree
+    shares: dict[int, Float[np.ndarray, " examples"]]
+    """Of each member that trained in the last epoch, and is finite."""
     chosen: list[Chosen]
-    """The ensemble."""
     growth: dict[str, list[float]]
-    """After each epoch the ensemble's validation ``loss``, its ``size``, the number of different ``networks``
-    in it, and the ``seconds`` since the beginning."""
-    seconds: dict[str, float]
-    num_programs: int
-    interrupted: bool
+    compile_seconds: float = 0.0
+    train_seconds: float = 0.0
 
 
 def sweep(
@@ -86,274 +56,217 @@ def sweep(
     networks are candidates, too. Ctrl-C, or the end of the time budget, ends the sweep with what it has.
     Raises InputError, and FloatingPointError when no member's loss is finite.
     """
-    _check(settings, members, dataset)
+    check(settings, members, dataset)
+    began, budget = time.perf_counter(), settings.time_budget
     dataset, validation = jax.device_put((dataset, validation))
-    board = _Board(members, settings, chosen)
-    chunks, epoch, going = start(members, network_of, settings, len(dataset.inputs)), 0, True
-    with interruptible() as interrupted, board.progress_bar(progress):
-        while going and epoch < board.num_epochs:
-            going = board.advance(chunks, dataset, validation, epoch, interrupted)
-            board.choose(chunks, epoch)
-            if going:
-                board.bar.set_postfix_str(board.line(), refresh=False)
-                chunks = board.cut(chunks, epoch)
+    _, (data_key,) = seed_keys([settings.seed])
+    state = begin(members, network_of, settings, len(dataset.inputs), chosen)
+    with interruptible() as interrupted, _progress_bar(state, settings, progress) as bar:
+
+        def stop() -> bool:
+            return interrupted() or (budget is not None and time.perf_counter() - began > budget)
+
+        epoch, whole = 0, True
+        while whole and epoch < state.num_epochs:
+            state, whole = advance(state, dataset, validation, epoch, data_key, stop, bar)
+            state = choose(state, settings, epoch, time.perf_counter() - began)
+            if whole and epoch == 0 and budget is not None:
+                state = fit_budget(state, settings, budget - (time.perf_counter() - began))
+                bar.total = _num_epochs(state, settings)
+            if whole:
+                bar.set_postfix_str(_line(state, settings), refresh=False)
+                state = cut(state, settings, epoch)
             epoch += 1
-        return board.result(chunks, interrupted())
+        return _found(state, members, settings, interrupted())
 
 
-def _check(settings: Settings, members: Sequence[Member], dataset: Dataset) -> None:
-    checks.known_name("task", settings.task, METRICS)
-    for name in ("num_epochs", "batch_size", "brackets", "max_ensemble", "num_bags"):
-        checks.whole_number(name, getattr(settings, name))
-    checks.whole_number("seed", settings.seed, at_least=0)
-    checks.whole_number("halving", 2 if settings.halving is None else settings.halving, at_least=2)
-    checks.whole_number("chunk_size", 1 if settings.chunk_size is None else settings.chunk_size)
-    if settings.time_budget is not None:
-        checks.positive("time_budget", settings.time_budget)
-    if not members:
-        raise InputError("members: must hold at least one, got none")
-    checks.dataset_shapes(dataset, settings.batch_size)
-    for member in members:
-        hyperparams = member.hyperparams._replace(num_steps=1)
-        make_optimizer(member.structure.optimizer, settings.schedule)(hyperparams)
-
-
-def steps_of(settings: Settings, num_examples: int) -> float | None:
-    """The steps of the whole run, over which a schedule stretches; a constant one would only cost time."""
-    if settings.schedule == "constant":
-        return None
-    return float(settings.num_epochs * batching.num_batches(num_examples, settings.batch_size))
-
-
-def start(
+def begin(
     members: Sequence[Member],
     network_of: Callable[[Structure], Network],
     settings: Settings,
     num_examples: int,
-) -> list[Chunk]:
-    """The chunks of all members, before the first step."""
-    num_steps = steps_of(settings, num_examples)
-    members = [m._replace(hyperparams=m.hyperparams._replace(num_steps=num_steps)) for m in members]
-    grouped = groups(members)
-    own = [[members[number] for number in numbers] for numbers in grouped.values()]
-    programs = population.fitted(
-        [
-            _program(structure, network_of(structure), settings.task, settings.schedule, settings.batch_size)
-            for structure in grouped
-        ],
-        own,
-    )
-    if settings.chunk_size is not None:
-        programs = [program._replace(chunk_size=settings.chunk_size) for program in programs]
-    begun = zip(programs, own, grouped.values(), strict=True)
-    return [chunk for arguments in begun for chunk in population.begin(*arguments)]
-
-
-@lru_cache(maxsize=64)
-def _program(structure: Structure, network: Network, task: str, schedule: str, batch_size: int) -> Program:
-    """The same program for the same arguments, so that what was compiled for it is found again."""
-    return population.make_program(
-        structure,
-        make_train(
-            network.init_fn, network.loss_fn, make_optimizer(structure.optimizer, schedule), batch_size
-        ),
-        make_evaluate(network.predict_fn, METRICS[task] | {"share": ensemble.SHARES[task]}),
-        monitor=next(iter(METRICS[task])),
+    chosen: Sequence[Chosen] = (),
+) -> SweepState:
+    """The state before the first step."""
+    made = make_groups(members, network_of, settings, num_examples)
+    return SweepState(
+        chunks=[chunk for group in made for chunk in population.begin(group)],
+        num_epochs=settings.num_epochs,
+        history={},
+        fates=["finished"] * len(members),
+        shares={},
+        chosen=list(chosen),
+        growth={"loss": [], "size": [], "networks": [], "seconds": []},
     )
 
 
-class _Board:
-    """What a sweep has seen so far, and what follows from it."""
-
-    def __init__(self, members: Sequence[Member], settings: Settings, chosen: Sequence[Chosen]) -> None:
-        self.members, self.settings, self.num_epochs = members, settings, settings.num_epochs
-        _, (self.data_key,) = seed_keys([settings.seed])
-        self.began, self.compiling, self.spent = time.perf_counter(), 0.0, 0.0
-        self.history: dict[str, np.ndarray] = {}
-        self.fates = ["finished"] * len(members)
-        self.chosen = list(chosen)
-        self.shares: dict[int, np.ndarray] = {}
-        self.growth: dict[str, list[float]] = {"loss": [], "size": [], "networks": [], "seconds": []}
-        self.losses = ensemble.losses_of(settings.task)
-        self.monitor = f"validation_{next(iter(METRICS[settings.task]))}"
-
-    def advance(
-        self,
-        chunks: list[Chunk],
-        dataset: Dataset,
-        validation: Dataset,
-        epoch: int,
-        interrupted: Callable[[], bool],
-    ) -> bool:
-        """Train every chunk for an epoch; False if Ctrl-C or the time budget came in between."""
-        self.shares = {}
-        for index, chunk in enumerate(chunks):
-            if interrupted() or self.out_of_time():
-                return False
-            began = time.perf_counter()
-            arguments = dataset, validation, epoch, self.data_key
-            population.compile_epoch(chunk, *arguments)
-            ready = time.perf_counter()
-            chunks[index], report = population.advance(chunk, *arguments)
-            self.compiling += ready - began
-            self.spent += time.perf_counter() - ready
-            self.write(chunk.members, report, epoch)
-            self.bar.update(len(chunk.members))
-        if epoch == 0 and self.settings.time_budget is not None:
-            chunks[:] = self.fit_budget(chunks, self.settings.time_budget)
-        return True
-
-    def write(self, members: Sequence[int], report: dict[str, np.ndarray], epoch: int) -> None:
-        """Keep a chunk's report; members whose loss is not finite are lost from here on."""
-        self.shares |= dict(zip(members, report.pop("validation_share"), strict=True))
-        for name, values in report.items():
-            shape = len(self.members), self.settings.num_epochs
-            self.history.setdefault(name, np.full(shape, np.nan))[list(members), epoch] = values
-        for member, loss in zip(members, report["train_loss"], strict=True):
-            if not np.isfinite(loss):
-                self.fates[member] = f"not finite in epoch {epoch + 1}"
-                del self.shares[member]
-
-    def choose(self, chunks: list[Chunk], epoch: int) -> None:
-        """The ensemble again, from those of before and the members as they are now."""
-        places = {m: (chunk, place) for chunk in chunks for place, m in enumerate(chunk.members)}
-        members = list(self.shares)
-        if not members:
-            return
-        self.chosen = ensemble.choose_again(
-            self.chosen,
-            members,
-            np.stack([self.shares[member] for member in members]),
-            lambda index: population.params_of(*places[members[index]]),
-            epoch=epoch + 1,
-            losses=self.losses,
-            max_size=self.settings.max_ensemble,
-            num_bags=self.settings.num_bags,
+def advance(
+    state: SweepState,
+    dataset: Dataset,
+    validation: Dataset,
+    epoch: int,
+    data_key: Key[Array, ""],
+    stop: Callable[[], bool],
+    bar: Any,
+) -> tuple[SweepState, bool]:
+    """Every chunk after one more epoch; False with it, if ``stop`` said so in between."""
+    state = state._replace(chunks=list(state.chunks), shares={})
+    arguments = dataset, validation, epoch, data_key
+    for index, chunk in enumerate(state.chunks):
+        if stop():
+            return state, False
+        began = time.perf_counter()
+        population.compile_epoch(chunk, *arguments)
+        ready = time.perf_counter()
+        state.chunks[index], report = population.advance(chunk, *arguments)
+        state = _written(state, chunk.members, report, epoch)
+        state = state._replace(
+            compile_seconds=state.compile_seconds + ready - began,
+            train_seconds=state.train_seconds + time.perf_counter() - ready,
         )
-        counts = [c.votes for c in self.chosen]
-        share = np.average([c.share for c in self.chosen], axis=0, weights=counts)
-        for name, value in (
-            ("loss", float(self.losses(share).mean())),
-            ("size", sum(counts)),
-            ("networks", len(counts)),
-            ("seconds", time.perf_counter() - self.began),
-        ):
-            self.growth[name].append(value)
+        bar.update(len(chunk.members))
+    return state, True
 
-    def cut(self, chunks: list[Chunk], epoch: int) -> list[Chunk]:
-        """The chunks of those who go on: at a rung the best, and always those whose loss is finite."""
-        alive = [m for chunk in chunks for m in chunk.members if self.fates[m] == "finished"]
-        if not alive:
-            raise FloatingPointError("no member's loss is finite any more; try smaller learning rates")
-        keep = set(alive)
-        factor, brackets = self.settings.halving, self.settings.brackets
-        steps = rungs(self.num_epochs, factor, len(self.members))
-        if factor is not None and epoch + 1 in steps:
-            scores, losses = self.scores(), self.history["validation_" + _LOSS[self.settings.task]][:, epoch]
-            for bracket in range(min(brackets, steps.index(epoch + 1) + 1)):
-                share = [member for member in alive if member % brackets == bracket]
-                keep -= set(share) - survivors(share, scores, losses, factor)
-        for member in set(alive) - keep:
-            self.fates[member] = f"cut after epoch {epoch + 1}"
-        return population.keep(chunks, keep)
 
-    def scores(self) -> Float[np.ndarray, " members"]:
-        """Each member's best so far; minus infinity where there is none."""
-        return np.nanmax(np.nan_to_num(self.history[self.monitor], nan=-np.inf), axis=1)
+def _written(
+    state: SweepState, members: Sequence[int], report: dict[str, np.ndarray], epoch: int
+) -> SweepState:
+    """The state with what ``members`` reported; those whose loss is not finite are lost from here on."""
+    finite = np.isfinite(report["train_loss"])
+    shares = dict(zip(members, report["validation_share"], strict=True))
+    fates, history = list(state.fates), dict(state.history)
+    for member in np.array(members)[~finite].tolist():
+        fates[member] = f"not finite in epoch {epoch + 1}"
+        del shares[member]
+    for name in report.keys() - {"validation_share"}:
+        rows = history.get(name, np.empty((len(fates), 0)))
+        # A column for each epoch until this one.
+        history[name] = np.pad(rows, ((0, 0), (0, epoch + 1 - rows.shape[1])), constant_values=np.nan)
+        history[name][list(members), epoch] = report[name]
+    return state._replace(history=history, fates=fates, shares=state.shares | shares)
 
-    def out_of_time(self) -> bool:
-        """Whether the time budget is spent."""
-        budget = self.settings.time_budget
-        return budget is not None and time.perf_counter() - self.began > budget
 
-    def fit_budget(self, chunks: list[Chunk], time_budget: float) -> list[Chunk]:
-        """After the first epoch, whose time is known: as many epochs as the budget has time for, and the
-        chunks with a schedule as long.
-        """
-        left = time_budget - (time.perf_counter() - self.began)
+def choose(state: SweepState, settings: Settings, epoch: int, seconds: float) -> SweepState:
+    """The ensemble again, from those of before and the members as they are now."""
+    if not state.shares:
+        return state
+    places, members = _places(state), list(state.shares)
+    losses = ensemble.losses_of(settings.task)
+    chosen = ensemble.choose_again(
+        state.chosen,
+        members,
+        np.stack([state.shares[member] for member in members]),
+        lambda index: population.params_of(*places[members[index]]),
+        epoch=epoch + 1,
+        losses=losses,
+        max_size=settings.max_ensemble,
+        num_bags=settings.num_bags,
+    )
+    votes = [c.votes for c in chosen]
+    share = np.average([c.share for c in chosen], axis=0, weights=votes)
+    news = {"loss": float(losses(share).mean()), "size": sum(votes), "networks": len(votes)}
+    news |= {"seconds": seconds}
+    growth = {name: [*values, news[name]] for name, values in state.growth.items()}
+    return state._replace(chosen=chosen, growth=growth)
 
-        def cost(num_epochs: int) -> float:
-            alive = planned(len(self.members), num_epochs, self.settings.halving)
-            return self.spent * sum(alive[1:]) / len(self.members)
 
-        # More epochs never cost less.
-        self.num_epochs = max(1, bisect_right(range(1, self.settings.num_epochs + 1), left, key=cost))
-        share = self.num_epochs / self.settings.num_epochs
-        return [population.with_num_steps(chunk, share) for chunk in chunks]
+def cut(state: SweepState, settings: Settings, epoch: int) -> SweepState:
+    """The state of those who go on: at a rung the best, and always those whose loss is finite."""
+    alive = _alive(state)
+    if not alive:
+        raise FloatingPointError("no member's loss is finite any more; try smaller learning rates")
+    keep, factor, brackets = set(alive), settings.halving, settings.brackets
+    steps = rungs(state.num_epochs, factor, len(state.fates))
+    if factor is not None and epoch + 1 in steps:
+        scores, losses = _scores(state, settings), state.history[_loss(settings)][:, epoch]
+        for bracket in range(min(brackets, steps.index(epoch + 1) + 1)):
+            share = [member for member in alive if member % brackets == bracket]
+            keep -= set(share) - survivors(share, scores, losses, factor)
+    fates = list(state.fates)
+    for member in set(alive) - keep:
+        fates[member] = f"cut after epoch {epoch + 1}"
+    return state._replace(fates=fates, chunks=population.keep(state.chunks, keep))
 
-    def progress_bar(self, progress: bool) -> Any:
-        """A bar of all epochs of all members as planned."""
-        from tqdm import tqdm
 
-        total = sum(planned(len(self.members), self.num_epochs, self.settings.halving))
-        self.bar = tqdm(total=total, unit="epoch", disable=not progress, dynamic_ncols=True)
-        return self.bar
+def fit_budget(state: SweepState, settings: Settings, seconds: float) -> SweepState:
+    """After the first epoch, whose time is known: as many epochs as there is time for in the ``seconds``
+    left, and chunks with a schedule as long.
+    """
 
-    def line(self) -> str:
-        """The best member, who is alive, and the ensemble."""
-        scores = self.scores()
-        best, alive = int(np.argmax(scores)), self.fates.count("finished")
-        text = f"best {self.monitor.replace('_', ' ')} {scores[best]:.4f} (member {best}), {alive} alive"
-        return f"{text}, ensemble loss {self.growth['loss'][-1]:.4f}" if self.chosen else text
+    def cost(num_epochs: int) -> float:
+        alive = planned(len(state.fates), num_epochs, settings.halving)
+        return state.train_seconds * sum(alive[1:]) / len(state.fates)
 
-    def result(self, chunks: list[Chunk], interrupted: bool) -> Swept:
-        """What the sweep found; KeyboardInterrupt or InputError if there was no time to find anything."""
-        if not self.growth["loss"]:
-            if interrupted:
-                raise KeyboardInterrupt
-            raise InputError(
-                f"time_budget: {self.settings.time_budget:g} s were over before a member had trained for an "
-                "epoch; give it more, or fewer members"
-            )
-        places = {m: (chunk, place) for chunk in chunks for place, m in enumerate(chunk.members)}
-        alive = [member for member in places if self.fates[member] == "finished"]
-        scores = self.scores()
-        best = max(alive, key=lambda member: scores[member])
-        chunk, place = places[best]
-        return Swept(
-            members=self.members,
-            history={name: values[:, : len(self.growth["loss"])] for name, values in self.history.items()},
-            scores=scores,
-            fates=self.fates,
-            best=best,
-            best_params=jax.tree.map(lambda leaf: np.array(np.asarray(leaf)[place]), chunk.state.best.params),
-            chosen=self.chosen,
-            growth=self.growth,
-            seconds={"compile": self.compiling, "train": self.spent},
-            num_programs=len(groups(self.members)),
-            interrupted=interrupted,
+    # More epochs never cost less.
+    num_epochs = max(1, bisect_right(range(1, state.num_epochs + 1), seconds, key=cost))
+    share = num_epochs / state.num_epochs
+    chunks = [population.with_num_steps(chunk, share) for chunk in state.chunks]
+    return state._replace(num_epochs=num_epochs, chunks=chunks)
+
+
+def _places(state: SweepState) -> dict[int, tuple[Chunk, int]]:
+    """Where each member is that was not cut."""
+    return {member: (chunk, i) for chunk in state.chunks for i, member in enumerate(chunk.members)}
+
+
+def _alive(state: SweepState) -> list[int]:
+    return [member for member in _places(state) if state.fates[member] == "finished"]
+
+
+def _loss(settings: Settings) -> str:
+    """What decides between equal scores: the task's second measure, of which less is better."""
+    _, second, *_ = METRICS[settings.task]
+    return f"validation_{second}"
+
+
+def _scores(state: SweepState, settings: Settings) -> Float[np.ndarray, " members"]:
+    """Each member's best so far; minus infinity where there is none."""
+    history = state.history[f"validation_{next(iter(METRICS[settings.task]))}"]
+    return np.nanmax(np.nan_to_num(history, nan=-np.inf), axis=1)
+
+
+def _num_epochs(state: SweepState, settings: Settings) -> int:
+    """Of all members together, if none is lost."""
+    return sum(planned(len(state.fates), state.num_epochs, settings.halving))
+
+
+def _progress_bar(state: SweepState, settings: Settings, progress: bool) -> Any:
+    from tqdm import tqdm
+
+    total = _num_epochs(state, settings)
+    return tqdm(total=total, unit="epoch", disable=not progress, dynamic_ncols=True)
+
+
+def _line(state: SweepState, settings: Settings) -> str:
+    """The best member, who is alive, and the ensemble."""
+    scores = _scores(state, settings)
+    best, measure = int(np.argmax(scores)), next(iter(METRICS[settings.task]))
+    text = f"best validation {measure} {scores[best]:.4f} (member {best}), {len(_alive(state))} alive"
+    return f"{text}, ensemble loss {state.growth['loss'][-1]:.4f}" if state.chosen else text
+
+
+def _found(state: SweepState, members: Sequence[Member], settings: Settings, interrupted: bool) -> Swept:
+    """What the sweep found; KeyboardInterrupt or InputError if there was no time to find anything."""
+    if not state.growth["loss"]:
+        if interrupted:
+            raise KeyboardInterrupt
+        raise InputError(
+            f"time_budget: {settings.time_budget:g} s were over before a member had trained for an epoch; "
+            "give it more, or fewer members"
         )
-
-
-def merged(first: Swept, second: Swept) -> Swept:
-    """Two sweeps as one; the second was given the ensemble of the first, as ``before`` numbers it."""
-    offset = len(first.members)
-    num_epochs = max(found.history["train_loss"].shape[1] for found in (first, second))
-
-    def rows(name: str) -> Float[np.ndarray, "members epochs"]:
-        widths = [(0, num_epochs - found.history[name].shape[1]) for found in (first, second)]
-        parts = zip((first, second), widths, strict=True)
-        return np.concatenate(
-            [np.pad(found.history[name], ((0, 0), w), constant_values=np.nan) for found, w in parts]
-        )
-
-    better = second.scores[second.best] > first.scores[first.best]
-    later = second.growth | {"seconds": [first.growth["seconds"][-1] + s for s in second.growth["seconds"]]}
+    scores = _scores(state, settings)
+    best = max(_alive(state), key=lambda member: scores[member])
+    chunk, place = _places(state)[best]
     return Swept(
-        members=[*first.members, *second.members],
-        history={name: rows(name) for name in first.history},
-        scores=np.concatenate([first.scores, second.scores]),
-        fates=first.fates + second.fates,
-        best=second.best + offset if better else first.best,
-        best_params=second.best_params if better else first.best_params,
-        chosen=before(second.chosen, -offset),
-        growth={name: first.growth[name] + values for name, values in later.items()},
-        seconds={name: first.seconds[name] + second.seconds[name] for name in first.seconds},
-        num_programs=len(groups([*first.members, *second.members])),
-        interrupted=second.interrupted,
+        members=members,
+        history=state.history,
+        scores=scores,
+        fates=state.fates,
+        best=best,
+        best_params=jax.tree.map(lambda leaf: np.array(np.asarray(leaf)[place]), chunk.state.best.params),
+        chosen=state.chosen,
+        growth=state.growth,
+        seconds={"compile": state.compile_seconds, "train": state.train_seconds},
+        num_programs=len(groups(members)),
+        interrupted=interrupted,
     )
-
-
-def before(chosen: Sequence[Chosen], offset: int) -> list[Chosen]:
-    """An ensemble as a later sweep knows it, whose own members count from 0: numbers less ``offset``."""
-    return [c._replace(member=c.member - offset) for c in chosen]

@@ -36,14 +36,23 @@ def read(path: str | Path) -> "pandas.DataFrame":
     if not path.is_file():
         raise InputError(f"{path}: no such file; give the path of a CSV or Parquet file")
     pandas = _pandas()
-    # In pieces, a column that holds a word would be numbers in one and text in another.
-    read_csv = functools.partial(pandas.read_csv, low_memory=False)
     try:
-        frame = pandas.read_parquet(path) if path.suffix == ".parquet" else read_csv(path)
+        frame = pandas.read_parquet(path) if path.suffix == ".parquet" else _read_csv(path)
+    except InputError:
+        raise
     except Exception as error:  # pandas and pyarrow raise errors of a dozen kinds on damaged files.
         raise InputError(f"{path}: cannot be read as a table: {checks.first_line(error)}") from None
     if frame.empty:
         raise InputError(f"{path}: must hold at least one row below its header, got none")
+    return frame
+
+
+def _read_csv(path: Path) -> "pandas.DataFrame":
+    # In pieces, a column that holds a word would be numbers in one and text in another.
+    frame = _pandas().read_csv(path, low_memory=False)
+    # pandas would call the second of two columns of one name otherwise, by their order.
+    header = _pandas().read_csv(path, header=None, nrows=1, dtype=str).iloc[0]
+    _check_names(header[header.notna()], str(path))
     return frame
 
 
@@ -123,10 +132,14 @@ def _checked(frame: "pandas.DataFrame") -> "pandas.DataFrame":
     if not len(frame):
         raise InputError("table: must hold at least one row, got none")
     frame = frame.rename(columns=str)
-    repeated = frame.columns[frame.columns.duplicated()]
-    if len(repeated):
-        raise InputError(f"table: has two columns called {repeated[0]!r}; rename one")
+    _check_names(frame.columns, "table")
     return frame
+
+
+def _check_names(names: Any, table: str) -> None:
+    repeated = list(names[names.duplicated()])
+    if repeated:
+        raise InputError(f"{table}: has two columns called {repeated[0]!r}; rename one")
 
 
 def _check_target(frame: "pandas.DataFrame", target: str) -> None:

@@ -11,8 +11,9 @@ import pytest
 from jaxmlp import losses, mlp, sweep_loop
 from jaxmlp.halving import planned, rungs, survivors
 from jaxmlp.preprocessing import Affine
+from jaxmlp.settings import Settings
 from jaxmlp.space import Choice, Member, Range, Structure, draw
-from jaxmlp.sweep_loop import Settings, sweep
+from jaxmlp.sweep_loop import sweep
 from jaxmlp.types import Dataset, Hyperparams, InputError
 
 pytestmark = pytest.mark.usefixtures("quick_to_compile")

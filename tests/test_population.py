@@ -10,6 +10,7 @@ from jaxmlp import losses, mlp, population
 from jaxmlp.loop import epoch_number
 from jaxmlp.metrics import CLASSIFICATION
 from jaxmlp.optimizers import make_optimizer
+from jaxmlp.population import Group
 from jaxmlp.preprocessing import Affine
 from jaxmlp.space import Choice, Range, Structure, draw
 from jaxmlp.sweep import seed_keys
@@ -78,8 +79,8 @@ def trained(chunks, epochs):
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_a_member_is_its_run_alone_over_ten_epochs_and_a_cut_in_double_precision(optimizer):
     with jax.enable_x64(True):
-        (group, train), members = program(optimizer), drawn(optimizer)
-        chunks = trained(population.begin(group, members, range(5)), range(4))
+        (made, train), members = program(optimizer), drawn(optimizer)
+        chunks = trained(population.begin(Group(made, members, range(5))), range(4))
         # Three survivors of three chunks move into two.
         chunks = trained(population.keep(chunks, {0, 3, 4}), range(4, 10))
         found = parameters(chunks)
@@ -91,8 +92,8 @@ def test_a_member_is_its_run_alone_over_ten_epochs_and_a_cut_in_double_precision
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_a_member_is_its_run_alone_for_one_step_in_single_precision(optimizer):
-    (group, train), members = program(optimizer, batch_size=23), drawn(optimizer)
-    found = parameters(trained(population.begin(group, members, range(5)), range(1)))
+    (made, train), members = program(optimizer, batch_size=23), drawn(optimizer)
+    found = parameters(trained(population.begin(Group(made, members, range(5))), range(1)))
     for number, params in found.items():
         chex.assert_trees_all_close(params, alone(train, members[number], 1), rtol=0, atol=1e-6)
 
@@ -101,9 +102,9 @@ def test_what_a_member_reports_does_not_depend_on_its_company():
     members, data = drawn("nadamw"), jax.tree.map(jnp.asarray, dataset())
     reports = []
     for chunk_size in (5, 2):
-        group, _ = program("nadamw", chunk_size)
+        made, _ = program("nadamw", chunk_size)
         seen = {}
-        for chunk in population.begin(group, members, range(5)):
+        for chunk in population.begin(Group(made, members, range(5))):
             _, report = population.advance(chunk, data, data, 0, DATA_KEY)
             assert set(report) == {"train_loss", *(f"validation_{name}" for name in CLASSIFICATION)}
             seen |= dict(zip(chunk.members, report["train_loss"], strict=True))
@@ -113,8 +114,8 @@ def test_what_a_member_reports_does_not_depend_on_its_company():
 
 
 def test_a_last_chunk_is_filled_up_and_reports_its_members_alone():
-    group, _ = program("nadamw", 4)
-    chunks = population.begin(group, drawn("nadamw"), (10, 11, 12, 13, 14))
+    made, _ = program("nadamw", 4)
+    chunks = population.begin(Group(made, drawn("nadamw"), (10, 11, 12, 13, 14)))
     assert [chunk.members for chunk in chunks] == [(10, 11, 12, 13), (14,)]
     assert {len(chunk.hyperparams.learning_rate) for chunk in chunks} == {4}
     data = jax.tree.map(jnp.asarray, dataset())
@@ -123,8 +124,8 @@ def test_a_last_chunk_is_filled_up_and_reports_its_members_alone():
 
 
 def test_cutting_compiles_no_new_epoch():
-    group, _ = program("nadamw")
-    chunks = trained(population.begin(group, drawn("nadamw"), range(5)), range(1))
+    made, _ = program("nadamw")
+    chunks = trained(population.begin(Group(made, drawn("nadamw"), range(5))), range(1))
     data = jax.tree.map(jnp.asarray, dataset())
     before = population.compile_epoch(chunks[0], data, data, 1, DATA_KEY)
     for survivors in ({1, 2, 4}, {4}):
@@ -133,14 +134,14 @@ def test_cutting_compiles_no_new_epoch():
 
 
 def test_nobody_is_moved_when_all_survive():
-    group, _ = program("nadamw")
-    chunks = population.begin(group, drawn("nadamw"), range(5))
+    made, _ = program("nadamw")
+    chunks = population.begin(Group(made, drawn("nadamw"), range(5)))
     assert population.keep(chunks, set(range(5))) == chunks
 
 
 def test_the_parameters_of_a_member_stay_when_the_population_goes_on():
-    group, _ = program("nadamw")
-    chunks = population.begin(group, drawn("nadamw", 2), range(2))
+    made, _ = program("nadamw")
+    chunks = population.begin(Group(made, drawn("nadamw", 2), range(2)))
     kept = population.params_of(chunks[0], 1)
     before = jax.tree.map(np.copy, kept)
     trained(chunks, range(2))
@@ -152,8 +153,8 @@ def test_the_parameters_of_a_member_stay_when_the_population_goes_on():
 )
 def test_chunks_on_a_cpu_are_even_and_wide_networks_go_alone(width, num_members, size):
     made = program("adam")[0]._replace(structure=Structure((width,) if width else (), "relu", "adam"))
-    (found,) = population.fitted([made], [drawn("adam", 1) * num_members])
-    assert (found.chunk_size, found.wait) == (size, False)
+    (found,) = population.fitted([Group(made, drawn("adam", 1) * num_members, range(num_members))])
+    assert (found.program.chunk_size, found.program.wait) == (size, False)
 
 
 # A member of 38 parameters keeps them, the best of them and Adam's two moments: 608 bytes, and some more.
@@ -163,15 +164,15 @@ def test_chunks_on_a_cpu_are_even_and_wide_networks_go_alone(width, num_members,
 def test_chunks_on_another_device_fit_its_memory(memory, size, wait, monkeypatch):
     monkeypatch.setattr(population, "device_memory", lambda: memory)
     made, _ = program("adam")
-    (found,) = population.fitted([made], [drawn("adam", 1) * 40])
-    assert (found.chunk_size, found.wait) == (size, wait)
+    (found,) = population.fitted([Group(made, drawn("adam", 1) * 40, range(40))])
+    assert (found.program.chunk_size, found.program.wait) == (size, wait)
 
 
 def test_members_that_wait_on_the_host_are_trained_to_the_same_bits():
     members, results = drawn("nadamw"), []
     for wait in (False, True):
-        group = program("nadamw")[0]._replace(wait=wait)
-        chunks = trained(population.begin(group, members, range(5)), range(2))
+        made = program("nadamw")[0]._replace(wait=wait)
+        chunks = trained(population.begin(Group(made, members, range(5))), range(2))
         assert isinstance(chunks[0].state.train.params[0].weight, np.ndarray) == wait
         chunks = trained(population.keep(chunks, {0, 3, 4}), range(2, 4))
         assert isinstance(chunks[0].state.train.params[0].weight, np.ndarray) == wait

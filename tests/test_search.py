@@ -1,15 +1,16 @@
 """From data and ranges to models that predict from raw values."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, log_loss, mean_squared_error, r2_score
 
 import jaxmlp
-from jaxmlp import calibration, datasets, models, plan, search
+from jaxmlp import calibration, datasets, models, plan, search, sweep_loop
 from jaxmlp.halving import planned
+from jaxmlp.settings import Settings
 from jaxmlp.space import Choice, Member, Range, Structure, draw
-from jaxmlp.sweep_loop import Settings
 from jaxmlp.types import Hyperparams, InputError
 
 pytestmark = pytest.mark.usefixtures("quick_to_compile")
@@ -212,10 +213,11 @@ def test_the_plan_knows_the_memory_of_a_member_and_counts_who_trains(monkeypatch
     expected = plan.plan(splits, members, settings)
     size = 65 * 8 + 9 * 10
     assert (expected.num_programs, expected.num_parameters) == (1, 9 * size)
-    # Parameters, the best so far, and Adam's two moments and its count.
-    per_member = 4 * (4 * size + 1)
-    data = sum(part.inputs.nbytes + part.targets.nbytes for part in (splits.train, splits.validation))
-    assert expected.memory_bytes == data + 9 * per_member
+    network_of, data = search.prepare(splits)
+    held = sweep_loop.begin(members, network_of, settings._replace(chunk_size=9), 1).chunks[0].state, data[:2]
+    assert expected.memory_bytes == sum(leaf.nbytes for leaf in jax.tree.leaves(held))
+    # Parameters, the best so far, and Adam's two moments.
+    assert 0 < expected.memory_bytes - sum(part.inputs.nbytes for part in data[:2]) - 9 * 16 * size < 10_000
     twice = plan.plan(splits, members, settings._replace(halving=None))
     np.testing.assert_allclose(twice.train_seconds / expected.train_seconds, 81 / sum(planned(9, 9, 3)))
 

@@ -167,6 +167,12 @@ def test_depth_repeats_the_width():
     assert member.structure == Structure((8, 8, 8), "relu", "adam")
 
 
+@pytest.mark.parametrize(("log", "expected"), [(False, {1, 2, 3, 4, 5, 6, 7, 8}), (True, {1, 2, 4, 8})])
+def test_depths_in_the_logarithm_lie_on_a_grid(log, expected):
+    found = draw({"depth": Range(1, 8, log=log), "activation": Choice(("relu",))}, 200, max_programs=200)
+    assert {len(member.structure.hidden_sizes) for member in found} == expected
+
+
 # Numbers
 
 

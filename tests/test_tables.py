@@ -207,6 +207,7 @@ def test_the_split_is_as_asked_and_follows_its_seed():
         ("binary.csv", bytes(range(128, 256)), "cannot be read as a table: "),
         ("cut.csv.gz", gzip.compress(b"a,b\n1,2\n" * 99, mtime=0)[:-9], "cannot be read as a table: "),
         ("damaged.parquet", b"PAR1 and no more", "cannot be read as a table: "),
+        ("twins.csv", b"size,kind,size\n1,2,3\n", "has two columns called 'size'; rename one"),
     ],
 )
 def test_files_that_hold_no_table_are_refused(tmp_path, name, content, says):
