@@ -1,0 +1,111 @@
+"""One system of the benchmark in a process of its own, which does what it is told line by line."""
+
+import json
+import math
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from experiments import peers
+from experiments.peers import Data, Work
+
+Ask = Callable[[str], float]
+"""Command -> what it returned."""
+
+
+class WorkerError(RuntimeError):
+    """The system is not installed, or its process ended before its time."""
+
+
+def load(path: Path) -> Data:
+    """What ``save`` saved."""
+    return Data(*(np.load(path / f"{name}.npy") for name in Data._fields))
+
+
+def save(path: Path, data: Data) -> None:
+    """The data as files that every system reads in the same time."""
+    for name, array in data._asdict().items():
+        np.save(path / f"{name}.npy", array)
+
+
+def peak_memory() -> float:
+    """Of this process, in GB; nan where the system does not tell it."""
+    # What getrusage says would include the process that started this one.
+    status = Path("/proc/self/status")
+    lines = status.read_text().splitlines() if status.exists() else []
+    return next((float(line.split()[1]) / 1e6 for line in lines if line.startswith("VmHWM")), math.nan)
+
+
+@contextmanager
+def process(
+    system: str, work: Work, folder: Path, environment: Mapping[str, str] | None = None
+) -> Iterator[Ask]:
+    """A process with ``system`` at ``work``, as a function that tells it what to do: "epoch", whose answer
+    are its seconds, "accuracy", or "memory". Raises WorkerError, also later from that function.
+    """
+    command = [sys.executable, "-m", "experiments.worker", system, json.dumps(work), str(folder)]
+    with tempfile.TemporaryFile("w+") as errors:
+        pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": errors, "text": True}
+        with subprocess.Popen(command, env=os.environ | dict(environment or {}), **pipes) as child:
+
+            def answer() -> float:
+                assert child.stdout is not None
+                line = child.stdout.readline()
+                if not line:
+                    # Its last words come after the end of its answers.
+                    child.wait()
+                    errors.seek(0)
+                    raise WorkerError((errors.read().strip() or "it ended without a word").splitlines()[-1])
+                return json.loads(line)
+
+            def ask(command: str) -> float:
+                print(command, file=child.stdin, flush=True)
+                return answer()
+
+            try:
+                answer()
+                yield ask
+            finally:
+                child.kill()
+
+
+def serve(system: str, work: Work, folder: Path) -> None:
+    """Answer each command on standard input in a line of JSON, beginning with one that all is ready."""
+    # What a system prints goes elsewhere.
+    with os.fdopen(os.dup(1), "w", buffering=1) as answers:
+        os.dup2(2, 1)
+        data = load(folder)
+        if work.num_examples is not None:
+            data = data._replace(
+                inputs=data.inputs[: work.num_examples], labels=data.labels[: work.num_examples]
+            )
+        trainer = peers.systems_for(work)[system](work, data)
+        commands: dict[str, Callable[[], float]] = {
+            "epoch": lambda: seconds_of(trainer.epoch),
+            "accuracy": trainer.accuracy,
+            "memory": peak_memory,
+        }
+        print(json.dumps(0.0), file=answers)
+        for line in sys.stdin:
+            print(json.dumps(commands[line.strip()]()), file=answers)
+
+
+def seconds_of(function: Callable[[], Any]) -> float:
+    """What a call of ``function`` takes."""
+    began = time.perf_counter()
+    function()
+    return time.perf_counter() - began
+
+
+if __name__ == "__main__":
+    system, fields, folder = sys.argv[1:]
+    work = Work(*json.loads(fields))
+    serve(system, work._replace(layer_sizes=tuple(work.layer_sizes)), Path(folder))

@@ -1,0 +1,158 @@
+"""The benchmark: its arithmetic by hand, its systems from the same weights, and a small run."""
+
+import json
+
+import jax
+import numpy as np
+import pytest
+
+from experiments import benchmark, peers, worker
+from experiments.benchmark import Results, Timed
+from experiments.peers import Data, Work
+from experiments.worker import WorkerError, process
+from tests.test_experiments import refused, run
+
+
+def made_data(num_examples=64, num_validation=40):
+    draws = np.random.default_rng(0)
+    inputs = draws.normal(size=(num_examples + num_validation, 6)).astype(np.float32)
+    labels = inputs[:, :3].argmax(axis=1).astype(np.int32)
+    return Data(inputs[:num_examples], labels[:num_examples], inputs[num_examples:], labels[num_examples:])
+
+
+def timed(*epochs, accuracy=0.97):
+    return Timed(first=9.0, epochs=list(epochs), accuracy=accuracy, memory=0.5)
+
+
+ROW = {
+    "jaxmlp": timed(1.0, 2.0),
+    "slow": timed(4.0, 4.0),
+    "fast": timed(3.0, 3.0),
+    "fast, bfloat16": timed(2.0, 2.0),
+    "fastest, but wrong": timed(0.1, 0.1, accuracy=0.9),
+    "products": timed(0.5, 0.8, accuracy=0.0),
+    "optimizer": timed(0.1, 0.1, accuracy=0.0),
+}
+WORKS = {"60, batch 128": Work((4, 3, 2)), "2 of 60": Work((4, 3, 2), num_members=2)}
+POPULATION = {"jaxmlp": timed(1.0, 1.0), "batched": timed(1.5, 3.0)}
+
+
+def measured(**changes):
+    results = Results({"60, batch 128": ROW, "2 of 60": POPULATION}, {"60, batch 128": [1e4, 1e4]}, {}, {})
+    return benchmark.measures(results._replace(**changes), WORKS, made_data(1000, 1000))
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("ratio_60_batch_128", [3.0, 1.5]),
+        ("ratio_60_batch_128_any_precision", [2.0, 1.0]),
+        ("ratio_2_of_60", [1.5, 3.0]),
+        # Two networks one after another, by the best of all that count.
+        ("ratio_2_of_60_one_after_another", [4.0, 4.0]),
+        # 2 (2 · 12 + 3 · 6) operations an example, 1000 examples, 10,000 operations a second: 8.4 s.
+        ("share_of_peak_60_batch_128", [8.4, 4.2]),
+        ("products_share_of_peak_60_batch_128", [16.8, 10.5]),
+        ("epoch_60_batch_128_fast_bfloat16", [2000.0, 2000.0]),
+    ],
+)
+def test_a_ratio_is_to_the_best_of_those_that_count(name, expected):
+    np.testing.assert_allclose(measured()[name][0], expected)
+
+
+def test_a_race_is_won_by_the_median_and_lost_by_who_never_arrives():
+    seconds = {"jaxmlp": [2.0, 2.0, 4.0], "steady": [6.0, 6.0, 6.0], "moody": [1.0, np.inf, np.inf]}
+    races = {name: [benchmark.Race(1.0, goal) for goal in goals] for name, goals in seconds.items()}
+    found = measured(races={"warm": races})
+    np.testing.assert_allclose(found["ratio_warm_to_goal"][0], [3.0, 3.0, 1.5])
+
+
+def test_an_exponent_is_that_of_a_power_law():
+    grown = {"width": {n: [0.1 * n**1.5, 7 * n**0.5] for n in (10, 20, 80)}}
+    np.testing.assert_allclose(measured(grown=grown)["exponent_width"][0], [1.5, 0.5])
+
+
+@pytest.mark.parametrize(("other", "expected"), [(0.97, True), (0.95, True), (0.93, False)])
+def test_accuracies_agree_within_their_noise(other, expected):
+    # With 1000 examples a share of 0.96 has a standard error of 0.0062, and a difference one of 0.0088.
+    assert bool(benchmark.agrees(0.97, other, 1000)) is expected
+
+
+def by_hand(work, data, member=0):
+    """The accuracy before any step, in NumPy."""
+    x, layers = data.validation_inputs, peers.initial(work, member)
+    for weight, bias in layers[:-1]:
+        x = np.maximum(x @ weight + bias, 0)
+    weight, bias = layers[-1]
+    return np.mean((x @ weight + bias).argmax(axis=1) == data.validation_labels)
+
+
+@pytest.mark.parametrize(
+    ("name", "num_members"),
+    [*((name, 1) for name in peers.SYSTEMS), *((name, 3) for name in peers.POPULATIONS)],
+)
+def test_every_system_starts_from_the_same_weights_and_learns(name, num_members):
+    work, data = Work((6, 16, 3), 16, num_members=num_members, learning_rate=1e-2), made_data(320)
+    # What our own tests forbid, Keras does.
+    with jax.numpy_rank_promotion("allow"):
+        try:
+            trainer = peers.systems_for(work)[name](work, data)
+        except ImportError as error:
+            pytest.skip(f"{error.name} is not installed")
+        before = np.mean([by_hand(work, data, member) for member in range(num_members)])
+        np.testing.assert_allclose(trainer.accuracy(), before, atol=1e-6)
+        for _ in range(8):
+            trainer.epoch()
+        assert trainer.accuracy() > max(0.75, before)
+
+
+def test_the_initial_weights_keep_the_signals_variance_and_differ_by_member():
+    work = Work((400, 300, 10))
+    (first, bias), (last, _) = peers.initial(work)
+    np.testing.assert_allclose([first.var(), last.var()], [2 / 400, 1 / 300], rtol=0.1)
+    assert not bias.any() and first.dtype == np.float32
+    assert not np.allclose(first, peers.initial(work, 1)[0][0])
+
+
+def test_an_order_is_another_one_each_epoch_and_whole_batches():
+    found = peers.orders(Work((6, 3), 16), 50)
+    first, second = next(found), next(found)
+    assert first.shape == (3, 16) and len(set(first.ravel())) == 48
+    assert (first != second).any()
+
+
+def test_a_worker_does_what_it_is_told(tmp_path):
+    worker.save(tmp_path, made_data())
+    with process("scikit-learn", Work((6, 8, 3), 16, num_examples=32), tmp_path) as ask:
+        assert ask("epoch") > 0 and 0 <= ask("accuracy") <= 1 and 0.01 < ask("memory") < 10
+        with pytest.raises(WorkerError, match="KeyError: 'dance'"):
+            ask("dance")
+    with pytest.raises(WorkerError, match="KeyError: 'nobody'"), process("nobody", Work((6, 3)), tmp_path):
+        pass
+
+
+def test_a_small_run_leaves_its_record_and_pictures(tmp_path, capsys):
+    options = ("--works", "60, batch 512", "--systems", "scikit-learn", "--num-examples", 1024)
+    run(benchmark, "--smoke", "--dataset", "digits", *options, "--out", tmp_path)
+    record = json.loads((tmp_path / "record.json").read_text())
+    assert {path.name for path in tmp_path.iterdir()} == {"record.json", "epochs.png"}
+    row = record["tables"]["timed"]["60, batch 512"]
+    assert set(row) == {"jaxmlp", "scikit-learn", "products", "optimizer"}
+    if "ratio_60_batch_512" in record["metrics"]:
+        (found,) = record["metrics"]["ratio_60_batch_512"]["values"]
+        np.testing.assert_allclose(
+            found, row["scikit-learn"]["epochs"][0] / row["jaxmlp"]["epochs"][0], rtol=1e-3
+        )
+    assert "60, batch 512: jaxmlp" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (("--works", "sixty"), "works: must name parts of 60, batch 32"),
+        (("--num-examples", 100), "num_examples: must be at least 512"),
+    ],
+)
+def test_flags_that_cannot_be_are_refused(flags, message, tmp_path, capsys):
+    line, status = refused(capsys, benchmark, "--dataset", "digits", *flags, "--out", tmp_path)
+    assert message in line and status == 2
