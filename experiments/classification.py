@@ -67,6 +67,8 @@ class Config(receipt.ImageConfig):
     """Share of the target's probability spread over all classes."""
     class_weight: Literal["balanced"] | None = None
     """'balanced' makes every class count alike in the loss."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Of the matrix products in training; parameters are float32 in any case."""
     batch_size: int | None = None
     """Examples per step (default: 128, or all if there are fewer)."""
     num_epochs: int = 20
@@ -152,6 +154,7 @@ def train_seeds(config: Config, splits: datasets.Splits) -> Outcome:
         losses.HEADS[splits.task],
         affine,
         activation=mlp.activation_named(config.activation),
+        precision=config.precision,
     )
     num_examples = len(splits.train.inputs)
     batch_size = config.batch_size or min(128, num_examples)

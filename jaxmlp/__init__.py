@@ -57,6 +57,7 @@ _ROOMS = [
     "plots",
     "population",
     "preprocessing",
+    "products",
     "records",
     "search",
     "settings",

@@ -11,6 +11,7 @@ from jaxtyping import Array, Float, Key, Scalar, Shaped
 from jaxmlp import checks
 from jaxmlp.losses import Head, regression
 from jaxmlp.preprocessing import Affine, apply_affine
+from jaxmlp.products import PRODUCTS, Product
 from jaxmlp.types import Hyperparams, InputError, Layer, Params, PyTree
 
 Activation = Callable[[Array], Array]
@@ -88,8 +89,9 @@ def apply(
     dropout: Scalar | float | None = None,
     input_dropout: Scalar | float | None = None,
     key: Key[Array, ""] | None = None,
+    product: Product = jnp.matmul,
 ) -> Float[Array, " outputs"]:
-    """The logits of one example of any shape, which is flattened.
+    """The logits of one example of any shape, which is flattened; ``product(x, weight)`` is that of a layer.
 
     ``dropout`` is the share of hidden units, and ``input_dropout`` that of inputs, that are set to 0; both
     need a ``key``. Without a key nothing is dropped: that is evaluation.
@@ -97,8 +99,8 @@ def apply(
     keys = [None] * len(params) if key is None else list(jax.random.split(key, len(params)))
     x = drop(keys[0], x.ravel().astype(params[0].weight.dtype), input_dropout)
     for layer, layer_key in zip(params[:-1], keys[1:], strict=True):
-        x = drop(layer_key, activation(x @ layer.weight + layer.bias), dropout)
-    return x @ params[-1].weight + params[-1].bias
+        x = drop(layer_key, activation(product(x, layer.weight) + layer.bias), dropout)
+    return product(x, params[-1].weight) + params[-1].bias
 
 
 def drop(
@@ -133,11 +135,14 @@ def make_network(
     *,
     activation: Activation = jax.nn.relu,
     initializer: Initializer | None = None,
+    precision: str = "float32",
 ) -> Network:
     """The network of raw inputs: ``affine`` first, then the layers, then one of ``losses.HEADS``.
 
-    Dropout, label smoothing and initial scale are those of the Hyperparams at hand.
+    Dropout, label smoothing and initial scale are those of the Hyperparams at hand. ``precision``, one of
+    ``products.PRODUCTS``, is that of the matrix products in training; ``predict_fn`` has full precision.
     """
+    product = PRODUCTS[checks.known_name("precision", precision, PRODUCTS)]
 
     def init_fn(key: Key[Array, ""], hyperparams: Hyperparams) -> tuple[Params, tuple[()]]:
         scale = hyperparams.initial_scale
@@ -158,6 +163,7 @@ def make_network(
             dropout=hyperparams.dropout,
             input_dropout=hyperparams.input_dropout,
             key=key,
+            product=product,
         )
         smoothing = hyperparams.label_smoothing
         if smoothing is not None and make_head is regression:
