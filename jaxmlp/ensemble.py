@@ -64,28 +64,32 @@ def greedy(
     max_size: int,
     *,
     num_bags: int = NUM_BAGS,
+    starts: Sequence[int] = (),
 ) -> Integer[np.ndarray, " candidates"]:
     """How often each candidate counts in the ensemble: greedy selection with replacement (Caruana et al.
     2004), each pick the candidate after which the average costs least.
 
-    It guards against a small validation set by bagging: each of ``num_bags`` ensembles is chosen on its own
-    bootstrap sample of the examples, and all are put together. At most ``max_size`` picks in all.
+    It guards against a small validation set in two ways. Each of ``num_bags`` ensembles is chosen on its own
+    bootstrap sample of the examples, and all are put together; and each begins with another of the candidates
+    ``starts``, in turn, so that not every vote is for who happens to fit these examples. A single bag holds
+    every example once and begins with nobody: selection without the guard. At most ``max_size`` picks in all.
     """
     num_bags = min(num_bags, max_size)
-    num_examples = shares.shape[1]
+    num_picks, num_examples = max_size // num_bags, shares.shape[1]
+    given = list(starts) if num_bags > 1 and num_picks > 1 else []
     draws = np.random.default_rng(0)
     counts = np.zeros(len(shares), int)
     alike = np.full(num_examples, 1 / num_examples)
-    # A single bag holds every example once: selection without the guard.
     bags = (
         draws.multinomial(num_examples, alike, size=num_bags) if num_bags > 1 else np.ones((1, num_examples))
     )
-    for weights in bags.astype(float):
-        total = np.zeros(num_examples)
-        for size in range(1, max_size // num_bags + 1):
-            pick = int(np.argmin(losses((total + shares) / size) @ weights))
-            total = total + shares[pick]
-            counts[pick] += 1
+    for number, weights in enumerate(bags.astype(float)):
+        picks = [given[number % len(given)]] if given else []
+        total = shares[picks].sum(axis=0)
+        for size in range(len(picks) + 1, num_picks + 1):
+            picks.append(int(np.argmin(losses((total + shares) / size) @ weights)))
+            total = total + shares[picks[-1]]
+        np.add.at(counts, picks, 1)
     return counts
 
 
@@ -100,7 +104,8 @@ def choose_again(
     max_size: int,
     num_bags: int = NUM_BAGS,
 ) -> list[Chosen]:
-    """The ensemble after one more epoch, from those chosen before and what ``members`` are now.
+    """The ensemble after one more epoch, from those chosen before and what ``members`` are now, of whom the
+    best have a vote each to begin with.
 
     ``params_of(i)`` is called for the newly chosen of ``members`` alone; what is not chosen is let go.
     """
@@ -109,7 +114,9 @@ def choose_again(
     pool = np.stack([*known, *shares[finite]]) if known or len(finite) else np.empty((0, shares.shape[1]))
     if not len(pool):
         return []
-    counts = greedy(pool, losses, max_size, num_bags=num_bags)
+    # The best of those who train now: few were among the best of so many that they only seem good.
+    starts = len(chosen) + np.argsort(losses(shares[finite]).mean(axis=1), kind="stable")
+    counts = greedy(pool, losses, max_size, num_bags=num_bags, starts=starts.tolist())
     kept = [c._replace(votes=int(n)) for c, n in zip(chosen, counts, strict=False) if n]
     fresh = zip(finite.tolist(), counts[len(chosen) :], strict=True)
     # A row of ``shares`` would hold on to all rows: a copy.
@@ -126,8 +133,11 @@ def mean(
 def fit_temperature(
     probabilities: Float[np.ndarray, "examples classes"], labels: Integer[np.ndarray, " examples"]
 ) -> float:
-    """The temperature, from 1/20 to 20, whose ``tempered`` probabilities cost least on these examples, in
+    """The temperature, from 1 to 20, whose ``tempered`` probabilities cost least on these examples, in
     cross-entropy (Guo et al. 2017).
+
+    It never makes probabilities surer: a network was chosen by the examples that are at hand here, and seems
+    better on them than it is.
     """
     from scipy.optimize import minimize_scalar
 
@@ -135,7 +145,9 @@ def fit_temperature(
         p = tempered(probabilities, math.exp(log_temperature))
         return float(-np.mean(np.log(np.maximum(p[np.arange(len(labels)), labels], 1e-300))))
 
-    return math.exp(minimize_scalar(cost, bounds=(-math.log(20), math.log(20)), method="bounded").x)
+    found = math.exp(minimize_scalar(cost, bounds=(0, math.log(20)), method="bounded").x)
+    # The search comes close to its bounds, and does not reach them.
+    return found if cost(math.log(found)) < cost(0.0) else 1.0
 
 
 def tempered(
