@@ -25,7 +25,7 @@ from experiments import peers, receipt, worker
 from experiments.command_line import main
 from experiments.peers import Data, Work
 from experiments.worker import WorkerError, process
-from jaxmlp import charts, checks
+from jaxmlp import caches, charts, checks
 from jaxmlp.plan import measured_peak
 from jaxmlp.statistics import summarize, with_error
 from jaxmlp.types import InputError
@@ -113,6 +113,8 @@ def run(config: Config) -> None:
     """Every system at every work, recorded after each."""
     if config.smoke:
         config = replace(config, num_seeds=1, num_races=1, works=config.works or ("60, batch 512", "8 of"))
+    checks.fraction("goal", config.goal)
+    checks.whole_number("num_races", config.num_races)
     begun, data = receipt.begin(config), load(config)
     works = {name: work for name, work in works_of(data).items() if named(name, config.works)}
     if not works:
@@ -202,6 +204,8 @@ def race(config: Config, work: Work, folder: Path) -> dict[str, dict[str, list[R
         for name in (name for name in peers.SYSTEMS if name == "jaxmlp" or named(name, config.systems)):
             with tempfile.TemporaryDirectory() as cache:
                 environment = dict.fromkeys(("JAX_COMPILATION_CACHE_DIR", "TORCHINDUCTOR_CACHE_DIR"), cache)
+                # Of JAX's own, which would keep only what compiles for a second.
+                environment["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = str(caches.MIN_COMPILE_SECONDS)
                 for way, each in races.items():
                     try:
                         each.setdefault(name, []).append(race_once(config, name, work, folder, environment))
@@ -346,7 +350,7 @@ def draw(folder: Path, results: Results) -> None:
             ylabel="seconds per epoch",
             log_x=True,
             log_y=True,
-            title=f"An epoch as the {axis} grow",
+            title="The time of an epoch of this library",
         )
 
 

@@ -149,6 +149,26 @@ def jaxmlp_population(work: Work, data: Data) -> Trainer:
     return Trainer(epoch, accuracy)
 
 
+def torch_module(layers: list[tuple[np.ndarray, np.ndarray]]) -> Any:
+    """PyTorch's perceptron with these weights and biases."""
+    import torch
+
+    parts: list[Any] = []
+    for weight, bias in layers:
+        linear = torch.nn.Linear(*weight.shape)
+        linear.load_state_dict({"weight": torch.from_numpy(weight.T.copy()), "bias": torch.from_numpy(bias)})
+        parts += [linear, torch.nn.ReLU()]
+    return torch.nn.Sequential(*parts[:-1])
+
+
+def torch_tensors(data: Data) -> Any:
+    """Inputs, labels and validation inputs as PyTorch takes them."""
+    import torch
+
+    arrays = data.inputs, data.labels.astype(np.int64), data.validation_inputs
+    return [torch.from_numpy(array) for array in arrays]
+
+
 def torch(
     work: Work, data: Data, *, fused: bool = True, compiled: bool = False, bfloat16: bool = False
 ) -> Trainer:
@@ -156,17 +176,10 @@ def torch(
     import torch
 
     torch.manual_seed(work.seed)
-    modules: list[Any] = []
-    for weight, bias in initial(work):
-        linear = torch.nn.Linear(*weight.shape)
-        with torch.no_grad():
-            linear.weight.copy_(torch.from_numpy(weight.T.copy()))
-            linear.bias.copy_(torch.from_numpy(bias))
-        modules += [linear, torch.nn.ReLU()]
-    model = torch.nn.Sequential(*modules[:-1])
+    model = torch_module(initial(work))
     optimizer = torch.optim.Adam(model.parameters(), lr=work.learning_rate, fused=fused)
     loss_fn = torch.nn.CrossEntropyLoss()
-    inputs, labels, validation, _ = map(torch.from_numpy, data._replace(labels=data.labels.astype(np.int64)))
+    inputs, labels, validation = torch_tensors(data)
 
     def forward(x: Any, y: Any) -> Any:
         with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
@@ -198,7 +211,7 @@ def torch_by_hand(work: Work, data: Data) -> Trainer:
     arrays[1] = arrays[1].ravel()
     flat = [torch.from_numpy(array).requires_grad_() for array in arrays]
     optimizer = torch.optim.Adam(flat, lr=work.learning_rate, fused=True)
-    inputs, labels, validation, _ = map(torch.from_numpy, data._replace(labels=data.labels.astype(np.int64)))
+    inputs, labels, validation = torch_tensors(data)
 
     def forward(x: Any) -> Any:
         hidden = torch.addmm(flat[1], x, flat[0])
@@ -228,20 +241,11 @@ def torch_func(work: Work, data: Data) -> Trainer:
     from torch.func import functional_call, grad, stack_module_state, vmap
 
     torch.manual_seed(work.seed)
-    modules = []
-    for member in range(work.num_members):
-        parts: list[Any] = []
-        for weight, bias in initial(work, member):
-            linear = torch.nn.Linear(*weight.shape)
-            linear.load_state_dict(
-                {"weight": torch.from_numpy(weight.T.copy()), "bias": torch.from_numpy(bias)}
-            )
-            parts += [linear, torch.nn.ReLU()]
-        modules.append(torch.nn.Sequential(*parts[:-1]))
+    modules = [torch_module(initial(work, member)) for member in range(work.num_members)]
     base = modules[0]
     params, buffers = stack_module_state(modules)
     optimizer = torch.optim.Adam(params.values(), lr=work.learning_rate, fused=True)
-    inputs, labels, validation, _ = map(torch.from_numpy, data._replace(labels=data.labels.astype(np.int64)))
+    inputs, labels, validation = torch_tensors(data)
 
     def loss_fn(params: Any, x: Any, y: Any) -> Any:
         return torch.nn.functional.cross_entropy(functional_call(base, (params, buffers), (x,)), y)

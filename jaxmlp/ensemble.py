@@ -114,7 +114,7 @@ def choose_again(
     pool = np.stack([*known, *shares[finite]]) if known or len(finite) else np.empty((0, shares.shape[1]))
     if not len(pool):
         return []
-    # The best of those who train now: few were among the best of so many that they only seem good.
+    # The best of those who train now: they were not picked out of all epochs, where some only seem good.
     starts = len(chosen) + np.argsort(losses(shares[finite]).mean(axis=1), kind="stable")
     counts = greedy(pool, losses, max_size, num_bags=num_bags, starts=starts.tolist())
     kept = [c._replace(votes=int(n)) for c, n in zip(chosen, counts, strict=False) if n]

@@ -37,22 +37,19 @@ def read(path: str | Path) -> "pandas.DataFrame":
         raise InputError(f"{path}: no such file; give the path of a CSV or Parquet file")
     pandas = _pandas()
     try:
-        frame = pandas.read_parquet(path) if path.suffix == ".parquet" else _read_csv(path)
-    except InputError:
-        raise
+        if path.suffix == ".parquet":
+            frame = pandas.read_parquet(path)
+            names = frame.columns
+        else:
+            # In pieces, a column that holds a word would be numbers in one and text in another.
+            frame = pandas.read_csv(path, low_memory=False)
+            # pandas has called the second of two columns of one name otherwise, by their order.
+            names = pandas.read_csv(path, header=None, nrows=1, dtype=str).iloc[0].dropna()
     except Exception as error:  # pandas and pyarrow raise errors of a dozen kinds on damaged files.
         raise InputError(f"{path}: cannot be read as a table: {checks.first_line(error)}") from None
+    _check_names(names, str(path))
     if frame.empty:
         raise InputError(f"{path}: must hold at least one row below its header, got none")
-    return frame
-
-
-def _read_csv(path: Path) -> "pandas.DataFrame":
-    # In pieces, a column that holds a word would be numbers in one and text in another.
-    frame = _pandas().read_csv(path, low_memory=False)
-    # pandas would call the second of two columns of one name otherwise, by their order.
-    header = _pandas().read_csv(path, header=None, nrows=1, dtype=str).iloc[0]
-    _check_names(header[header.notna()], str(path))
     return frame
 
 

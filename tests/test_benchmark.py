@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from experiments import benchmark, peers, worker
-from experiments.benchmark import Results, Timed
+from experiments.benchmark import Config, Results, Timed
 from experiments.peers import Data, Work
 from experiments.worker import WorkerError, process
 from tests.test_experiments import refused, run
@@ -138,12 +138,28 @@ def test_a_small_run_leaves_its_record_and_pictures(tmp_path, capsys):
     assert {path.name for path in tmp_path.iterdir()} == {"record.json", "epochs.png"}
     row = record["tables"]["timed"]["60, batch 512"]
     assert set(row) == {"jaxmlp", "scikit-learn", "products", "optimizer"}
-    if "ratio_60_batch_512" in record["metrics"]:
-        (found,) = record["metrics"]["ratio_60_batch_512"]["values"]
-        np.testing.assert_allclose(
-            found, row["scikit-learn"]["epochs"][0] / row["jaxmlp"]["epochs"][0], rtol=1e-3
-        )
+    for name in ("jaxmlp", "scikit-learn", "products"):
+        (found,) = record["metrics"][f"epoch_60_batch_512_{benchmark.slug(name)}"]["values"]
+        np.testing.assert_allclose(found, 1000 * row[name]["epochs"][0], rtol=1e-3)
     assert "60, batch 512: jaxmlp" in capsys.readouterr().out
+
+
+def test_races_and_growth_run_and_are_measured_and_drawn(tmp_path):
+    worker.save(tmp_path, made_data(1024, 200))
+    config = Config(num_seeds=2, num_races=1, goal=0.6, systems=("scikit-learn",))
+    races = benchmark.race(config, Work((6, 16, 3), 32, learning_rate=1e-2), tmp_path)
+    assert {way: set(each) for way, each in races.items()} == {
+        way: {"jaxmlp", "scikit-learn"} for way in ("cold", "warm")
+    }
+    assert all(0 < run.start <= run.goal < 60 for each in races.values() for (run,) in each.values())
+    grown = {"width": benchmark.grow(config, {8: Work((6, 8, 3)), 64: Work((6, 64, 3))}, tmp_path)}
+    assert {width: len(seconds) for width, seconds in grown["width"].items()} == {8: 2, 64: 2}
+    results = Results({"60, batch 128": ROW}, {"60, batch 128": [1e4, 1e4]}, races, grown)
+    found = benchmark.measures(results, WORKS, made_data())
+    expected = races["warm"]["scikit-learn"][0].goal / races["warm"]["jaxmlp"][0].goal
+    np.testing.assert_allclose(found["ratio_warm_to_goal"][0], expected)
+    benchmark.draw(tmp_path, results)
+    assert (tmp_path / "growth_width.png").stat().st_size > 1000
 
 
 @pytest.mark.parametrize(
@@ -151,6 +167,8 @@ def test_a_small_run_leaves_its_record_and_pictures(tmp_path, capsys):
     [
         (("--works", "sixty"), "works: must name parts of 60, batch 32"),
         (("--num-examples", 100), "num_examples: must be at least 512"),
+        (("--goal", 1.0), "goal: must be at least 0 and below 1"),
+        (("--num-races", 0), "num_races: must be a whole number of at least 1"),
     ],
 )
 def test_flags_that_cannot_be_are_refused(flags, message, tmp_path, capsys):
