@@ -92,6 +92,8 @@ class Config(receipt.ImageConfig):
     """Shares of the members of which each begins to be cut one rung later (Hyperband)."""
     schedule: str = "constant"
     """How the learning rate changes over the run: constant, cosine, warmup_cosine or one_cycle."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Of the matrix products in training; parameters are float32 in any case."""
     batch_size: int | None = None
     """Examples per step (default: 128, or fewer for a small data set)."""
     max_ensemble: int = 32
@@ -165,7 +167,8 @@ def is_file(config: Config) -> bool:
 def sweep(config: Config, ranges: dict[str, space.Distribution], seed: int) -> Outcome:
     """One sweep on one split; the test part is read once, at the end."""
     splits, columns = load(config, seed)
-    given = {name: getattr(config, name) for name in ("batch_size", "schedule", "brackets", "max_ensemble")}
+    names = "batch_size", "schedule", "precision", "brackets", "max_ensemble"
+    given = {name: getattr(config, name) for name in names}
     given |= {"seed": seed, "num_epochs": 2 if config.smoke else config.num_epochs}
     given |= {"halving": config.halving if config.halving > 1 else None}
     given |= {"time_budget": None if config.time_budget is None else 60 * config.time_budget}

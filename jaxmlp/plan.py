@@ -32,7 +32,7 @@ class Plan(NamedTuple):
 
 def plan(splits: Splits, members: Sequence[Member], settings: Settings) -> Plan:
     """What ``search.fit_members`` will take; a matrix product is timed to know this machine."""
-    network_of, data = search.prepare(splits)
+    network_of, data = search.prepare(splits, settings.precision)
     num_examples, peak = len(data.train.inputs), measured_peak()
     share = sum(planned(len(members), settings.num_epochs, settings.halving)) / len(members)
     steps = share * batching.num_batches(num_examples, settings.batch_size)

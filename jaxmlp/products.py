@@ -50,9 +50,12 @@ def _forward(x: Array, weight: Array) -> tuple[Array, tuple[Array, Array]]:
 
 def _backward(factors: tuple[Array, Array], grads: Array) -> tuple[Array, Array]:
     (x, weight), rounded = factors, grads.astype(jnp.bfloat16)
+    # Laid out anew: read in place, XLA's fast products on CPU would not take it, and of members that share
+    # their inputs it could not be computed at all.
+    x_transposed = jax.lax.optimization_barrier(x.T)
     return (
         jnp.matmul(rounded, weight.T, preferred_element_type=grads.dtype),
-        jnp.matmul(x.T, rounded, preferred_element_type=grads.dtype),
+        jnp.matmul(x_transposed, rounded, preferred_element_type=grads.dtype),
     )
 
 

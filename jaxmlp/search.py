@@ -86,7 +86,7 @@ def _suggested(
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     sampler = optuna.samplers.TPESampler(seed=settings.seed, constant_liar=True)
     study = optuna.create_study(direction="maximize", sampler=sampler)
-    network_of, data = prepare(splits)
+    network_of, data = prepare(splits, settings.precision)
     starts = range(0, num_members, ROUND)
     # Chunks of one size, since how many members a structure has is another number in each round; and for each
     # round its share of the time, of which the first would take all.
@@ -125,7 +125,7 @@ def fit_members(
     splits: Splits, members: Sequence[Member], settings: Settings, *, progress: bool = True
 ) -> Found:
     """``fit_ensemble`` from members already drawn."""
-    network_of, data = prepare(splits)
+    network_of, data = prepare(splits, settings.precision)
     swept = sweep(members, network_of, data.train, data.validation, settings, progress=progress)
     return hand_back(splits, swept)
 
@@ -139,7 +139,7 @@ def hand_back(splits: Splits, swept: Swept) -> Found:
     return Found(swept, calibrated(single, splits.validation), calibrated(together, splits.validation))
 
 
-def prepare(splits: Splits) -> tuple[Callable[[Structure], mlp.Network], Splits]:
+def prepare(splits: Splits, precision: str = "float32") -> tuple[Callable[[Structure], mlp.Network], Splits]:
     """The network of each structure, and the data as these networks take them.
 
     Pixels are scaled inside the program and rest as bytes. Tables and real targets are scaled here: their
@@ -148,7 +148,7 @@ def prepare(splits: Splits) -> tuple[Callable[[Structure], mlp.Network], Splits]
     affine, targets = fit_affine(splits.train.inputs), target_affine(splits)
     pixels = splits.train.inputs.dtype == np.uint8
     inside = (float(affine.shift), float(affine.scale)) if pixels else None
-    network_of = partial(_network, datasets.layer_sizes(splits, ()), splits.task, inside)
+    network_of = partial(_network, datasets.layer_sizes(splits, ()), splits.task, inside, precision)
     inputs = None if pixels else affine
     train, validation, test = (scaled(part, inputs, targets) for part in splits[:3])
     return network_of, splits._replace(train=train, validation=validation, test=test)
@@ -167,10 +167,11 @@ def compare(
     splits: Splits, first: Member, second: Member, *, seeds: Sequence[int] = range(10), **settings: Any
 ) -> Compared:
     """Accuracy or R² of two settings on test data, each trained with the same seeds as one program; of a
-    member its own seed does not matter. ``settings`` are the epochs, batch size and schedule of Settings.
+    member its own seed does not matter. ``settings`` are the epochs, batch size, schedule and precision of
+    Settings.
     """
     chosen = with_defaults(splits, settings)
-    network_of, data = prepare(splits)
+    network_of, data = prepare(splits, chosen.precision)
     monitor = next(iter(METRICS[splits.task]))
     num_steps = steps_of(chosen, len(data.train.inputs))
 
@@ -215,7 +216,11 @@ def default_num_epochs(splits: Splits, batch_size: int) -> int:
 
 @lru_cache(maxsize=64)
 def _network(
-    ends: tuple[int, int], task: str, affine: tuple[float, float] | None, structure: Structure
+    ends: tuple[int, int],
+    task: str,
+    affine: tuple[float, float] | None,
+    precision: str,
+    structure: Structure,
 ) -> mlp.Network:
     """The same functions for the same arguments, so that what was compiled for them is found again."""
     num_inputs, num_outputs = ends
@@ -224,6 +229,7 @@ def _network(
         HEADS[task],
         Affine(*map(jnp.asarray, affine or (0.0, 1.0))),
         activation=mlp.activation_named(structure.activation),
+        precision=precision,
     )
 
 

@@ -21,6 +21,8 @@ class Settings(NamedTuple):
     num_epochs: int = 20
     batch_size: int = 128
     schedule: str = "constant"
+    precision: str = "float32"
+    """Of the matrix products in training, one of products.PRODUCTS."""
     halving: int | None = 3
     """At each rung one in so many members goes on, for so many times as long (Jamieson and Talwalkar 2016);
     None trains all to the end."""

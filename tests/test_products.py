@@ -54,7 +54,7 @@ def test_members_are_each_alone(shared):
     weights = jnp.asarray(DRAWS.normal(size=(4, 5, 3)), jnp.float32)
     inputs = jnp.asarray(INPUTS if shared else DRAWS.normal(size=(4, 7, 5)), jnp.float32)
     gradient = jax.grad(lambda weight, inputs: jnp.sum(of_batch(weight, inputs) ** 2), argnums=(0, 1))
-    together = jax.vmap(gradient, in_axes=(0, None if shared else 0))(weights, inputs)
+    together = jax.jit(jax.vmap(gradient, in_axes=(0, None if shared else 0)))(weights, inputs)
     for member in range(4):
         alone = gradient(weights[member], inputs if shared else inputs[member])
         for found, expected in zip(together, alone, strict=True):

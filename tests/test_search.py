@@ -150,6 +150,14 @@ def test_pixels_rest_as_bytes_and_tables_are_scaled_before(wine):
     assert scaled.dtype == jnp.zeros(()).dtype
 
 
+def test_rounded_products_train_every_member_almost_alike(wine):
+    splits, exact = wine
+    coarse = searched(splits, precision="bfloat16")
+    losses = [found.swept.history["train_loss"] for found in (exact, coarse)]
+    np.testing.assert_allclose(*losses, rtol=0.03)
+    assert (losses[0] != losses[1]).all()
+
+
 @pytest.mark.parametrize(("num_examples", "size"), [(54_000, 128), (1200, 128), (100, 8), (300, 32), (16, 8)])
 def test_a_small_data_set_has_small_batches(num_examples, size):
     splits = splits_of("wine")
@@ -234,3 +242,5 @@ def test_what_the_space_and_the_settings_refuse_is_refused():
         search.fit_ensemble(splits, {"droput": Choice((0.1,))})
     with pytest.raises(InputError, match="schedule: unknown name"):
         searched(splits, schedule="cosin")
+    with pytest.raises(InputError, match="precision: unknown name 'float16'; did you mean 'bfloat16'"):
+        searched(splits, precision="float16")
