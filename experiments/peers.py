@@ -25,6 +25,7 @@ class Work(NamedTuple):
     """Networks, which differ in their initial weights."""
     num_examples: int | None = None
     """As many of the first examples; None: all."""
+    dataset: str = "images"
     learning_rate: float = 1e-3
     seed: int = 0
 
@@ -73,7 +74,7 @@ def share_right(logits: Any, labels: np.ndarray) -> float:
     return float((np.asarray(logits).argmax(axis=-1) == labels).mean())
 
 
-def jaxmlp(work: Work, data: Data) -> Trainer:
+def jaxmlp(work: Work, data: Data, precision: str = "float32") -> Trainer:
     """This library, one network: an epoch is one compiled program."""
     import jax
     import jax.numpy as jnp
@@ -82,7 +83,8 @@ def jaxmlp(work: Work, data: Data) -> Trainer:
     from jaxmlp.preprocessing import Affine
     from jaxmlp.types import Dataset, Hyperparams, Layer
 
-    network = make_network(work.layer_sizes, losses.multiclass, Affine(jnp.zeros(()), jnp.ones(())))
+    affine = Affine(jnp.zeros(()), jnp.ones(()))
+    network = make_network(work.layer_sizes, losses.multiclass, affine, precision=precision)
     train = make_train(network.init_fn, network.loss_fn, make_optimizer("adam"), work.batch_size)
     hyperparams = Hyperparams(learning_rate=work.learning_rate)
     key, data_key = jax.random.split(jax.random.key(work.seed))
@@ -102,7 +104,7 @@ def jaxmlp(work: Work, data: Data) -> Trainer:
     return Trainer(epoch, lambda: float(evaluate(state.params, (), validation)["accuracy"]))
 
 
-def jaxmlp_population(work: Work, data: Data) -> Trainer:
+def jaxmlp_population(work: Work, data: Data, precision: str = "float32") -> Trainer:
     """This library, many networks: members go through one compiled program in chunks that suit the device."""
     import jax
     import jax.numpy as jnp
@@ -114,7 +116,8 @@ def jaxmlp_population(work: Work, data: Data) -> Trainer:
     from jaxmlp.sweep import seed_keys
     from jaxmlp.types import Dataset, Hyperparams, Layer
 
-    network = make_network(work.layer_sizes, losses.multiclass, Affine(jnp.zeros(()), jnp.ones(())))
+    affine = Affine(jnp.zeros(()), jnp.ones(()))
+    network = make_network(work.layer_sizes, losses.multiclass, affine, precision=precision)
     structure, hyperparams = (
         Structure(work.layer_sizes[1:-1], "relu", "adam"),
         Hyperparams(work.learning_rate),
@@ -149,6 +152,21 @@ def jaxmlp_population(work: Work, data: Data) -> Trainer:
     return Trainer(epoch, accuracy)
 
 
+def torch_device() -> Any:
+    """The GPU if PyTorch knows one."""
+    import torch
+
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def torch_wait() -> None:
+    """Return when all that was asked of the GPU, if there is one, is done."""
+    import torch
+
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+
+
 def torch_module(layers: list[tuple[np.ndarray, np.ndarray]]) -> Any:
     """PyTorch's perceptron with these weights and biases."""
     import torch
@@ -158,15 +176,15 @@ def torch_module(layers: list[tuple[np.ndarray, np.ndarray]]) -> Any:
         linear = torch.nn.Linear(*weight.shape)
         linear.load_state_dict({"weight": torch.from_numpy(weight.T.copy()), "bias": torch.from_numpy(bias)})
         parts += [linear, torch.nn.ReLU()]
-    return torch.nn.Sequential(*parts[:-1])
+    return torch.nn.Sequential(*parts[:-1]).to(torch_device())
 
 
 def torch_tensors(data: Data) -> Any:
-    """Inputs, labels and validation inputs as PyTorch takes them."""
+    """Inputs, labels and validation inputs as PyTorch takes them, on its device."""
     import torch
 
     arrays = data.inputs, data.labels.astype(np.int64), data.validation_inputs
-    return [torch.from_numpy(array) for array in arrays]
+    return [torch.from_numpy(array).to(torch_device()) for array in arrays]
 
 
 def torch(
@@ -180,27 +198,31 @@ def torch(
     optimizer = torch.optim.Adam(model.parameters(), lr=work.learning_rate, fused=fused)
     loss_fn = torch.nn.CrossEntropyLoss()
     inputs, labels, validation = torch_tensors(data)
+    device = torch_device()
 
     def forward(x: Any, y: Any) -> Any:
-        with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+        with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
             return loss_fn(model(x), y)
 
-    loss_of = torch.compile(forward) if compiled else forward
+    # Of a GPU's launches a whole step becomes one: its CUDA graph.
+    mode = "reduce-overhead" if device.type == "cuda" else "default"
+    loss_of = torch.compile(forward, mode=mode) if compiled else forward
 
     def epoch() -> None:
-        for rows in torch.randperm(len(inputs)).split(work.batch_size):
+        for rows in torch.randperm(len(inputs), device=device).split(work.batch_size):
             optimizer.zero_grad(set_to_none=True)
             loss_of(inputs[rows], labels[rows]).backward()
             optimizer.step()
+        torch_wait()
 
     def accuracy() -> float:
         with torch.inference_mode():
-            return share_right(model(validation).numpy(), data.validation_labels)
+            return share_right(model(validation).cpu(), data.validation_labels)
 
     return Trainer(epoch, accuracy)
 
 
-def torch_by_hand(work: Work, data: Data) -> Trainer:
+def torch_by_hand(work: Work, data: Data, *, bfloat16: bool = False) -> Trainer:
     """PyTorch with all members' first layers as one large one, and their others as a batch of products."""
     import torch
 
@@ -209,7 +231,8 @@ def torch_by_hand(work: Work, data: Data) -> Trainer:
     arrays = [np.stack(parts) for layer in zip(*each, strict=True) for parts in zip(*layer, strict=True)]
     arrays[0] = np.moveaxis(arrays[0], 0, 1).reshape(work.layer_sizes[0], -1)
     arrays[1] = arrays[1].ravel()
-    flat = [torch.from_numpy(array).requires_grad_() for array in arrays]
+    device = torch_device()
+    flat = [torch.from_numpy(array).to(device).requires_grad_() for array in arrays]
     optimizer = torch.optim.Adam(flat, lr=work.learning_rate, fused=True)
     inputs, labels, validation = torch_tensors(data)
 
@@ -220,17 +243,22 @@ def torch_by_hand(work: Work, data: Data) -> Trainer:
             hidden = torch.baddbmm(bias[:, None], torch.relu(hidden), weight)
         return hidden
 
-    def epoch() -> None:
-        for rows in torch.randperm(len(inputs)).split(work.batch_size):
-            optimizer.zero_grad(set_to_none=True)
-            logits, targets = forward(inputs[rows]), labels[rows].expand(work.num_members, -1)
+    def loss_of(x: Any, y: Any) -> Any:
+        with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
+            logits, targets = forward(x), y.expand(work.num_members, -1)
             loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten())
-            (work.num_members * loss).backward()
+        return work.num_members * loss
+
+    def epoch() -> None:
+        for rows in torch.randperm(len(inputs), device=device).split(work.batch_size):
+            optimizer.zero_grad(set_to_none=True)
+            loss_of(inputs[rows], labels[rows]).backward()
             optimizer.step()
+        torch_wait()
 
     def accuracy() -> float:
         with torch.inference_mode():
-            return share_right(forward(validation).numpy(), data.validation_labels)
+            return share_right(forward(validation).cpu(), data.validation_labels)
 
     return Trainer(epoch, accuracy)
 
@@ -253,15 +281,16 @@ def torch_func(work: Work, data: Data) -> Trainer:
     grads_of = vmap(grad(loss_fn), in_dims=(0, None, None))
 
     def epoch() -> None:
-        for rows in torch.randperm(len(inputs)).split(work.batch_size):
+        for rows in torch.randperm(len(inputs), device=torch_device()).split(work.batch_size):
             for name, grads in grads_of(params, inputs[rows], labels[rows]).items():
                 params[name].grad = grads
             optimizer.step()
+        torch_wait()
 
     def accuracy() -> float:
         with torch.inference_mode():
             logits = vmap(lambda p: functional_call(base, (p, buffers), (validation,)))(params)
-        return share_right(logits.numpy(), data.validation_labels)
+        return share_right(logits.cpu(), data.validation_labels)
 
     return Trainer(epoch, accuracy)
 
@@ -437,6 +466,7 @@ def optimizer(work: Work, data: Data) -> Trainer:
 
 SYSTEMS: dict[str, Callable[[Work, Data], Trainer]] = {
     "jaxmlp": jaxmlp,
+    "jaxmlp, bfloat16": partial(jaxmlp, precision="bfloat16"),
     "PyTorch": partial(torch, fused=False),
     "PyTorch, fused Adam": torch,
     "PyTorch, fused, compiled": partial(torch, compiled=True),
@@ -448,7 +478,9 @@ SYSTEMS: dict[str, Callable[[Work, Data], Trainer]] = {
 }
 POPULATIONS: dict[str, Callable[[Work, Data], Trainer]] = {
     "jaxmlp": jaxmlp_population,
+    "jaxmlp, bfloat16": partial(jaxmlp_population, precision="bfloat16"),
     "PyTorch by hand": torch_by_hand,
+    "PyTorch by hand, bfloat16": partial(torch_by_hand, bfloat16=True),
     "torch.func": torch_func,
 }
 PARTS: dict[str, Callable[[Work, Data], Trainer]] = {"products": products, "optimizer": optimizer}

@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,8 @@ def load(path: Path) -> Data:
 
 
 def save(path: Path, data: Data) -> None:
-    """The data as files that every system reads in the same time."""
+    """The data as files in a folder, which every system reads in the same time."""
+    path.mkdir(exist_ok=True)
     for name, array in data._asdict().items():
         np.save(path / f"{name}.npy", array)
 
@@ -49,40 +50,38 @@ def process(
     system: str, work: Work, folder: Path, environment: Mapping[str, str] | None = None
 ) -> Iterator[Ask]:
     """A process with ``system`` at ``work``, as a function that tells it what to do: "epoch", whose answer
-    are its seconds, "accuracy", or "memory". Raises WorkerError, also later from that function.
+    are its seconds, "accuracy", "memory" in GB, or "peak", the machine's operations per second. That function
+    raises WorkerError.
     """
     command = [sys.executable, "-m", "experiments.worker", system, json.dumps(work), str(folder)]
     with tempfile.TemporaryFile("w+") as errors:
         pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": errors, "text": True}
         with subprocess.Popen(command, env=os.environ | dict(environment or {}), **pipes) as child:
 
-            def answer() -> float:
-                assert child.stdout is not None
+            def ask(command: str) -> float:
+                assert child.stdin is not None and child.stdout is not None
+                # Where it has ended, its last words say why.
+                with suppress(BrokenPipeError):
+                    print(command, file=child.stdin, flush=True)
                 line = child.stdout.readline()
                 if not line:
-                    # Its last words come after the end of its answers.
                     child.wait()
                     errors.seek(0)
                     raise WorkerError((errors.read().strip() or "it ended without a word").splitlines()[-1])
                 return json.loads(line)
 
-            def ask(command: str) -> float:
-                print(command, file=child.stdin, flush=True)
-                return answer()
-
             try:
-                answer()
                 yield ask
             finally:
                 child.kill()
 
 
 def serve(system: str, work: Work, folder: Path) -> None:
-    """Answer each command on standard input in a line of JSON, beginning with one that all is ready."""
+    """Answer each command on standard input in a line of JSON."""
     # What a system prints goes elsewhere.
     with os.fdopen(os.dup(1), "w", buffering=1) as answers:
         os.dup2(2, 1)
-        data = load(folder)
+        data = load(folder / work.dataset)
         if work.num_examples is not None:
             data = data._replace(
                 inputs=data.inputs[: work.num_examples], labels=data.labels[: work.num_examples]
@@ -92,10 +91,18 @@ def serve(system: str, work: Work, folder: Path) -> None:
             "epoch": lambda: seconds_of(trainer.epoch),
             "accuracy": trainer.accuracy,
             "memory": peak_memory,
+            "peak": machine_peak,
         }
-        print(json.dumps(0.0), file=answers)
         for line in sys.stdin:
             print(json.dumps(commands[line.strip()]()), file=answers)
+
+
+def machine_peak() -> float:
+    """Operations per second of a large matrix product."""
+    # Here, since another system's process is not to load what it does not need.
+    from jaxmlp.plan import measured_peak
+
+    return measured_peak(1536)
 
 
 def seconds_of(function: Callable[[], Any]) -> float:

@@ -6,9 +6,10 @@ import jax
 import numpy as np
 import pytest
 
-from experiments import benchmark, peers, worker
-from experiments.benchmark import Config, Results, Timed
+from experiments import benchmark, peers, timings, worker
+from experiments.benchmark import Config
 from experiments.peers import Data, Work
+from experiments.timings import Results, Timed
 from experiments.worker import WorkerError, process
 from tests.test_experiments import refused, run
 
@@ -34,12 +35,12 @@ ROW = {
     "optimizer": timed(0.1, 0.1, accuracy=0.0),
 }
 WORKS = {"60, batch 128": Work((4, 3, 2)), "2 of 60": Work((4, 3, 2), num_members=2)}
-POPULATION = {"jaxmlp": timed(1.0, 1.0), "batched": timed(1.5, 3.0)}
+POPULATION = {"jaxmlp": timed(1.0, 1.0), "jaxmlp, bfloat16": timed(0.5, 0.8), "batched": timed(1.5, 3.0)}
 
 
 def measured(**changes):
     results = Results({"60, batch 128": ROW, "2 of 60": POPULATION}, {"60, batch 128": [1e4, 1e4]}, {}, {})
-    return benchmark.measures(results._replace(**changes), WORKS, made_data(1000, 1000))
+    return timings.measures(results._replace(**changes), WORKS, {"images": made_data(1000, 1000)})
 
 
 @pytest.mark.parametrize(
@@ -48,8 +49,10 @@ def measured(**changes):
         ("ratio_60_batch_128", [3.0, 1.5]),
         ("ratio_60_batch_128_any_precision", [2.0, 1.0]),
         ("ratio_2_of_60", [1.5, 3.0]),
+        ("ratio_2_of_60_any_precision", [3.0, 3.75]),
         # Two networks one after another, by the best of all that count.
-        ("ratio_2_of_60_one_after_another", [4.0, 4.0]),
+        ("ratio_2_of_60_one_after_another", [6.0, 6.0]),
+        ("ratio_2_of_60_one_after_another_any_precision", [8.0, 5.0]),
         # 2 (2 · 12 + 3 · 6) operations an example, 1000 examples, 10,000 operations a second: 8.4 s.
         ("share_of_peak_60_batch_128", [8.4, 4.2]),
         ("products_share_of_peak_60_batch_128", [16.8, 10.5]),
@@ -62,9 +65,9 @@ def test_a_ratio_is_to_the_best_of_those_that_count(name, expected):
 
 def test_a_race_is_won_by_the_median_and_lost_by_who_never_arrives():
     seconds = {"jaxmlp": [2.0, 2.0, 4.0], "steady": [6.0, 6.0, 6.0], "moody": [1.0, np.inf, np.inf]}
-    races = {name: [benchmark.Race(1.0, goal) for goal in goals] for name, goals in seconds.items()}
-    found = measured(races={"warm": races})
-    np.testing.assert_allclose(found["ratio_warm_to_goal"][0], [3.0, 3.0, 1.5])
+    races = {name: [timings.Race(1.0, goal) for goal in goals] for name, goals in seconds.items()}
+    found = measured(races={"60, batch 128": {"warm": races}})
+    np.testing.assert_allclose(found["ratio_warm_to_goal_60_batch_128"][0], [3.0, 3.0, 1.5])
 
 
 def test_an_exponent_is_that_of_a_power_law():
@@ -75,7 +78,7 @@ def test_an_exponent_is_that_of_a_power_law():
 @pytest.mark.parametrize(("other", "expected"), [(0.97, True), (0.95, True), (0.93, False)])
 def test_accuracies_agree_within_their_noise(other, expected):
     # With 1000 examples a share of 0.96 has a standard error of 0.0062, and a difference one of 0.0088.
-    assert bool(benchmark.agrees(0.97, other, 1000)) is expected
+    assert bool(timings.agrees(0.97, other, 1000)) is expected
 
 
 def by_hand(work, data, member=0):
@@ -122,44 +125,72 @@ def test_an_order_is_another_one_each_epoch_and_whole_batches():
 
 
 def test_a_worker_does_what_it_is_told(tmp_path):
-    worker.save(tmp_path, made_data())
+    worker.save(tmp_path / "images", made_data())
     with process("scikit-learn", Work((6, 8, 3), 16, num_examples=32), tmp_path) as ask:
         assert ask("epoch") > 0 and 0 <= ask("accuracy") <= 1 and 0.01 < ask("memory") < 10
         with pytest.raises(WorkerError, match="KeyError: 'dance'"):
             ask("dance")
-    with pytest.raises(WorkerError, match="KeyError: 'nobody'"), process("nobody", Work((6, 3)), tmp_path):
-        pass
+    with (
+        process("nobody", Work((6, 3)), tmp_path) as ask,
+        pytest.raises(WorkerError, match="KeyError: 'nobody'"),
+    ):
+        ask("epoch")
 
 
 def test_a_small_run_leaves_its_record_and_pictures(tmp_path, capsys):
     options = ("--works", "60, batch 512", "--systems", "scikit-learn", "--num-examples", 1024)
     run(benchmark, "--smoke", "--dataset", "digits", *options, "--out", tmp_path)
     record = json.loads((tmp_path / "record.json").read_text())
-    assert {path.name for path in tmp_path.iterdir()} == {"record.json", "epochs.png"}
+    assert {path.name for path in tmp_path.iterdir()} == {"record.json", "epochs_60.png", "costs.png"}
     row = record["tables"]["timed"]["60, batch 512"]
     assert set(row) == {"jaxmlp", "scikit-learn", "products", "optimizer"}
     for name in ("jaxmlp", "scikit-learn", "products"):
-        (found,) = record["metrics"][f"epoch_60_batch_512_{benchmark.slug(name)}"]["values"]
+        (found,) = record["metrics"][f"epoch_60_batch_512_{timings.slug(name)}"]["values"]
         np.testing.assert_allclose(found, 1000 * row[name]["epochs"][0], rtol=1e-3)
     assert "60, batch 512: jaxmlp" in capsys.readouterr().out
 
 
 def test_races_and_growth_run_and_are_measured_and_drawn(tmp_path):
-    worker.save(tmp_path, made_data(1024, 200))
-    config = Config(num_seeds=2, num_races=1, goal=0.6, systems=("scikit-learn",))
-    races = benchmark.race(config, Work((6, 16, 3), 32, learning_rate=1e-2), tmp_path)
+    worker.save(tmp_path / "images", made_data(1024, 200))
+    config = Config(num_seeds=2, num_races=1, systems=("scikit-learn",))
+    races = benchmark.race(config, Work((6, 16, 3), 32, learning_rate=1e-2), 0.6, tmp_path)
     assert {way: set(each) for way, each in races.items()} == {
         way: {"jaxmlp", "scikit-learn"} for way in ("cold", "warm")
     }
     assert all(0 < run.start <= run.goal < 60 for each in races.values() for (run,) in each.values())
     grown = {"width": benchmark.grow(config, {8: Work((6, 8, 3)), 64: Work((6, 64, 3))}, tmp_path)}
     assert {width: len(seconds) for width, seconds in grown["width"].items()} == {8: 2, 64: 2}
-    results = Results({"60, batch 128": ROW}, {"60, batch 128": [1e4, 1e4]}, races, grown)
-    found = benchmark.measures(results, WORKS, made_data())
-    expected = races["warm"]["scikit-learn"][0].goal / races["warm"]["jaxmlp"][0].goal
-    np.testing.assert_allclose(found["ratio_warm_to_goal"][0], expected)
-    benchmark.draw(tmp_path, results)
-    assert (tmp_path / "growth_width.png").stat().st_size > 1000
+    peaks = {"60, batch 128": [1e4, 1e4]}
+    results = Results({"60, batch 128": ROW}, peaks, {"60, batch 128": races}, grown)
+    found = timings.measures(results, WORKS, {"images": made_data()})
+    warm = {name: runs[0].goal for name, runs in races["warm"].items()}
+    expected = warm["scikit-learn"] / warm["jaxmlp"]
+    np.testing.assert_allclose(found["ratio_warm_to_goal_60_batch_128"][0], expected)
+    timings.draw(tmp_path, results)
+    for name in ("growth_width.png", "races_60_batch_128.png"):
+        assert (tmp_path / name).stat().st_size > 1000
+
+
+def test_who_fails_on_the_way_is_named_and_asked_no_more(capsys):
+    def fails(command):
+        raise WorkerError("out of memory")
+
+    asks = {"steady": lambda command: 2.0, "weak": fails}
+    assert benchmark.answers(asks, "epoch") == {"steady": 2.0}
+    assert set(asks) == {"steady"}
+    assert "weak is left out: out of memory" in capsys.readouterr().out
+    assert benchmark.answers(asks, "memory", ["weak"]) == {}
+
+
+def test_the_works_fit_their_data_and_are_whole_batches():
+    data = benchmark.load(Config(dataset="digits", num_examples=1200))
+    assert set(data) == {"images", "table", "digits"}
+    assert [len(one.inputs) for one in data.values()] == [1024, 9984, 1024]
+    for name, work in benchmark.works_of(data).items():
+        one = data[work.dataset]
+        assert len(one.inputs) % work.batch_size == 0, name
+        assert work.layer_sizes[0] == one.inputs.shape[1] and work.layer_sizes[-1] == 1 + one.labels.max()
+        assert len(one.validation_inputs) == len(one.validation_labels) > 0
 
 
 @pytest.mark.parametrize(
