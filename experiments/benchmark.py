@@ -228,12 +228,12 @@ def race(config: Config, work: Work, goal: float, folder: Path) -> dict[str, dic
 
 
 def race_once(name: str, work: Work, goal: float, folder: Path, environment: dict[str, str]) -> Race:
-    """One system in a new process, validated after each epoch; of 50 epochs none may be enough."""
+    """One system in a new process, validated after each epoch; 300 epochs may not be enough."""
     began = time.perf_counter()
     with process(name, work, folder, environment) as ask:
         ask("epoch")
         start = time.perf_counter() - began
-        for _ in range(50):
+        for _ in range(300):
             if ask("accuracy") >= goal:
                 return Race(start, time.perf_counter() - began)
             ask("epoch")

@@ -80,6 +80,7 @@ def jaxmlp(work: Work, data: Data, precision: str = "float32") -> Trainer:
     import jax.numpy as jnp
 
     from jaxmlp import losses, make_evaluate, make_network, make_optimizer, make_train, metrics
+    from jaxmlp.loop import make_begin
     from jaxmlp.preprocessing import Affine
     from jaxmlp.types import Dataset, Hyperparams, Layer
 
@@ -88,7 +89,7 @@ def jaxmlp(work: Work, data: Data, precision: str = "float32") -> Trainer:
     train = make_train(network.init_fn, network.loss_fn, make_optimizer("adam"), work.batch_size)
     hyperparams = Hyperparams(learning_rate=work.learning_rate)
     key, data_key = jax.random.split(jax.random.key(work.seed))
-    state = jax.jit(train.start)(key, hyperparams)
+    state = make_begin(train)(key, hyperparams).train
     params = tuple(Layer(jnp.asarray(weight), jnp.asarray(bias)) for weight, bias in initial(work))
     state = state._replace(params=params)
     advance = jax.jit(train.advance, donate_argnums=0)

@@ -184,7 +184,8 @@ def make_begin(train: Train) -> Callable[..., FitState]:
         params = train.eval_params(state, hyperparams)
         return FitState(state, Best(params, state.model_state, score, epoch, epoch))
 
-    return jax.jit(begin)
+    # What runs once is compiled in a third of the time; random draws are long programs.
+    return jax.jit(begin, compiler_options={"xla_backend_optimization_level": 1})
 
 
 @lru_cache(maxsize=64)
