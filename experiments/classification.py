@@ -27,6 +27,7 @@ from jaxmlp import (
     records,
 )
 from jaxmlp.loop import Fit, fit
+from jaxmlp.mesh import batch_sharding, make_mesh
 from jaxmlp.statistics import summarize, with_error
 from jaxmlp.sweep import over, seed_keys
 from jaxmlp.train import make_evaluate, make_train
@@ -69,6 +70,8 @@ class Config(receipt.ImageConfig):
     """'balanced' makes every class count alike in the loss."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Of the matrix products in training; parameters are float32 in any case."""
+    mesh: str | None = None
+    """Devices, as data=4,members=2 (default: all there are, for members first)."""
     batch_size: int | None = None
     """Examples per step (default: 128, or all if there are fewer)."""
     num_epochs: int = 20
@@ -159,6 +162,7 @@ def train_seeds(config: Config, splits: datasets.Splits) -> Outcome:
     num_examples = len(splits.train.inputs)
     batch_size = config.batch_size or min(128, num_examples)
     num_epochs = min(config.num_epochs, 2) if config.smoke else config.num_epochs
+    mesh = make_mesh(config.mesh, num_members=config.num_seeds)
     describe(config, splits)
     train, evaluate = over(
         make_train(
@@ -166,6 +170,7 @@ def train_seeds(config: Config, splits: datasets.Splits) -> Outcome:
             network.loss_fn,
             optimizers.make_optimizer(config.optimizer, config.schedule),
             batch_size,
+            batch_sharding=batch_sharding(mesh),
         ),
         make_evaluate(network.predict_fn, metrics.CLASSIFICATION),
         "key",
@@ -182,6 +187,7 @@ def train_seeds(config: Config, splits: datasets.Splits) -> Outcome:
         hyperparams=hyperparams_of(config, num_epochs * batching.num_batches(num_examples, batch_size)),
         num_epochs=num_epochs,
         patience=config.patience,
+        mesh=mesh,
         progress=config.progress,
     )
     return Outcome(splits, affine, fitted, measure(evaluate, fitted, splits))

@@ -32,6 +32,7 @@ from jaxmlp import (
     tables,
 )
 from jaxmlp.halving import rungs
+from jaxmlp.mesh import make_mesh
 from jaxmlp.metrics import METRICS
 from jaxmlp.plan import plan
 from jaxmlp.search import Found
@@ -98,6 +99,8 @@ class Config(receipt.ImageConfig):
     """Examples per step (default: 128, or fewer for a small data set)."""
     max_ensemble: int = 32
     """Votes in the ensemble; a network may have several."""
+    mesh: str | None = None
+    """Devices, as data=4,members=2 (default: all there are, for members first)."""
     time_budget: float | None = None
     """Minutes after which nothing more is begun; the epochs are fitted into them."""
     validation_fraction: float = 0.2
@@ -171,6 +174,7 @@ def sweep(config: Config, ranges: dict[str, space.Distribution], seed: int) -> O
     given = {name: getattr(config, name) for name in names}
     given |= {"seed": seed, "num_epochs": 2 if config.smoke else config.num_epochs}
     given |= {"halving": config.halving if config.halving > 1 else None}
+    given |= {"mesh": make_mesh(config.mesh, num_members=config.num_members)}
     given |= {"time_budget": None if config.time_budget is None else 60 * config.time_budget}
     settings = search.with_defaults(splits, given)
     describe(splits, draw_members(config, ranges, seed), settings)

@@ -48,6 +48,7 @@ _ROOMS = [
     "landscape",
     "losses",
     "loop",
+    "mesh",
     "metrics",
     "mlp",
     "models",

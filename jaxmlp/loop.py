@@ -10,9 +10,11 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh, Sharding
 from jaxtyping import Array, Float, Integer, Key
 
 from jaxmlp import checks
+from jaxmlp.mesh import everywhere, spread
 from jaxmlp.train import Info, Train, TrainState
 from jaxmlp.types import Dataset, InputError, PyTree
 
@@ -67,6 +69,7 @@ def fit(
     monitor: str = "accuracy",
     higher_is_better: bool = True,
     patience: int | None = None,
+    mesh: Mesh | None = None,
     progress: bool = True,
 ) -> Fit:
     """Train for ``num_epochs`` and return the parameters of the epoch with the best ``monitor`` on
@@ -75,6 +78,9 @@ def fit(
     ``train`` and ``evaluate`` may be ``vmap``ped, once or several times; then the members stand on the first
     axes of everything in the Fit, and the run ends when every member has run out of patience. A member
     whose loss is no longer finite keeps its best epoch, its ``train_loss`` says so, and the others go on.
+
+    On a ``mesh`` (``mesh.make_mesh`` makes it) the members of the first axis are spread over its devices, and
+    the data are on each; ``make_train`` is to have its ``batch_sharding``.
 
     Ctrl-C ends the run after the current epoch with what it has. Raises FloatingPointError, naming the
     epoch and step, when no loss is finite any more, and InputError for values out of range.
@@ -88,10 +94,14 @@ def fit(
         checks.finite(f"{name} inputs", part.inputs)
         checks.finite(f"{name} targets", part.targets)
     began = time.perf_counter()
-    dataset, validation = jax.device_put((dataset, validation))
-    hyperparams = jax.tree.map(lambda value: jax.device_put(np.asarray(value, _float_dtype())), hyperparams)
-    begin = make_begin(train)
-    advance = make_epoch(train, evaluate, monitor, higher_is_better, patience)
+    hyperparams = jax.tree.map(lambda value: np.asarray(value, _float_dtype()), hyperparams)
+    shared, members, place = (dataset, validation, hyperparams), len(key) if key.ndim else None, None
+    dataset, validation, hyperparams = jax.device_put(shared, mesh and everywhere(mesh))
+    if mesh is not None:
+        key, data_key = spread(mesh, key), spread(mesh, data_key)
+        place = key.sharding
+    begin = make_begin(train, place)
+    advance = make_epoch(train, evaluate, monitor, higher_is_better, patience, place)
     state = compiled(begin, key, hyperparams)(key, hyperparams)
     jax.block_until_ready(state)
     epoch_program = compiled(advance, state, hyperparams, dataset, validation, epoch_number(0), data_key)
@@ -104,7 +114,7 @@ def fit(
             state, (info, report, alive) = epoch_program(
                 state, hyperparams, dataset, validation, epoch_number(epoch), data_key
             )
-            info, report, alive = jax.device_get((info, report, alive))
+            info, report, alive = _first(members, jax.device_get((info, report, alive)))
             _stop_if_not_finite(info, epoch)
             reports.append({"train_loss": info.loss} | {f"validation_{k}": v for k, v in report.items()})
             bar.set_postfix_str(_line(reports[-1], f"validation_{monitor}", higher_is_better), refresh=False)
@@ -112,15 +122,21 @@ def fit(
             stopped = interrupted()
             if stopped or not np.any(alive):
                 break
+    best = state.best if place is None else _first(members, state.best)
     return Fit(
-        state.best.params,
-        state.best.model_state,
-        1 + np.asarray(jax.device_get(state.best.epoch)),
-        np.asarray(jax.device_get(state.best.score)) * (1 if higher_is_better else -1),
+        best.params,
+        best.model_state,
+        1 + np.asarray(jax.device_get(best.epoch)),
+        np.asarray(jax.device_get(best.score)) * (1 if higher_is_better else -1),
         {name: np.stack([report[name] for report in reports], axis=-1) for name in reports[0]},
         {"compile": ready - began, "train": time.perf_counter() - ready},
         stopped,
     )
+
+
+def _first(members: int | None, tree: PyTree) -> PyTree:
+    """Without the copies that filled the mesh up."""
+    return tree if members is None else jax.tree.map(lambda leaf: leaf[:members], tree)
 
 
 def snapshots(
@@ -173,8 +189,8 @@ def epoch_seconds(
 
 
 @lru_cache(maxsize=64)
-def make_begin(train: Train) -> Callable[..., FitState]:
-    """(key, hyperparams) -> the state before the first epoch."""
+def make_begin(train: Train, place: Sharding | None = None) -> Callable[..., FitState]:
+    """(key, hyperparams) -> the state before the first epoch, which lies on the devices as ``place`` says."""
 
     def begin(key: Key[Array, "*members"], hyperparams: PyTree) -> FitState:
         state = train.start(key, hyperparams)
@@ -185,12 +201,18 @@ def make_begin(train: Train) -> Callable[..., FitState]:
         return FitState(state, Best(params, state.model_state, score, epoch, epoch))
 
     # What runs once is compiled in a third of the time; random draws are long programs.
-    return jax.jit(begin, compiler_options={"xla_backend_optimization_level": 1})
+    fast = {"xla_backend_optimization_level": 1}
+    return jax.jit(begin, out_shardings=place, compiler_options=fast)
 
 
 @lru_cache(maxsize=64)
 def make_epoch(
-    train: Train, evaluate: Evaluate, monitor: str, higher_is_better: bool, patience: int | None
+    train: Train,
+    evaluate: Evaluate,
+    monitor: str,
+    higher_is_better: bool,
+    patience: int | None,
+    place: Sharding | None = None,
 ) -> Callable:
     """One epoch of training, its validation and the choice of the best, as one program.
 
@@ -218,7 +240,7 @@ def make_epoch(
         best = _better(state.best, params, train_state.model_state, score, epoch, alive)
         return FitState(train_state, best), (info, report, _alive(best, epoch, patience))
 
-    return jax.jit(advance, donate_argnums=0)
+    return jax.jit(advance, donate_argnums=0, out_shardings=place)
 
 
 def _alive(best: Best, epoch: Integer[Array, ""], patience: int | None) -> Array:
@@ -249,12 +271,17 @@ def _better(
 def compiled(function: Callable, *arguments: PyTree) -> Callable:
     """``function`` compiled for arguments of these shapes; the same shapes again cost nothing."""
     leaves, structure = jax.tree.flatten(arguments)
-    return _compile(function, structure, tuple(jax.typeof(leaf) for leaf in leaves))
+    return _compile(function, structure, tuple((jax.typeof(leaf), _place(leaf)) for leaf in leaves))
+
+
+def _place(leaf: Any) -> Sharding | None:
+    """Where a leaf has to be; None where any device will do."""
+    return leaf.sharding if isinstance(leaf, Array) and leaf.committed else None
 
 
 @lru_cache(maxsize=64)
 def _compile(function: Any, structure: Any, types: tuple[Any, ...]) -> Callable:
-    shapes = [jax.ShapeDtypeStruct(t.shape, t.dtype) for t in types]
+    shapes = [jax.ShapeDtypeStruct(t.shape, t.dtype, sharding=place) for t, place in types]
     return function.lower(*jax.tree.unflatten(structure, shapes)).compile()
 
 

@@ -11,9 +11,11 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh
 from jaxtyping import Array, Integer, Key
 
 from jaxmlp.loop import Evaluate, FitState, compiled, epoch_number, make_begin, make_epoch
+from jaxmlp.mesh import on_members
 from jaxmlp.space import Member, Structure
 from jaxmlp.sweep import over, seed_keys
 from jaxmlp.train import Train
@@ -24,8 +26,8 @@ _ROOM = 4
 
 
 class Program(NamedTuple):
-    """What trains the members of one structure, ``chunk_size`` at a time; where they ``wait`` their turn on
-    the host, only one chunk is on the device.
+    """What trains the members of one structure, ``chunk_size`` at a time, spread over a ``mesh`` if there is
+    one; where they ``wait`` their turn on the host, only one chunk is on the device.
     """
 
     structure: Structure
@@ -35,6 +37,7 @@ class Program(NamedTuple):
     epoch: Callable[..., Any]
     chunk_size: int = 1
     wait: bool = False
+    mesh: Mesh | None = None
 
 
 class Group(NamedTuple):
@@ -62,11 +65,13 @@ def make_program(
     evaluate: Evaluate,
     *,
     monitor: str,
+    mesh: Mesh | None = None,
 ) -> Program:
     """The program of one structure, from the functions of a single run; of ``monitor`` more is better."""
     train, evaluate = over(train, evaluate, "key", "hyperparams")
-    epoch = make_epoch(train, evaluate, monitor, higher_is_better=True, patience=None)
-    return Program(structure, train, evaluate, make_begin(train), epoch)
+    place = mesh and on_members(mesh)
+    epoch = make_epoch(train, evaluate, monitor, higher_is_better=True, patience=None, place=place)
+    return Program(structure, train, evaluate, make_begin(train, place), epoch, mesh=mesh)
 
 
 def begin(group: Group) -> list[Chunk]:
@@ -75,6 +80,7 @@ def begin(group: Group) -> list[Chunk]:
     for rows in _rows(len(members), program.chunk_size):
         hyperparams = jax.tree.map(_column, *(members[row].hyperparams for row in rows))
         key, _ = seed_keys([members[row].seed for row in rows])
+        key, hyperparams = _put(program, (key, hyperparams))
         state = compiled(program.begin, key, hyperparams)(key, hyperparams)
         alive = dict.fromkeys(numbers[row] for row in rows)
         chunks.append(_put_back(Chunk(program, tuple(alive), hyperparams, state)))
@@ -94,7 +100,7 @@ def advance(
 ) -> tuple[Chunk, dict[str, np.ndarray]]:
     """The chunk after one more epoch, and what each member reports: ``train_loss`` and each measure."""
     if chunk.program.wait:
-        chunk = chunk._replace(state=jax.device_put(chunk.state))
+        chunk = chunk._replace(state=_put(chunk.program, chunk.state))
     epoch_program = compile_epoch(chunk, dataset, validation, epoch, data_key)
     arguments = chunk.hyperparams, dataset, validation, epoch_number(epoch), data_key
     state, (info, report, _) = epoch_program(chunk.state, *arguments)
@@ -102,6 +108,11 @@ def advance(
     size = len(chunk.members)
     report = {"train_loss": info.loss} | {f"validation_{name}": values for name, values in report.items()}
     return _put_back(chunk._replace(state=state)), {name: values[:size] for name, values in report.items()}
+
+
+def _put(program: Program, tree: PyTree) -> PyTree:
+    """Arrays of members, spread over the devices where there are several."""
+    return jax.device_put(tree, program.mesh and on_members(program.mesh))
 
 
 def _put_back(chunk: Chunk) -> Chunk:
@@ -148,6 +159,8 @@ def _gathered(chunks: list[Chunk], survivors: set[int]) -> list[Chunk]:
     kept = []
     for rows in _rows(len(members), program.chunk_size):
         state, hyperparams = take(carried, sources[rows])
+        if program.mesh and not program.wait:
+            state, hyperparams = _put(program, (state, hyperparams))
         kept.append(Chunk(program, tuple(dict.fromkeys(members[row] for row in rows)), hyperparams, state))
     return kept
 
@@ -171,17 +184,23 @@ def fitted(groups: Sequence[Group]) -> list[Group]:
     with nobody once members are cut. Another device takes as many as its memory holds; where it holds
     less than twice the states of all members, they wait on the host.
     """
-    memory, wait = device_memory(), False
+    memory, wait, shares = device_memory(), False, _num_shares(groups[0].program)
     if memory is None:
         most = [8 if max(g.program.structure.hidden_sizes, default=0) <= 128 else 1 for g in groups]
     else:
         sizes = [state_bytes(g.program, g.members[0]) for g in groups]
         most = [max(1, int(memory // (_ROOM * size))) for size in sizes]
-        wait = 2 * sum(n * len(g.members) for n, g in zip(sizes, groups, strict=True)) > memory
+        wait = 2 * sum(n * len(g.members) for n, g in zip(sizes, groups, strict=True)) > shares * memory
+    sizes = [shares * _even(math.ceil(len(g.members) / shares), n) for g, n in zip(groups, most, strict=True)]
     return [
-        group._replace(program=group.program._replace(chunk_size=_even(len(group.members), size), wait=wait))
-        for group, size in zip(groups, most, strict=True)
+        group._replace(program=group.program._replace(chunk_size=size, wait=wait))
+        for group, size in zip(groups, sizes, strict=True)
     ]
+
+
+def _num_shares(program: Program) -> int:
+    """Devices that a chunk's members are spread over."""
+    return program.mesh.shape["members"] if program.mesh else 1
 
 
 def _even(num_members: int, most: int) -> int:
@@ -197,7 +216,8 @@ def device_memory() -> int | None:
 def state_bytes(program: Program, member: Member) -> int:
     """What one member takes between two epochs: what it trains with, and its best parameters so far."""
     key, _ = seed_keys([member.seed])
-    state = jax.eval_shape(program.begin, key, jax.tree.map(_column, member.hyperparams))
+    # Not the program's own begin, which may spread members over more devices than one member fills.
+    state = jax.eval_shape(make_begin(program.train), key, jax.tree.map(_column, member.hyperparams))
     return sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))
 
 

@@ -4,7 +4,10 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
+from jax.sharding import Mesh
+
 from jaxmlp import batching, checks, ensemble, population
+from jaxmlp.mesh import batch_sharding
 from jaxmlp.metrics import METRICS
 from jaxmlp.mlp import Network
 from jaxmlp.optimizers import make_optimizer
@@ -34,6 +37,8 @@ class Settings(NamedTuple):
     """Members that train at once; None: what suits the structure and the device."""
     time_budget: float | None = None
     """Seconds after which nothing more is begun."""
+    mesh: Mesh | None = None
+    """The devices, where there are several (``mesh.make_mesh``)."""
     seed: int = 0
     """Of the order of the data, which all members share."""
 
@@ -46,6 +51,11 @@ def check(settings: Settings, members: Sequence[Member], dataset: Dataset) -> No
     checks.whole_number("seed", settings.seed, at_least=0)
     checks.whole_number("halving", 2 if settings.halving is None else settings.halving, at_least=2)
     checks.whole_number("chunk_size", 1 if settings.chunk_size is None else settings.chunk_size)
+    shares = settings.mesh.shape["members"] if settings.mesh else 1
+    if (settings.chunk_size or 0) % shares:
+        raise InputError(
+            f"chunk_size: must be a multiple of the {shares} devices for members, got {settings.chunk_size}"
+        )
     if settings.time_budget is not None:
         checks.positive("time_budget", settings.time_budget)
     if not members:
@@ -69,7 +79,8 @@ def make_groups(
         own = [members[number] for number in numbers]
         own = [m._replace(hyperparams=m.hyperparams._replace(num_steps=num_steps)) for m in own]
         network = network_of(structure)
-        program = _program(structure, network, settings.task, settings.schedule, settings.batch_size)
+        options = settings.task, settings.schedule, settings.batch_size, settings.mesh
+        program = _program(structure, network, *options)
         made.append(Group(program, own, numbers))
     made = population.fitted(made)
     if settings.chunk_size is not None:
@@ -85,12 +96,17 @@ def steps_of(settings: Settings, num_examples: int) -> float | None:
 
 
 @lru_cache(maxsize=64)
-def _program(structure: Structure, network: Network, task: str, schedule: str, batch_size: int) -> Program:
+def _program(
+    structure: Structure, network: Network, task: str, schedule: str, batch_size: int, mesh: Mesh | None
+) -> Program:
     """The same program for the same arguments, so that what was compiled for it is found again."""
     optimizer = make_optimizer(structure.optimizer, schedule)
     return population.make_program(
         structure,
-        make_train(network.init_fn, network.loss_fn, optimizer, batch_size),
+        make_train(
+            network.init_fn, network.loss_fn, optimizer, batch_size, batch_sharding=batch_sharding(mesh)
+        ),
         make_evaluate(network.predict_fn, METRICS[task] | {"share": ensemble.SHARES[task]}),
         monitor=next(iter(METRICS[task])),
+        mesh=mesh,
     )

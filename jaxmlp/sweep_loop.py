@@ -13,6 +13,7 @@ from jaxmlp import ensemble, population
 from jaxmlp.ensemble import Chosen
 from jaxmlp.halving import planned, rungs, survivors
 from jaxmlp.loop import interruptible
+from jaxmlp.mesh import everywhere
 from jaxmlp.metrics import METRICS
 from jaxmlp.mlp import Network
 from jaxmlp.population import Chunk
@@ -58,7 +59,8 @@ def sweep(
     """
     check(settings, members, dataset)
     began, budget = time.perf_counter(), settings.time_budget
-    dataset, validation = jax.device_put((dataset, validation))
+    place = settings.mesh and everywhere(settings.mesh)
+    dataset, validation = jax.device_put((dataset, validation), place)
     _, (data_key,) = seed_keys([settings.seed])
     state = begin(members, network_of, settings, len(dataset.inputs), chosen)
     with interruptible() as interrupted, _progress_bar(state, settings, progress) as bar:

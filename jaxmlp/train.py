@@ -54,11 +54,19 @@ class Train(NamedTuple):
     eval_params: Callable[[TrainState, PyTree], PyTree]
 
 
-def make_train(init_fn: InitFn, loss_fn: LossFn, make_optimizer: Callable, batch_size: int) -> Train:
+def make_train(
+    init_fn: InitFn,
+    loss_fn: LossFn,
+    make_optimizer: Callable,
+    batch_size: int,
+    *,
+    batch_sharding: jax.sharding.Sharding | None = None,
+) -> Train:
     """The functions of a run. ``loss_fn`` is for one example; its mean over a step is taken here, once:
     Σ wᵢ lᵢ / batch_size, with weight 0 on the padding of a partial last batch.
 
-    A ``loss_fn`` that needs its batch finds it under the axis name ``"batch"``.
+    A ``loss_fn`` that needs its batch finds it under the axis name ``"batch"``. ``batch_sharding`` says how a
+    batch lies on several devices (``mesh.batch_sharding`` makes it); each then computes its share.
     """
     checks.whole_number("batch_size", batch_size, at_least=1)
     batch_loss = partial(_batch_loss, loss_fn)
@@ -86,6 +94,8 @@ def make_train(init_fn: InitFn, loss_fn: LossFn, make_optimizer: Callable, batch
         ) -> tuple[tuple[TrainState, Info], None]:
             (params, model_state, opt_state, key), info = carry
             index, (indices, weights) = now
+            if batch_sharding is not None:
+                indices, weights = jax.lax.with_sharding_constraint((indices, weights), batch_sharding)
             batch = dataset.inputs[indices], dataset.targets[indices], weights
             step_key = jax.random.fold_in(epoch_key, index)
             (loss, model_state), grads = jax.value_and_grad(batch_loss, has_aux=True)(

@@ -17,7 +17,7 @@ PACKAGES = ("jaxmlp", "experiments", "tests")
 ROOMS = [
     {"types"},
     {"caches", "checks", "statistics"},
-    {"losses", "metrics", "batching", "preprocessing", "products"},
+    {"losses", "metrics", "batching", "preprocessing", "products", "mesh"},
     {"mlp", "optimizers", "ensemble", "halving"},
     {"train", "space"},
     {"loop"},

@@ -8,12 +8,22 @@ README = Path(__file__).parents[1] / "README.md"
 
 def test_the_examples_train_networks(capsys):
     blocks = re.findall(r"```python\n(.*?)```", README.read_text("utf-8"), flags=re.DOTALL)
-    assert len(blocks) == 2
     names: dict = {}
-    for code in blocks:
+
+    def run(code):
         exec(compile(code, str(README), "exec"), names)
-    tested = names["evaluate"](names["fitted"].params, (), names["splits"].test)
-    assert tested["accuracy"] > 0.9
-    best = names["tuned"].evaluate(names["tuned"].params, (), names["splits"].test)["accuracy"]
+
+    def accuracy(evaluate, fitted):
+        return evaluate(fitted.params, (), names["splits"].test)["accuracy"]
+
+    one, tuned, several = blocks
+    run(one)
+    alone = accuracy(names["evaluate"], names["fitted"])
+    assert alone.shape == () and alone > 0.9
+    run(tuned)
+    best = accuracy(names["tuned"].evaluate, names["tuned"])
     assert best.shape == (5,) and best.mean() > 0.9
+    run(several)
+    seeds = accuracy(names["evaluate"], names["fitted"])
+    assert seeds.shape == (5,) and seeds.mean() > 0.9
     assert "accuracy" in capsys.readouterr().out

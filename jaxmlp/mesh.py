@@ -1,0 +1,84 @@
+"""Which device computes what: one mesh of members and data, and where arrays rest on it.
+
+Devices along the axis "members" train members of their own and never talk to each other. Those along "data"
+share the batch of each step and add up one gradient, which XLA puts in by itself (GSPMD; Xu et al. 2021).
+"""
+
+import math
+from collections.abc import Mapping
+
+import jax
+import jax.numpy as jnp
+from jax.sharding import AxisType, Mesh, NamedSharding
+from jax.sharding import PartitionSpec as P
+from jaxtyping import Array, Key
+
+from jaxmlp import checks
+from jaxmlp.types import InputError
+
+AXES = ("members", "data")
+
+
+def sizes_of(text: str) -> dict[str, int]:
+    """``"data=4,members=2"`` as a number for each axis; InputError if it is written otherwise."""
+    sizes = {}
+    for part in text.split(","):
+        axis, _, size = part.partition("=")
+        if not size.isdecimal():
+            raise InputError(f"mesh: must be written like data=4,members=2, got {text!r}")
+        sizes[axis] = int(size)
+    return sizes
+
+
+def make_mesh(sizes: str | Mapping[str, int] | None = None, *, num_members: int = 1) -> Mesh | None:
+    """Devices as members × data; an axis that ``sizes``, written or a mapping, leaves out has 1.
+
+    Without ``sizes`` it is all devices that there are: for the members as far as these go, the others for
+    data. None where that is one device, which needs no mesh. InputError for another axis, a size below 1, or
+    more devices than there are.
+    """
+    devices = jax.devices()
+    if sizes is None:
+        shares = (n for n in range(1, min(num_members, len(devices)) + 1) if len(devices) % n == 0)
+        members = max(shares)
+        sizes = {"members": members, "data": len(devices) // members}
+    elif isinstance(sizes, str):
+        sizes = sizes_of(sizes)
+    for axis, size in sizes.items():
+        checks.known_name("mesh", axis, AXES)
+        checks.whole_number(f"mesh {axis}", size)
+    shape = tuple(sizes.get(axis, 1) for axis in AXES)
+    if math.prod(shape) > len(devices):
+        text = ",".join(f"{axis}={size}" for axis, size in sizes.items())
+        raise InputError(f"mesh: {text} needs {math.prod(shape)} devices, but there are {len(devices)}")
+    if math.prod(shape) == 1:
+        return None
+    # Not the explicit axes that are JAX's default: with those a gather from sharded data is an error.
+    return jax.make_mesh(
+        shape, AXES, axis_types=(AxisType.Auto, AxisType.Auto), devices=devices[: math.prod(shape)]
+    )
+
+
+def batch_sharding(mesh: Mesh | None) -> NamedSharding | None:
+    """What ``make_train`` takes, so that each device along "data" computes its share of a batch."""
+    return NamedSharding(mesh, P("data")) if mesh and mesh.shape["data"] > 1 else None
+
+
+def everywhere(mesh: Mesh) -> NamedSharding:
+    """A copy on each device."""
+    return NamedSharding(mesh, P())
+
+
+def on_members(mesh: Mesh) -> NamedSharding:
+    """The first axis over the devices along "members"."""
+    return NamedSharding(mesh, P("members"))
+
+
+def spread(mesh: Mesh, keys: Key[Array, "..."]) -> Key[Array, "..."]:
+    """The keys of members over the devices along "members", with copies of the last, so that each has as
+    many; a single key on all devices.
+    """
+    if not keys.ndim:
+        return jax.device_put(keys, everywhere(mesh))
+    copies = [keys[-1:]] * (-len(keys) % mesh.shape["members"])
+    return jax.device_put(jnp.concatenate([keys, *copies]), on_members(mesh))

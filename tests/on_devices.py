@@ -1,0 +1,99 @@
+"""What eight simulated devices compute, as JSON: JAX counts its devices once, so they need a process."""
+
+import json
+import re
+import sys
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxmlp import caches, loop, losses, make_evaluate, make_network, make_optimizer, make_train, over
+from jaxmlp.mesh import batch_sharding, everywhere, make_mesh, spread
+from jaxmlp.metrics import CLASSIFICATION
+from jaxmlp.preprocessing import Affine
+from jaxmlp.settings import Settings
+from jaxmlp.space import Choice, Range, draw
+from jaxmlp.sweep import seed_keys
+from jaxmlp.sweep_loop import sweep
+from jaxmlp.types import Dataset, Hyperparams
+
+MESHES = {"one": None, "data": {"data": 8}, "members": {"members": 8}, "both": {"members": 2, "data": 4}}
+HYPERPARAMS = Hyperparams(jnp.asarray(0.01), dropout=jnp.asarray(0.25))
+
+
+def network_of(hidden_sizes):
+    return make_network((6, *hidden_sizes, 3), losses.multiclass, Affine(jnp.zeros(()), jnp.ones(())))
+
+
+def dataset(num_examples):
+    random = np.random.default_rng(0)
+    inputs, labels = random.normal(size=(num_examples, 6)), random.integers(0, 3, num_examples)
+    return Dataset(inputs, labels.astype(np.int32))
+
+
+def trained(sizes):
+    """Five members, 250 examples, batches of 100: nothing that 2, 4 or 8 devices share evenly. What they
+    reached, the collectives of their compiled epoch, and the operations of one device in it.
+    """
+    mesh, network = make_mesh(sizes) if sizes else None, network_of((16,))
+    train = make_train(
+        network.init_fn,
+        network.loss_fn,
+        make_optimizer("adam"),
+        batch_size=100,
+        batch_sharding=batch_sharding(mesh),
+    )
+    train, evaluate = over(train, make_evaluate(network.predict_fn, CLASSIFICATION), "key", "data_key")
+    key, data_key = seed_keys(range(5))
+    data, validation = dataset(250), dataset(30)
+    options = {"key": key, "data_key": data_key, "hyperparams": HYPERPARAMS, "num_epochs": 5}
+    found = loop.fit(train, evaluate, data, validation, mesh=mesh, progress=False, **options)
+    # The program that fit has just compiled.
+    place, shared = None, (HYPERPARAMS, data, validation)
+    if mesh:
+        key, data_key = spread(mesh, key), spread(mesh, data_key)
+        place, shared = key.sharding, jax.device_put(shared, everywhere(mesh))
+    state = loop.compiled(loop.make_begin(train, place), key, shared[0])(key, shared[0])
+    epoch = loop.make_epoch(train, evaluate, "accuracy", True, None, place)
+    program = loop.compiled(epoch, state, *shared, loop.epoch_number(0), data_key)
+    return {
+        "reached": plain((found.params, found.history["train_loss"])),
+        "collectives": re.findall(
+            r" (all-\w+|collective-\w+|reduce-scatter)(?:-start)?\(", program.as_text()
+        ),
+        "operations": program.cost_analysis()["flops"],
+    }
+
+
+def swept(sizes):
+    """Seven members that are cut on the way: the last chunks lack some."""
+    space = {"hidden_sizes": Choice((5,)), "depth": Choice((1,)), "dropout": Range(0.1, 0.3)}
+    settings = Settings("multiclass", num_epochs=4, batch_size=12, mesh=make_mesh(sizes) if sizes else None)
+    found = sweep(
+        draw(space, 7, max_programs=1),
+        lambda structure: network_of(structure.hidden_sizes),
+        dataset(50),
+        dataset(30),
+        settings,
+        progress=False,
+    )
+    return plain((found.history, found.fates, found.best_params))
+
+
+def plain(tree):
+    return jax.tree.map(lambda leaf: np.asarray(leaf).tolist(), tree)
+
+
+if __name__ == "__main__":
+    caches.keep_compiled(Path(".pytest_cache"))
+    jax.config.update("jax_enable_x64", True)
+    jax.config.update("jax_disable_most_optimizations", True)
+    json.dump(
+        {
+            "trained": {name: trained(sizes) for name, sizes in MESHES.items()},
+            "swept": {name: swept(MESHES[name]) for name in ("one", "both")},
+        },
+        sys.stdout,
+    )

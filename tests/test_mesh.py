@@ -1,0 +1,88 @@
+"""Eight simulated devices compute what one does, each its share; meshes that cannot be are refused."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import chex
+import jax
+import pytest
+
+from jaxmlp import mesh
+from jaxmlp.settings import Settings, check
+from jaxmlp.space import draw
+from jaxmlp.types import InputError
+from tests.test_population import dataset
+
+DEVICES = {"XLA_FLAGS": "--xla_force_host_platform_device_count=8"}
+
+
+@pytest.fixture(scope="module")
+def told():
+    """What eight devices and one have computed in double precision."""
+    command = [sys.executable, "-m", "tests.on_devices"]
+    root = Path(__file__).parents[1]
+    done = subprocess.run(command, env=os.environ | DEVICES, cwd=root, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("name", ["data", "members", "both"])
+def test_devices_give_the_result_of_one(told, name):
+    found, expected = told["trained"][name], told["trained"]["one"]
+    chex.assert_trees_all_close(found["reached"], expected["reached"], rtol=0, atol=1e-8)
+
+
+def test_a_sweep_on_devices_is_the_sweep_on_one(told):
+    (history, fates, params), expected = told["swept"]["both"], told["swept"]["one"]
+    assert fates == expected[1] and any(fate.startswith("cut") for fate in fates)
+    chex.assert_trees_all_close((history, params), (expected[0], expected[2]), rtol=0, atol=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("name", "collectives"), [("data", ["all-reduce"]), ("members", []), ("both", ["all-reduce"])]
+)
+def test_members_never_talk_and_data_add_up_once_a_step(told, name, collectives):
+    assert told["trained"][name]["collectives"] == collectives
+
+
+@pytest.mark.parametrize(("name", "share"), [("data", 1 / 8), ("members", 1 / 5), ("both", 3 / 5 / 4)])
+def test_each_device_computes_its_share(told, name, share):
+    # Of the data's devices each also updates all parameters, and validates.
+    operations = told["trained"][name]["operations"] / told["trained"]["one"]["operations"]
+    assert share * 0.9 < operations < share + 0.15
+
+
+def test_sizes_are_read():
+    assert mesh.sizes_of("data=4,members=2") == {"data": 4, "members": 2}
+
+
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [
+        ("data", "mesh: must be written like data=4,members=2, got 'data'"),
+        ("data=-1", "mesh: must be written like data=4,members=2"),
+        ("date=4", "mesh: unknown name 'date'; did you mean 'data'"),
+        ({"data": 0}, "mesh data: must be a whole number of at least 1, got 0"),
+        ("members=64,data=2", "mesh: members=64,data=2 needs 128 devices, but there are 1"),
+    ],
+)
+def test_a_mesh_that_cannot_be_is_refused(sizes, message):
+    with pytest.raises(InputError, match=message):
+        mesh.make_mesh(sizes)
+
+
+def test_a_chunk_is_to_fill_the_devices_for_members():
+    two = jax.sharding.AbstractMesh((2, 1), mesh.AXES)
+    settings = Settings("multiclass", batch_size=6, chunk_size=3, mesh=two)
+    with pytest.raises(
+        InputError, match="chunk_size: must be a multiple of the 2 devices for members, got 3"
+    ):
+        check(settings, draw({}, 2), dataset())
+
+
+def test_one_device_needs_no_mesh():
+    assert mesh.make_mesh(num_members=4) is None and mesh.make_mesh("data=1") is None
+    assert mesh.batch_sharding(None) is None
