@@ -26,6 +26,7 @@ from jaxmlp import (
     preprocessing,
     records,
 )
+from jaxmlp.augment import augmented, deformed
 from jaxmlp.loop import Fit, fit
 from jaxmlp.mesh import batch_sharding, make_mesh
 from jaxmlp.statistics import summarize, with_error
@@ -66,6 +67,8 @@ class Config(receipt.ImageConfig):
     """Share of inputs dropped in each training step."""
     label_smoothing: float | None = None
     """Share of the target's probability spread over all classes."""
+    augment: bool = False
+    """Turn, shear, scale, move and bend each training image at random, anew in each pass."""
     class_weight: Literal["balanced"] | None = None
     """'balanced' makes every class count alike in the loss."""
     precision: Literal["float32", "bfloat16"] = "float32"
@@ -125,6 +128,8 @@ def run(config: Config) -> None:
         },
     )
     draw(begun.folder, model, chosen, outcomes)
+    if config.augment:
+        draw_deformed(begun.folder, np.asarray(chosen.splits.train.inputs))
     tell(values)
 
 
@@ -159,6 +164,8 @@ def train_seeds(config: Config, splits: datasets.Splits) -> Outcome:
         activation=mlp.activation_named(config.activation),
         precision=config.precision,
     )
+    if config.augment:
+        network = augmented(network, deformed)
     num_examples = len(splits.train.inputs)
     batch_size = config.batch_size or min(128, num_examples)
     num_epochs = min(config.num_epochs, 2) if config.smoke else config.num_epochs
@@ -268,6 +275,17 @@ def draw(out: Path, model: models.Model, outcome: Outcome, outcomes: list[Outcom
             model.networks[0][0].weight, shape, out / "neurons.png", title=outcome.splits.name
         )
         pictures.most_wrong(test.inputs, test.targets, probabilities, class_names, out / "most_wrong.png")
+
+
+def draw_deformed(out: Path, images: np.ndarray) -> None:
+    """A few training images, each beside others that the networks met in its place."""
+    from jaxmlp import pictures
+
+    shown, keys = jax.numpy.asarray(images[:6]), jax.random.split(jax.random.key(0), 7)
+    met = [np.asarray(jax.vmap(deformed, in_axes=(None, 0))(key, shown)) for key in keys]
+    rows = np.stack([np.asarray(shown, float), *met], axis=1).reshape(-1, *images.shape[1:])
+    titles = ["as it is", *[""] * len(met)] * len(shown)
+    pictures.image_grid(rows, titles, out / "deformed.png", columns=1 + len(met))
 
 
 def describe(config: Config, splits: datasets.Splits) -> None:

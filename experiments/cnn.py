@@ -24,6 +24,7 @@ import jaxmlp
 from experiments.command_line import main
 from experiments.receipt import ImageConfig, begin, finish, load, seeds
 from jaxmlp import batching, charts, checks, datasets, losses, metrics, mlp, pictures
+from jaxmlp.augment import augmented, shifted
 from jaxmlp.datasets import Splits
 from jaxmlp.loop import Evaluate, Fit, epoch_seconds, fit
 from jaxmlp.statistics import summarize, verdict, with_error
@@ -184,26 +185,12 @@ def make_cnn(config: Config, splits: Splits, convolve: Convolve = patches_times_
         return head.loss(logits(params, image, dropout=hyperparams.dropout, key=key), target), model_state
 
     network = mlp.Network(init_fn, loss_fn, lambda params, model_state, image: logits(params, image))
-    return with_shifts(network, config.shift)
+    return moving(network, config)
 
 
-def with_shifts(network: mlp.Network, largest: int) -> mlp.Network:
-    """The network that meets each training image moved by up to ``largest`` pixels, anew in each pass."""
-
-    def loss_fn(params: Any, model_state: Any, example: Any, key: Any, hyperparams: Hyperparams) -> Any:
-        if key is not None:
-            shift_key, key = jax.random.split(key)
-            example = shifted(shift_key, example[0], largest), example[1]
-        return network.loss_fn(params, model_state, example, key, hyperparams)
-
-    return network._replace(loss_fn=loss_fn)
-
-
-def shifted(key: jax.Array, image: jax.Array, largest: int) -> jax.Array:
-    """``image`` moved both ways by up to ``largest`` pixels; its border is repeated into the gap."""
-    moves = jax.random.randint(key, (2,), -largest, largest + 1)
-    rows, columns = (jnp.clip(jnp.arange(image.shape[i]) + moves[i], 0, image.shape[i] - 1) for i in (0, 1))
-    return image[rows[:, None], columns[None]]
+def moving(network: mlp.Network, config: Config) -> mlp.Network:
+    """The network that meets each training image moved a little, anew in each pass."""
+    return augmented(network, partial(shifted, largest=config.shift))
 
 
 def enter(config: Config, name: str, network: mlp.Network, dropout: float | None) -> Form:
@@ -239,7 +226,7 @@ def train_rival(
     """
     sizes = datasets.layer_sizes(splits, hidden_sizes)
     still = mlp.make_network(sizes, losses.HEADS[splits.task], jaxmlp.fit_affine(splits.train.inputs))
-    networks = {"moved": with_shifts(still, config.shift)} | ({} if config.smoke else {"still": still})
+    networks = {"moved": moving(still, config)} | ({} if config.smoke else {"still": still})
     trials = []
     for word, network in networks.items():
         form = enter(config, f"{'-'.join(map(str, sizes))}, images {word}", network, dropout)

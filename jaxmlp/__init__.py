@@ -37,6 +37,7 @@ _ROOM_OF = {
     "tune": "sweep",
 }
 _ROOMS = [
+    "augment",
     "batching",
     "caches",
     "calibration",

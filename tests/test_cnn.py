@@ -76,27 +76,6 @@ def test_the_network_is_convolutions_then_layers():
     np.testing.assert_allclose(logits, hidden @ params.dense[1].weight + params.dense[1].bias, rtol=1e-4)
 
 
-def test_shifts_move_by_every_amount_and_repeat_the_border():
-    image = np.arange(30, dtype=np.uint8).reshape(5, 6)
-    padded = np.pad(image, 2, mode="edge")
-    windows = {padded[i : i + 5, j : j + 6].tobytes() for i in range(5) for j in range(5)}
-    keys = jax.random.split(jax.random.key(0), 400)
-    moved = jax.jit(jax.vmap(lambda key: cnn.shifted(key, jnp.asarray(image), 2)))(keys)
-    assert {np.asarray(each).tobytes() for each in moved} == windows
-
-
-def test_images_are_moved_only_while_training():
-    network = cnn.mlp.Network(
-        None, lambda params, state, example, key, hyperparams: (example[0], state), None
-    )
-    image = jnp.asarray(random(6, 6))
-    loss_fn = cnn.with_shifts(network, 2).loss_fn
-    keys = [None, *jax.random.split(jax.random.key(0), 8)]
-    still, *moved = (loss_fn(None, (), (image, 0), key, None)[0] for key in keys)
-    np.testing.assert_array_equal(still, image)
-    assert any((each != image).any() for each in moved)
-
-
 @pytest.fixture
 def splits():
     return datasets.head(datasets.load("digits"), 100)

@@ -43,6 +43,15 @@ def test_a_run_leaves_record_model_and_pictures(smoke):
     assert names == {"record.json", "model.safetensors"} | pictures
 
 
+def test_deformed_images_are_shown_and_train_another_network(smoke, tmp_path):
+    run(digits, "--smoke", "--augment", "--out", tmp_path)
+    assert (tmp_path / "deformed.png").stat().st_size > 1000
+    losses = [
+        json.loads((out / "record.json").read_text())["curves"]["train_loss"][0] for out in (smoke, tmp_path)
+    ]
+    assert losses[0] != losses[1]
+
+
 def test_the_record_says_what_was_run_and_how_sure_it_is(smoke):
     record = json.loads((smoke / "record.json").read_text())
     assert record["config"]["varied"] == "seed" and record["seeds"] == [0, 1, 2]

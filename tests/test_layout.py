@@ -19,7 +19,7 @@ ROOMS = [
     {"caches", "checks", "statistics"},
     {"losses", "metrics", "batching", "preprocessing", "products", "mesh"},
     {"mlp", "optimizers", "ensemble", "halving"},
-    {"train", "space"},
+    {"train", "space", "augment"},
     {"loop"},
     {"sweep"},
     {"population", "swept"},

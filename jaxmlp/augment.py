@@ -1,0 +1,116 @@
+"""Training images that are never twice the same: pure functions of (key, image), inside the compiled step."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.scipy.ndimage import map_coordinates
+from jaxtyping import Array, Float, Key, Shaped
+
+from jaxmlp.mlp import Network
+
+Augment = Callable[[Key[Array, ""], Array], Array]
+"""(key, image) -> another image of the same shape."""
+
+
+class Deformation(NamedTuple):
+    """How far an image is deformed at most; lengths are shares of its longer side, whatever its size.
+
+    The defaults are about those that served handwriting (Simard et al. 2003; Cireşan et al. 2010).
+    """
+
+    rotation: float = 15.0
+    """Degrees, either way."""
+    shear: float = 0.15
+    scale: float = 0.15
+    """Of each direction: from 1 − scale to 1 + scale."""
+    shift: float = 0.05
+    elastic: float = 0.04
+    """Root mean square of a smooth random displacement of each pixel, in each direction."""
+    smoothness: float = 0.18
+    """Standard deviation of the Gaussian that makes it smooth."""
+
+
+_HANDWRITING = Deformation()
+
+
+def augmented(network: Network, augment: Augment) -> Network:
+    """The network that meets each training image as ``augment`` makes it, anew in each pass; where no key is
+    given, which is evaluation, the image stays.
+    """
+
+    def loss_fn(params: Any, model_state: Any, example: Any, key: Any, hyperparams: Any) -> Any:
+        if key is not None:
+            image_key, key = jax.random.split(key)
+            example = augment(image_key, example[0]), example[1]
+        return network.loss_fn(params, model_state, example, key, hyperparams)
+
+    return network._replace(loss_fn=loss_fn)
+
+
+def shifted(
+    key: Key[Array, ""], image: Shaped[Array, "height width *channels"], largest: int
+) -> Shaped[Array, "height width *channels"]:
+    """``image`` moved both ways by up to ``largest`` pixels; its border is repeated into the gap."""
+    moves = jax.random.randint(key, (2,), -largest, largest + 1)
+    rows, columns = (jnp.clip(jnp.arange(image.shape[i]) + moves[i], 0, image.shape[i] - 1) for i in (0, 1))
+    return image[rows[:, None], columns[None]]
+
+
+def deformed(
+    key: Key[Array, ""],
+    image: Shaped[Array, "height width *channels"],
+    limits: Deformation = _HANDWRITING,
+) -> Float[Array, "height width *channels"]:
+    """``image`` turned, sheared, scaled, moved and bent at random, each evenly within its limits."""
+    keys, (height, width) = jax.random.split(key, 5), image.shape[:2]
+    side = max(height, width)
+    angle = _within(keys[0], jnp.deg2rad(limits.rotation))
+    turn = jnp.array([[jnp.cos(angle), -jnp.sin(angle)], [jnp.sin(angle), jnp.cos(angle)]])
+    shear = jnp.eye(2).at[0, 1].set(_within(keys[1], limits.shear))
+    scale = jnp.diag(1 + _within(keys[2], limits.scale, 2))
+    moves = side * _within(keys[3], limits.shift, 2)
+    bend = side * limits.elastic * smooth_noise(keys[4], (height, width), side * limits.smoothness)
+    return warped(image, turn @ shear @ scale, moves[:, None, None] + bend)
+
+
+def warped(
+    image: Shaped[Array, "height width *channels"],
+    matrix: Float[Array, "2 2"],
+    displacement: Float[Array, "2 #height #width"],
+) -> Float[Array, "height width *channels"]:
+    """The image whose pixel at (row, column), seen from the centre, is that of ``image`` at
+    ``matrix`` @ (row, column) + ``displacement``, between pixels a straight line; its border goes on outside.
+    """
+    centre = (jnp.array(image.shape[:2], float)[:, None, None] - 1) / 2
+    places = jnp.indices(image.shape[:2], dtype=float) - centre
+    sources = jnp.einsum("ij,jhw->ihw", matrix, places) + centre + displacement
+
+    def sampled(channel: Float[Array, "height width"]) -> Float[Array, "height width"]:
+        return map_coordinates(channel, list(sources), order=1, mode="nearest")
+
+    channels = image.astype(float).reshape(*image.shape[:2], -1)
+    return jax.vmap(sampled, in_axes=2, out_axes=2)(channels).reshape(image.shape)
+
+
+def smooth_noise(
+    key: Key[Array, ""], shape: tuple[int, int], deviation: float
+) -> Float[Array, "2 height width"]:
+    """Two random fields with mean 0 and variance 1, smoothed by a Gaussian of ``deviation`` pixels."""
+    noise = jax.random.uniform(key, (2, *shape), minval=-1.0, maxval=1.0)
+    down, across = (_smoothing(size, deviation) for size in shape)
+    # A uniform number from −1 to 1 has variance 1/3, and each row of a smoothing keeps it.
+    return jnp.sqrt(3.0) * jnp.einsum("hi,kij,wj->khw", down, noise, across)
+
+
+def _smoothing(size: int, deviation: float) -> Float[Array, "size size"]:
+    """The matrix of a Gaussian over ``size`` pixels whose rows keep the variance of independent numbers."""
+    places = jnp.arange(size, dtype=float)
+    weights = jnp.exp(-(((places[:, None] - places[None]) / deviation) ** 2) / 2)
+    return weights / jnp.sqrt(jnp.sum(weights**2, axis=1, keepdims=True))
+
+
+def _within(key: Key[Array, ""], limit: Any, *shape: int) -> Float[Array, "..."]:
+    """Numbers from −limit to limit."""
+    return limit * jax.random.uniform(key, shape, minval=-1.0, maxval=1.0)
