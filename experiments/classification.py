@@ -36,7 +36,7 @@ from jaxmlp.types import Hyperparams
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(receipt.ImageConfig):
+class Config(receipt.DeviceConfig):
     """Settings of one experiment; every one has a default that works."""
 
     num_seeds: int = 1
@@ -73,8 +73,6 @@ class Config(receipt.ImageConfig):
     """'balanced' makes every class count alike in the loss."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Of the matrix products in training; parameters are float32 in any case."""
-    mesh: str | None = None
-    """Devices, as data=4,members=2 (default: all there are, for members first)."""
     batch_size: int | None = None
     """Examples per step (default: 128, or all if there are fewer)."""
     num_epochs: int = 20

@@ -1,13 +1,20 @@
 """How every experiment meets the command line: one dataclass becomes the flags, an error one line."""
 
+import contextlib
+import dataclasses
 import inspect
+import os
 import sys
-from collections.abc import Callable, Sequence
-from typing import NoReturn, TypeVar
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
 
+import jax
 import tyro
 
-from jaxmlp import caches
+from jaxmlp import caches, hosts
 from jaxmlp.types import InputError
 
 Config = TypeVar("Config")
@@ -35,13 +42,47 @@ def main(
     )
     caches.keep_compiled()
     try:
-        run(configuration)
+        with joined(configuration) as configuration:
+            run(configuration)
     except InputError as error:
         _exit(error, 2)
     except FloatingPointError as error:
         _exit(error, 1)
     except KeyboardInterrupt:
         sys.exit(130)
+    except jax.errors.JaxRuntimeError as error:
+        if jax.process_count() == 1:
+            raise
+        _leave(error)
+
+
+@contextmanager
+def joined(configuration: Config) -> Iterator[Config]:
+    """The configuration, once this process has joined the others that its flags tell of, if any.
+
+    The first process alone says, shows and keeps anything: the others write into a folder that is gone later.
+    """
+    if getattr(configuration, "coordinator", None) is None:
+        yield configuration
+        return
+    given: Any = configuration
+    hosts.join(given.coordinator, given.num_processes, given.process_id)
+    if jax.process_index() == 0:
+        yield configuration
+        return
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Path(os.devnull).open("w") as nowhere,
+        contextlib.redirect_stdout(nowhere),
+    ):
+        yield dataclasses.replace(given, out=Path(folder), progress=False)
+
+
+def _leave(error: Exception) -> NoReturn:
+    """End at once: the orderly way would wait for a process that may be gone."""
+    reason = str(error).strip().splitlines()[0]
+    print(f"error: the processes of this run have lost each other: {reason}", file=sys.stderr, flush=True)
+    os._exit(1)
 
 
 def _name(module_name: str) -> str:

@@ -42,6 +42,20 @@ class ImageConfig(Config):
     """Folder with the set's files, already downloaded (default: $JAXMLP_MANUAL_DIR)."""
 
 
+@dataclass(frozen=True)
+class DeviceConfig(ImageConfig):
+    """The flags of an experiment that runs on any number of devices and hosts."""
+
+    mesh: str | None = None
+    """Devices, as data=4,members=2 (default: all there are, for members first)."""
+    coordinator: str | None = None
+    """HOST:PORT where process 0 of several is found, or "auto" where SLURM, Kubernetes or a TPU pod knows."""
+    num_processes: int | None = None
+    """Processes that are one run together, each started with the same flags and its own --process-id."""
+    process_id: int | None = None
+    """Which of them this is, from 0."""
+
+
 class Receipt(NamedTuple):
     """What is known when an experiment begins: where its results go and what they come from."""
 

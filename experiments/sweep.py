@@ -42,7 +42,7 @@ from jaxmlp.types import InputError
 
 
 @dataclass(frozen=True)
-class Config(receipt.ImageConfig):
+class Config(receipt.DeviceConfig):
     """Settings of a sweep; every one has a default that works."""
 
     num_seeds: int = 1
@@ -99,8 +99,6 @@ class Config(receipt.ImageConfig):
     """Examples per step (default: 128, or fewer for a small data set)."""
     max_ensemble: int = 32
     """Votes in the ensemble; a network may have several."""
-    mesh: str | None = None
-    """Devices, as data=4,members=2 (default: all there are, for members first)."""
     time_budget: float | None = None
     """Minutes after which nothing more is begun; the epochs are fitted into them."""
     validation_fraction: float = 0.2

@@ -4,7 +4,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import jax
@@ -14,7 +14,7 @@ from jax.sharding import Mesh, Sharding
 from jaxtyping import Array, Float, Integer, Key
 
 from jaxmlp import checks
-from jaxmlp.mesh import everywhere, spread
+from jaxmlp.mesh import fetch, place, put, spread
 from jaxmlp.train import Info, Train, TrainState
 from jaxmlp.types import Dataset, InputError, PyTree
 
@@ -95,16 +95,16 @@ def fit(
         checks.finite(f"{name} targets", part.targets)
     began = time.perf_counter()
     hyperparams = jax.tree.map(lambda value: np.asarray(value, _float_dtype()), hyperparams)
-    shared, members, place = (dataset, validation, hyperparams), len(key) if key.ndim else None, None
-    dataset, validation, hyperparams = jax.device_put(shared, mesh and everywhere(mesh))
+    members, where = len(key) if key.ndim else None, place(mesh, *["members"] * key.ndim)
+    dataset, validation, hyperparams = put((dataset, validation, hyperparams), place(mesh))
     if mesh is not None:
         key, data_key = spread(mesh, key), spread(mesh, data_key)
-        place = key.sharding
-    begin = make_begin(train, place)
-    advance = make_epoch(train, evaluate, monitor, higher_is_better, patience, place)
+    begin = make_begin(train, where)
+    advance = make_epoch(train, evaluate, monitor, higher_is_better, patience, where)
+    number = partial(epoch_number, mesh=mesh)
     state = compiled(begin, key, hyperparams)(key, hyperparams)
     jax.block_until_ready(state)
-    epoch_program = compiled(advance, state, hyperparams, dataset, validation, epoch_number(0), data_key)
+    epoch_program = compiled(advance, state, hyperparams, dataset, validation, number(0), data_key)
     ready = time.perf_counter()
     if progress:
         print(f"compiled in {ready - began:.1f} s", flush=True)
@@ -112,9 +112,9 @@ def fit(
     with interruptible() as interrupted, _progress_bar(num_epochs, progress) as bar:
         for epoch in range(num_epochs):
             state, (info, report, alive) = epoch_program(
-                state, hyperparams, dataset, validation, epoch_number(epoch), data_key
+                state, hyperparams, dataset, validation, number(epoch), data_key
             )
-            info, report, alive = _first(members, jax.device_get((info, report, alive)))
+            info, report, alive = _first(members, fetch((info, report, alive)))
             _stop_if_not_finite(info, epoch)
             reports.append({"train_loss": info.loss} | {f"validation_{k}": v for k, v in report.items()})
             bar.set_postfix_str(_line(reports[-1], f"validation_{monitor}", higher_is_better), refresh=False)
@@ -122,12 +122,12 @@ def fit(
             stopped = interrupted()
             if stopped or not np.any(alive):
                 break
-    best = state.best if place is None else _first(members, state.best)
+    best = state.best if mesh is None else _first(members, fetch(state.best))
     return Fit(
         best.params,
         best.model_state,
-        1 + np.asarray(jax.device_get(best.epoch)),
-        np.asarray(jax.device_get(best.score)) * (1 if higher_is_better else -1),
+        1 + np.asarray(best.epoch),
+        np.asarray(best.score) * (1 if higher_is_better else -1),
         {name: np.stack([report[name] for report in reports], axis=-1) for name in reports[0]},
         {"compile": ready - began, "train": time.perf_counter() - ready},
         stopped,
@@ -189,8 +189,8 @@ def epoch_seconds(
 
 
 @lru_cache(maxsize=64)
-def make_begin(train: Train, place: Sharding | None = None) -> Callable[..., FitState]:
-    """(key, hyperparams) -> the state before the first epoch, which lies on the devices as ``place`` says."""
+def make_begin(train: Train, where: Sharding | None = None) -> Callable[..., FitState]:
+    """(key, hyperparams) -> the state before the first epoch, which lies on the devices as ``where`` says."""
 
     def begin(key: Key[Array, "*members"], hyperparams: PyTree) -> FitState:
         state = train.start(key, hyperparams)
@@ -202,7 +202,7 @@ def make_begin(train: Train, place: Sharding | None = None) -> Callable[..., Fit
 
     # What runs once is compiled in a third of the time; random draws are long programs.
     fast = {"xla_backend_optimization_level": 1}
-    return jax.jit(begin, out_shardings=place, compiler_options=fast)
+    return jax.jit(begin, out_shardings=where, compiler_options=fast)
 
 
 @lru_cache(maxsize=64)
@@ -212,7 +212,7 @@ def make_epoch(
     monitor: str,
     higher_is_better: bool,
     patience: int | None,
-    place: Sharding | None = None,
+    where: Sharding | None = None,
 ) -> Callable:
     """One epoch of training, its validation and the choice of the best, as one program.
 
@@ -240,7 +240,7 @@ def make_epoch(
         best = _better(state.best, params, train_state.model_state, score, epoch, alive)
         return FitState(train_state, best), (info, report, _alive(best, epoch, patience))
 
-    return jax.jit(advance, donate_argnums=0, out_shardings=place)
+    return jax.jit(advance, donate_argnums=0, out_shardings=where)
 
 
 def _alive(best: Best, epoch: Integer[Array, ""], patience: int | None) -> Array:
@@ -271,23 +271,23 @@ def _better(
 def compiled(function: Callable, *arguments: PyTree) -> Callable:
     """``function`` compiled for arguments of these shapes; the same shapes again cost nothing."""
     leaves, structure = jax.tree.flatten(arguments)
-    return _compile(function, structure, tuple((jax.typeof(leaf), _place(leaf)) for leaf in leaves))
+    return _compile(function, structure, tuple((jax.typeof(leaf), _where(leaf)) for leaf in leaves))
 
 
-def _place(leaf: Any) -> Sharding | None:
+def _where(leaf: Any) -> Sharding | None:
     """Where a leaf has to be; None where any device will do."""
     return leaf.sharding if isinstance(leaf, Array) and leaf.committed else None
 
 
 @lru_cache(maxsize=64)
 def _compile(function: Any, structure: Any, types: tuple[Any, ...]) -> Callable:
-    shapes = [jax.ShapeDtypeStruct(t.shape, t.dtype, sharding=place) for t, place in types]
+    shapes = [jax.ShapeDtypeStruct(t.shape, t.dtype, sharding=where) for t, where in types]
     return function.lower(*jax.tree.unflatten(structure, shapes)).compile()
 
 
-def epoch_number(epoch: int) -> Integer[Array, ""]:
+def epoch_number(epoch: int, mesh: Mesh | None = None) -> Integer[Array, ""]:
     """The number, from 0, as a compiled epoch takes it."""
-    return jax.device_put(np.int32(epoch))
+    return put(np.int32(epoch), place(mesh))
 
 
 def _float_dtype() -> Any:

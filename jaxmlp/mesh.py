@@ -6,15 +6,18 @@ share the batch of each step and add up one gradient, which XLA puts in by itsel
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Key
 
 from jaxmlp import checks
-from jaxmlp.types import InputError
+from jaxmlp.types import InputError, PyTree
 
 AXES = ("members", "data")
 
@@ -61,17 +64,35 @@ def make_mesh(sizes: str | Mapping[str, int] | None = None, *, num_members: int 
 
 def batch_sharding(mesh: Mesh | None) -> NamedSharding | None:
     """What ``make_train`` takes, so that each device along "data" computes its share of a batch."""
-    return NamedSharding(mesh, P("data")) if mesh and mesh.shape["data"] > 1 else None
+    return place(mesh, "data") if mesh and mesh.shape["data"] > 1 else None
 
 
-def everywhere(mesh: Mesh) -> NamedSharding:
-    """A copy on each device."""
-    return NamedSharding(mesh, P())
+def place(mesh: Mesh | None, *axes: str) -> NamedSharding | None:
+    """An array's first axis over the devices along the axis named, or a copy on each device. Without a mesh
+    it is None: wherever JAX likes.
+    """
+    return NamedSharding(mesh, P(*axes)) if mesh else None
 
 
-def on_members(mesh: Mesh) -> NamedSharding:
-    """The first axis over the devices along "members"."""
-    return NamedSharding(mesh, P("members"))
+def put(tree: PyTree, where: NamedSharding | None) -> PyTree:
+    """Arrays on the devices; of several processes, which all hold the same, each hands over its part."""
+    if where is None or where.is_fully_addressable:
+        return jax.device_put(tree, where)
+
+    def part(leaf: Any) -> Array:
+        if isinstance(leaf, Array) and jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+            return jax.random.wrap_key_data(part(jax.random.key_data(leaf)), impl=jax.random.key_impl(leaf))
+        values = np.asarray(leaf)
+        return jax.make_array_from_callback(values.shape, where, lambda index: values[index])
+
+    return jax.tree.map(part, tree)
+
+
+def fetch(tree: PyTree) -> PyTree:
+    """Arrays on the host, whole, also where other processes hold parts of them."""
+    if all(getattr(leaf, "is_fully_addressable", True) for leaf in jax.tree.leaves(tree)):
+        return jax.device_get(tree)
+    return multihost_utils.process_allgather(tree, tiled=True)
 
 
 def spread(mesh: Mesh, keys: Key[Array, "..."]) -> Key[Array, "..."]:
@@ -79,6 +100,6 @@ def spread(mesh: Mesh, keys: Key[Array, "..."]) -> Key[Array, "..."]:
     many; a single key on all devices.
     """
     if not keys.ndim:
-        return jax.device_put(keys, everywhere(mesh))
+        return put(keys, place(mesh))
     copies = [keys[-1:]] * (-len(keys) % mesh.shape["members"])
-    return jax.device_put(jnp.concatenate([keys, *copies]), on_members(mesh))
+    return put(jnp.concatenate([keys, *copies]), place(mesh, "members"))

@@ -15,7 +15,7 @@ from jax.sharding import Mesh
 from jaxtyping import Array, Integer, Key
 
 from jaxmlp.loop import Evaluate, FitState, compiled, epoch_number, make_begin, make_epoch
-from jaxmlp.mesh import on_members
+from jaxmlp.mesh import fetch, place, put
 from jaxmlp.space import Member, Structure
 from jaxmlp.sweep import over, seed_keys
 from jaxmlp.train import Train
@@ -69,9 +69,9 @@ def make_program(
 ) -> Program:
     """The program of one structure, from the functions of a single run; of ``monitor`` more is better."""
     train, evaluate = over(train, evaluate, "key", "hyperparams")
-    place = mesh and on_members(mesh)
-    epoch = make_epoch(train, evaluate, monitor, higher_is_better=True, patience=None, place=place)
-    return Program(structure, train, evaluate, make_begin(train, place), epoch, mesh=mesh)
+    where = place(mesh, "members")
+    epoch = make_epoch(train, evaluate, monitor, higher_is_better=True, patience=None, where=where)
+    return Program(structure, train, evaluate, make_begin(train, where), epoch, mesh=mesh)
 
 
 def begin(group: Group) -> list[Chunk]:
@@ -91,7 +91,7 @@ def compile_epoch(
     chunk: Chunk, dataset: Dataset, validation: Dataset, epoch: int, data_key: Key[Array, ""]
 ) -> Callable[..., Any]:
     """The chunk's compiled epoch; only the first call for a program takes time."""
-    arguments = chunk.hyperparams, dataset, validation, epoch_number(epoch), data_key
+    arguments = chunk.hyperparams, dataset, validation, epoch_number(epoch, chunk.program.mesh), data_key
     return compiled(chunk.program.epoch, chunk.state, *arguments)
 
 
@@ -102,9 +102,9 @@ def advance(
     if chunk.program.wait:
         chunk = chunk._replace(state=_put(chunk.program, chunk.state))
     epoch_program = compile_epoch(chunk, dataset, validation, epoch, data_key)
-    arguments = chunk.hyperparams, dataset, validation, epoch_number(epoch), data_key
+    arguments = chunk.hyperparams, dataset, validation, epoch_number(epoch, chunk.program.mesh), data_key
     state, (info, report, _) = epoch_program(chunk.state, *arguments)
-    info, report = jax.device_get((info, report))
+    info, report = fetch((info, report))
     size = len(chunk.members)
     report = {"train_loss": info.loss} | {f"validation_{name}": values for name, values in report.items()}
     return _put_back(chunk._replace(state=state)), {name: values[:size] for name, values in report.items()}
@@ -112,7 +112,7 @@ def advance(
 
 def _put(program: Program, tree: PyTree) -> PyTree:
     """Arrays of members, spread over the devices where there are several."""
-    return jax.device_put(tree, program.mesh and on_members(program.mesh))
+    return put(tree, place(program.mesh, "members"))
 
 
 def _put_back(chunk: Chunk) -> Chunk:
@@ -122,9 +122,9 @@ def _put_back(chunk: Chunk) -> Chunk:
 
 def params_of(chunk: Chunk, index: int) -> PyTree:
     """The parameters to evaluate of the chunk's member at ``index``, as they are now, on the host."""
-    params = jax.jit(chunk.program.train.eval_params)(chunk.state.train, chunk.hyperparams)
+    params = fetch(jax.jit(chunk.program.train.eval_params)(chunk.state.train, chunk.hyperparams))
     # A copy, since the next epoch takes the state's memory.
-    return jax.tree.map(lambda leaf: np.array(np.asarray(leaf)[index]), params)
+    return jax.tree.map(lambda leaf: np.array(leaf[index]), params)
 
 
 def with_num_steps(chunk: Chunk, factor: float) -> Chunk:

@@ -13,7 +13,7 @@ from jaxmlp import ensemble, population
 from jaxmlp.ensemble import Chosen
 from jaxmlp.halving import planned, rungs, survivors
 from jaxmlp.loop import interruptible
-from jaxmlp.mesh import everywhere
+from jaxmlp.mesh import fetch, place, put
 from jaxmlp.metrics import METRICS
 from jaxmlp.mlp import Network
 from jaxmlp.population import Chunk
@@ -59,9 +59,8 @@ def sweep(
     """
     check(settings, members, dataset)
     began, budget = time.perf_counter(), settings.time_budget
-    place = settings.mesh and everywhere(settings.mesh)
-    dataset, validation = jax.device_put((dataset, validation), place)
     _, (data_key,) = seed_keys([settings.seed])
+    dataset, validation, data_key = put((dataset, validation, data_key), place(settings.mesh))
     state = begin(members, network_of, settings, len(dataset.inputs), chosen)
     with interruptible() as interrupted, _progress_bar(state, settings, progress) as bar:
 
@@ -258,14 +257,14 @@ def _found(state: SweepState, members: Sequence[Member], settings: Settings, int
         )
     scores = _scores(state, settings)
     best = max(_alive(state), key=lambda member: scores[member])
-    chunk, place = _places(state)[best]
+    chunk, index = _places(state)[best]
     return Swept(
         members=members,
         history=state.history,
         scores=scores,
         fates=state.fates,
         best=best,
-        best_params=jax.tree.map(lambda leaf: np.array(np.asarray(leaf)[place]), chunk.state.best.params),
+        best_params=jax.tree.map(lambda leaf: np.array(leaf[index]), fetch(chunk.state.best.params)),
         chosen=state.chosen,
         growth=state.growth,
         seconds={"compile": state.compile_seconds, "train": state.train_seconds},

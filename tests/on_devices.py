@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxmlp import caches, loop, losses, make_evaluate, make_network, make_optimizer, make_train, over
-from jaxmlp.mesh import batch_sharding, everywhere, make_mesh, spread
+from jaxmlp.mesh import batch_sharding, make_mesh, place, put, spread
 from jaxmlp.metrics import CLASSIFICATION
 from jaxmlp.preprocessing import Affine
 from jaxmlp.settings import Settings
@@ -51,13 +51,12 @@ def trained(sizes):
     options = {"key": key, "data_key": data_key, "hyperparams": HYPERPARAMS, "num_epochs": 5}
     found = loop.fit(train, evaluate, data, validation, mesh=mesh, progress=False, **options)
     # The program that fit has just compiled.
-    place, shared = None, (HYPERPARAMS, data, validation)
     if mesh:
         key, data_key = spread(mesh, key), spread(mesh, data_key)
-        place, shared = key.sharding, jax.device_put(shared, everywhere(mesh))
-    state = loop.compiled(loop.make_begin(train, place), key, shared[0])(key, shared[0])
-    epoch = loop.make_epoch(train, evaluate, "accuracy", True, None, place)
-    program = loop.compiled(epoch, state, *shared, loop.epoch_number(0), data_key)
+    where, shared = place(mesh, "members"), put((HYPERPARAMS, data, validation), place(mesh))
+    state = loop.compiled(loop.make_begin(train, where), key, shared[0])(key, shared[0])
+    epoch = loop.make_epoch(train, evaluate, "accuracy", True, None, where)
+    program = loop.compiled(epoch, state, *shared, loop.epoch_number(0, mesh), data_key)
     return {
         "reached": plain((found.params, found.history["train_loss"])),
         "collectives": re.findall(

@@ -17,7 +17,7 @@ PACKAGES = ("jaxmlp", "experiments", "tests")
 ROOMS = [
     {"types"},
     {"caches", "checks", "statistics"},
-    {"losses", "metrics", "batching", "preprocessing", "products", "mesh"},
+    {"losses", "metrics", "batching", "preprocessing", "products", "mesh", "hosts"},
     {"mlp", "optimizers", "ensemble", "halving"},
     {"train", "space", "augment"},
     {"loop"},
@@ -25,7 +25,7 @@ ROOMS = [
     {"population", "swept"},
     {"settings"},
     {"sweep_loop"},
-    {"files", "prepared", "description"},
+    {"files", "prepared", "description", "predictor"},
     {"datasets", "records", "models", "charts"},
     {"plots", "pictures", "landscape", "tables", "calibration"},
     {"search"},

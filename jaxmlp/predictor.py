@@ -1,0 +1,148 @@
+"""Predictions of a saved model with NumPy alone, for places that have no JAX; copy this file there.
+
+    from jaxmlp import predictor
+    model = predictor.load("model.safetensors")
+    predictor.probabilities(model, images)
+
+The same functions as in ``models``, with the same answers to rounding. Inputs are arrays; what turns the rows
+of a table into one is in ``tables``.
+"""
+
+import itertools
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+_DTYPES: dict[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "F64": np.dtype("<f8")}
+_ALPHA, _SCALE = 1.6732632423543772, 1.0507009873554805
+
+
+def _sigmoid(x: np.ndarray) -> np.ndarray:
+    return np.exp(-np.logaddexp(0, -x))
+
+
+def _elu(x: np.ndarray) -> np.ndarray:
+    return np.where(x > 0, x, np.expm1(np.minimum(x, 0)))
+
+
+def _hard_sigmoid(x: np.ndarray) -> np.ndarray:
+    return np.clip(x + 3, 0, 6) / 6
+
+
+def _gelu(x: np.ndarray) -> np.ndarray:
+    return x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))) / 2
+
+
+# As jax.nn defines them; gelu by its tanh approximation, which is the default there.
+ACTIVATIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "celu": _elu,
+    "elu": _elu,
+    "gelu": _gelu,
+    "hard_sigmoid": _hard_sigmoid,
+    "hard_silu": lambda x: x * _hard_sigmoid(x),
+    "hard_tanh": lambda x: np.clip(x, -1, 1),
+    "identity": lambda x: x,
+    "leaky_relu": lambda x: np.where(x >= 0, x, 0.01 * x),
+    "log_sigmoid": lambda x: -np.logaddexp(0, -x),
+    "mish": lambda x: x * np.tanh(np.logaddexp(0, x)),
+    "relu": lambda x: np.maximum(x, 0),
+    "relu6": lambda x: np.clip(x, 0, 6),
+    "selu": lambda x: _SCALE * np.where(x > 0, x, _ALPHA * np.expm1(np.minimum(x, 0))),
+    "sigmoid": _sigmoid,
+    "silu": lambda x: x * _sigmoid(x),
+    "soft_sign": lambda x: x / (1 + np.abs(x)),
+    "softplus": lambda x: np.logaddexp(0, x),
+    "squareplus": lambda x: (x + np.sqrt(x**2 + 4)) / 2,
+    "tanh": np.tanh,
+}
+
+
+class Model(NamedTuple):
+    """What a file holds: its tensors by name, and its description as JSON has it."""
+
+    tensors: dict[str, np.ndarray]
+    description: dict[str, Any]
+
+
+def load(path: str | Path) -> Model:
+    """The model that ``models.save`` wrote to ``path``.
+
+    Raises ValueError when the file is none. It trusts more than ``models.load``, which checks every field.
+    """
+    content = Path(path).read_bytes()
+    size = int.from_bytes(content[:8], "little")
+    try:
+        header = json.loads(content[8 : 8 + size])
+        description = json.loads(header.pop("__metadata__")["jaxmlp"])
+        tensors = {name: _tensor(content[8 + size :], **entry) for name, entry in header.items()}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path}: is no model of jaxmlp, or a damaged one ({error})") from None
+    return Model(tensors, description)
+
+
+def _tensor(content: bytes, *, dtype: str, shape: list[int], data_offsets: list[int]) -> np.ndarray:
+    first, last = data_offsets
+    return np.frombuffer(content[first:last], _DTYPES[dtype]).reshape(shape)
+
+
+def outputs(model: Model, inputs: np.ndarray) -> np.ndarray:
+    """What each network puts out for raw ``inputs`` [n, *input_shape], as [networks, n, outputs]: logits, or
+    values in the targets' unit. Raises ValueError for another shape and for values that are not finite.
+    """
+    shape, inputs = tuple(model.description["input_shape"]), np.asarray(inputs)
+    if inputs.shape[1:] != shape or not np.isfinite(inputs).all():
+        raise ValueError(f"inputs: must be finite numbers of shape (n, *{shape}), got {inputs.shape}")
+    tensors = model.tensors
+    x = (inputs - tensors["preprocess.shift"]) / tensors["preprocess.scale"]
+    x = x.astype(tensors["preprocess.scale"].dtype).reshape(len(inputs), -1)
+    forms = enumerate(model.description["networks"])
+    values = np.stack([_network(tensors, number, form, x) for number, form in forms])
+    if "targets.shift" in tensors:
+        return values * tensors["targets.scale"] + tensors["targets.shift"]
+    return values
+
+
+def _network(tensors: dict[str, np.ndarray], number: int, form: dict[str, Any], x: np.ndarray) -> np.ndarray:
+    activation = ACTIVATIONS[form["activation"]]
+    last = len(form["layer_sizes"]) - 2
+    for index, _ in enumerate(itertools.pairwise(form["layer_sizes"])):
+        layer = f"networks.{number}.layers.{index}"
+        x = x @ tensors[f"{layer}.weight"] + tensors[f"{layer}.bias"]
+        x = x if index == last else activation(x)
+    return x
+
+
+def probabilities(model: Model, inputs: np.ndarray) -> np.ndarray:
+    """The probability of each class [n, classes]: the networks' average by votes, at the model's temperature.
+
+    Raises ValueError as ``outputs`` does, and for a regression, which has no classes.
+    """
+    if model.description["head"] == "regression":
+        raise ValueError("model: a regression has no classes; use predict for its values")
+    logits = outputs(model, inputs)
+    if model.description["head"] == "binary":
+        logits = np.concatenate([np.zeros_like(logits), logits], axis=-1)
+    average = np.maximum(_average(model, _softmax(logits)), 1e-300)
+    return _softmax(np.log(average) / model.description["temperature"])
+
+
+def predict(model: Model, inputs: np.ndarray) -> np.ndarray:
+    """Class labels 0…k−1, or a regression's values, for raw ``inputs``. Raises ValueError as ``outputs``."""
+    if model.description["head"] != "regression":
+        return probabilities(model, inputs).argmax(axis=1).astype(np.int32)
+    values = _average(model, outputs(model, inputs))
+    return values[:, 0] if values.shape[1] == 1 else values
+
+
+def _average(model: Model, values: np.ndarray) -> np.ndarray:
+    votes = [form["votes"] for form in model.description["networks"]]
+    return np.average(values, axis=0, weights=votes)
+
+
+def _softmax(logits: np.ndarray) -> np.ndarray:
+    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return shifted / shifted.sum(axis=-1, keepdims=True)

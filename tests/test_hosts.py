@@ -1,0 +1,107 @@
+"""Processes that are one run: the result of one process, one record, and an end when one is lost."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import chex
+import pytest
+
+from jaxmlp import hosts
+from jaxmlp.types import InputError
+
+ROOT = Path(__file__).parents[1]
+RUN = ("--num-seeds", "3", "--num-splits", "1", "--batch-size", "100", "--no-progress")
+
+
+def free_port():
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+def start(out, *flags, **environment):
+    command = [sys.executable, "-m", "experiments.digits", *RUN, *flags, "--out", str(out)]
+    environment = os.environ | {"JAX_ENABLE_X64": "1"} | environment
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen(command, cwd=ROOT, env=environment, **pipes)
+
+
+def start_all(number, out, *flags):
+    address = ("--coordinator", f"127.0.0.1:{free_port()}", "--num-processes", str(number))
+    two_devices = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
+    return [
+        start(out / str(i), *flags, *address, "--process-id", str(i), **two_devices) for i in range(number)
+    ]
+
+
+def ended(process, seconds=120):
+    try:
+        out, errors = process.communicate(timeout=seconds)
+    finally:
+        process.kill()
+    return process.returncode, out, errors
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    out = tmp_path_factory.mktemp("alone")
+    code, _, errors = ended(start(out, "--num-epochs", "5"))
+    assert code == 0, errors
+    return json.loads((out / "record.json").read_text())
+
+
+@pytest.mark.long
+# Batches, then members, that are spread over two processes of two devices each.
+@pytest.mark.parametrize("mesh", ["data=4", "members=4"])
+def test_processes_together_give_the_result_of_one_and_one_record(mesh, alone, tmp_path):
+    processes = start_all(2, tmp_path, "--num-epochs", "5", "--mesh", mesh)
+    (code, out, errors), (other_code, other_out, other_errors) = map(ended, processes)
+    assert (code, other_code) == (0, 0), errors + other_errors
+    assert [path.name for path in tmp_path.iterdir()] == ["0"]
+    assert "test accuracy" in out
+    # JAX's own transport says something, too.
+    assert "test" not in other_out and "network" not in other_out
+    record = json.loads((tmp_path / "0" / "record.json").read_text())
+    for name in ("train_loss", "validation_log_loss"):
+        chex.assert_trees_all_close(record["curves"][name], alone["curves"][name], rtol=1e-8)
+    assert record["metrics"]["test_accuracy"]["values"] == alone["metrics"]["test_accuracy"]["values"]
+
+
+@pytest.mark.long
+def test_who_loses_another_ends_soon_and_says_why(tmp_path):
+    first, second = start_all(2, tmp_path, "--num-epochs", "1000000", "--mesh", "data=4")
+    # Both say nothing more once they train; the first has told what it is about to train.
+    while "networks of" not in first.stdout.readline():
+        assert first.poll() is None, first.stderr.read()
+    time.sleep(6)
+    second.send_signal(signal.SIGKILL)
+    second.wait()
+    code, _, errors = ended(first, seconds=2 * hosts.PATIENCE)
+    assert code not in (0, None)
+    assert "the processes of this run have lost each other" in errors
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("nowhere", 2, 0), "coordinator: must be HOST:PORT beside num_processes and process_id, or auto"),
+        (("host:1", None, 0), "got 'host:1', None and 0"),
+        (("host:1", 0, 0), "num_processes: must be a whole number of at least 1, got 0"),
+        (("host:1", 2, 2), "process_id: must be below num_processes 2, got 2"),
+    ],
+)
+def test_numbers_that_cannot_be_are_refused(arguments, message):
+    with pytest.raises(InputError, match=message):
+        hosts.join(*arguments)
+
+
+def test_a_coordinator_that_does_not_answer_is_one_line(monkeypatch):
+    monkeypatch.setattr(hosts, "PATIENCE", 1)
+    with pytest.raises(InputError, match=r"coordinator: 127.0.0.1:9 does not answer within 1 s"):
+        hosts.join("127.0.0.1:9", 2, 1)

@@ -1,0 +1,93 @@
+"""NumPy alone predicts what JAX does, for every head and activation, without JAX at hand."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from jaxmlp import description, mlp, models, predictor
+from tests.test_models import make_model
+
+INPUTS = np.random.default_rng(1).normal(100, 300, size=(9, 3, 4)).astype(np.float32)
+
+
+def saved(path, **options):
+    model = make_model(**options)
+    models.save(path, model)
+    return model, predictor.load(path), INPUTS
+
+
+def test_it_knows_every_activation():
+    assert set(predictor.ACTIVATIONS) == set(mlp.ACTIVATIONS)
+
+
+@pytest.mark.parametrize("activation", sorted(mlp.ACTIVATIONS))
+def test_every_activation_gives_the_same_outputs(activation, tmp_path):
+    model, alone, inputs = saved(tmp_path / "m", activation=activation)
+    np.testing.assert_allclose(
+        predictor.outputs(alone, inputs), models.outputs(model, inputs), rtol=1e-5, atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("name", sorted(mlp.ACTIVATIONS))
+def test_an_activation_survives_large_values(name):
+    x = np.array([-1e4, -90.0, -1.0, 0.0, 1.0, 90.0, 1e4], np.float32)
+    with np.errstate(over="ignore"):
+        found = predictor.ACTIVATIONS[name](x)
+    np.testing.assert_allclose(found, mlp.ACTIVATIONS[name](x), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(("head", "num_outputs"), [("binary", 1), ("multiclass", 3), ("regression", 2)])
+def test_every_head_predicts_the_same(head, num_outputs, tmp_path):
+    model, alone, inputs = saved(tmp_path / "m", head=head, num_outputs=num_outputs)
+    if head != "regression":
+        found, expected = predictor.probabilities(alone, inputs), models.probabilities(model, inputs)
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+    np.testing.assert_allclose(predictor.predict(alone, inputs), models.predict(model, inputs), rtol=1e-5)
+
+
+def test_an_ensemble_votes_and_is_tempered_alike(tmp_path):
+    one, other = make_model(), make_model(activation="relu")
+    forms = tuple(m.description.networks[0]._replace(votes=v) for m, v in ((one, 3), (other, 1)))
+    told = one.description._replace(networks=forms, temperature=2.5)
+    model = one._replace(networks=one.networks + other.networks, description=told)
+    models.save(tmp_path / "m", model)
+    found = predictor.probabilities(predictor.load(tmp_path / "m"), INPUTS)
+    np.testing.assert_allclose(found, models.probabilities(model, INPUTS), atol=1e-5)
+    plain = model._replace(description=told._replace(temperature=1.0))
+    assert np.abs(found - models.probabilities(plain, INPUTS)).max() > 0.01
+
+
+def test_it_runs_where_there_is_no_jax_and_no_jaxmlp(tmp_path):
+    model, _, inputs = saved(tmp_path / "m")
+    shutil.copy(predictor.__file__, tmp_path / "predictor.py")
+    np.save(tmp_path / "inputs.npy", inputs)
+    code = (
+        "import sys; sys.modules.update(jax=None, jaxmlp=None, safetensors=None)\n"
+        "import json, numpy, predictor\n"
+        "print(json.dumps(predictor.predict(predictor.load('m'), numpy.load('inputs.npy')).tolist()))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == models.predict(model, inputs).tolist()
+
+
+def test_what_does_not_fit_is_refused(tmp_path):
+    _, alone, inputs = saved(tmp_path / "m")
+    with pytest.raises(ValueError, match="inputs: must be finite numbers of shape"):
+        predictor.outputs(alone, inputs[:, :1])
+    with pytest.raises(ValueError, match="inputs: must be finite"):
+        predictor.predict(alone, np.full_like(inputs, np.nan))
+    content = (tmp_path / "m").read_bytes()
+    for damaged in (b"", b"x" * 100, content[:-7], content[:40]):
+        Path(tmp_path / "d").write_bytes(damaged)
+        with pytest.raises(ValueError, match="is no model of jaxmlp, or a damaged one"):
+            predictor.load(tmp_path / "d")
+    _, values, _ = saved(tmp_path / "r", head="regression", num_outputs=2)
+    with pytest.raises(ValueError, match="a regression has no classes"):
+        predictor.probabilities(values, inputs)
+    assert values.description["format"] == description.FORMAT
