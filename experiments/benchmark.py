@@ -30,6 +30,7 @@ from experiments.timings import Race, Results, Timed
 from experiments.worker import Ask, WorkerError, process
 from jaxmlp import caches, checks, datasets
 from jaxmlp.datasets import Splits
+from jaxmlp.preprocessing import fit_affine
 from jaxmlp.types import InputError
 
 
@@ -160,7 +161,11 @@ def whole_batches(splits: Splits, largest: int, batch_size: int) -> Data:
     inputs = np.concatenate([part.inputs for part in parts]).astype(np.float32)
     labels = np.concatenate([part.targets for part in parts]).astype(np.int32)
     cut = min(largest, len(splits.train.inputs)) // batch_size * batch_size
-    return Data(inputs[:cut], labels[:cut], inputs[cut:], labels[cut:])
+    data = Data(inputs[:cut], labels[:cut], inputs[cut:], labels[cut:])
+    raw, (shift, scale) = np.asarray(splits.train.inputs[:cut]), fit_affine(splits.train.inputs)
+    if raw.dtype == np.uint8 and not np.any(shift):
+        return data._replace(pixels=raw.reshape(cut, -1), brightest=np.asarray(scale))
+    return data
 
 
 def named(name: str, parts: Sequence[str]) -> bool:

@@ -31,12 +31,16 @@ class Work(NamedTuple):
 
 
 class Data(NamedTuple):
-    """Inputs scaled to about 1, and labels."""
+    """Inputs scaled to about 1, and labels; of images the training inputs as bytes, too."""
 
     inputs: Float[np.ndarray, "examples features"]
     labels: Integer[np.ndarray, " examples"]
     validation_inputs: Float[np.ndarray, "others features"]
     validation_labels: Integer[np.ndarray, " others"]
+    pixels: Integer[np.ndarray, "..."] = np.zeros((0, 0), np.uint8)
+    """For those whose documentation scales pixels within the step, which is this library; else empty."""
+    brightest: Float[np.ndarray, ""] = np.ones((), np.float32)
+    """``pixels`` / ``brightest`` are ``inputs``."""
 
 
 class Trainer(NamedTuple):
@@ -74,18 +78,36 @@ def share_right(logits: Any, labels: np.ndarray) -> float:
     return float((np.asarray(logits).argmax(axis=-1) == labels).mean())
 
 
+def own_networks(work: Work, data: Data, precision: str) -> tuple[np.ndarray, Any, Any]:
+    """What this library trains on, the network that takes it, and the one of inputs that are scaled."""
+    import jax.numpy as jnp
+
+    from jaxmlp import losses, make_network
+    from jaxmlp.preprocessing import Affine
+
+    raw, largest = (data.pixels, data.brightest) if data.pixels.size else (data.inputs, np.ones(()))
+    network, unscaled = (
+        make_network(
+            work.layer_sizes,
+            losses.multiclass,
+            Affine(jnp.zeros(()), jnp.asarray(scale, float)),
+            precision=precision,
+        )
+        for scale in (largest, 1.0)
+    )
+    return raw, network, unscaled
+
+
 def jaxmlp(work: Work, data: Data, precision: str = "float32") -> Trainer:
     """This library, one network: an epoch is one compiled program."""
     import jax
     import jax.numpy as jnp
 
-    from jaxmlp import losses, make_evaluate, make_network, make_optimizer, make_train, metrics
+    from jaxmlp import make_evaluate, make_optimizer, make_train, metrics
     from jaxmlp.loop import make_begin
-    from jaxmlp.preprocessing import Affine
     from jaxmlp.types import Dataset, Hyperparams, Layer
 
-    affine = Affine(jnp.zeros(()), jnp.ones(()))
-    network = make_network(work.layer_sizes, losses.multiclass, affine, precision=precision)
+    raw, network, unscaled = own_networks(work, data, precision)
     train = make_train(network.init_fn, network.loss_fn, make_optimizer("adam"), work.batch_size)
     hyperparams = Hyperparams(learning_rate=work.learning_rate)
     key, data_key = jax.random.split(jax.random.key(work.seed))
@@ -93,8 +115,8 @@ def jaxmlp(work: Work, data: Data, precision: str = "float32") -> Trainer:
     params = tuple(Layer(jnp.asarray(weight), jnp.asarray(bias)) for weight, bias in initial(work))
     state = state._replace(params=params)
     advance = jax.jit(train.advance, donate_argnums=0)
-    evaluate = jax.jit(make_evaluate(network.predict_fn, metrics.CLASSIFICATION))
-    dataset, validation = jax.device_put((Dataset(*data[:2]), Dataset(*data[2:])))
+    evaluate = jax.jit(make_evaluate(unscaled.predict_fn, metrics.CLASSIFICATION))
+    dataset, validation = jax.device_put((Dataset(raw, data.labels), Dataset(*data[2:4])))
     numbers = itertools.count()
 
     def epoch() -> None:
@@ -110,15 +132,13 @@ def jaxmlp_population(work: Work, data: Data, precision: str = "float32") -> Tra
     import jax
     import jax.numpy as jnp
 
-    from jaxmlp import losses, make_evaluate, make_network, metrics, population
-    from jaxmlp.preprocessing import Affine
+    from jaxmlp import make_evaluate, metrics, population
     from jaxmlp.settings import Settings, make_groups
     from jaxmlp.space import Member, Structure
     from jaxmlp.sweep import seed_keys
     from jaxmlp.types import Dataset, Hyperparams, Layer
 
-    affine = Affine(jnp.zeros(()), jnp.ones(()))
-    network = make_network(work.layer_sizes, losses.multiclass, affine, precision=precision)
+    raw, network, unscaled = own_networks(work, data, precision)
     structure, hyperparams = (
         Structure(work.layer_sizes[1:-1], "relu", "adam"),
         Hyperparams(work.learning_rate),
@@ -134,9 +154,9 @@ def jaxmlp_population(work: Work, data: Data, precision: str = "float32") -> Tra
         states.append(chunk.state.train._replace(params=tuple(Layer(*layer) for layer in params)))
     advance = jax.jit(group.program.train.advance, donate_argnums=0)
     evaluate = jax.jit(
-        jax.vmap(make_evaluate(network.predict_fn, metrics.CLASSIFICATION), in_axes=(0, None, None))
+        jax.vmap(make_evaluate(unscaled.predict_fn, metrics.CLASSIFICATION), in_axes=(0, None, None))
     )
-    dataset, validation = jax.device_put((Dataset(*data[:2]), Dataset(*data[2:])))
+    dataset, validation = jax.device_put((Dataset(raw, data.labels), Dataset(*data[2:4])))
     _, (data_key,) = seed_keys([work.seed])
     numbers = itertools.count()
 

@@ -218,9 +218,12 @@ def describe(splits: datasets.Splits, members: list[space.Member], settings: Set
         f"{len(members)} members in {expected.num_programs} programs, {expected.num_parameters:,} "
         f"parameters; cut after epochs {rungs_text or 'none'} of {settings.num_epochs}"
     )
+    where = f" on each of {expected.num_devices} devices" if expected.num_devices > 1 else ""
+    turns = "; members wait for their turn on the host" if expected.wait else ""
     print(
-        f"expected: {expected.memory_bytes / 1e9:.2f} GB of memory, about {expected.compile_seconds:.0f} s "
-        f"to compile and {expected.train_seconds / 60:.1f} min to train",
+        f"expected: {expected.memory_bytes / 1e9:.2f} GB of memory{where}, about "
+        f"{expected.compile_seconds:.0f} s to compile and {expected.train_seconds / 60:.1f} min to train, "
+        f"{expected.num_at_once} at a time at most{turns}",
         flush=True,
     )
 

@@ -83,9 +83,10 @@ def serve(system: str, work: Work, folder: Path) -> None:
         os.dup2(2, 1)
         data = load(folder / work.dataset)
         if work.num_examples is not None:
-            data = data._replace(
-                inputs=data.inputs[: work.num_examples], labels=data.labels[: work.num_examples]
-            )
+            fewer = {
+                name: getattr(data, name)[: work.num_examples] for name in ("inputs", "labels", "pixels")
+            }
+            data = data._replace(**fewer)
         trainer = peers.systems_for(work)[system](work, data)
         commands: dict[str, Callable[[], float]] = {
             "epoch": lambda: seconds_of(trainer.epoch),

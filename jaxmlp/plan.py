@@ -25,9 +25,14 @@ class Plan(NamedTuple):
     num_parameters: int
     """Of all members."""
     memory_bytes: int
-    """Of the members' states and the data; what a step needs comes on top, and is small beside them."""
+    """On each device: its members' states and the data; what a step needs is small beside them."""
     compile_seconds: float
     train_seconds: float
+    num_devices: int
+    num_at_once: int
+    """Members of one program that train at the same time, on all devices together, at most."""
+    wait: bool
+    """Whether members wait for their turn on the host, since the devices cannot hold them all."""
 
 
 def plan(splits: Splits, members: Sequence[Member], settings: Settings) -> Plan:
@@ -36,16 +41,30 @@ def plan(splits: Splits, members: Sequence[Member], settings: Settings) -> Plan:
     num_examples, peak = len(data.train.inputs), measured_peak()
     share = sum(planned(len(members), settings.num_epochs, settings.halving)) / len(members)
     steps = share * batching.num_batches(num_examples, settings.batch_size)
-    num_parameters, memory, seconds = 0, sum(leaf.nbytes for leaf in jax.tree.leaves(data[:2])), 0.0
+    num_parameters, all_states, largest_chunk, seconds = 0, 0, 0, 0.0
     groups = make_groups(members, network_of, settings, num_examples)
+    mesh = settings.mesh
+    num_devices, shares = (mesh.size, mesh.shape["members"]) if mesh else (1, 1)
     for program, own, _ in groups:
         sizes = datasets.layer_sizes(splits, program.structure.hidden_sizes)
         size = sum((num_inputs + 1) * num_outputs for num_inputs, num_outputs in pairwise(sizes))
         step = _STEP_SECONDS + size * (6 * settings.batch_size / (_SHARE_OF_PEAK * peak) + _PARAMETER_SECONDS)
         num_parameters += size * len(own)
-        memory += population.state_bytes(program, own[0]) * len(own)
+        state_bytes = population.state_bytes(program, own[0])
+        all_states += state_bytes * len(own)
+        largest_chunk = max(largest_chunk, state_bytes * program.chunk_size)
         seconds += steps * step * len(own)
-    return Plan(len(groups), num_parameters, memory, _COMPILE_SECONDS * len(groups), seconds)
+    states = largest_chunk if program.wait else all_states
+    return Plan(
+        len(groups),
+        num_parameters,
+        sum(leaf.nbytes for leaf in jax.tree.leaves(data[:2])) + -(-states // shares),
+        _COMPILE_SECONDS * len(groups),
+        seconds / num_devices,
+        num_devices,
+        max(group.program.chunk_size for group in groups),
+        program.wait,
+    )
 
 
 def measured_peak(size: int = 768) -> float:

@@ -109,6 +109,20 @@ def test_every_system_starts_from_the_same_weights_and_learns(name, num_members)
         assert trainer.accuracy() > max(0.75, before)
 
 
+def test_bytes_train_this_library_as_their_scaled_inputs_do():
+    data = made_data(320)
+    pixels = np.random.default_rng(0).integers(0, 256, data.inputs.shape, dtype=np.uint8)
+    scaled = data._replace(inputs=(pixels / np.float32(255)).astype(np.float32))
+    raw = scaled._replace(pixels=pixels, brightest=np.asarray(255, np.float32))
+    work, reached = Work((6, 16, 3), 16, learning_rate=1e-2), []
+    for one in (scaled, raw):
+        trainer = peers.SYSTEMS["jaxmlp"](work, one)
+        for _ in range(3):
+            trainer.epoch()
+        reached.append(trainer.accuracy())
+    assert reached[0] == reached[1]
+
+
 def test_the_initial_weights_keep_the_signals_variance_and_differ_by_member():
     work = Work((400, 300, 10))
     (first, bias), (last, _) = peers.initial(work)
@@ -150,6 +164,7 @@ def test_a_small_run_leaves_its_record_and_pictures(tmp_path, capsys):
     assert "60, batch 512: jaxmlp" in capsys.readouterr().out
 
 
+@pytest.mark.long
 def test_races_and_growth_run_and_are_measured_and_drawn(tmp_path):
     worker.save(tmp_path / "images", made_data(1024, 200))
     config = Config(num_seeds=2, num_races=1, systems=("scikit-learn",))
@@ -191,6 +206,8 @@ def test_the_works_fit_their_data_and_are_whole_batches():
     for name, work in benchmark.works_of(data).items():
         one = data[work.dataset]
         assert len(one.inputs) % work.batch_size == 0, name
+        if one.pixels.size:
+            np.testing.assert_allclose(one.pixels / one.brightest, one.inputs, rtol=1e-6)
         assert work.layer_sizes[0] == one.inputs.shape[1] and work.layer_sizes[-1] == 1 + one.labels.max()
         assert len(one.validation_inputs) == len(one.validation_labels) > 0
 

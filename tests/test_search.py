@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import accuracy_score, log_loss, mean_squared_error, r2_score
 
 import jaxmlp
-from jaxmlp import calibration, datasets, models, plan, search, sweep_loop
+from jaxmlp import calibration, datasets, mesh, models, plan, search, sweep_loop
 from jaxmlp.halving import planned
 from jaxmlp.settings import Settings
 from jaxmlp.space import Choice, Member, Range, Structure, draw
@@ -228,6 +228,13 @@ def test_the_plan_knows_the_memory_of_a_member_and_counts_who_trains(monkeypatch
     assert expected.memory_bytes == sum(leaf.nbytes for leaf in jax.tree.leaves(held))
     # Parameters, the best so far, and Adam's two moments.
     assert 0 < expected.memory_bytes - sum(part.inputs.nbytes for part in data[:2]) - 9 * 16 * size < 10_000
+    assert (expected.num_devices, expected.num_at_once, expected.wait) == (1, 5, False)
+    two = settings._replace(mesh=jax.sharding.Mesh(np.array(2 * jax.devices())[:, None], mesh.AXES))
+    spread = plan.plan(splits, members, two)
+    assert (spread.num_devices, spread.num_at_once) == (2, 10)
+    np.testing.assert_allclose(spread.train_seconds, expected.train_seconds / 2)
+    on_each = sum(leaf.nbytes for leaf in jax.tree.leaves(data[:2]))
+    assert spread.memory_bytes - on_each == -(-(expected.memory_bytes - on_each) // 2)
     twice = plan.plan(splits, members, settings._replace(halving=None))
     np.testing.assert_allclose(twice.train_seconds / expected.train_seconds, 81 / sum(planned(9, 9, 3)))
 
