@@ -77,6 +77,8 @@ class Config(receipt.DeviceConfig):
     """Examples per step (default: 128, or all if there are fewer)."""
     num_epochs: int = 20
     """Passes through the training data."""
+    data_bytes: int | None = None
+    """Training data of more than this reach the device in parts (default: half its memory)."""
     patience: int | None = None
     """Stop after this many epochs without a better validation accuracy."""
     num_splits: int = 1
@@ -193,6 +195,7 @@ def train_seeds(config: Config, splits: datasets.Splits) -> Outcome:
         num_epochs=num_epochs,
         patience=config.patience,
         mesh=mesh,
+        data_bytes=config.data_bytes,
         progress=config.progress,
     )
     return Outcome(splits, affine, fitted, measure(evaluate, fitted, splits))

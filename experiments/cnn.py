@@ -26,7 +26,8 @@ from experiments.receipt import ImageConfig, begin, finish, load, seeds
 from jaxmlp import batching, charts, checks, datasets, losses, metrics, mlp, pictures
 from jaxmlp.augment import augmented, shifted
 from jaxmlp.datasets import Splits
-from jaxmlp.loop import Evaluate, Fit, epoch_seconds, fit
+from jaxmlp.epochs import Evaluate
+from jaxmlp.loop import Fit, epoch_seconds, fit
 from jaxmlp.statistics import summarize, verdict, with_error
 from jaxmlp.types import Dataset, Hyperparams, InputError, Numbers
 

@@ -104,7 +104,7 @@ def jaxmlp(work: Work, data: Data, precision: str = "float32") -> Trainer:
     import jax.numpy as jnp
 
     from jaxmlp import make_evaluate, make_optimizer, make_train, metrics
-    from jaxmlp.loop import make_begin
+    from jaxmlp.epochs import make_begin
     from jaxmlp.types import Dataset, Hyperparams, Layer
 
     raw, network, unscaled = own_networks(work, data, precision)

@@ -4,39 +4,19 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh, Sharding
+from jax.sharding import Mesh
 from jaxtyping import Array, Float, Integer, Key
 
 from jaxmlp import checks
+from jaxmlp.epochs import Evaluate, FitState, compiled, epoch_number, make_begin, make_program
 from jaxmlp.mesh import fetch, place, put, spread
-from jaxmlp.train import Info, Train, TrainState
-from jaxmlp.types import Dataset, InputError, PyTree
-
-Evaluate = Callable[[PyTree, PyTree, Dataset], dict[str, Array]]
-
-
-class Best(NamedTuple):
-    """The parameters of the best epoch so far; of epochs with equal scores, the latest."""
-
-    params: PyTree
-    model_state: PyTree
-    score: Float[Array, "*members"]
-    epoch: Integer[Array, "*members"]
-    last_gain: Integer[Array, "*members"]
-    """The last epoch that was strictly better than all before, from which patience counts."""
-
-
-class FitState(NamedTuple):
-    """Everything a run is, between two epochs."""
-
-    train: TrainState
-    best: Best
+from jaxmlp.train import Info, Train
+from jaxmlp.types import Dataset, PyTree
 
 
 class Fit(NamedTuple):
@@ -70,6 +50,7 @@ def fit(
     higher_is_better: bool = True,
     patience: int | None = None,
     mesh: Mesh | None = None,
+    data_bytes: int | None = None,
     progress: bool = True,
 ) -> Fit:
     """Train for ``num_epochs`` and return the parameters of the epoch with the best ``monitor`` on
@@ -82,6 +63,9 @@ def fit(
     On a ``mesh`` (``mesh.make_mesh`` makes it) the members of the first axis are spread over its devices, and
     the data are on each; ``make_train`` is to have its ``batch_sharding``.
 
+    Training data that take more than ``data_bytes`` (default: half of the device's memory) stay where they
+    are, in memory or mapped from a file, and reach the device in parts of that size; the run is the same.
+
     Ctrl-C ends the run after the current epoch with what it has. Raises FloatingPointError, naming the
     epoch and step, when no loss is finite any more, and InputError for values out of range.
     """
@@ -90,38 +74,32 @@ def fit(
         checks.whole_number("patience", patience, at_least=1)
     checks.hyperparams(hyperparams)
     checks.dataset_shapes(validation, batch_size=1)
-    for name, part in (("training", dataset), ("validation", validation)):
-        checks.finite(f"{name} inputs", part.inputs)
-        checks.finite(f"{name} targets", part.targets)
+    _check_finite(training=dataset, validation=validation)
     began = time.perf_counter()
     hyperparams = jax.tree.map(lambda value: np.asarray(value, _float_dtype()), hyperparams)
     members, where = len(key) if key.ndim else None, place(mesh, *["members"] * key.ndim)
-    dataset, validation, hyperparams = put((dataset, validation, hyperparams), place(mesh))
+    validation, hyperparams = put((validation, hyperparams), place(mesh))
     if mesh is not None:
         key, data_key = spread(mesh, key), spread(mesh, data_key)
-    begin = make_begin(train, where)
-    advance = make_epoch(train, evaluate, monitor, higher_is_better, patience, where)
-    number = partial(epoch_number, mesh=mesh)
-    state = compiled(begin, key, hyperparams)(key, hyperparams)
+    state = compiled(make_begin(train, where), key, hyperparams)(key, hyperparams)
     jax.block_until_ready(state)
-    epoch_program = compiled(advance, state, hyperparams, dataset, validation, number(0), data_key)
+    program = make_program(
+        train,
+        evaluate,
+        (dataset, validation),
+        state,
+        hyperparams,
+        data_key,
+        data_bytes=data_bytes,
+        mesh=mesh,
+        choice=(monitor, higher_is_better, patience, where),
+    )
     ready = time.perf_counter()
     if progress:
         print(f"compiled in {ready - began:.1f} s", flush=True)
-    reports: list[dict[str, np.ndarray]] = []
-    with interruptible() as interrupted, _progress_bar(num_epochs, progress) as bar:
-        for epoch in range(num_epochs):
-            state, (info, report, alive) = epoch_program(
-                state, hyperparams, dataset, validation, number(epoch), data_key
-            )
-            info, report, alive = _first(members, fetch((info, report, alive)))
-            _stop_if_not_finite(info, epoch)
-            reports.append({"train_loss": info.loss} | {f"validation_{k}": v for k, v in report.items()})
-            bar.set_postfix_str(_line(reports[-1], f"validation_{monitor}", higher_is_better), refresh=False)
-            bar.update()
-            stopped = interrupted()
-            if stopped or not np.any(alive):
-                break
+    state, reports, stopped = _drive(
+        program, state, num_epochs, members, mesh, partial(_line, monitor, higher_is_better), progress
+    )
     best = state.best if mesh is None else _first(members, fetch(state.best))
     return Fit(
         best.params,
@@ -132,6 +110,37 @@ def fit(
         {"compile": ready - began, "train": time.perf_counter() - ready},
         stopped,
     )
+
+
+def _drive(
+    program: Callable[..., Any],
+    state: FitState,
+    num_epochs: int,
+    members: int | None,
+    mesh: Mesh | None,
+    line: Callable[[dict[str, np.ndarray]], str],
+    progress: bool,
+) -> tuple[FitState, list[dict[str, np.ndarray]], bool]:
+    """The state after the last epoch, what each epoch told, and whether Ctrl-C came."""
+    reports: list[dict[str, np.ndarray]] = []
+    with interruptible() as interrupted, _progress_bar(num_epochs, progress) as bar:
+        for epoch in range(num_epochs):
+            state, (info, report, alive) = program(state, epoch_number(epoch, mesh))
+            info, report, alive = _first(members, fetch((info, report, alive)))
+            _stop_if_not_finite(info, epoch)
+            reports.append({"train_loss": info.loss} | {f"validation_{k}": v for k, v in report.items()})
+            bar.set_postfix_str(line(reports[-1]), refresh=False)
+            bar.update()
+            stopped = interrupted()
+            if stopped or not np.any(alive):
+                break
+    return state, reports, stopped
+
+
+def _check_finite(**parts: Dataset) -> None:
+    for name, part in parts.items():
+        checks.finite(f"{name} inputs", part.inputs)
+        checks.finite(f"{name} targets", part.targets)
 
 
 def _first(members: int | None, tree: PyTree) -> PyTree:
@@ -188,108 +197,6 @@ def epoch_seconds(
     return seconds[1:]
 
 
-@lru_cache(maxsize=64)
-def make_begin(train: Train, where: Sharding | None = None) -> Callable[..., FitState]:
-    """(key, hyperparams) -> the state before the first epoch, which lies on the devices as ``where`` says."""
-
-    def begin(key: Key[Array, "*members"], hyperparams: PyTree) -> FitState:
-        state = train.start(key, hyperparams)
-        # The state's key has every member axis; the key that came in lacks those of shared keys.
-        score = jnp.full(state.key.shape, -jnp.inf)
-        epoch = jnp.full(state.key.shape, -1)
-        params = train.eval_params(state, hyperparams)
-        return FitState(state, Best(params, state.model_state, score, epoch, epoch))
-
-    # What runs once is compiled in a third of the time; random draws are long programs.
-    fast = {"xla_backend_optimization_level": 1}
-    return jax.jit(begin, out_shardings=where, compiler_options=fast)
-
-
-@lru_cache(maxsize=64)
-def make_epoch(
-    train: Train,
-    evaluate: Evaluate,
-    monitor: str,
-    higher_is_better: bool,
-    patience: int | None,
-    where: Sharding | None = None,
-) -> Callable:
-    """One epoch of training, its validation and the choice of the best, as one program.
-
-    (state, hyperparams, dataset, validation, epoch, data_key) -> (state, (Info, what ``evaluate`` says, who
-    has patience left)); the state's memory is used again.
-    """
-
-    def advance(
-        state: FitState,
-        hyperparams: PyTree,
-        dataset: Dataset,
-        validation: Dataset,
-        epoch: Integer[Array, ""],
-        data_key: Key[Array, "*orders"],
-    ) -> tuple[FitState, tuple[Info, dict[str, Array], Array]]:
-        train_state, info = train.advance(state.train, hyperparams, dataset, epoch, data_key)
-        params = train.eval_params(train_state, hyperparams)
-        report = evaluate(params, train_state.model_state, validation)
-        if monitor not in report:
-            raise InputError(f"monitor: must be one of the metrics {sorted(report)}, got {monitor!r}")
-        score = report[monitor] if higher_is_better else -report[monitor]
-        alive = _alive(state.best, epoch - 1, patience)
-        # Of a network that is not finite, accuracy is 0, which would be the best of nothing.
-        score = jnp.where(jnp.isfinite(info.loss), score, jnp.nan)
-        best = _better(state.best, params, train_state.model_state, score, epoch, alive)
-        return FitState(train_state, best), (info, report, _alive(best, epoch, patience))
-
-    return jax.jit(advance, donate_argnums=0, out_shardings=where)
-
-
-def _alive(best: Best, epoch: Integer[Array, ""], patience: int | None) -> Array:
-    if patience is None:
-        return jnp.full(best.epoch.shape, True)
-    return epoch - best.last_gain < patience
-
-
-def _better(
-    best: Best, params: PyTree, model_state: PyTree, score: Array, epoch: Integer[Array, ""], alive: Array
-) -> Best:
-    """``best``, replaced where the score is at least as good; a member out of patience keeps its own."""
-    keep = alive & (score >= best.score)
-
-    def choose(new: Array, old: Array) -> Array:
-        return jnp.where(keep.reshape(keep.shape + (1,) * (old.ndim - keep.ndim)), new, old)
-
-    gain = keep & (score > best.score)
-    return Best(
-        jax.tree.map(choose, params, best.params),
-        jax.tree.map(choose, model_state, best.model_state),
-        jnp.where(keep, score, best.score),
-        jnp.where(keep, epoch, best.epoch),
-        jnp.where(gain, epoch, best.last_gain),
-    )
-
-
-def compiled(function: Callable, *arguments: PyTree) -> Callable:
-    """``function`` compiled for arguments of these shapes; the same shapes again cost nothing."""
-    leaves, structure = jax.tree.flatten(arguments)
-    return _compile(function, structure, tuple((jax.typeof(leaf), _where(leaf)) for leaf in leaves))
-
-
-def _where(leaf: Any) -> Sharding | None:
-    """Where a leaf has to be; None where any device will do."""
-    return leaf.sharding if isinstance(leaf, Array) and leaf.committed else None
-
-
-@lru_cache(maxsize=64)
-def _compile(function: Any, structure: Any, types: tuple[Any, ...]) -> Callable:
-    shapes = [jax.ShapeDtypeStruct(t.shape, t.dtype, sharding=where) for t, where in types]
-    return function.lower(*jax.tree.unflatten(structure, shapes)).compile()
-
-
-def epoch_number(epoch: int, mesh: Mesh | None = None) -> Integer[Array, ""]:
-    """The number, from 0, as a compiled epoch takes it."""
-    return put(np.int32(epoch), place(mesh))
-
-
 def _float_dtype() -> Any:
     return jax.dtypes.canonicalize_dtype(float)
 
@@ -303,10 +210,10 @@ def _stop_if_not_finite(info: Info, epoch: int) -> None:
         )
 
 
-def _line(report: dict[str, np.ndarray], monitored: str, higher_is_better: bool) -> str:
+def _line(monitor: str, higher_is_better: bool, report: dict[str, np.ndarray]) -> str:
     """Loss and score of the best member, and how many are lost."""
     finite = np.isfinite(report["train_loss"])
-    shown = (("train_loss", np.min), (monitored, np.max if higher_is_better else np.min))
+    shown = (("train_loss", np.min), (f"validation_{monitor}", np.max if higher_is_better else np.min))
     whose = "best " if finite.ndim else ""
     values = [f"{whose}{name.replace('_', ' ')} {best(report[name][finite]):.4f}" for name, best in shown]
     return ", ".join(values + [f"{np.sum(~finite)} not finite"] * (not finite.all()))

@@ -14,7 +14,7 @@ import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Array, Integer, Key
 
-from jaxmlp.loop import Evaluate, FitState, compiled, epoch_number, make_begin, make_epoch
+from jaxmlp.epochs import Evaluate, FitState, compiled, epoch_number, make_begin, make_epoch
 from jaxmlp.mesh import fetch, place, put
 from jaxmlp.space import Member, Structure
 from jaxmlp.sweep import over, seed_keys

@@ -1,6 +1,6 @@
 """Many runs as one program: ``vmap`` of a run."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -10,7 +10,8 @@ import numpy as np
 from jaxtyping import Array, Float, Key, Shaped
 
 from jaxmlp import checks
-from jaxmlp.loop import Evaluate, Fit, fit
+from jaxmlp.epochs import Evaluate
+from jaxmlp.loop import Fit, fit
 from jaxmlp.metrics import Metric
 from jaxmlp.mlp import Network
 from jaxmlp.optimizers import MakeOptimizer
@@ -41,8 +42,17 @@ def over(train: Train, evaluate: Evaluate, *differing: str) -> tuple[Train, Eval
         start=jax.vmap(train.start, in_axes=(key, hyperparams)),
         advance=jax.vmap(train.advance, in_axes=(0, hyperparams, dataset, None, data_key)),
         eval_params=jax.vmap(train.eval_params, in_axes=(0, hyperparams)),
+        advance_part=None if dataset == 0 else _parts_over(train, hyperparams, data_key),
+        batch_size=train.batch_size,
     )
     return population, jax.vmap(evaluate, in_axes=(0, 0, dataset))
+
+
+def _parts_over(train: Train, hyperparams: int | None, data_key: int | None) -> Callable | None:
+    """``advance_part`` of many runs: those with an order of their own see parts of their own."""
+    if train.advance_part is None:
+        return None
+    return jax.vmap(train.advance_part, in_axes=(0, 0, hyperparams, data_key, None, None))
 
 
 def fit_population(

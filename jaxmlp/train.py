@@ -47,11 +47,16 @@ class Train(NamedTuple):
     ``start(key, hyperparams) -> TrainState``,
     ``advance(state, hyperparams, dataset, epoch, data_key) -> (TrainState, Info)`` is one epoch, and
     ``eval_params(state, hyperparams) -> params`` are those to evaluate and to keep.
+    ``advance_part(state, info, hyperparams, part, epoch, first_step) -> (TrainState, Info)`` is the piece of
+    an epoch from ``first_step`` on whose examples are ``part``, in their order; the Info adds up the losses
+    of its steps. An epoch whose order is that of its parts has the same steps.
     """
 
     start: Callable[..., TrainState]
     advance: Callable[..., tuple[TrainState, Info]]
     eval_params: Callable[[TrainState, PyTree], PyTree]
+    advance_part: Callable[..., tuple[TrainState, Info]] | None = None
+    batch_size: int | None = None
 
 
 def make_train(
@@ -69,7 +74,7 @@ def make_train(
     batch lies on several devices (``mesh.batch_sharding`` makes it); each then computes its share.
     """
     checks.whole_number("batch_size", batch_size, at_least=1)
-    batch_loss = partial(_batch_loss, loss_fn)
+    train_on = partial(_train_on, partial(_batch_loss, loss_fn), make_optimizer, batch_sharding)
 
     def start(key: Key[Array, ""], hyperparams: PyTree) -> TrainState:
         init_key, run_key = jax.random.split(key)
@@ -81,41 +86,79 @@ def make_train(
         state: TrainState, hyperparams: PyTree, dataset: Dataset, epoch: Integer[Array, ""], data_key: Array
     ) -> tuple[TrainState, Info]:
         checks.dataset_shapes(dataset, batch_size)
-        # Arrays of NumPy cannot be indexed by what the scan traces.
-        dataset = jax.tree.map(jnp.asarray, dataset)
-        optimizer = optax.with_extra_args_support(make_optimizer(hyperparams)[0])
         order = batching.order(data_key, epoch, len(dataset.inputs))
         batches = batching.cut(order, dataset.weights, batch_size)
-        num_steps = len(batches.indices)
-        epoch_key = jax.random.fold_in(state.key, epoch)
+        begun = state, nothing(len(batches.indices))
+        state, info = train_on(*begun, hyperparams, dataset, batches, epoch, jnp.asarray(0))
+        return state, per_example(info, batch_size, len(dataset.inputs))
 
-        def step(
-            carry: tuple[TrainState, Info], now: tuple[Array, batching.Batches]
-        ) -> tuple[tuple[TrainState, Info], None]:
-            (params, model_state, opt_state, key), info = carry
-            index, (indices, weights) = now
-            if batch_sharding is not None:
-                indices, weights = jax.lax.with_sharding_constraint((indices, weights), batch_sharding)
-            batch = dataset.inputs[indices], dataset.targets[indices], weights
-            step_key = jax.random.fold_in(epoch_key, index)
-            (loss, model_state), grads = jax.value_and_grad(batch_loss, has_aux=True)(
-                params, model_state, batch, step_key, hyperparams
-            )
-            updates, opt_state = optimizer.update(grads, opt_state, params, value=loss)
-            params = optax.apply_updates(params, updates)
-            bad = jnp.where(jnp.isfinite(loss), num_steps, index)
-            info = Info(info.loss + loss, jnp.minimum(info.first_bad_step, bad))
-            return (TrainState(params, model_state, opt_state, key), info), None
-
-        # Reduced in the carry: one number per epoch leaves the scan.
-        nothing = Info(jnp.zeros(()), jnp.asarray(num_steps))
-        (state, info), _ = jax.lax.scan(step, (state, nothing), (jnp.arange(num_steps), batches))
-        return state, info._replace(loss=info.loss * batch_size / len(dataset.inputs))
+    def advance_part(
+        state: TrainState,
+        info: Info,
+        hyperparams: PyTree,
+        part: Dataset,
+        epoch: Integer[Array, ""],
+        first_step: Integer[Array, ""],
+    ) -> tuple[TrainState, Info]:
+        batches = batching.cut(jnp.arange(len(part.inputs)), part.weights, batch_size)
+        return train_on(state, info, hyperparams, part, batches, epoch, first_step)
 
     def eval_params(state: TrainState, hyperparams: PyTree) -> PyTree:
         return make_optimizer(hyperparams)[1](state.opt_state, state.params)
 
-    return Train(start, advance, eval_params)
+    return Train(start, advance, eval_params, advance_part, batch_size)
+
+
+def _train_on(
+    batch_loss: Callable[..., tuple[Array, PyTree]],
+    make_optimizer: Callable,
+    batch_sharding: jax.sharding.Sharding | None,
+    state: TrainState,
+    info: Info,
+    hyperparams: PyTree,
+    dataset: Dataset,
+    batches: batching.Batches,
+    epoch: Integer[Array, ""],
+    first_step: Integer[Array, ""],
+) -> tuple[TrainState, Info]:
+    """The state and the Info after a step on each of ``batches`` of ``dataset``."""
+    # Arrays of NumPy cannot be indexed by what the scan traces.
+    dataset = jax.tree.map(jnp.asarray, dataset)
+    optimizer = optax.with_extra_args_support(make_optimizer(hyperparams)[0])
+    epoch_key = jax.random.fold_in(state.key, epoch)
+
+    def step(
+        carry: tuple[TrainState, Info], now: tuple[Array, batching.Batches]
+    ) -> tuple[tuple[TrainState, Info], None]:
+        (params, model_state, opt_state, key), info = carry
+        index, (indices, weights) = now
+        if batch_sharding is not None:
+            indices, weights = jax.lax.with_sharding_constraint((indices, weights), batch_sharding)
+        batch = dataset.inputs[indices], dataset.targets[indices], weights
+        step_key = jax.random.fold_in(epoch_key, index)
+        (loss, model_state), grads = jax.value_and_grad(batch_loss, has_aux=True)(
+            params, model_state, batch, step_key, hyperparams
+        )
+        updates, opt_state = optimizer.update(grads, opt_state, params, value=loss)
+        params = optax.apply_updates(params, updates)
+        bad = jnp.where(jnp.isfinite(loss), info.first_bad_step, index)
+        info = Info(info.loss + loss, jnp.minimum(info.first_bad_step, bad))
+        return (TrainState(params, model_state, opt_state, key), info), None
+
+    # Reduced in the carry: one number per epoch leaves the scan.
+    steps = first_step + jnp.arange(len(batches.indices))
+    (state, info), _ = jax.lax.scan(step, (state, info), (steps, batches))
+    return state, info
+
+
+def nothing(num_steps: int) -> Info:
+    """The Info before the first of ``num_steps`` steps."""
+    return Info(jnp.zeros(()), jnp.asarray(num_steps))
+
+
+def per_example(info: Info, batch_size: int, num_examples: int) -> Info:
+    """The Info of a whole epoch, whose steps have added up their losses."""
+    return info._replace(loss=info.loss * batch_size / num_examples)
 
 
 def _batch_loss(

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxmlp import caches, loop, losses, make_evaluate, make_network, make_optimizer, make_train, over
+from jaxmlp import caches, epochs, loop, losses, make_evaluate, make_network, make_optimizer, make_train, over
 from jaxmlp.mesh import batch_sharding, make_mesh, place, put, spread
 from jaxmlp.metrics import CLASSIFICATION
 from jaxmlp.preprocessing import Affine
@@ -54,9 +54,9 @@ def trained(sizes):
     if mesh:
         key, data_key = spread(mesh, key), spread(mesh, data_key)
     where, shared = place(mesh, "members"), put((HYPERPARAMS, data, validation), place(mesh))
-    state = loop.compiled(loop.make_begin(train, where), key, shared[0])(key, shared[0])
-    epoch = loop.make_epoch(train, evaluate, "accuracy", True, None, where)
-    program = loop.compiled(epoch, state, *shared, loop.epoch_number(0, mesh), data_key)
+    state = epochs.compiled(epochs.make_begin(train, where), key, shared[0])(key, shared[0])
+    one_epoch = epochs.make_epoch(train, evaluate, "accuracy", True, None, where)
+    program = epochs.compiled(one_epoch, state, *shared, epochs.epoch_number(0, mesh), data_key)
     return {
         "reached": plain((found.params, found.history["train_loss"])),
         "collectives": re.findall(

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxmlp import loop, losses, mlp
+from jaxmlp import epochs, loop, losses, mlp
 from jaxmlp.metrics import CLASSIFICATION
 from jaxmlp.optimizers import make_optimizer
 from jaxmlp.preprocessing import Affine
@@ -86,8 +86,8 @@ def test_a_run_copies_nothing_to_the_device_unasked(population):
 def test_the_state_is_donated():
     train, evaluate = functions()
     key, data = jax.random.key(0), jax.tree.map(jnp.asarray, dataset())
-    state = loop.make_begin(train)(key, HYPERPARAMS)
-    advance = loop.make_epoch(train, evaluate, "accuracy", True, None)
+    state = epochs.make_begin(train)(key, HYPERPARAMS)
+    advance = epochs.make_epoch(train, evaluate, "accuracy", True, None)
     new, _ = advance(state, HYPERPARAMS, data, data, jnp.int32(0), key)
     assert all(leaf.is_deleted() for leaf in jax.tree.leaves((state.train.params, state.best.params)))
     assert not any(leaf.is_deleted() for leaf in jax.tree.leaves((new, data)))

@@ -20,6 +20,8 @@ ROOMS = [
     {"losses", "metrics", "batching", "preprocessing", "products", "mesh", "hosts"},
     {"mlp", "optimizers", "ensemble", "halving"},
     {"train", "space", "augment"},
+    {"streaming"},
+    {"epochs"},
     {"loop"},
     {"sweep"},
     {"population", "swept"},

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from jaxmlp import losses, mlp, population
-from jaxmlp.loop import epoch_number
+from jaxmlp.epochs import epoch_number
 from jaxmlp.metrics import CLASSIFICATION
 from jaxmlp.optimizers import make_optimizer
 from jaxmlp.population import Group

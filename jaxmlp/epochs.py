@@ -1,0 +1,205 @@
+"""What is compiled of a run: its state before the first step, and each epoch with its validation."""
+
+from collections.abc import Callable
+from functools import lru_cache, partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh, Sharding
+from jaxtyping import Array, Float, Integer, Key
+
+from jaxmlp import streaming
+from jaxmlp.mesh import place, put
+from jaxmlp.train import Info, Train, TrainState
+from jaxmlp.types import Dataset, InputError, PyTree
+
+Evaluate = Callable[[PyTree, PyTree, Dataset], dict[str, Array]]
+Judgement = tuple[Info, dict[str, Array], Array]
+"""What an epoch tells, what ``evaluate`` says after it, and who has patience left."""
+
+
+class Best(NamedTuple):
+    """The parameters of the best epoch so far; of epochs with equal scores, the latest."""
+
+    params: PyTree
+    model_state: PyTree
+    score: Float[Array, "*members"]
+    epoch: Integer[Array, "*members"]
+    last_gain: Integer[Array, "*members"]
+    """The last epoch that was strictly better than all before, from which patience counts."""
+
+
+class FitState(NamedTuple):
+    """Everything a run is, between two epochs."""
+
+    train: TrainState
+    best: Best
+
+
+def make_program(
+    train: Train,
+    evaluate: Evaluate,
+    data: tuple[Dataset, Dataset],
+    state: FitState,
+    hyperparams: PyTree,
+    data_key: Key[Array, "*orders"],
+    *,
+    data_bytes: int | None,
+    mesh: Mesh | None,
+    choice: tuple[str, bool, int | None, Sharding | None],
+) -> Callable[[FitState, Integer[Array, ""]], tuple[FitState, Judgement]]:
+    """(state, epoch) -> what ``make_epoch`` says, whose other arguments ``choice`` are. Training data of more
+    than ``data_bytes`` (default: ``streaming.room``) come in parts, and others rest on the device.
+    """
+    dataset, validation = data
+    size, data_bytes = streaming.num_bytes(dataset), streaming.room() if data_bytes is None else data_bytes
+    if size <= data_bytes:
+        arguments = hyperparams, put(dataset, place(mesh)), validation
+        epoch_program = make_epoch(train, evaluate, *choice)
+        epoch_program = compiled(epoch_program, state, *arguments, epoch_number(0, mesh), data_key)
+        return lambda state, epoch: epoch_program(state, *arguments, epoch, data_key)
+    where = place(mesh, *["members"] * data_key.ndim)
+    stream = streaming.make_stream(train, dataset, data_key, data_bytes, where)
+    judge = make_judge(train, evaluate, *choice)
+    print(f"{size / 1e9:.2f} GB of training data come in parts of {stream.num_steps} steps", flush=True)
+
+    def program(state: FitState, epoch: Integer[Array, ""]) -> tuple[FitState, Judgement]:
+        train_state, info = streaming.advance(train, stream, state.train, hyperparams, epoch, data_key)
+        return judge(state.best, train_state, info, hyperparams, validation, epoch)
+
+    return program
+
+
+@lru_cache(maxsize=64)
+def make_begin(train: Train, where: Sharding | None = None) -> Callable[..., FitState]:
+    """(key, hyperparams) -> the state before the first epoch, which lies on the devices as ``where`` says."""
+
+    def begin(key: Key[Array, "*members"], hyperparams: PyTree) -> FitState:
+        state = train.start(key, hyperparams)
+        # The state's key has every member axis; the key that came in lacks those of shared keys.
+        score = jnp.full(state.key.shape, -jnp.inf)
+        epoch = jnp.full(state.key.shape, -1)
+        params = train.eval_params(state, hyperparams)
+        return FitState(state, Best(params, state.model_state, score, epoch, epoch))
+
+    # What runs once is compiled in a third of the time; random draws are long programs.
+    fast = {"xla_backend_optimization_level": 1}
+    return jax.jit(begin, out_shardings=where, compiler_options=fast)
+
+
+@lru_cache(maxsize=64)
+def make_epoch(
+    train: Train,
+    evaluate: Evaluate,
+    monitor: str,
+    higher_is_better: bool,
+    patience: int | None,
+    where: Sharding | None = None,
+) -> Callable:
+    """One epoch of training, its validation and the choice of the best, as one program.
+
+    (state, hyperparams, dataset, validation, epoch, data_key) -> (state, (Info, what ``evaluate`` says, who
+    has patience left)); the state's memory is used again.
+    """
+    judge = partial(_judge, train, evaluate, monitor, higher_is_better, patience)
+
+    def advance(
+        state: FitState,
+        hyperparams: PyTree,
+        dataset: Dataset,
+        validation: Dataset,
+        epoch: Integer[Array, ""],
+        data_key: Key[Array, "*orders"],
+    ) -> tuple[FitState, Judgement]:
+        train_state, info = train.advance(state.train, hyperparams, dataset, epoch, data_key)
+        return judge(state.best, train_state, info, hyperparams, validation, epoch)
+
+    return jax.jit(advance, donate_argnums=0, out_shardings=where)
+
+
+@lru_cache(maxsize=64)
+def make_judge(
+    train: Train,
+    evaluate: Evaluate,
+    monitor: str,
+    higher_is_better: bool,
+    patience: int | None,
+    where: Sharding | None = None,
+) -> Callable:
+    """The second half of ``make_epoch``, from (best, train_state, info, hyperparams, validation, epoch)."""
+    judge = partial(_judge, train, evaluate, monitor, higher_is_better, patience)
+    return jax.jit(judge, donate_argnums=(0, 1), out_shardings=where)
+
+
+def _judge(
+    train: Train,
+    evaluate: Evaluate,
+    monitor: str,
+    higher_is_better: bool,
+    patience: int | None,
+    best: Best,
+    train_state: TrainState,
+    info: Info,
+    hyperparams: PyTree,
+    validation: Dataset,
+    epoch: Integer[Array, ""],
+) -> tuple[FitState, Judgement]:
+    params = train.eval_params(train_state, hyperparams)
+    report = evaluate(params, train_state.model_state, validation)
+    if monitor not in report:
+        raise InputError(f"monitor: must be one of the metrics {sorted(report)}, got {monitor!r}")
+    score = report[monitor] if higher_is_better else -report[monitor]
+    alive = _alive(best, epoch - 1, patience)
+    # Of a network that is not finite, accuracy is 0, which would be the best of nothing.
+    score = jnp.where(jnp.isfinite(info.loss), score, jnp.nan)
+    best = _better(best, params, train_state.model_state, score, epoch, alive)
+    return FitState(train_state, best), (info, report, _alive(best, epoch, patience))
+
+
+def _alive(best: Best, epoch: Integer[Array, ""], patience: int | None) -> Array:
+    if patience is None:
+        return jnp.full(best.epoch.shape, True)
+    return epoch - best.last_gain < patience
+
+
+def _better(
+    best: Best, params: PyTree, model_state: PyTree, score: Array, epoch: Integer[Array, ""], alive: Array
+) -> Best:
+    """``best``, replaced where the score is at least as good; a member out of patience keeps its own."""
+    keep = alive & (score >= best.score)
+
+    def choose(new: Array, old: Array) -> Array:
+        return jnp.where(keep.reshape(keep.shape + (1,) * (old.ndim - keep.ndim)), new, old)
+
+    gain = keep & (score > best.score)
+    return Best(
+        jax.tree.map(choose, params, best.params),
+        jax.tree.map(choose, model_state, best.model_state),
+        jnp.where(keep, score, best.score),
+        jnp.where(keep, epoch, best.epoch),
+        jnp.where(gain, epoch, best.last_gain),
+    )
+
+
+def compiled(function: Callable, *arguments: PyTree) -> Callable:
+    """``function`` compiled for arguments of these shapes; the same shapes again cost nothing."""
+    leaves, structure = jax.tree.flatten(arguments)
+    return _compile(function, structure, tuple((jax.typeof(leaf), _where(leaf)) for leaf in leaves))
+
+
+def _where(leaf: Any) -> Sharding | None:
+    """Where a leaf has to be; None where any device will do."""
+    return leaf.sharding if isinstance(leaf, Array) and leaf.committed else None
+
+
+@lru_cache(maxsize=64)
+def _compile(function: Any, structure: Any, types: tuple[Any, ...]) -> Callable:
+    shapes = [jax.ShapeDtypeStruct(t.shape, t.dtype, sharding=where) for t, where in types]
+    return function.lower(*jax.tree.unflatten(structure, shapes)).compile()
+
+
+def epoch_number(epoch: int, mesh: Mesh | None = None) -> Integer[Array, ""]:
+    """The number, from 0, as a compiled epoch takes it."""
+    return put(np.int32(epoch), place(mesh))
