@@ -10,6 +10,8 @@ from jaxmlp.augment import Deformation
 from jaxmlp.preprocessing import Affine
 from jaxmlp.types import Hyperparams
 
+pytestmark = pytest.mark.usefixtures("quick_to_compile")
+
 IMAGE = np.random.default_rng(0).integers(0, 256, (7, 7)).astype(np.uint8)
 NOTHING = Deformation(0.0, 0.0, 0.0, 0.0, 0.0)
 STILL = np.zeros((2, 1, 1))
@@ -37,7 +39,7 @@ def test_a_displacement_moves_between_pixels_and_repeats_the_border():
     np.testing.assert_allclose(found[:, -1], values[:, -1], atol=1e-4)
 
 
-@pytest.mark.parametrize("shape", [(7, 7), (5, 9), (6, 8, 3)])
+@pytest.mark.parametrize("shape", [(5, 9), (6, 8, 3)])
 def test_without_limits_an_image_stays(shape):
     image = jnp.asarray(np.random.default_rng(1).normal(size=shape))
     found = augment.deformed(jax.random.key(0), image, NOTHING)

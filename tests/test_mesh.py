@@ -29,18 +29,21 @@ def told():
     return json.loads(done.stdout)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["data", "members", "both"])
 def test_devices_give_the_result_of_one(told, name):
     found, expected = told["trained"][name], told["trained"]["one"]
     chex.assert_trees_all_close(found["reached"], expected["reached"], rtol=0, atol=1e-8)
 
 
+@pytest.mark.long
 def test_a_sweep_on_devices_is_the_sweep_on_one(told):
     (history, fates, params), expected = told["swept"]["both"], told["swept"]["one"]
     assert fates == expected[1] and any(fate.startswith("cut") for fate in fates)
     chex.assert_trees_all_close((history, params), (expected[0], expected[2]), rtol=0, atol=1e-8)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "collectives"), [("data", ["all-reduce"]), ("members", []), ("both", ["all-reduce"])]
 )
@@ -48,6 +51,7 @@ def test_members_never_talk_and_data_add_up_once_a_step(told, name, collectives)
     assert told["trained"][name]["collectives"] == collectives
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("name", "share"), [("data", 1 / 8), ("members", 1 / 5), ("both", 3 / 5 / 4)])
 def test_each_device_computes_its_share(told, name, share):
     # Of the data's devices each also updates all parameters, and validates.
