@@ -25,6 +25,7 @@ def record(tmp_path_factory, quick_to_compile):
     return json.loads((out / "record.json").read_text())
 
 
+@pytest.mark.long
 def test_every_system_has_a_score_and_a_time_on_every_split(record):
     for system in ("ensemble", "best_member", "scikit_learn", "scikit_learn_tuned"):
         score = record["metrics"][f"diabetes_{system}_test_score"]
@@ -34,6 +35,7 @@ def test_every_system_has_a_score_and_a_time_on_every_split(record):
     assert record["metrics"]["diabetes_score_of_2"]["n"] == 2
 
 
+@pytest.mark.long
 def test_what_was_measured_of_the_ensembles_is_in_the_record(record):
     assert 0 <= record["metrics"]["diabetes_ensemble_test_coverage_90"]["mean"] <= 1
     ensembles = [{"calibration_error": 0.1, "untempered_calibration_error": 0.2, "accuracy": 0.9}]
@@ -63,6 +65,7 @@ def test_differences_are_paired_by_split():
     np.testing.assert_allclose(gains, [[0, 0.2], [0, 0]])
 
 
+@pytest.mark.long
 def test_a_sweep_that_finds_its_programs_compiles_nothing_and_gives_the_same():
     config = tabular.Config(smoke=True, num_members=2, max_programs=1, progress=False)
     splits = tabular.datasets.load("diabetes", validation_fraction=0.2)
