@@ -62,6 +62,12 @@ def make_mesh(sizes: str | Mapping[str, int] | None = None, *, num_members: int 
     )
 
 
+def device_memory() -> int | None:
+    """Bytes that arrays may take on a device; None for a CPU, which has the machine's."""
+    # Another process's devices do not tell.
+    return (jax.local_devices()[0].memory_stats() or {}).get("bytes_limit")
+
+
 def batch_sharding(mesh: Mesh | None) -> NamedSharding | None:
     """What ``make_train`` takes, so that each device along "data" computes its share of a batch."""
     return place(mesh, "data") if mesh and mesh.shape["data"] > 1 else None

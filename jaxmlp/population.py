@@ -15,7 +15,7 @@ from jax.sharding import Mesh
 from jaxtyping import Array, Integer, Key
 
 from jaxmlp.epochs import Evaluate, FitState, compiled, epoch_number, make_begin, make_epoch
-from jaxmlp.mesh import fetch, place, put
+from jaxmlp.mesh import device_memory, fetch, place, put
 from jaxmlp.space import Member, Structure
 from jaxmlp.sweep import over, seed_keys
 from jaxmlp.train import Train
@@ -206,11 +206,6 @@ def _num_shares(program: Program) -> int:
 def _even(num_members: int, most: int) -> int:
     """Members in each chunk of ``most`` at most: a last one of few would cost as much as a full one."""
     return math.ceil(num_members / math.ceil(num_members / most))
-
-
-def device_memory() -> int | None:
-    """Bytes that arrays may take on the device; None for a CPU, which has the machine's."""
-    return (jax.devices()[0].memory_stats() or {}).get("bytes_limit")
 
 
 def state_bytes(program: Program, member: Member) -> int:

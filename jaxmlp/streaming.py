@@ -13,7 +13,7 @@ from jax.sharding import NamedSharding
 from jaxtyping import Array, Integer, Key
 
 from jaxmlp import batching, checks
-from jaxmlp.mesh import put
+from jaxmlp.mesh import device_memory, put
 from jaxmlp.train import Info, Train, TrainState, nothing, per_example
 from jaxmlp.types import Dataset, InputError, PyTree
 
@@ -38,8 +38,7 @@ def num_bytes(dataset: Dataset) -> int:
 
 def room() -> int:
     """Bytes that training data may take: half of the device's memory, which on a CPU is the machine's."""
-    limit = (jax.devices()[0].memory_stats() or {}).get("bytes_limit")
-    return (limit or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")) // 2
+    return (device_memory() or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")) // 2
 
 
 def make_stream(
