@@ -62,11 +62,12 @@ def joined(configuration: Config) -> Iterator[Config]:
 
     The first process alone says, shows and keeps anything: the others write into a folder that is gone later.
     """
-    if getattr(configuration, "coordinator", None) is None:
+    given: Any = configuration
+    told = [getattr(given, name, None) for name in ("coordinator", "num_processes", "process_id")]
+    if all(value is None for value in told):
         yield configuration
         return
-    given: Any = configuration
-    hosts.join(given.coordinator, given.num_processes, given.process_id)
+    hosts.join(*told)
     if jax.process_index() == 0:
         yield configuration
         return
@@ -81,7 +82,10 @@ def joined(configuration: Config) -> Iterator[Config]:
 def _leave(error: Exception) -> NoReturn:
     """End at once: the orderly way would wait for a process that may be gone."""
     reason = str(error).strip().splitlines()[0]
-    print(f"error: the processes of this run have lost each other: {reason}", file=sys.stderr, flush=True)
+    number = jax.process_count()
+    print(
+        f"error: one of the run's {number} processes failed or is gone: {reason}", file=sys.stderr, flush=True
+    )
     os._exit(1)
 
 

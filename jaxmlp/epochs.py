@@ -31,6 +31,14 @@ class Best(NamedTuple):
     """The last epoch that was strictly better than all before, from which patience counts."""
 
 
+class Choice(NamedTuple):
+    """What makes an epoch the best of its run, and how many epochs a run goes on without a better one."""
+
+    monitor: str
+    higher_is_better: bool = True
+    patience: int | None = None
+
+
 class FitState(NamedTuple):
     """Everything a run is, between two epochs."""
 
@@ -45,24 +53,25 @@ def make_program(
     state: FitState,
     hyperparams: PyTree,
     data_key: Key[Array, "*orders"],
+    choice: Choice,
     *,
     data_bytes: int | None,
     mesh: Mesh | None,
-    choice: tuple[str, bool, int | None, Sharding | None],
+    where: Sharding | None,
 ) -> Callable[[FitState, Integer[Array, ""]], tuple[FitState, Judgement]]:
-    """(state, epoch) -> what ``make_epoch`` says, whose other arguments ``choice`` are. Training data of more
-    than ``data_bytes`` (default: ``streaming.room``) come in parts, and others rest on the device.
+    """(state, epoch) -> what ``make_epoch`` says. Training data of more than ``data_bytes`` (default:
+    ``streaming.room``) come in parts, and others rest on the device.
     """
     dataset, validation = data
     size, data_bytes = streaming.num_bytes(dataset), streaming.room() if data_bytes is None else data_bytes
     if size <= data_bytes:
         arguments = hyperparams, put(dataset, place(mesh)), validation
-        epoch_program = make_epoch(train, evaluate, *choice)
+        epoch_program = make_epoch(train, evaluate, choice, where)
         epoch_program = compiled(epoch_program, state, *arguments, epoch_number(0, mesh), data_key)
         return lambda state, epoch: epoch_program(state, *arguments, epoch, data_key)
-    where = place(mesh, *["members"] * data_key.ndim)
-    stream = streaming.make_stream(train, dataset, data_key, data_bytes, where)
-    judge = make_judge(train, evaluate, *choice)
+    parts_where = place(mesh, *["members"] * data_key.ndim)
+    stream = streaming.make_stream(train, dataset, data_key, data_bytes, parts_where)
+    judge = make_judge(train, evaluate, choice, where)
     print(f"{size / 1e9:.2f} GB of training data come in parts of {stream.num_steps} steps", flush=True)
 
     def program(state: FitState, epoch: Integer[Array, ""]) -> tuple[FitState, Judgement]:
@@ -90,20 +99,13 @@ def make_begin(train: Train, where: Sharding | None = None) -> Callable[..., Fit
 
 
 @lru_cache(maxsize=64)
-def make_epoch(
-    train: Train,
-    evaluate: Evaluate,
-    monitor: str,
-    higher_is_better: bool,
-    patience: int | None,
-    where: Sharding | None = None,
-) -> Callable:
+def make_epoch(train: Train, evaluate: Evaluate, choice: Choice, where: Sharding | None = None) -> Callable:
     """One epoch of training, its validation and the choice of the best, as one program.
 
     (state, hyperparams, dataset, validation, epoch, data_key) -> (state, (Info, what ``evaluate`` says, who
     has patience left)); the state's memory is used again.
     """
-    judge = partial(_judge, train, evaluate, monitor, higher_is_better, patience)
+    judge = partial(_judge, train, evaluate, choice)
 
     def advance(
         state: FitState,
@@ -120,25 +122,16 @@ def make_epoch(
 
 
 @lru_cache(maxsize=64)
-def make_judge(
-    train: Train,
-    evaluate: Evaluate,
-    monitor: str,
-    higher_is_better: bool,
-    patience: int | None,
-    where: Sharding | None = None,
-) -> Callable:
+def make_judge(train: Train, evaluate: Evaluate, choice: Choice, where: Sharding | None = None) -> Callable:
     """The second half of ``make_epoch``, from (best, train_state, info, hyperparams, validation, epoch)."""
-    judge = partial(_judge, train, evaluate, monitor, higher_is_better, patience)
+    judge = partial(_judge, train, evaluate, choice)
     return jax.jit(judge, donate_argnums=(0, 1), out_shardings=where)
 
 
 def _judge(
     train: Train,
     evaluate: Evaluate,
-    monitor: str,
-    higher_is_better: bool,
-    patience: int | None,
+    choice: Choice,
     best: Best,
     train_state: TrainState,
     info: Info,
@@ -146,6 +139,7 @@ def _judge(
     validation: Dataset,
     epoch: Integer[Array, ""],
 ) -> tuple[FitState, Judgement]:
+    monitor, higher_is_better, patience = choice
     params = train.eval_params(train_state, hyperparams)
     report = evaluate(params, train_state.model_state, validation)
     if monitor not in report:

@@ -16,7 +16,7 @@ PATIENCE = 60
 _AGREED = ("jax", "jaxlib", "numpy")
 
 
-def join(coordinator: str, num_processes: int | None = None, process_id: int | None = None) -> None:
+def join(coordinator: str | None, num_processes: int | None = None, process_id: int | None = None) -> None:
     """Become process ``process_id`` of ``num_processes``, whose devices are then those of all.
 
     ``coordinator`` is HOST:PORT of process 0, or "auto" where JAX finds all three by itself (SLURM, Open MPI,
@@ -24,8 +24,8 @@ def join(coordinator: str, num_processes: int | None = None, process_id: int | N
     be, a coordinator that does not answer in time, and versions that differ between the processes.
     """
     automatic = coordinator == "auto"
-    if not automatic and (
-        not coordinator.rpartition(":")[2].isdecimal() or num_processes is None or process_id is None
+    if coordinator is None or not (
+        automatic or (coordinator.rpartition(":")[2].isdecimal() and None not in (num_processes, process_id))
     ):
         raise InputError(
             "coordinator: must be HOST:PORT beside num_processes and process_id, or auto; "

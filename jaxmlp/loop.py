@@ -13,7 +13,7 @@ from jax.sharding import Mesh
 from jaxtyping import Array, Float, Integer, Key
 
 from jaxmlp import checks
-from jaxmlp.epochs import Evaluate, FitState, compiled, epoch_number, make_begin, make_program
+from jaxmlp.epochs import Choice, Evaluate, FitState, compiled, epoch_number, make_begin, make_program
 from jaxmlp.mesh import fetch, place, put, spread
 from jaxmlp.train import Info, Train
 from jaxmlp.types import Dataset, PyTree
@@ -90,9 +90,10 @@ def fit(
         state,
         hyperparams,
         data_key,
+        Choice(monitor, higher_is_better, patience),
         data_bytes=data_bytes,
         mesh=mesh,
-        choice=(monitor, higher_is_better, patience, where),
+        where=where,
     )
     ready = time.perf_counter()
     if progress:

@@ -14,7 +14,7 @@ import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Array, Integer, Key
 
-from jaxmlp.epochs import Evaluate, FitState, compiled, epoch_number, make_begin, make_epoch
+from jaxmlp.epochs import Choice, Evaluate, FitState, compiled, epoch_number, make_begin, make_epoch
 from jaxmlp.mesh import device_memory, fetch, place, put
 from jaxmlp.space import Member, Structure
 from jaxmlp.sweep import over, seed_keys
@@ -70,7 +70,7 @@ def make_program(
     """The program of one structure, from the functions of a single run; of ``monitor`` more is better."""
     train, evaluate = over(train, evaluate, "key", "hyperparams")
     where = place(mesh, "members")
-    epoch = make_epoch(train, evaluate, monitor, higher_is_better=True, patience=None, where=where)
+    epoch = make_epoch(train, evaluate, Choice(monitor), where)
     return Program(structure, train, evaluate, make_begin(train, where), epoch, mesh=mesh)
 
 

@@ -55,7 +55,7 @@ def trained(sizes):
         key, data_key = spread(mesh, key), spread(mesh, data_key)
     where, shared = place(mesh, "members"), put((HYPERPARAMS, data, validation), place(mesh))
     state = epochs.compiled(epochs.make_begin(train, where), key, shared[0])(key, shared[0])
-    one_epoch = epochs.make_epoch(train, evaluate, "accuracy", True, None, where)
+    one_epoch = epochs.make_epoch(train, evaluate, epochs.Choice("accuracy"), where)
     program = epochs.compiled(one_epoch, state, *shared, epochs.epoch_number(0, mesh), data_key)
     return {
         "reached": plain((found.params, found.history["train_loss"])),

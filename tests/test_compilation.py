@@ -87,7 +87,7 @@ def test_the_state_is_donated():
     train, evaluate = functions()
     key, data = jax.random.key(0), jax.tree.map(jnp.asarray, dataset())
     state = epochs.make_begin(train)(key, HYPERPARAMS)
-    advance = epochs.make_epoch(train, evaluate, "accuracy", True, None)
+    advance = epochs.make_epoch(train, evaluate, epochs.Choice("accuracy"))
     new, _ = advance(state, HYPERPARAMS, data, data, jnp.int32(0), key)
     assert all(leaf.is_deleted() for leaf in jax.tree.leaves((state.train.params, state.best.params)))
     assert not any(leaf.is_deleted() for leaf in jax.tree.leaves((new, data)))

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import chex
+import numpy as np
 import pytest
 
 from jaxmlp import hosts
@@ -84,7 +85,7 @@ def test_who_loses_another_ends_soon_and_says_why(tmp_path):
     second.wait()
     code, _, errors = ended(first, seconds=2 * hosts.PATIENCE)
     assert code not in (0, None)
-    assert "the processes of this run have lost each other" in errors
+    assert "error: one of the run's 2 processes failed or is gone: " in errors
 
 
 @pytest.mark.parametrize(
@@ -92,6 +93,7 @@ def test_who_loses_another_ends_soon_and_says_why(tmp_path):
     [
         (("nowhere", 2, 0), "coordinator: must be HOST:PORT beside num_processes and process_id, or auto"),
         (("host:1", None, 0), "got 'host:1', None and 0"),
+        ((None, 2, 0), "got None, 2 and 0"),
         (("host:1", 0, 0), "num_processes: must be a whole number of at least 1, got 0"),
         (("host:1", 2, 2), "process_id: must be below num_processes 2, got 2"),
     ],
@@ -99,6 +101,16 @@ def test_who_loses_another_ends_soon_and_says_why(tmp_path):
 def test_numbers_that_cannot_be_are_refused(arguments, message):
     with pytest.raises(InputError, match=message):
         hosts.join(*arguments)
+
+
+def test_versions_that_differ_are_named(monkeypatch):
+    def gather(text):
+        return np.stack([text, np.frombuffer(b"1.0 3.0 2.0".ljust(128), np.uint8)])
+
+    monkeypatch.setattr(hosts.multihost_utils, "process_allgather", gather)
+    hosts.check_versions(["1.0", "3.0", "2.0"])
+    with pytest.raises(InputError, match=r"jaxlib: this process has 2\.9, process 1 has 3\.0; use one"):
+        hosts.check_versions(["1.0", "2.9", "2.0"])
 
 
 def test_a_coordinator_that_does_not_answer_is_one_line(monkeypatch):
