@@ -369,7 +369,7 @@ def flax(work: Work, data: Data) -> Trainer:
 
     cached_step = nnx.cached_partial(step, model, optimizer)
     predict = nnx.jit(lambda model, x: model(x))
-    inputs, labels, validation, _ = map(jnp.asarray, data)
+    inputs, labels, validation = map(jnp.asarray, data[:3])
     permutations = orders(work, len(data.inputs))
 
     def epoch() -> None:
@@ -405,7 +405,7 @@ def equinox(work: Work, data: Data) -> Trainer:
         updates, opt_state = optimizer.update(grads, opt_state, model)
         return eqx.apply_updates(model, updates), opt_state, loss
 
-    inputs, labels, validation, _ = map(jnp.asarray, data)
+    inputs, labels, validation = map(jnp.asarray, data[:3])
     permutations = orders(work, len(data.inputs))
 
     def epoch() -> None:
