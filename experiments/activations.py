@@ -27,8 +27,8 @@ from jaxtyping import Array
 from experiments.command_line import main
 from experiments.receipt import ImageConfig, begin, finish, load, seeds
 from jaxmlp import batching, charts, checks, datasets, losses, metrics, mlp, optimizers
-from jaxmlp.loop import epoch_seconds
 from jaxmlp.preprocessing import apply_affine, fit_affine
+from jaxmlp.probes import epoch_seconds
 from jaxmlp.statistics import shown_sign, summarize, with_error
 from jaxmlp.sweep import fit_population, grid, seed_keys
 from jaxmlp.train import Train, make_train

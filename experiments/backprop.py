@@ -23,8 +23,8 @@ from jax.flatten_util import ravel_pytree
 from experiments.command_line import main
 from experiments.receipt import ImageConfig, begin, finish, load, seeds
 from jaxmlp import charts, checks, datasets, losses, metrics, mlp, optimizers, pictures, sweep
-from jaxmlp.loop import snapshots
 from jaxmlp.preprocessing import Affine
+from jaxmlp.probes import snapshots
 from jaxmlp.train import make_evaluate, make_train
 from jaxmlp.types import Dataset, Hyperparams, InputError, Layer, Params
 

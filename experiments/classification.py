@@ -27,12 +27,16 @@ from jaxmlp import (
     records,
 )
 from jaxmlp.augment import augmented, deformed
+from jaxmlp.checkpoints import Checkpoints, clear
 from jaxmlp.loop import Fit, fit
 from jaxmlp.mesh import batch_sharding, make_mesh
 from jaxmlp.statistics import summarize, with_error
 from jaxmlp.sweep import over, seed_keys
 from jaxmlp.train import make_evaluate, make_train
-from jaxmlp.types import Hyperparams
+from jaxmlp.types import Hyperparams, InputError
+
+# The program holds each layer; more would compile for many minutes.
+MAX_LAYERS = 100
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,10 +111,13 @@ def run(config: Config) -> None:
         loading = time.perf_counter()
         splits = load(config, split_seed)
         data_seconds += time.perf_counter() - loading
-        outcomes.append(train_seeds(config, splits))
+        checkpoints = receipt.checkpoints(begun, config, f"split-{split_seed}")
+        outcomes.append(train_seeds(config, splits, checkpoints))
         if outcomes[-1].fit.interrupted:
-            print("stopped by Ctrl-C; what follows is of the epochs so far")
+            print("stopped; what follows is of the epochs so far, and --resume goes on")
             break
+        if config.checkpoint_every is None:
+            clear(checkpoints)
     model, chosen = best_network(config, outcomes)
     values = {name: varied_values(config, outcomes, name) for name in outcomes[0].metrics}
     seconds = {name: sum(outcome.fit.seconds[name] for outcome in outcomes) for name in ("compile", "train")}
@@ -124,7 +131,7 @@ def run(config: Config) -> None:
         seconds={"data": data_seconds, **seconds},
         notes={
             "varied": "split" if config.num_splits > 1 else "seed",
-            "interrupted": outcomes[-1].fit.interrupted,
+            "interrupted": bool(outcomes[-1].fit.interrupted),
         },
     )
     draw(begun.folder, model, chosen, outcomes)
@@ -141,6 +148,8 @@ def check(config: Config) -> None:
     checks.whole_number("split_seed", config.split_seed, at_least=0)
     for size in config.hidden_sizes:
         checks.whole_number("hidden_sizes", size, at_least=1)
+    if len(config.hidden_sizes) > MAX_LAYERS:
+        raise InputError(f"hidden_sizes: must be at most {MAX_LAYERS} layers, got {len(config.hidden_sizes)}")
     mlp.activation_named(config.activation)
     optimizers.make_optimizer(config.optimizer, config.schedule)(hyperparams_of(config, num_steps=1))
     checks.hyperparams(hyperparams_of(config, num_steps=1))
@@ -154,7 +163,7 @@ def load(config: Config, split_seed: int) -> datasets.Splits:
     return splits
 
 
-def train_seeds(config: Config, splits: datasets.Splits) -> Outcome:
+def train_seeds(config: Config, splits: datasets.Splits, checkpoints: Checkpoints) -> Outcome:
     """All seeds on one split as one program; the test part is read once, at the end."""
     affine = preprocessing.fit_affine(splits.train.inputs)
     network = mlp.make_network(
@@ -196,6 +205,7 @@ def train_seeds(config: Config, splits: datasets.Splits) -> Outcome:
         patience=config.patience,
         mesh=mesh,
         data_bytes=config.data_bytes,
+        checkpoints=checkpoints,
         progress=config.progress,
     )
     return Outcome(splits, affine, fitted, measure(evaluate, fitted, splits))

@@ -27,7 +27,8 @@ from jaxmlp import batching, charts, checks, datasets, losses, metrics, mlp, pic
 from jaxmlp.augment import augmented, shifted
 from jaxmlp.datasets import Splits
 from jaxmlp.epochs import Evaluate
-from jaxmlp.loop import Fit, epoch_seconds, fit
+from jaxmlp.loop import Fit, fit
+from jaxmlp.probes import epoch_seconds
 from jaxmlp.statistics import summarize, verdict, with_error
 from jaxmlp.types import Dataset, Hyperparams, InputError, Numbers
 

@@ -15,6 +15,7 @@ import jax
 import tyro
 
 from jaxmlp import caches, hosts
+from jaxmlp.signals import one_run
 from jaxmlp.types import InputError
 
 Config = TypeVar("Config")
@@ -28,8 +29,9 @@ def main(
     """Reads ``arguments``, by default the command line's, into ``configuration_class`` and calls ``run``.
 
     The help shows the docstring of the module that defines the class, and the docstring under each field.
-    Exits with status 2 when the user's input breaks a rule, 1 when a loss is no longer finite and 130 when
-    interrupted, each with one line at most on stderr; every other error is a fault and keeps its trace.
+    Exits with status 2 when the user's input breaks a rule, 1 when a loss is no longer finite or the
+    system refuses, as a full disk does, 130 after Ctrl-C and 143 after SIGTERM, each with one line at most on
+    stderr; every other error is a fault and keeps its trace.
     """
     module = sys.modules[configuration_class.__module__]
     configuration = tyro.cli(
@@ -42,11 +44,11 @@ def main(
     )
     caches.keep_compiled()
     try:
-        with joined(configuration) as configuration:
+        with joined(configuration) as configuration, one_run():
             run(configuration)
     except InputError as error:
         _exit(error, 2)
-    except FloatingPointError as error:
+    except (FloatingPointError, OSError) as error:
         _exit(error, 1)
     except KeyboardInterrupt:
         sys.exit(130)

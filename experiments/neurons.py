@@ -23,9 +23,9 @@ import numpy as np
 from experiments.command_line import main
 from experiments.receipt import ImageConfig, begin, finish, load, seeds
 from jaxmlp import charts, checks, datasets, losses, metrics, mlp, pictures, sweep
-from jaxmlp.loop import snapshots
 from jaxmlp.optimizers import make_optimizer
 from jaxmlp.preprocessing import Affine, apply_affine, fit_affine
+from jaxmlp.probes import snapshots
 from jaxmlp.statistics import shown_sign, summarize, with_error
 from jaxmlp.train import make_evaluate, make_train
 from jaxmlp.types import AnyArray, Dataset, Hyperparams, InputError, Layer, Numbers, Params

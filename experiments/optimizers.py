@@ -20,7 +20,7 @@ import jaxmlp
 from experiments.command_line import main
 from experiments.receipt import ImageConfig, begin, finish, load, seeds
 from jaxmlp import Hyperparams, charts, checks, datasets, losses, metrics, optimizers, statistics
-from jaxmlp.loop import epoch_seconds
+from jaxmlp.probes import epoch_seconds
 from jaxmlp.types import Numbers
 
 

@@ -11,9 +11,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxmlp import checks, datasets, records
+from jaxmlp.checkpoints import Checkpoints
+from jaxmlp.files import Lock
+from jaxmlp.signals import leave_if_noted
 from jaxmlp.types import InputError, Numbers
 
 SMOKE_EXAMPLES = 512
+MAX_SEEDS = 100_000
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,10 @@ class DeviceConfig(ImageConfig):
     """Processes that are one run together, each started with the same flags and its own --process-id."""
     process_id: int | None = None
     """Which of them this is, from 0."""
+    checkpoint_every: int | None = None
+    """Epochs from one checkpoint to the next (default: one where Ctrl-C or SIGTERM ends the run)."""
+    resume: bool = False
+    """Go on from the last checkpoint in the folder, with the other flags as they were."""
 
 
 class Receipt(NamedTuple):
@@ -65,27 +73,45 @@ class Receipt(NamedTuple):
     command: str
     provenance: records.Provenance
     began: float
+    lock: Lock
 
 
 def begin(config: Any) -> Receipt:
     """The receipt of the experiment whose module defines ``config``'s class.
 
-    The module's docstring begins with the question. InputError for a count out of range or a folder that
-    cannot be written to.
+    The module's docstring begins with the question. InputError for a count out of range, or a folder that
+    cannot be written to, or that another process is writing to.
     """
-    checks.whole_number("num_seeds", config.num_seeds, at_least=1)
+    if checks.whole_number("num_seeds", config.num_seeds, at_least=1) > MAX_SEEDS:
+        raise InputError(f"num_seeds: must be at most {MAX_SEEDS}, got {config.num_seeds}")
     checks.whole_number("seed", config.seed, at_least=0)
     module = sys.modules[type(config).__module__]
     name = (module.__spec__.name if module.__spec__ else module.__name__).rpartition(".")[2]
     question, mark, _ = " ".join((inspect.getdoc(module) or "").split()).partition("?")
+    folder = records.check_writable(config.out or Path("results") / name)
     return Receipt(
-        folder=records.check_writable(config.out or Path("results") / name),
+        folder=folder,
         experiment=name,
         question=question + mark,
         command=f"python -m experiments.{name} {shlex.join(sys.argv[1:])}".strip(),
         provenance=records.commit(),
         began=time.perf_counter(),
+        lock=Lock(folder),
     )
+
+
+# What a run may be gone on with otherwise; of the epochs and the data, the run itself knows what matters.
+_FREE = {field.name for field in dataclasses.fields(DeviceConfig)} - {"dataset", "num_seeds", "seed"}
+_FREE |= {"num_epochs", "num_splits", "data_bytes", "time_budget"}
+
+
+def checkpoints(receipt: Receipt, config: DeviceConfig, part: str) -> Checkpoints:
+    """Those of one part of a run, such as a split."""
+    if config.checkpoint_every is not None:
+        checks.whole_number("checkpoint_every", config.checkpoint_every)
+    run = {name: value for name, value in dataclasses.asdict(config).items() if name not in _FREE}
+    folder = receipt.folder / "checkpoints" / part
+    return Checkpoints(folder, config.checkpoint_every, config.resume, run)
 
 
 def seeds(config: Any) -> range:
@@ -112,7 +138,12 @@ def finish(
     seconds: Mapping[str, float] | None = None,
     notes: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write the record and say where everything is; ``notes`` stand beside the flags in its config."""
+    """Write the record and say where everything is; ``notes`` stand beside the flags in its config.
+
+    A run that a signal ended has none, unless its notes say so.
+    """
+    if "interrupted" not in (notes or {}):
+        leave_if_noted()
     records.write_record(
         receipt.folder,
         experiment=receipt.experiment,

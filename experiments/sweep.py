@@ -31,6 +31,7 @@ from jaxmlp import (
     space,
     tables,
 )
+from jaxmlp.checkpoints import Checkpoints, clear
 from jaxmlp.halving import rungs
 from jaxmlp.mesh import make_mesh
 from jaxmlp.metrics import METRICS
@@ -119,9 +120,15 @@ def run(config: Config) -> None:
     """Sweep, test, record, draw and tell."""
     ranges, begun, outcomes = check(config), receipt.begin(config), []
     for seed in receipt.seeds(config):
-        outcomes.append(sweep(config, ranges, seed))
+        checkpoints = None
+        if config.search != "optuna":
+            checkpoints = receipt.checkpoints(begun, config, f"sweep-{seed}")
+        outcomes.append(sweep(config, ranges, seed, checkpoints))
         if outcomes[-1].found.swept.interrupted:
+            print("stopped; what follows is of the epochs so far, and --resume goes on")
             break
+        if checkpoints and config.checkpoint_every is None:
+            clear(checkpoints)
     first = outcomes[0]
     swept = first.found.swept
     model = described(first.found.ensemble, first)
@@ -136,7 +143,7 @@ def run(config: Config) -> None:
         curves={f"member_{name}": rows for name, rows in swept.history.items()},
         tables=tables_of(first),
         seconds={key: sum(o.found.swept.seconds[key] for o in outcomes) for key in ("compile", "train")},
-        notes={"fates": swept.fates, "best": swept.best, "interrupted": swept.interrupted},
+        notes={"fates": swept.fates, "best": swept.best, "interrupted": bool(swept.interrupted)},
     )
     draw(begun.folder, first)
     tell(first, values)
@@ -153,6 +160,8 @@ def check(config: Config) -> dict[str, space.Distribution]:
     given = {name: getattr(config, name) for name in space.NAMES if getattr(config, name) is not None}
     ranges = dict(space.DEFAULT_SPACE) | {name: space.parse(name, text) for name, text in given.items()}
     draw_members(config, ranges)
+    if config.search == "optuna" and (config.resume or config.checkpoint_every is not None):
+        raise InputError("search: 'optuna' has no checkpoints; draw the members by 'sobol'")
     if is_file(config) and config.target is None:
         raise InputError("target: name the column of the table that is to be predicted")
     if not is_file(config) and config.target is not None:
@@ -165,7 +174,9 @@ def is_file(config: Config) -> bool:
     return Path(config.dataset).suffix in (".csv", ".gz", ".bz2", ".zip", ".xz", ".parquet")
 
 
-def sweep(config: Config, ranges: dict[str, space.Distribution], seed: int) -> Outcome:
+def sweep(
+    config: Config, ranges: dict[str, space.Distribution], seed: int, checkpoints: Checkpoints | None
+) -> Outcome:
     """One sweep on one split; the test part is read once, at the end."""
     splits, columns = load(config, seed)
     names = "batch_size", "schedule", "precision", "brackets", "max_ensemble"
@@ -182,6 +193,7 @@ def sweep(config: Config, ranges: dict[str, space.Distribution], seed: int) -> O
         num_members=config.num_members,
         method=config.search,
         max_programs=config.max_programs,
+        checkpoints=checkpoints,
         progress=config.progress,
         **given,
     )

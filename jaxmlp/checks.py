@@ -10,6 +10,9 @@ import numpy as np
 
 from jaxmlp.types import AnyArray, Dataset, InputError, PyTree
 
+# As far as a device's whole numbers count.
+_LARGEST = 2**31 - 1
+
 
 def known_name(argument: str, name: str, known: Iterable[str]) -> str:
     """``name`` if it is one of ``known``; otherwise the error suggests the nearest."""
@@ -22,9 +25,11 @@ def known_name(argument: str, name: str, known: Iterable[str]) -> str:
 
 
 def whole_number(argument: str, value: Any, at_least: int = 1) -> int:
-    """``value`` as an int, if it is a whole number of at least ``at_least``."""
+    """``value`` as an int, if it is a whole number of at least ``at_least`` that a device can count to."""
     if isinstance(value, bool) or not isinstance(value, Integral) or value < at_least:
         raise InputError(f"{argument}: must be a whole number of at least {at_least}, got {value!r}")
+    if int(value) > _LARGEST:
+        raise InputError(f"{argument}: must be at most {_LARGEST}, got {value!r}")
     return int(value)
 
 
@@ -101,6 +106,16 @@ def dataset_shapes(dataset: Dataset, batch_size: int) -> None:
         raise InputError(
             f"batch_size: must be at most the {num_examples} training examples, got {batch_size}"
         )
+
+
+def weights(argument: str, values: AnyArray) -> None:
+    """Finite numbers of at least 0, not all of them 0."""
+    finite(argument, values)
+    if (values < 0).any():
+        row = int(np.argmax(np.asarray(values) < 0))
+        raise InputError(f"{argument}: must be at least 0, got {values[row]} in example {row}")
+    if not (values > 0).any():
+        raise InputError(f"{argument}: at least one must be above 0, got only zeros")
 
 
 def finite(argument: str, values: AnyArray) -> None:

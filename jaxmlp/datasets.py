@@ -190,6 +190,12 @@ def _float_dtype() -> np.dtype:
 
 
 def _as_numbers(argument: str, values: ArrayLike) -> np.ndarray:
+    if np.ma.is_masked(values):
+        raise InputError(
+            f"{argument}: must have no masked values, which would be taken as they are; fill them"
+        )
+    if hasattr(values, "toarray"):
+        raise InputError(f"{argument}: must be dense, got a sparse matrix; pass its toarray()")
     try:
         array = np.asarray(values)
     except ValueError as error:
@@ -199,19 +205,24 @@ def _as_numbers(argument: str, values: ArrayLike) -> np.ndarray:
             f"{argument}: must be an array of real numbers, got dtype {array.dtype}; encode it as numbers"
         )
     if array.size == 0 or array.ndim == 0:
-        raise InputError(f"{argument}: must hold at least one example, got shape {array.shape}")
+        raise InputError(f"{argument}: must hold at least one example and value, got shape {array.shape}")
     return array
 
 
 def _as_floats(argument: str, array: np.ndarray) -> np.ndarray:
     with np.errstate(over="ignore"):
         floats = array.astype(_float_dtype())
-    broken = ~np.isfinite(floats).reshape(len(floats), -1).all(axis=1)
-    if broken.any():
-        raise InputError(
-            f"{argument}: must be finite as {floats.dtype}, got NaN or infinity in {broken.sum()} of "
-            f"{len(broken)} rows, the first is row {broken.argmax()}; fill or drop them"
-        )
+    for good, rule in (
+        (np.isfinite(floats), "got NaN or infinity"),
+        # Their differences must be finite, too.
+        (np.abs(floats) <= np.finfo(floats.dtype).max / 16, "got numbers near the largest there is"),
+    ):
+        broken = ~good.reshape(len(floats), -1).all(axis=1)
+        if broken.any():
+            raise InputError(
+                f"{argument}: must be finite as {floats.dtype}, {rule} in {broken.sum()} of "
+                f"{len(broken)} rows, the first is row {broken.argmax()}; fill or drop them"
+            )
     return floats
 
 

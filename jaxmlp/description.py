@@ -3,15 +3,15 @@
 import functools
 import json
 import math
-from collections import Counter
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from jaxmlp import checks, mlp
+from jaxmlp.files import strict_json
 from jaxmlp.losses import HEADS
 from jaxmlp.types import InputError
 
-FORMAT = 2
+FORMAT = 3
 
 
 class Form(NamedTuple):
@@ -104,18 +104,6 @@ def from_json(text: Any) -> Description:
     return description
 
 
-def strict_json(text: Any, part: str) -> Any:
-    """What ``text`` says; InputError, naming the file's ``part``, if it is not JSON or has a key twice."""
-    try:
-        return json.loads(text, object_pairs_hook=functools.partial(_unique, part))
-    except InputError:
-        raise
-    except (TypeError, ValueError, RecursionError):
-        raise InputError(
-            f"is no model: its {part} is not JSON; give a model that an experiment saved"
-        ) from None
-
-
 def _check_format(number: Any) -> None:
     if type(number) is int and number > FORMAT:
         raise InputError(f"has format {number}, and this jaxmlp reads {FORMAT}; upgrade jaxmlp to read it")
@@ -147,13 +135,6 @@ def _check_agreement(description: Description) -> None:
             f"its head {description.head!r} wants {fitting[0]} outputs and {fitting[1]} class_names, "
             f"got {num_outputs} and {num_classes}"
         )
-
-
-def _unique(part: str, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    repeated = [name for name, count in Counter(name for name, _ in pairs).items() if count > 1]
-    if repeated:
-        raise InputError(f"is damaged: its {part} has {repeated[0]!r} twice; save the model again")
-    return dict(pairs)
 
 
 def _is_form(value: Any) -> bool:

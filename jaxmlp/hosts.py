@@ -51,6 +51,24 @@ def join(coordinator: str | None, num_processes: int | None = None, process_id: 
     check_versions([importlib.metadata.version(package) for package in _AGREED])
 
 
+def broadcast(content: bytes | None) -> bytes | None:
+    """What process 0 holds, for all."""
+    if jax.process_count() == 1:
+        return content
+    size = int(multihost_utils.broadcast_one_to_all(np.int32(-1 if content is None else len(content))))
+    if size < 0:
+        return None
+    values = np.zeros(size, np.uint8) if content is None else np.frombuffer(content, np.uint8)
+    return np.asarray(multihost_utils.broadcast_one_to_all(values), np.uint8).tobytes()
+
+
+def largest(number: int) -> int:
+    """Of what each process tells."""
+    if jax.process_count() == 1:
+        return number
+    return int(multihost_utils.process_allgather(np.int32(number)).max())
+
+
 def _wait_for(coordinator: str) -> None:
     """Return once somebody listens there: JAX itself would end the process with a trace of its own."""
     host, _, port = coordinator.rpartition(":")

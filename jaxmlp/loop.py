@@ -1,22 +1,25 @@
 """The host loop: drives a run epoch by epoch, validates, keeps the best, shows progress, can be stopped."""
 
-import signal
+import math
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from functools import partial
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Array, Float, Integer, Key
 
-from jaxmlp import checks
+from jaxmlp import checks, hosts, streaming
+from jaxmlp.checkpoints import Checkpoints, Kept, bare, due, load, save, table
+from jaxmlp.divergence import first_failure, last_member, told
 from jaxmlp.epochs import Choice, Evaluate, FitState, compiled, epoch_number, make_begin, make_program
-from jaxmlp.mesh import fetch, place, put, spread
-from jaxmlp.train import Info, Train
-from jaxmlp.types import Dataset, PyTree
+from jaxmlp.fit_state import identity, stored
+from jaxmlp.mesh import fetch, first, place, put, spread
+from jaxmlp.signals import interruptible
+from jaxmlp.train import Train, TrainState
+from jaxmlp.types import Dataset, InputError, PyTree
 
 
 class Fit(NamedTuple):
@@ -32,8 +35,22 @@ class Fit(NamedTuple):
     """``train_loss`` and ``validation_…`` after each epoch."""
     seconds: dict[str, float]
     """``compile`` and ``train``; validation counts as training."""
-    interrupted: bool
-    """Whether Ctrl-C ended the run before its time."""
+    interrupted: int
+    """The number of the signal that ended the run before its time; 0 if none did."""
+
+
+class _Course(NamedTuple):
+    """What stays the same from epoch to epoch."""
+
+    program: Callable[..., Any]
+    num_epochs: int
+    members: int | None
+    mesh: Mesh | None
+    choice: Choice
+    first_failure: Callable[..., tuple[int, str] | None]
+    checkpoints: Checkpoints | None
+    run: dict[str, Any]
+    """What it is, for its checkpoints."""
 
 
 def fit(
@@ -51,6 +68,7 @@ def fit(
     patience: int | None = None,
     mesh: Mesh | None = None,
     data_bytes: int | None = None,
+    checkpoints: Checkpoints | None = None,
     progress: bool = True,
 ) -> Fit:
     """Train for ``num_epochs`` and return the parameters of the epoch with the best ``monitor`` on
@@ -66,23 +84,30 @@ def fit(
     Training data that take more than ``data_bytes`` (default: half of the device's memory) stay where they
     are, in memory or mapped from a file, and reach the device in parts of that size; the run is the same.
 
-    Ctrl-C ends the run after the current epoch with what it has. Raises FloatingPointError, naming the
-    epoch and step, when no loss is finite any more, and InputError for values out of range.
+    With ``checkpoints``, what the run is between two epochs goes to disk every so often, and a run that
+    resumes goes on from there, to the same bits as if it had never ended.
+
+    Ctrl-C and SIGTERM end the run after the current epoch with what it has. Raises FloatingPointError when no
+    loss is finite any more, naming epoch, step and what failed first, and InputError for values out of range.
     """
-    checks.whole_number("num_epochs", num_epochs, at_least=1)
-    if patience is not None:
-        checks.whole_number("patience", patience, at_least=1)
-    checks.hyperparams(hyperparams)
-    checks.dataset_shapes(validation, batch_size=1)
-    _check_finite(training=dataset, validation=validation)
+    choice = Choice(monitor, higher_is_better, patience)
+    _check(dataset, validation, hyperparams, num_epochs, choice)
     began = time.perf_counter()
     hyperparams = jax.tree.map(lambda value: np.asarray(value, _float_dtype()), hyperparams)
+    _check_room(train, key, hyperparams, mesh)
+    run = {}
+    if checkpoints is not None:
+        run = identity(train, (dataset, validation), (key, data_key), hyperparams, choice) | dict(
+            checkpoints.run
+        )
     members, where = len(key) if key.ndim else None, place(mesh, *["members"] * key.ndim)
+    kept = load(checkpoints, run)
     validation, hyperparams = put((validation, hyperparams), place(mesh))
     if mesh is not None:
         key, data_key = spread(mesh, key), spread(mesh, data_key)
-    state = compiled(make_begin(train, where), key, hyperparams)(key, hyperparams)
-    jax.block_until_ready(state)
+    state = jax.block_until_ready(compiled(make_begin(train, where), key, hyperparams)(key, hyperparams))
+    if kept is not None:
+        state = stored(kept, state, members, where)
     program = make_program(
         train,
         evaluate,
@@ -90,129 +115,133 @@ def fit(
         state,
         hyperparams,
         data_key,
-        Choice(monitor, higher_is_better, patience),
+        choice,
         data_bytes=data_bytes,
         mesh=mesh,
         where=where,
     )
+    parts_where = place(mesh, *["members"] * data_key.ndim)
+
+    def failure(state: TrainState, epoch: Array, member: tuple[int, ...]) -> tuple[int, str] | None:
+        return first_failure(train, state, hyperparams, dataset, epoch, data_key, member, parts_where)
+
     ready = time.perf_counter()
     if progress:
         print(f"compiled in {ready - began:.1f} s", flush=True)
-    state, reports, stopped = _drive(
-        program, state, num_epochs, members, mesh, partial(_line, monitor, higher_is_better), progress
-    )
-    best = state.best if mesh is None else _first(members, fetch(state.best))
+    course = _Course(program, num_epochs, members, mesh, choice, failure, checkpoints, run)
+    state, history, seconds, stopped = _drive(course, state, kept, progress)
+    best = state.best if mesh is None else first(fetch(state.best), members)
     return Fit(
         best.params,
         best.model_state,
         1 + np.asarray(best.epoch),
         np.asarray(best.score) * (1 if higher_is_better else -1),
-        {name: np.stack([report[name] for report in reports], axis=-1) for name in reports[0]},
-        {"compile": ready - began, "train": time.perf_counter() - ready},
+        history,
+        {"compile": ready - began, "train": seconds},
         stopped,
     )
 
 
 def _drive(
-    program: Callable[..., Any],
-    state: FitState,
-    num_epochs: int,
-    members: int | None,
-    mesh: Mesh | None,
-    line: Callable[[dict[str, np.ndarray]], str],
-    progress: bool,
-) -> tuple[FitState, list[dict[str, np.ndarray]], bool]:
-    """The state after the last epoch, what each epoch told, and whether Ctrl-C came."""
-    reports: list[dict[str, np.ndarray]] = []
-    with interruptible() as interrupted, _progress_bar(num_epochs, progress) as bar:
-        for epoch in range(num_epochs):
-            state, (info, report, alive) = program(state, epoch_number(epoch, mesh))
-            info, report, alive = _first(members, fetch((info, report, alive)))
-            _stop_if_not_finite(info, epoch)
-            reports.append({"train_loss": info.loss} | {f"validation_{k}": v for k, v in report.items()})
-            bar.set_postfix_str(line(reports[-1]), refresh=False)
+    course: _Course, state: FitState, kept: Kept | None, progress: bool
+) -> tuple[FitState, dict[str, np.ndarray], float, int]:
+    """The state after the last epoch, what each epoch told, the seconds, and the signal that came, if any."""
+    done, history, notes = 0, {}, {"seconds": 0.0, "ended": False}
+    if kept is not None:
+        done, history, notes = kept.epoch, table(kept, "history"), kept.notes
+        if done > course.num_epochs:
+            raise InputError(
+                f"num_epochs: must be at least the {done} of the checkpoint, got {course.num_epochs}"
+            )
+        print(f"resumed after epoch {done}", flush=True)
+    began, stopped = time.perf_counter() - notes["seconds"], 0
+    with interruptible() as asked_to_stop, _progress_bar(course.num_epochs, done, progress) as bar:
+        while done < course.num_epochs and not notes["ended"] and not stopped:
+            before, epoch = _copied(state), epoch_number(done, course.mesh)
+            state, (info, report, alive) = course.program(state, epoch)
+            info, report, alive = first(fetch((info, report, alive)), course.members)
+            if not np.any(np.isfinite(info.loss)):
+                if done > 0:
+                    _save(course, done, before, history, notes, stopped=True)
+                raise FloatingPointError(
+                    told(info, done, course.first_failure(before.train, epoch, last_member(info)))
+                )
+            done += 1
+            news = {"train_loss": info.loss} | {f"validation_{k}": v for k, v in report.items()}
+            history = {
+                name: np.append(history.get(name, value[..., :0]), value, -1)
+                for name, value in _columns(news)
+            }
+            bar.set_postfix_str(_line(course.choice, news), refresh=False)
             bar.update()
-            stopped = interrupted()
-            if stopped or not np.any(alive):
-                break
-    return state, reports, stopped
+            stopped = hosts.largest(asked_to_stop())
+            notes = {"seconds": time.perf_counter() - began, "ended": not np.any(alive)}
+            _save(course, done, state, history, notes, stopped=bool(stopped))
+    return state, history, time.perf_counter() - began, stopped
 
 
-def _check_finite(**parts: Dataset) -> None:
-    for name, part in parts.items():
+def _save(
+    course: _Course,
+    done: int,
+    state: FitState,
+    history: dict[str, Any],
+    notes: dict[str, Any],
+    *,
+    stopped: bool,
+) -> None:
+    """A checkpoint, if one is due."""
+    last = done == course.num_epochs or notes["ended"]
+    if course.checkpoints is not None and due(course.checkpoints, done, last=last, stopped=stopped):
+        trees = {"state": first(fetch(bare(state)), course.members), "history": history}
+        save(course.checkpoints, done, trees, course.run, notes)
+
+
+def _columns(told: dict[str, np.ndarray]) -> list[tuple[str, np.ndarray]]:
+    """Each with an axis for epochs, the last one."""
+    return [(name, np.asarray(value)[..., None]) for name, value in told.items()]
+
+
+@jax.jit
+def _copied(state: FitState) -> FitState:
+    """A copy that stays when the memory of ``state`` is used again."""
+    return jax.tree.map(jnp.copy, state)
+
+
+def _check(
+    dataset: Dataset, validation: Dataset, hyperparams: PyTree, num_epochs: int, choice: Choice
+) -> None:
+    """Raises InputError for what cannot be, before anything is compiled."""
+    checks.whole_number("num_epochs", num_epochs, at_least=1)
+    if choice.patience is not None:
+        checks.whole_number("patience", choice.patience, at_least=1)
+    checks.hyperparams(hyperparams)
+    checks.dataset_shapes(validation, batch_size=1)
+    for name, part in {"training": dataset, "validation": validation}.items():
         checks.finite(f"{name} inputs", part.inputs)
         checks.finite(f"{name} targets", part.targets)
+        if part.weights is not None:
+            checks.weights(f"{name} weights", part.weights)
 
 
-def _first(members: int | None, tree: PyTree) -> PyTree:
-    """Without the copies that filled the mesh up."""
-    return tree if members is None else jax.tree.map(lambda leaf: leaf[:members], tree)
-
-
-def snapshots(
-    train: Train,
-    parts: Sequence[Dataset],
-    *,
-    key: Key[Array, "*members"],
-    data_key: Key[Array, "*orders"],
-    hyperparams: PyTree,
-) -> Iterator[PyTree]:
-    """The parameters to evaluate: at the start, then after training once on each of ``parts``.
-
-    Parts are whole epochs or pieces of them. All is compiled before the first parameters are handed out.
-    FloatingPointError when no loss is finite any more.
-    """
-    checks.hyperparams(hyperparams)
-    state = jax.jit(train.start)(key, hyperparams)
-    advance, eval_params = jax.jit(train.advance), jax.jit(train.eval_params)
-    programs = [compiled(advance, state, hyperparams, part, epoch_number(0), data_key) for part in parts]
-    yield eval_params(state, hyperparams)
-    for index, (program, part) in enumerate(zip(programs, parts, strict=True)):
-        state, info = program(state, hyperparams, part, epoch_number(index), data_key)
-        _stop_if_not_finite(info, index)
-        yield eval_params(state, hyperparams)
-
-
-def epoch_seconds(
-    train: Train,
-    dataset: Dataset,
-    *,
-    key: Key[Array, "*members"],
-    data_key: Key[Array, "*orders"],
-    hyperparams: PyTree,
-    num_epochs: int = 5,
-) -> list[float]:
-    """The wall time of each of ``num_epochs`` epochs of training, without compiling or validation."""
-    checks.whole_number("num_epochs", num_epochs, at_least=1)
-    dataset = jax.device_put(dataset)
-    state = jax.jit(train.start)(key, hyperparams)
-    advance = jax.jit(train.advance, donate_argnums=0)
-    seconds = []
-    for epoch in range(-1, num_epochs):
-        began = time.perf_counter()
-        # The first one compiles, and trains on the order of epoch 0 like the next.
-        state, _ = jax.block_until_ready(
-            advance(state, hyperparams, dataset, epoch_number(max(epoch, 0)), data_key)
+def _check_room(train: Train, key: Key[Array, "*members"], hyperparams: PyTree, mesh: Mesh | None) -> None:
+    """InputError where what a run carries from step to step would not fit into memory."""
+    state = jax.eval_shape(make_begin(train), key, hyperparams)
+    shares = mesh.shape["members"] if mesh and key.ndim else 1
+    size = sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in jax.tree.leaves(state)) / shares
+    if size > 2 * streaming.room():
+        raise InputError(
+            f"hidden_sizes: the networks would take {size / 1e9:.3g} GB, and there are "
+            f"{2 * streaming.room() / 1e9:.3g} GB; make them smaller, or train fewer at once"
         )
-        seconds.append(time.perf_counter() - began)
-    return seconds[1:]
 
 
 def _float_dtype() -> Any:
     return jax.dtypes.canonicalize_dtype(float)
 
 
-def _stop_if_not_finite(info: Info, epoch: int) -> None:
-    if not np.any(np.isfinite(info.loss)):
-        which, step = " of the last member" if np.ndim(info.loss) else "", np.max(info.first_bad_step)
-        raise FloatingPointError(
-            f"the loss{which} became non-finite in epoch {epoch + 1}, step {step + 1}; "
-            "try a smaller learning rate or clip_norm"
-        )
-
-
-def _line(monitor: str, higher_is_better: bool, report: dict[str, np.ndarray]) -> str:
+def _line(choice: Choice, report: dict[str, np.ndarray]) -> str:
     """Loss and score of the best member, and how many are lost."""
+    monitor, higher_is_better, _ = choice
     finite = np.isfinite(report["train_loss"])
     shown = (("train_loss", np.min), (f"validation_{monitor}", np.max if higher_is_better else np.min))
     whose = "best " if finite.ndim else ""
@@ -220,27 +249,7 @@ def _line(monitor: str, higher_is_better: bool, report: dict[str, np.ndarray]) -
     return ", ".join(values + [f"{np.sum(~finite)} not finite"] * (not finite.all()))
 
 
-def _progress_bar(num_epochs: int, progress: bool) -> Any:
+def _progress_bar(num_epochs: int, done: int, progress: bool) -> Any:
     from tqdm import tqdm
 
-    return tqdm(total=num_epochs, unit="epoch", disable=not progress, dynamic_ncols=True)
-
-
-@contextmanager
-def interruptible() -> Iterator[Callable[[], bool]]:
-    """A flag that Ctrl-C sets; a second Ctrl-C interrupts at once. Outside the main thread it stays unset."""
-    hits: list[int] = []
-
-    def handler(signum: int, frame: Any) -> None:
-        hits.append(signum)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    try:
-        previous = signal.signal(signal.SIGINT, handler)
-    except ValueError:  # not the main thread
-        yield lambda: False
-        return
-    try:
-        yield lambda: bool(hits)
-    finally:
-        signal.signal(signal.SIGINT, previous)
+    return tqdm(total=num_epochs, initial=done, unit="epoch", disable=not progress, dynamic_ncols=True)

@@ -107,5 +107,20 @@ def spread(mesh: Mesh, keys: Key[Array, "..."]) -> Key[Array, "..."]:
     """
     if not keys.ndim:
         return put(keys, place(mesh))
-    copies = [keys[-1:]] * (-len(keys) % mesh.shape["members"])
-    return put(jnp.concatenate([keys, *copies]), place(mesh, "members"))
+    shares = mesh.shape["members"]
+    return put(filled(keys, -(-len(keys) // shares) * shares), place(mesh, "members"))
+
+
+def filled(tree: PyTree, number: int) -> PyTree:
+    """Arrays of members, with copies of the last member up to ``number`` of them."""
+
+    def one(leaf: Any) -> Any:
+        copies = number - len(leaf)
+        return jnp.concatenate([leaf, *[leaf[-1:]] * copies]) if copies else leaf
+
+    return jax.tree.map(one, tree)
+
+
+def first(tree: PyTree, number: int | None) -> PyTree:
+    """Arrays of members without the copies that ``filled`` added; None: they are not of members."""
+    return tree if number is None else jax.tree.map(lambda leaf: leaf[:number], tree)

@@ -6,28 +6,23 @@ Reading runs nothing that the file brings (no pickle), and what does not fit tog
 import functools
 import itertools
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import safetensors
-import safetensors.numpy
 from jaxtyping import Array, Float, Shaped
 
 from jaxmlp import checks, mlp
 from jaxmlp.description import FORMAT as FORMAT
-from jaxmlp.description import Description, from_json, strict_json, to_json
+from jaxmlp.description import Description, from_json, to_json
 from jaxmlp.description import Form as Form
 from jaxmlp.ensemble import mean, tempered
-from jaxmlp.files import write_whole
+from jaxmlp.files import pack, unpack, write_whole
 from jaxmlp.losses import HEADS
 from jaxmlp.preprocessing import Affine, apply_affine
-from jaxmlp.types import InputError, Layer, Params
+from jaxmlp.types import AnyArray, InputError, Layer, Params
 
-# Names of classes are the only part that grows; without a bound, eight bytes of a broken file could ask for
-# any amount of memory.
-_MAX_HEADER_BYTES = 2**24
 _AFFINES = ("preprocess", "targets")
 
 
@@ -52,8 +47,7 @@ def save(path: str | Path, model: Model) -> Path:
     path = Path(path)
     for form in model.description.networks:
         checks.known_name("activation", str(form.activation), mlp.ACTIVATIONS)
-    metadata = {"jaxmlp": to_json(model.description)}
-    content = safetensors.numpy.save(_to_tensors(model), metadata)
+    content = pack(_to_tensors(model), {"jaxmlp": to_json(model.description)})
     # Reading back before writing: one set of rules serves both directions.
     try:
         _from_bytes(content)
@@ -151,7 +145,7 @@ def _check_inputs(inputs: Array | np.ndarray, input_shape: tuple[int, ...]) -> A
     return jnp.asarray(checked)
 
 
-def _to_tensors(model: Model) -> dict[str, np.ndarray]:
+def _to_tensors(model: Model) -> dict[str, AnyArray]:
     tensors = {
         f"networks.{number}.layers.{index}.{field}": value
         for number, params in enumerate(model.networks)
@@ -160,16 +154,14 @@ def _to_tensors(model: Model) -> dict[str, np.ndarray]:
     }
     for name, affine in zip(_AFFINES, (model.affine, model.targets), strict=True):
         tensors |= {f"{name}.{field}": value for field, value in (affine._asdict() if affine else {}).items()}
-    # safetensors copies memory as it lies, so that a transposed view would be stored transposed.
-    return {name: np.array(value, order="C") for name, value in tensors.items()}
+    return tensors
 
 
 def _from_bytes(content: bytes) -> Model:
-    metadata = _header(content).get("__metadata__")
-    if not isinstance(metadata, dict) or "jaxmlp" not in metadata:
+    tensors, texts = unpack(content)
+    if "jaxmlp" not in texts:
         raise InputError("holds no description by jaxmlp; give a model that an experiment saved")
-    description = from_json(metadata["jaxmlp"])
-    tensors = _tensors(content)
+    description = from_json(texts["jaxmlp"])
     _check_shapes(tensors, description)
     _check_values(tensors)
     arrays = {name: jnp.asarray(tensor) for name, tensor in tensors.items()}
@@ -186,26 +178,6 @@ def _from_bytes(content: bytes) -> Model:
     )
     assert affine is not None
     return Model(networks, affine, description, targets)
-
-
-def _header(content: bytes) -> dict[str, Any]:
-    """The file's table of tensors, read here because safetensors accepts a key that comes twice."""
-    size = int.from_bytes(content[:8], "little")
-    if size > min(len(content) - 8, _MAX_HEADER_BYTES):
-        raise InputError("is not a safetensors file, or only a part of one")
-    header = strict_json(content[8 : 8 + size], "header")
-    if not isinstance(header, dict):
-        raise InputError("is not a safetensors file: its header is no table of tensors")
-    return header
-
-
-def _tensors(content: bytes) -> dict[str, np.ndarray]:
-    try:
-        return safetensors.numpy.load(content)
-    except safetensors.SafetensorError as error:
-        raise InputError(f"is damaged or incomplete ({error}); save the model again") from None
-    except KeyError as error:
-        raise InputError(f"holds numbers of the unknown type {error}; save the model in float32") from None
 
 
 def _check_shapes(tensors: dict[str, np.ndarray], description: Description) -> None:

@@ -87,6 +87,12 @@ def begin(group: Group) -> list[Chunk]:
     return chunks
 
 
+def restored(program: Program, members: Sequence[int], hyperparams: PyTree, state: PyTree) -> Chunk:
+    """A chunk from what one of the same program carried, on the host."""
+    chunk = Chunk(program, tuple(members), *_put(program, (hyperparams, state)))
+    return _put_back(chunk)
+
+
 def compile_epoch(
     chunk: Chunk, dataset: Dataset, validation: Dataset, epoch: int, data_key: Key[Array, ""]
 ) -> Callable[..., Any]:

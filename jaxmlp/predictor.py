@@ -8,6 +8,7 @@ The same functions as in ``models``, with the same answers to rounding. Inputs a
 of a table into one is in ``tables``.
 """
 
+import hashlib
 import itertools
 import json
 import math
@@ -77,11 +78,21 @@ def load(path: str | Path) -> Model:
     size = int.from_bytes(content[:8], "little")
     try:
         header = json.loads(content[8 : 8 + size])
-        description = json.loads(header.pop("__metadata__")["jaxmlp"])
+        texts = header.pop("__metadata__")
+        _check_sum(content, texts["sha256"])
+        description = json.loads(texts["jaxmlp"])
         tensors = {name: _tensor(content[8 + size :], **entry) for name, entry in header.items()}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path}: is no model of jaxmlp, or a damaged one ({error})") from None
     return Model(tensors, description)
+
+
+def _check_sum(content: bytes, found: str) -> None:
+    """ValueError unless ``found`` is the SHA-256 of the file, in which it counts as zeros."""
+    place = '"sha256":"{}"'.format
+    bare = content.replace(place(found).encode(), place("0" * 64).encode(), 1)
+    if hashlib.sha256(bare).hexdigest() != found:
+        raise ValueError("its checksum does not fit its content")
 
 
 def _tensor(content: bytes, *, dtype: str, shape: list[int], data_offsets: list[int]) -> np.ndarray:

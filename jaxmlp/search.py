@@ -10,6 +10,7 @@ from jaxtyping import Float
 
 from jaxmlp import batching, checks, datasets, mlp
 from jaxmlp.calibration import calibrated
+from jaxmlp.checkpoints import Checkpoints
 from jaxmlp.datasets import Splits
 from jaxmlp.description import Description, Form
 from jaxmlp.losses import HEADS
@@ -55,20 +56,24 @@ def fit_ensemble(
     num_members: int = 64,
     method: str = "sobol",
     max_programs: int = 8,
+    checkpoints: Checkpoints | None = None,
     progress: bool = True,
     **settings: Any,
 ) -> Found:
     """Train ``num_members`` networks drawn from ``space`` on ``splits``, and choose on its validation part.
 
     ``method`` and ``max_programs`` are those of ``space.draw``, ``settings`` those of settings.Settings;
-    with the method "optuna" members come in rounds, suggested from the scores of those before.
-    The test part is not looked at. Raises InputError, and FloatingPointError when no loss stays finite.
+    with the method "optuna" members come in rounds, suggested from the scores of those before, and there are
+    no ``checkpoints``. The test part is not looked at. Raises InputError, and FloatingPointError when no loss
+    stays finite.
     """
     chosen = with_defaults(splits, settings)
     if method == "optuna":
+        if checkpoints is not None:
+            raise InputError("checkpoints: a search by 'optuna' has none; draw the members by 'sobol'")
         return _suggested(splits, space, num_members, max_programs, chosen, progress)
     members = draw(space, num_members, method=method, max_programs=max_programs, seed=chosen.seed)
-    return fit_members(splits, members, chosen, progress=progress)
+    return fit_members(splits, members, chosen, checkpoints=checkpoints, progress=progress)
 
 
 def _suggested(
@@ -122,11 +127,17 @@ def _suggested(
 
 
 def fit_members(
-    splits: Splits, members: Sequence[Member], settings: Settings, *, progress: bool = True
+    splits: Splits,
+    members: Sequence[Member],
+    settings: Settings,
+    *,
+    checkpoints: Checkpoints | None = None,
+    progress: bool = True,
 ) -> Found:
     """``fit_ensemble`` from members already drawn."""
     network_of, data = prepare(splits, settings.precision)
-    swept = sweep(members, network_of, data.train, data.validation, settings, progress=progress)
+    options: dict[str, Any] = {"checkpoints": checkpoints, "progress": progress}
+    swept = sweep(members, network_of, data.train, data.validation, settings, **options)
     return hand_back(splits, swept)
 
 

@@ -96,7 +96,7 @@ def advance(
     used again.
     """
     num_examples = len(stream.dataset.inputs)
-    order = np.asarray(_order(data_key.ndim, num_examples)(data_key, epoch))
+    order = np.asarray(order_of(data_key.ndim, num_examples)(data_key, epoch))
     begin, step, end = _programs(train, num_examples)
     info = begin(state.key)
     for number, part in enumerate(parts(stream, order)):
@@ -107,7 +107,7 @@ def advance(
 
 
 @lru_cache(maxsize=64)
-def _order(num_axes: int, num_examples: int) -> Callable[..., Array]:
+def order_of(num_axes: int, num_examples: int) -> Callable[..., Array]:
     """``batching.order`` of every data_key, compiled."""
     order: Callable[..., Array] = partial(batching.order, num_examples=num_examples)
     for _ in range(num_axes):

@@ -3,42 +3,27 @@
 import time
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
 from jaxtyping import Array, Float, Key
 
-from jaxmlp import ensemble, population
+from jaxmlp import ensemble, hosts, population
+from jaxmlp.checkpoints import Checkpoints, due, load
 from jaxmlp.ensemble import Chosen
 from jaxmlp.halving import planned, rungs, survivors
-from jaxmlp.loop import interruptible
 from jaxmlp.mesh import fetch, place, put
 from jaxmlp.metrics import METRICS
 from jaxmlp.mlp import Network
 from jaxmlp.population import Chunk
 from jaxmlp.settings import Settings, check, make_groups
+from jaxmlp.signals import interruptible
 from jaxmlp.space import Member, Structure, groups
 from jaxmlp.sweep import seed_keys
+from jaxmlp.sweep_state import SweepState, identity, store, stored
 from jaxmlp.swept import Swept
 from jaxmlp.types import Dataset, InputError
-
-
-class SweepState(NamedTuple):
-    """What a sweep carries from epoch to epoch."""
-
-    chunks: list[Chunk]
-    """Of the members that go on."""
-    num_epochs: int
-    """As many as there is time for."""
-    history: dict[str, Float[np.ndarray, "members epochs"]]
-    fates: list[str]
-    shares: dict[int, Float[np.ndarray, " examples"]]
-    """Of each member that trained in the last epoch, and is finite."""
-    chosen: list[Chosen]
-    growth: dict[str, list[float]]
-    compile_seconds: float = 0.0
-    train_seconds: float = 0.0
 
 
 def sweep(
@@ -49,36 +34,64 @@ def sweep(
     settings: Settings,
     *,
     chosen: Sequence[Chosen] = (),
+    checkpoints: Checkpoints | None = None,
     progress: bool = True,
 ) -> Swept:
     """Train ``members`` (``space.draw`` makes them) and choose the best of them and an ensemble.
 
     ``network_of(structure)`` is the network of a structure; ``chosen`` is an ensemble from before, whose
-    networks are candidates, too. Ctrl-C, or the end of the time budget, ends the sweep with what it has.
+    networks are candidates, too. Ctrl-C, SIGTERM, or the end of the time budget, ends the sweep with what it
+    has. With ``checkpoints`` it can be gone on with from any epoch, to the same bits.
     Raises InputError, and FloatingPointError when no member's loss is finite.
     """
     check(settings, members, dataset)
-    began, budget = time.perf_counter(), settings.time_budget
+    run = identity(members, settings, (dataset, validation), checkpoints.run) if checkpoints else {}
     _, (data_key,) = seed_keys([settings.seed])
-    dataset, validation, data_key = put((dataset, validation, data_key), place(settings.mesh))
     state = begin(members, network_of, settings, len(dataset.inputs), chosen)
-    with interruptible() as interrupted, _progress_bar(state, settings, progress) as bar:
+    if (kept := load(checkpoints, run)) is not None:
+        state = stored(kept, state, members)
+        print(f"resumed after epoch {state.epoch}", flush=True)
+    arrays = put((dataset, validation, data_key), place(settings.mesh))
+    began, budget = time.perf_counter() - state.seconds, settings.time_budget
+    with interruptible() as asked_to_stop, _progress_bar(state, settings, progress) as bar:
 
         def stop() -> bool:
-            return interrupted() or (budget is not None and time.perf_counter() - began > budget)
+            seconds = time.perf_counter() - began
+            return bool(hosts.largest(asked_to_stop() or (budget is not None and seconds > budget)))
 
-        epoch, whole = 0, True
-        while whole and epoch < state.num_epochs:
-            state, whole = advance(state, dataset, validation, epoch, data_key, stop, bar)
-            state = choose(state, settings, epoch, time.perf_counter() - began)
-            if whole and epoch == 0 and budget is not None:
-                state = fit_budget(state, settings, budget - (time.perf_counter() - began))
-                bar.total = _num_epochs(state, settings)
+        ended = False
+        while state.epoch < state.num_epochs and not ended:
+            state, whole = advance(state, arrays, stop, bar)
+            state = state._replace(seconds=time.perf_counter() - began)
+            asked = hosts.largest(asked_to_stop())
+            if not whole:
+                # Before the ensemble is chosen from those who have trained: all will have, later.
+                _store(checkpoints, state, run, stopped=bool(asked))
+            state = _after_epoch(state, settings, bar, whole=whole)
+            ended = not whole
             if whole:
-                bar.set_postfix_str(_line(state, settings), refresh=False)
-                state = cut(state, settings, epoch)
-            epoch += 1
-        return _found(state, members, settings, interrupted())
+                _store(checkpoints, state, run, stopped=bool(asked))
+        return _found(state, members, settings, hosts.largest(asked_to_stop()))
+
+
+def _after_epoch(state: SweepState, settings: Settings, bar: Any, *, whole: bool) -> SweepState:
+    """The ensemble chosen again and, after a whole epoch, the time looked at and the members cut."""
+    state, budget = choose(state, settings), settings.time_budget
+    if not whole:
+        return state
+    if state.epoch == 0 and budget is not None:
+        state = fit_budget(state, settings, budget - state.seconds)
+        bar.total = _num_epochs(state, settings)
+    bar.set_postfix_str(_line(state, settings), refresh=False)
+    return cut(state, settings)._replace(epoch=state.epoch + 1, num_advanced=0)
+
+
+def _store(checkpoints: Checkpoints | None, state: SweepState, run: dict[str, Any], *, stopped: bool) -> None:
+    """A checkpoint, if one is due."""
+    if checkpoints is not None:
+        last = state.epoch == state.num_epochs
+        if due(checkpoints, state.epoch, last=last, stopped=stopped):
+            store(checkpoints, state, run)
 
 
 def begin(
@@ -103,36 +116,37 @@ def begin(
 
 def advance(
     state: SweepState,
-    dataset: Dataset,
-    validation: Dataset,
-    epoch: int,
-    data_key: Key[Array, ""],
+    arrays: tuple[Dataset, Dataset, Key[Array, ""]],
     stop: Callable[[], bool],
     bar: Any,
 ) -> tuple[SweepState, bool]:
-    """Every chunk after one more epoch; False with it, if ``stop`` said so in between."""
-    state = state._replace(chunks=list(state.chunks), shares={})
-    arguments = dataset, validation, epoch, data_key
-    for index, chunk in enumerate(state.chunks):
+    """Every chunk after one more epoch; False with it, if ``stop`` said so in between.
+
+    ``arrays`` are the training and the validation data and the key of the order.
+    """
+    shares = state.shares if state.num_advanced else {}
+    state = state._replace(chunks=list(state.chunks), shares=shares)
+    arguments = *arrays[:2], state.epoch, arrays[2]
+    for index in range(state.num_advanced, len(state.chunks)):
         if stop():
             return state, False
-        began = time.perf_counter()
+        chunk, began = state.chunks[index], time.perf_counter()
         population.compile_epoch(chunk, *arguments)
         ready = time.perf_counter()
         state.chunks[index], report = population.advance(chunk, *arguments)
-        state = _written(state, chunk.members, report, epoch)
+        state = _written(state, chunk.members, report)
         state = state._replace(
             compile_seconds=state.compile_seconds + ready - began,
             train_seconds=state.train_seconds + time.perf_counter() - ready,
+            num_advanced=index + 1,
         )
         bar.update(len(chunk.members))
     return state, True
 
 
-def _written(
-    state: SweepState, members: Sequence[int], report: dict[str, np.ndarray], epoch: int
-) -> SweepState:
+def _written(state: SweepState, members: Sequence[int], report: dict[str, np.ndarray]) -> SweepState:
     """The state with what ``members`` reported; those whose loss is not finite are lost from here on."""
+    epoch = state.epoch
     finite = np.isfinite(report["train_loss"])
     shares = dict(zip(members, report["validation_share"], strict=True))
     fates, history = list(state.fates), dict(state.history)
@@ -147,7 +161,7 @@ def _written(
     return state._replace(history=history, fates=fates, shares=state.shares | shares)
 
 
-def choose(state: SweepState, settings: Settings, epoch: int, seconds: float) -> SweepState:
+def choose(state: SweepState, settings: Settings) -> SweepState:
     """The ensemble again, from those of before and the members as they are now."""
     if not state.shares:
         return state
@@ -158,7 +172,7 @@ def choose(state: SweepState, settings: Settings, epoch: int, seconds: float) ->
         members,
         np.stack([state.shares[member] for member in members]),
         lambda index: population.params_of(*places[members[index]]),
-        epoch=epoch + 1,
+        epoch=state.epoch + 1,
         losses=losses,
         max_size=settings.max_ensemble,
         num_bags=settings.num_bags,
@@ -166,14 +180,14 @@ def choose(state: SweepState, settings: Settings, epoch: int, seconds: float) ->
     votes = [c.votes for c in chosen]
     share = np.average([c.share for c in chosen], axis=0, weights=votes)
     news = {"loss": float(losses(share).mean()), "size": sum(votes), "networks": len(votes)}
-    news |= {"seconds": seconds}
+    news |= {"seconds": state.seconds}
     growth = {name: [*values, news[name]] for name, values in state.growth.items()}
     return state._replace(chosen=chosen, growth=growth)
 
 
-def cut(state: SweepState, settings: Settings, epoch: int) -> SweepState:
+def cut(state: SweepState, settings: Settings) -> SweepState:
     """The state of those who go on: at a rung the best, and always those whose loss is finite."""
-    alive = _alive(state)
+    alive, epoch = _alive(state), state.epoch
     if not alive:
         raise FloatingPointError("no member's loss is finite any more; try smaller learning rates")
     keep, factor, brackets = set(alive), settings.halving, settings.brackets
@@ -234,8 +248,9 @@ def _num_epochs(state: SweepState, settings: Settings) -> int:
 def _progress_bar(state: SweepState, settings: Settings, progress: bool) -> Any:
     from tqdm import tqdm
 
-    total = _num_epochs(state, settings)
-    return tqdm(total=total, unit="epoch", disable=not progress, dynamic_ncols=True)
+    total, trained = _num_epochs(state, settings), state.history.get("train_loss", np.empty(0))
+    done = int(np.sum(~np.isnan(trained)))
+    return tqdm(total=total, initial=done, unit="epoch", disable=not progress, dynamic_ncols=True)
 
 
 def _line(state: SweepState, settings: Settings) -> str:
@@ -246,7 +261,7 @@ def _line(state: SweepState, settings: Settings) -> str:
     return f"{text}, ensemble loss {state.growth['loss'][-1]:.4f}" if state.chosen else text
 
 
-def _found(state: SweepState, members: Sequence[Member], settings: Settings, interrupted: bool) -> Swept:
+def _found(state: SweepState, members: Sequence[Member], settings: Settings, interrupted: int) -> Swept:
     """What the sweep found; KeyboardInterrupt or InputError if there was no time to find anything."""
     if not state.growth["loss"]:
         if interrupted:

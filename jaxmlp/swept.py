@@ -31,7 +31,8 @@ class Swept(NamedTuple):
     seconds: dict[str, float]
     """``compile`` and ``train``."""
     num_programs: int
-    interrupted: bool
+    interrupted: int
+    """The number of the signal that ended the sweep before its time; 0 if none did."""
 
 
 def merged(first: Swept, second: Swept) -> Swept:

@@ -1,10 +1,13 @@
 """Data sets: known facts of known sets, laws of a split, and every guard."""
 
+import jaxtyping
 import numpy as np
 import pytest
 import sklearn.datasets
+from scipy.sparse import csr_matrix
 
 from jaxmlp import datasets
+from jaxmlp.preprocessing import fit_affine
 from jaxmlp.types import Dataset, InputError
 
 LABELS = np.repeat([0, 1, 2], 20)
@@ -140,8 +143,13 @@ def altered(array, row, value):
 @pytest.mark.parametrize(
     ("inputs", "targets", "options", "says"),
     [
-        ([], [], {}, r"targets: must hold at least one example, got shape \(0,\)"),
-        (np.zeros((0, 2)), LABELS, {}, r"inputs: must hold at least one example, got shape \(0, 2\)"),
+        ([], [], {}, r"targets: must hold at least one example and value, got shape \(0,\)"),
+        (
+            np.zeros((0, 2)),
+            LABELS,
+            {},
+            r"inputs: must hold at least one example and value, got shape \(0, 2\)",
+        ),
         (TABLE[:, 0], LABELS, {}, r"inputs: need an axis of values .*\(60,\)"),
         (TABLE[:50], LABELS, {}, "targets: must be as many as inputs, got 60 for 50"),
         (
@@ -167,6 +175,15 @@ def altered(array, row, value):
         (TABLE.astype(str), LABELS, {}, "inputs: must be an array of real numbers, got dtype <U"),
         (TABLE, [None] * 60, {}, "targets: must be an array of real numbers, got dtype object"),
         ([[1.0], [1.0, 2.0]], [0, 1], {}, "inputs: rows must have one shape"),
+        (np.zeros((60, 0)), LABELS, {}, r"inputs: must hold at least one example and value, got .*\(60, 0\)"),
+        (altered(TABLE, 5, -np.inf), LABELS, {}, "inputs: must be finite as float32, got NaN or infinity"),
+        (altered(TABLE, 5, 1e38), LABELS, {}, "inputs: .* got numbers near the largest .* row 5"),
+        (TABLE + 1j, LABELS, {}, "inputs: must be an array of real numbers, got dtype complex128"),
+        (TABLE, LABELS.astype(object), {}, "targets: must be an array of real numbers, got dtype object"),
+        (TABLE, LABELS.astype(bytes), {}, "targets: must be an array of real numbers, got dtype [|]S"),
+        (TABLE, LABELS + 2**32, {}, "targets: labels must be 0…k-1, but 0 never occurs"),
+        (TABLE, LABELS + 2**32, {"class_names": "abc"}, "labels must be 0…2, got 4294967296 in row 0"),
+        (np.ma.masked_less(TABLE, 0.5), LABELS, {}, "inputs: must have no masked values"),
         (TABLE, LABELS, {"test": (TABLE[:, :1], LABELS)}, r"test inputs: .*float32\(2,\).*float32\(1,\)"),
         (TABLE, LABELS, {"test": (TABLE, LABELS + 1)}, "test targets: labels must be 0…2, got 3 in row 40"),
         (TABLE, LABELS, {"validation_fraction": 0.0}, "validation_fraction: must be .*above 0, got 0"),
@@ -181,6 +198,53 @@ def test_guards_name_the_argument_and_the_value(inputs, targets, options, says):
     with pytest.raises(InputError, match=says) as error:
         datasets.from_arrays(inputs, targets, **options)
     one_line(error)
+
+
+def test_a_sparse_matrix_is_refused():
+    # Without it, beartype would speak first.
+    jaxtyping.config.update("jaxtyping_disable", True)
+    try:
+        with pytest.raises(
+            InputError, match=r"inputs: must be dense, got a sparse matrix; pass its toarray\(\)"
+        ):
+            datasets.from_arrays(csr_matrix(TABLE), LABELS)
+    finally:
+        jaxtyping.config.update("jaxtyping_disable", False)
+
+
+@pytest.mark.parametrize(
+    "same",
+    [
+        np.asfortranarray,
+        lambda x: x.astype(">f8"),
+        lambda x: x.astype(np.float16).astype(np.float16),
+        lambda x: np.ma.masked_array(x, False),
+        lambda x: x[::-1][::-1],
+        lambda x: x.tolist(),
+    ],
+    ids=["fortran", "big-endian", "float16", "nothing masked", "strided", "lists"],
+)
+def test_numbers_are_numbers_however_they_lie_in_memory(same):
+    table = np.round(TABLE * 8) / 8
+    found, expected = (datasets.from_arrays(x, LABELS).train.inputs for x in (same(table), table))
+    assert found.dtype == np.float32 and found.flags.c_contiguous
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_arrays_that_are_read_only_stay_as_they_are():
+    table = TABLE.copy()
+    table.setflags(write=False)
+    datasets.scaled(datasets.from_arrays(table, LABELS))
+
+
+@pytest.mark.parametrize("column", [0.0, 3.0, 1e-40])
+def test_a_column_that_tells_nothing_becomes_finite_numbers(column):
+    table = TABLE.copy()
+    table[:, 0] = column * np.linspace(0, 1, len(table)) if column == 1e-40 else column
+    splits = datasets.from_arrays(table, LABELS)
+    scaled = fit_affine(splits.train.inputs)
+    assert scaled.scale[0] == 1
+    assert np.isfinite(datasets.scaled(splits).train.inputs).all()
 
 
 # Class weights

@@ -171,6 +171,19 @@ BAD = [
     (("--seed", -1), "seed"),
     (("--validation-fraction", 0), "validation_fraction"),
     (("--validation-fraction", 1.5), "validation_fraction"),
+    (("--checkpoint-every", 0), "checkpoint_every"),
+    (("--num-epochs", 10**12), "num_epochs: must be at most 2147483647"),
+    (("--hidden-sizes", 10**9), "hidden_sizes: the networks would take"),
+    (("--hidden-sizes", *[64] * 1000), "hidden_sizes: must be at most 100 layers"),
+    (("--num-seeds", 10**9), "num_seeds"),
+    (("--seed", 2**40), "seed"),
+    (("--clip-norm", "inf"), "clip_norm"),
+    (("--max-norm", "nan"), "max_norm"),
+    (("--momentum", -0.5), "momentum"),
+    (("--label-smoothing", 1), "label_smoothing"),
+    (("--input-dropout", "nan"), "input_dropout"),
+    (("--data-bytes", 0), "data_bytes"),
+    (("--mesh", "data=0"), "mesh data"),
 ]
 
 
@@ -198,7 +211,7 @@ def test_a_loss_that_explodes_names_its_epoch(tmp_path, capsys):
 
 EXPERIMENTS = (
     *("activations", "backprop", "cnn", "digits", "linear_collapse", "mnist", "neurons", "optimizers"),
-    *("outputs", "populations", "shopping", "sweep", "tabular"),
+    *("outputs", "populations", "shopping", "sweep", "tabular", "benchmark", "durability", "scaling"),
 )
 
 

@@ -1,11 +1,16 @@
 """A file is there whole or not at all."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from jaxmlp import files
+
+ROOT = Path(__file__).parents[1]
 
 
 def test_the_file_appears_under_its_name_only_when_whole(tmp_path, monkeypatch):
@@ -44,3 +49,37 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
             patch.setattr(owner, name, disk_full)
             files.write_whole(str(tmp_path / "page"), b"new")
         assert [(entry.name, entry.read_bytes()) for entry in tmp_path.iterdir()] == [("page", b"old")]
+
+
+def test_a_folder_is_for_one_process_alone(tmp_path):
+    held = files.Lock(tmp_path)
+    program = f"from pathlib import Path; from jaxmlp.files import Lock; Lock(Path({str(tmp_path)!r}))"
+    other = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT)
+    assert "another process is at work in" in other.stderr.splitlines()[-1]
+    del held
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_lock_ends_with_its_process_however_that_ends(tmp_path):
+    program = (
+        "import os, signal; from pathlib import Path; from jaxmlp.files import Lock\n"
+        f"held = Lock(Path({str(tmp_path)!r})); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    subprocess.run([sys.executable, "-c", program], check=False, cwd=ROOT)
+    files.Lock(tmp_path)
+
+
+def test_the_same_content_is_always_the_same_bytes():
+    tensors = {name: np.arange(n, dtype=np.float32) for name, n in (("b", 3), ("a", 5))}
+    packed = {files.pack(tensors, {str(n): "ü" * n for n in range(9)}) for _ in range(20)}
+    assert len(packed) == 1
+    found, texts = files.unpack(packed.pop())
+    assert texts == {str(n): "ü" * n for n in range(9)}
+    for name, tensor in tensors.items():
+        np.testing.assert_array_equal(found[name], tensor)
+
+
+def test_a_text_that_looks_like_a_checksum_is_left_alone():
+    texts = {"a": '"sha256":"' + "0" * 64 + '"', "b": "0" * 64}
+    assert files.unpack(files.pack({"x": np.zeros(2, np.float32)}, texts))[1] == texts

@@ -10,8 +10,9 @@ import numpy as np
 import optax
 import pytest
 
-from jaxmlp.loop import epoch_seconds, fit, snapshots
+from jaxmlp.loop import fit
 from jaxmlp.optimizers import make_optimizer
+from jaxmlp.probes import epoch_seconds, snapshots
 from jaxmlp.sweep import over
 from jaxmlp.train import Train, make_train
 from jaxmlp.types import Dataset, Hyperparams, InputError

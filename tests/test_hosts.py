@@ -75,6 +75,31 @@ def test_processes_together_give_the_result_of_one_and_one_record(mesh, alone, t
 
 
 @pytest.mark.long
+def test_a_run_of_several_processes_goes_on_in_one(alone, tmp_path):
+    keeping = ("--checkpoint-every", "1", "--num-epochs")
+    for code, _, errors in map(ended, start_all(2, tmp_path, *keeping, "3", "--mesh", "members=4")):
+        assert code == 0, errors
+    # Three networks on four devices there, and all on one here.
+    code, out, errors = ended(start(tmp_path / "0", *keeping, "5", "--resume"))
+    assert code == 0, errors
+    assert "resumed after epoch 3" in out and "devices was 4, and is 1" in errors
+    record = json.loads((tmp_path / "0" / "record.json").read_text())
+    chex.assert_trees_all_close(record["curves"]["train_loss"], alone["curves"]["train_loss"], rtol=1e-8)
+
+
+@pytest.mark.long
+def test_ctrl_c_in_one_process_ends_all_with_what_there_is(tmp_path):
+    first, second = start_all(2, tmp_path, "--num-epochs", "1000000", "--mesh", "data=4")
+    while "networks of" not in first.stdout.readline():
+        assert first.poll() is None, first.stderr.read()
+    time.sleep(6)
+    second.send_signal(signal.SIGINT)
+    results = [ended(process) for process in (first, second)]
+    assert [code for code, *_ in results] == [130, 130], results
+    assert json.loads((tmp_path / "0" / "record.json").read_text())["config"]["interrupted"]
+
+
+@pytest.mark.long
 def test_who_loses_another_ends_soon_and_says_why(tmp_path):
     first, second = start_all(2, tmp_path, "--num-epochs", "1000000", "--mesh", "data=4")
     # Both say nothing more once they train; the first has told what it is about to train.

@@ -1,8 +1,11 @@
 """A saved model predicts the same bits; whatever does not fit together is refused in one line."""
 
+import hashlib
 import json
 import pickle
+import re
 import struct
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -238,12 +241,19 @@ def join(header: str, data: bytes) -> bytes:
     return struct.pack("<Q", len(header.encode())) + header.encode() + data
 
 
+def resealed(content: bytes) -> bytes:
+    """The file with the checksum that fits it."""
+    bare = re.sub(rb'("sha256":")[0-9a-f]{64}', rb"\g<1>" + b"0" * 64, content, count=1)
+    return bare.replace(b"0" * 64, hashlib.sha256(bare).hexdigest().encode(), 1)
+
+
 def with_description(**changes: Any) -> Callable[[bytes], bytes]:
     def change(content: bytes) -> bytes:
         header, data = split(content)
         fields = json.loads(header["__metadata__"]["jaxmlp"]) | changes
         kept = {name: value for name, value in fields.items() if value is not ...}
-        return join(json.dumps(header | {"__metadata__": {"jaxmlp": json.dumps(kept)}}), data)
+        texts = header["__metadata__"] | {"jaxmlp": json.dumps(kept)}
+        return resealed(join(json.dumps(header | {"__metadata__": texts}, separators=(",", ":")), data))
 
     return change
 
@@ -259,7 +269,7 @@ def with_tensors(**changes: np.ndarray | None) -> Callable[[bytes], bytes]:
             name.replace("_", "."): value for name, value in changes.items()
         }
         kept = {name: value for name, value in tensors.items() if value is not None}
-        return safetensors.numpy.save(kept, split(content)[0]["__metadata__"])
+        return resealed(safetensors.numpy.save(kept, split(content)[0]["__metadata__"]))
 
     return change
 
@@ -269,7 +279,7 @@ def with_header_text(old: str, new: str) -> Callable[[bytes], bytes]:
         header, data = split(content)
         text = json.dumps(header, separators=(",", ":"))
         assert old in text
-        return join(text.replace(old, new, 1), data)
+        return resealed(join(text.replace(old, new, 1), data))
 
     return change
 
@@ -284,15 +294,18 @@ DAMAGED = {
     "text": (lambda content: b"not a model at all, only a line of text", "not a safetensors file"),
     "a pickle": (lambda content: pickle.dumps(Bomb()), "not a safetensors file"),
     "cut in the header": (lambda content: content[:100], "only a part"),
-    "cut in the data": (lambda content: content[:-1], "damaged or incomplete"),
-    "longer": (lambda content: content + b"\0", "damaged or incomplete"),
+    "cut in the data": (lambda content: content[:-1], "checksum does not fit"),
+    "longer": (lambda content: content + b"\0", "checksum does not fit"),
+    "cut in the data, and resealed": (lambda content: resealed(content[:-1]), "damaged or incomplete"),
+    "longer, and resealed": (lambda content: resealed(content + b"\0"), "damaged or incomplete"),
     "a header of 2⁶³ bytes": (lambda content: b"\xff" * 7 + b"\x7f" + content[8:], "not a safetensors file"),
     "a header above the bound": (lambda content: join(" " * 2**24 + "{}", b""), "not a safetensors file"),
     "a header that is not JSON": (lambda content: join("{" + "}" * 9, b""), "header is not JSON"),
     "a deep header": (lambda content: join("[" * 100_000, b""), "header is not JSON"),
     "a header that is not text": (lambda content: b"\2" + b"\0" * 7 + b"\xff\xfe", "header is not JSON"),
     "a list for a header": (lambda content: join("[]", b""), "no table"),
-    "a model of another library": (lambda content: safetensors.numpy.save({}), "no description by jaxmlp"),
+    "a model of another library": (lambda content: safetensors.numpy.save({}), "no checksum by jaxmlp"),
+    "a file without a description": (lambda content: files.pack({}, {}), "no description by jaxmlp"),
     "a tensor that comes twice": (
         with_header_text(
             '"networks.0.layers.0.bias":', '"networks.0.layers.0.weight":{},"networks.0.layers.0.bias":'
@@ -312,10 +325,10 @@ DAMAGED = {
         "description is not JSON",
     ),
     "a description that is a list": (with_header_text('"jaxmlp":"{', '"jaxmlp":"[]", "old":"{'), "format"),
-    "a newer format": (with_description(format=3), "has format 3, .* reads 2; upgrade"),
-    "an older format": (with_description(format=1), "format must be 2, got 1; save the model again"),
-    "no format": (with_description(format=...), "format must be 2, got None"),
-    "a format of another type": (with_description(format=True), "format must be 2, got True"),
+    "a newer format": (with_description(format=4), "has format 4, .* reads 3; upgrade"),
+    "an older format": (with_description(format=2), "format must be 3, got 2; save the model again"),
+    "no format": (with_description(format=...), "format must be 3, got None"),
+    "a format of another type": (with_description(format=True), "format must be 3, got True"),
     "a missing field": (with_description(dataset=...), "lacks or adds the field 'dataset'"),
     "a field too many": (with_description(colour="red"), "lacks or adds the field 'colour'"),
     "an unknown activation": (with_form(activation="rellu"), "did you mean 'relu'"),
@@ -377,6 +390,57 @@ def test_a_damaged_file_is_refused_in_one_line(saved, damage, message):
         models.load(saved)
     assert str(caught.value).startswith(f"{saved}: ")
     assert "\n" not in str(caught.value)
+
+
+def test_every_flipped_bit_is_seen(saved):
+    content = saved.read_bytes()
+    draws = np.random.default_rng(0)
+    # Every bit of the header, where the names and the checksum are, and some of every tensor's.
+    places = [*range(split_at(content)), *draws.integers(split_at(content), len(content), 300)]
+    for place in places:
+        broken = bytearray(content)
+        broken[place] ^= 1 << int(draws.integers(8))
+        saved.write_bytes(broken)
+        with pytest.raises(InputError):
+            models.load(saved)
+
+
+def split_at(content: bytes) -> int:
+    return 8 + struct.unpack("<Q", content[:8])[0]
+
+
+HUGE = 2**40
+HOSTILE = {
+    "tensors that share their bytes": '{"a":{"dtype":"F32","shape":[4],"data_offsets":[0,16]},'
+    '"b":{"dtype":"F32","shape":[4],"data_offsets":[0,16]}}',
+    "an end before its beginning": '{"a":{"dtype":"F32","shape":[4],"data_offsets":[16,0]}}',
+    "an offset that overflows": '{"a":{"dtype":"F32","shape":[4],'
+    f'"data_offsets":[{2**64 - 1},{2**64 + 15}]}}}}',
+    "a tensor of 2⁴⁰ numbers": f'{{"a":{{"dtype":"F32","shape":[{HUGE}],"data_offsets":[0,{4 * HUGE}]}}}}',
+    "a product that overflows": f'{{"a":{{"dtype":"F32","shape":[{2**33},{2**33}],"data_offsets":[0,16]}}}}',
+    "a name that leads elsewhere": '{"../../a":{"dtype":"F32","shape":[4],"data_offsets":[0,16]}}',
+    "a negative size": '{"a":{"dtype":"F32","shape":[-4],"data_offsets":[0,16]}}',
+}
+
+
+@pytest.mark.parametrize("header", HOSTILE.values(), ids=HOSTILE)
+def test_a_hostile_file_is_refused_within_bounded_memory(saved, header):
+    # With our description and a checksum that fits: what is refused is the table of tensors.
+    texts = json.dumps(split(saved.read_bytes())[0]["__metadata__"], separators=(",", ":"))
+    hostile = header[:-1] + ',"__metadata__":' + texts + "}"
+    saved.write_bytes(resealed(join(hostile, bytes(16))))
+    tracemalloc.start()
+    with pytest.raises(InputError):
+        models.load(saved)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 5e6
+
+
+def test_a_header_of_100_megabytes_is_not_read(saved):
+    saved.write_bytes(join(" " * 100_000_000, b""))
+    with pytest.raises(InputError, match="not a safetensors file"):
+        models.load(saved)
 
 
 def test_the_helpers_that_damage_files_leave_whole_ones_whole(saved):

@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from jaxmlp import models
+
 README = Path(__file__).parents[1] / "README.md"
 
 
@@ -27,3 +29,18 @@ def test_the_examples_train_networks(capsys):
     seeds = accuracy(names["evaluate"], names["fitted"])
     assert seeds.shape == (5,) and seeds.mean() > 0.9
     assert "accuracy" in capsys.readouterr().out
+
+
+def test_the_saved_networks_beside_the_records_can_be_read():
+    # Those that the README names; larger ones are not kept.
+    for name in ("digits", "mnist"):
+        model = models.load(README.parent / "results" / name / "model.safetensors")
+        assert model.description.dataset == name
+
+
+def test_every_promise_names_a_test_that_is_there():
+    table = README.read_text("utf-8").split("| promise | test |")[1].split("\n\n")[0]
+    named = re.findall(r"`(test_\w+\.py)(?:::(test_\w+))?`", table)
+    assert len(named) >= table.count("\n|") - 1
+    for file, test in named:
+        assert f"def {test}" in Path(__file__).with_name(file).read_text("utf-8"), (file, test)

@@ -1,0 +1,42 @@
+"""What a run carries from epoch to epoch, on its way to the disk and back."""
+
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import NamedSharding
+from jaxtyping import Array, Key
+
+from jaxmlp.checkpoints import Kept, bare, fingerprint, restore
+from jaxmlp.epochs import Choice, FitState
+from jaxmlp.mesh import filled, put
+from jaxmlp.train import Train
+from jaxmlp.types import Dataset, PyTree
+
+
+def identity(
+    train: Train,
+    data: tuple[Dataset, Dataset],
+    keys: tuple[Key[Array, "*members"], Key[Array, "*orders"]],
+    hyperparams: PyTree,
+    choice: Choice,
+) -> dict[str, Any]:
+    """What makes this run another than others, as far as its functions let one see: for its checkpoints."""
+    prints = dict(zip(("training data", "validation data"), map(fingerprint, data), strict=True))
+    numbers = jax.tree.map(lambda leaf: np.asarray(leaf).tolist(), {"hyperparams": hyperparams})
+    # By name, to say which of them differs.
+    named = getattr(numbers["hyperparams"], "_asdict", lambda: numbers)()
+    drawn = [np.asarray(key).tolist() for key in bare(keys)]
+    return {"batch_size": train.batch_size, **choice._asdict(), **prints, **named, "keys": drawn}
+
+
+def stored(kept: Kept, begun: FitState, members: int | None, where: NamedSharding | None) -> FitState:
+    """The state that was kept, on the devices as ``begun`` is, with which the run would begin; of a
+    population with as many ``members``, not counting those that fill up the devices.
+    """
+
+    def of_members(leaf: Any) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct(leaf.shape if members is None else (members, *leaf.shape[1:]), leaf.dtype)
+
+    state = restore(kept, "state", jax.tree.map(of_members, begun))
+    return put(state if members is None else filled(state, len(begun.train.key)), where)

@@ -1,0 +1,64 @@
+"""A run looked at closely: its parameters on the way, and what an epoch takes."""
+
+import time
+from collections.abc import Iterator, Sequence
+
+import jax
+import numpy as np
+from jaxtyping import Array, Key
+
+from jaxmlp import checks
+from jaxmlp.divergence import told
+from jaxmlp.epochs import compiled, epoch_number
+from jaxmlp.train import Train
+from jaxmlp.types import Dataset, PyTree
+
+
+def snapshots(
+    train: Train,
+    parts: Sequence[Dataset],
+    *,
+    key: Key[Array, "*members"],
+    data_key: Key[Array, "*orders"],
+    hyperparams: PyTree,
+) -> Iterator[PyTree]:
+    """The parameters to evaluate: at the start, then after training once on each of ``parts``.
+
+    Parts are whole epochs or pieces of them. All is compiled before the first parameters are handed out.
+    FloatingPointError when no loss is finite any more.
+    """
+    checks.hyperparams(hyperparams)
+    state = jax.jit(train.start)(key, hyperparams)
+    advance, eval_params = jax.jit(train.advance), jax.jit(train.eval_params)
+    programs = [compiled(advance, state, hyperparams, part, epoch_number(0), data_key) for part in parts]
+    yield eval_params(state, hyperparams)
+    for index, (program, part) in enumerate(zip(programs, parts, strict=True)):
+        state, info = program(state, hyperparams, part, epoch_number(index), data_key)
+        if not np.any(np.isfinite(info.loss)):
+            raise FloatingPointError(told(info, index))
+        yield eval_params(state, hyperparams)
+
+
+def epoch_seconds(
+    train: Train,
+    dataset: Dataset,
+    *,
+    key: Key[Array, "*members"],
+    data_key: Key[Array, "*orders"],
+    hyperparams: PyTree,
+    num_epochs: int = 5,
+) -> list[float]:
+    """The wall time of each of ``num_epochs`` epochs of training, without compiling or validation."""
+    checks.whole_number("num_epochs", num_epochs, at_least=1)
+    dataset = jax.device_put(dataset)
+    state = jax.jit(train.start)(key, hyperparams)
+    advance = jax.jit(train.advance, donate_argnums=0)
+    seconds = []
+    for epoch in range(-1, num_epochs):
+        began = time.perf_counter()
+        # The first one compiles, and trains on the order of epoch 0 like the next.
+        state, _ = jax.block_until_ready(
+            advance(state, hyperparams, dataset, epoch_number(max(epoch, 0)), data_key)
+        )
+        seconds.append(time.perf_counter() - began)
+    return seconds[1:]

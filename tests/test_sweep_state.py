@@ -1,0 +1,90 @@
+"""A sweep that was stopped and gone on with finds what it would have found."""
+
+import os
+import signal
+
+import jax
+import numpy as np
+import pytest
+
+from jaxmlp import checkpoints, population
+from jaxmlp.checkpoints import Checkpoints
+from jaxmlp.space import Choice, Range, draw
+from jaxmlp.sweep_loop import sweep
+from jaxmlp.types import InputError
+from tests.test_halving import SETTINGS, TRAIN, VALIDATION, one_network
+
+pytestmark = pytest.mark.usefixtures("quick_to_compile")
+
+# Two structures, in three chunks: 9 members, of whom each rung leaves a third.
+SPACE = {"hidden_sizes": Choice((6, 8)), "depth": Choice((1,)), "optimizer": Choice(("adam",))}
+SPACE |= {"activation": Choice(("relu",)), "learning_rate": Range(1e-4, 1e-1, log=True)}
+MEMBERS = draw(SPACE, 9, max_programs=2)
+
+
+def swept(folder=None, *, resume=False, every=1, run=None, members=MEMBERS, **changes):
+    settings = SETTINGS._replace(chunk_size=3, max_ensemble=8, **changes)
+    kept = folder and Checkpoints(folder, every, resume, run or {})
+    return sweep(members, one_network, TRAIN, VALIDATION, settings, checkpoints=kept, progress=False)
+
+
+@pytest.fixture(scope="module")
+def whole():
+    return swept()
+
+
+def stop_after(monkeypatch, calls):
+    """A real Ctrl-C while that many chunks have trained."""
+    advance, count = population.advance, [0]
+
+    def counted(*arguments):
+        count[0] += 1
+        if count[0] == calls:
+            os.kill(os.getpid(), signal.SIGINT)
+        return advance(*arguments)
+
+    monkeypatch.setattr(population, "advance", counted)
+
+
+# Four chunks train in the first epoch, then two, then one: within an epoch, at its end, between rungs.
+@pytest.mark.parametrize("calls", [1, 2, 4, 5, 6, 8, 10])
+def test_a_sweep_stopped_anywhere_and_resumed_finds_the_same(calls, whole, tmp_path, monkeypatch, capsys):
+    with monkeypatch.context() as patch:
+        stop_after(patch, calls)
+        stopped = swept(tmp_path, every=None)
+    assert stopped.interrupted == signal.SIGINT
+    assert len(list(tmp_path.iterdir())) == 1
+    found = swept(tmp_path, every=None, resume=True)
+    assert "resumed after epoch" in capsys.readouterr().out
+    assert not found.interrupted
+    assert (found.fates, found.best) == (whole.fates, whole.best)
+    assert [c[:3] for c in found.chosen] == [c[:3] for c in whole.chosen]
+    assert {k: v for k, v in found.growth.items() if k != "seconds"} == {
+        k: v for k, v in whole.growth.items() if k != "seconds"
+    }
+    same = found.history, found.scores, found.best_params, [c[3:] for c in found.chosen]
+    expected = whole.history, whole.scores, whole.best_params, [c[3:] for c in whole.chosen]
+    for ours, theirs in zip(jax.tree.leaves(same), jax.tree.leaves(expected), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_checkpoints_of_every_epoch_are_kept_and_the_last_is_the_end(whole, tmp_path):
+    swept(tmp_path)
+    assert [path.name[6:14] for path in checkpoints._files(tmp_path)] == ["00000009", "00000008"]
+    again = swept(tmp_path, resume=True)
+    np.testing.assert_array_equal(again.scores, whole.scores)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"num_epochs": 12}, "num_epochs was 9, and is 12"),
+        ({"halving": 2}, "halving was 3, and is 2"),
+        ({"members": draw(SPACE, 9, max_programs=2, seed=1)}, "learning_rate was"),
+        ({"run": {"dataset": "other"}}, "dataset was None, and is 'other'"),
+    ],
+)
+def test_another_sweep_is_refused(changes, message, tmp_path):
+    swept(tmp_path)
+    with pytest.raises(InputError, match=message):
+        swept(tmp_path, resume=True, **changes)
