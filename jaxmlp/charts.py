@@ -51,11 +51,12 @@ def lines(
         if not log_x and all(np.all(np.mod(x, 1) == 0) for x, _ in lines_of_panel.values()):
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     grid[0].set(ylabel=ylabel, yscale="log" if log_y else "linear")
-    if log_y:
+    logarithmic = [axes.xaxis for axes in grid] * log_x + [grid[0].yaxis] * log_y
+    for axis in logarithmic:
         # Matplotlib would label the powers of ten alone, or within one decade everything.
-        grid[0].yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        grid[0].yaxis.set_major_formatter(FormatStrFormatter("%g"))
-        grid[0].yaxis.set_minor_formatter(NullFormatter())
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter(FormatStrFormatter("%g"))
+        axis.set_minor_formatter(NullFormatter())
     if percent:
         grid[0].yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
     _legend(figure, grid, labels)
