@@ -10,6 +10,7 @@ __version__ = "0.1.0"
 
 _ROOM_OF = {
     "Affine": "preprocessing",
+    "Checkpoints": "checkpoints",
     "Dataset": "types",
     "Fit": "loop",
     "Hyperparams": "types",

@@ -88,6 +88,7 @@ def load(checkpoints: Checkpoints | None, run: Mapping[str, Any]) -> Kept | None
         return None
     content = hosts.broadcast(_newest(checkpoints.folder) if jax.process_index() == 0 else None)
     if content is None:
+        print(f"nothing to resume in {checkpoints.folder}: the run begins", flush=True)
         return None
     tensors, about = opened(content)
     # As it reads after having been written.
