@@ -66,8 +66,8 @@ class Config(receipt.ImageConfig):
     """Images per step, of all processes together or, as weak scaling, of each."""
     num_members: int = 8
     """Networks of 60 neurons, of all processes together or, as weak scaling, of each."""
-    num_epochs: int = 3
-    """Passes of each run."""
+    num_epochs: int = 6
+    """Passes of each run; what happens once in a run counts for less, the more there are."""
 
 
 def run(config: Config) -> None:

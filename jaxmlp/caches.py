@@ -4,7 +4,16 @@ import hashlib
 import os
 import platform
 import tempfile
+from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
+
+import jax
+from jax.sharding import Sharding
+from jaxtyping import Array
+
+from jaxmlp.types import PyTree
 
 # Loading a program takes a few hundredths of a second, so what compiles faster is not worth a file.
 MIN_COMPILE_SECONDS = 0.1
@@ -28,7 +37,6 @@ def keep_compiled(root: Path | None = None) -> Path | None:
     JAX_ENABLE_COMPILATION_CACHE=false turns the cache off. A folder that cannot be written to turns it off
     too, and never stops a run.
     """
-    import jax
     import jaxlib
 
     settings = jax.config.values
@@ -61,3 +69,20 @@ def _processor() -> str:
         return f"{platform.machine()} {platform.processor()}"
     told = {line for line in lines if line.lower().startswith(("model name", "flags", "features"))}
     return "\n".join([platform.machine(), *sorted(told)])
+
+
+def compiled(function: Callable, *arguments: PyTree) -> Callable:
+    """``function`` compiled for arguments of these shapes; the same shapes again cost nothing."""
+    leaves, structure = jax.tree.flatten(arguments)
+    return _compile(function, structure, tuple((jax.typeof(leaf), _where(leaf)) for leaf in leaves))
+
+
+def _where(leaf: Any) -> Sharding | None:
+    """Where a leaf has to be; None where any device will do."""
+    return leaf.sharding if isinstance(leaf, Array) and leaf.committed else None
+
+
+@lru_cache(maxsize=64)
+def _compile(function: Any, structure: Any, types: tuple[Any, ...]) -> Callable:
+    shapes = [jax.ShapeDtypeStruct(t.shape, t.dtype, sharding=where) for t, where in types]
+    return function.lower(*jax.tree.unflatten(structure, shapes)).compile()

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import lru_cache, partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +11,7 @@ from jax.sharding import Mesh, Sharding
 from jaxtyping import Array, Float, Integer, Key
 
 from jaxmlp import streaming
+from jaxmlp.caches import compiled
 from jaxmlp.mesh import place, put
 from jaxmlp.train import Info, Train, TrainState
 from jaxmlp.types import Dataset, InputError, PyTree
@@ -71,8 +72,11 @@ def make_program(
         return lambda state, epoch: epoch_program(state, *arguments, epoch, data_key)
     parts_where = place(mesh, *["members"] * data_key.ndim)
     stream = streaming.make_stream(train, dataset, data_key, data_bytes, parts_where)
-    judge = make_judge(train, evaluate, choice, where)
     print(f"{size / 1e9:.2f} GB of training data come in parts of {stream.num_steps} steps", flush=True)
+    first_epoch = epoch_number(0, mesh)
+    info = streaming.compile_parts(train, stream, state.train, hyperparams, first_epoch, data_key)
+    judge = make_judge(train, evaluate, choice, where)
+    judge = compiled(judge, state.best, state.train, info, hyperparams, validation, first_epoch)
 
     def program(state: FitState, epoch: Integer[Array, ""]) -> tuple[FitState, Judgement]:
         train_state, info = streaming.advance(train, stream, state.train, hyperparams, epoch, data_key)
@@ -175,23 +179,6 @@ def _better(
         jnp.where(keep, epoch, best.epoch),
         jnp.where(gain, epoch, best.last_gain),
     )
-
-
-def compiled(function: Callable, *arguments: PyTree) -> Callable:
-    """``function`` compiled for arguments of these shapes; the same shapes again cost nothing."""
-    leaves, structure = jax.tree.flatten(arguments)
-    return _compile(function, structure, tuple((jax.typeof(leaf), _where(leaf)) for leaf in leaves))
-
-
-def _where(leaf: Any) -> Sharding | None:
-    """Where a leaf has to be; None where any device will do."""
-    return leaf.sharding if isinstance(leaf, Array) and leaf.committed else None
-
-
-@lru_cache(maxsize=64)
-def _compile(function: Any, structure: Any, types: tuple[Any, ...]) -> Callable:
-    shapes = [jax.ShapeDtypeStruct(t.shape, t.dtype, sharding=where) for t, where in types]
-    return function.lower(*jax.tree.unflatten(structure, shapes)).compile()
 
 
 def epoch_number(epoch: int, mesh: Mesh | None = None) -> Integer[Array, ""]:

@@ -12,9 +12,10 @@ from jax.sharding import Mesh
 from jaxtyping import Array, Float, Integer, Key
 
 from jaxmlp import checks, hosts, streaming
+from jaxmlp.caches import compiled
 from jaxmlp.checkpoints import Checkpoints, Kept, bare, due, load, save, table
 from jaxmlp.divergence import first_failure, last_member, told
-from jaxmlp.epochs import Choice, Evaluate, FitState, compiled, epoch_number, make_begin, make_program
+from jaxmlp.epochs import Choice, Evaluate, FitState, epoch_number, make_begin, make_program
 from jaxmlp.fit_state import identity, stored
 from jaxmlp.mesh import fetch, first, place, put, spread
 from jaxmlp.signals import interruptible

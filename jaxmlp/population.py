@@ -14,7 +14,8 @@ import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Array, Integer, Key
 
-from jaxmlp.epochs import Choice, Evaluate, FitState, compiled, epoch_number, make_begin, make_epoch
+from jaxmlp.caches import compiled
+from jaxmlp.epochs import Choice, Evaluate, FitState, epoch_number, make_begin, make_epoch
 from jaxmlp.mesh import device_memory, fetch, place, put
 from jaxmlp.space import Member, Structure
 from jaxmlp.sweep import over, seed_keys

@@ -8,8 +8,9 @@ import numpy as np
 from jaxtyping import Array, Key
 
 from jaxmlp import checks
+from jaxmlp.caches import compiled
 from jaxmlp.divergence import told
-from jaxmlp.epochs import compiled, epoch_number
+from jaxmlp.epochs import epoch_number
 from jaxmlp.train import Train
 from jaxmlp.types import Dataset, PyTree
 

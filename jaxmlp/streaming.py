@@ -13,6 +13,7 @@ from jax.sharding import NamedSharding
 from jaxtyping import Array, Integer, Key
 
 from jaxmlp import batching, checks
+from jaxmlp.caches import compiled
 from jaxmlp.mesh import device_memory, put
 from jaxmlp.train import Info, Train, TrainState, nothing, per_example
 from jaxmlp.types import Dataset, InputError, PyTree
@@ -84,6 +85,28 @@ def parts(stream: Stream, order: Integer[np.ndarray, "*orders examples"]) -> Ite
             yield put(part, stream.where)
 
 
+def compile_parts(
+    train: Train,
+    stream: Stream,
+    state: TrainState,
+    hyperparams: PyTree,
+    epoch: Integer[Array, ""],
+    data_key: Key[Array, "*orders"],
+) -> Info:
+    """Compile what ``advance`` calls, for whole parts and the last one; the Info of an epoch that was not
+    trained.
+    """
+    num_examples = len(stream.dataset.inputs)
+    begin, step, end = _programs(train, num_examples)
+    info = begin(state.key)
+    size = stream.num_steps * stream.batch_size
+    for rows in {min(size, num_examples), num_examples % size or size}:
+        order = np.broadcast_to(np.arange(rows), (*data_key.shape, rows))
+        (part,) = parts(stream._replace(num_steps=-(-rows // stream.batch_size)), order)
+        compiled(step, state, info, hyperparams, part, epoch, jnp.asarray(0))
+    return end(info)
+
+
 def advance(
     train: Train,
     stream: Stream,
@@ -100,7 +123,8 @@ def advance(
     begin, step, end = _programs(train, num_examples)
     info = begin(state.key)
     for number, part in enumerate(parts(stream, order)):
-        state, info = step(state, info, hyperparams, part, epoch, jnp.asarray(number * stream.num_steps))
+        arguments = state, info, hyperparams, part, epoch, jnp.asarray(number * stream.num_steps)
+        state, info = compiled(step, *arguments)(*arguments)
         # Not ahead by more than the part that arrives.
         jax.block_until_ready(info)
     return state, end(info)

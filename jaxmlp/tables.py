@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pandas
 
 MAX_CATEGORIES = 64
+MAX_COLUMNS = 50_000
 MAX_CLASSES = 20
 """A target of at most so many different whole numbers is taken for classes."""
 _MISSING = ""
@@ -41,10 +42,15 @@ def read(path: str | Path) -> "pandas.DataFrame":
             frame = pandas.read_parquet(path)
             names = frame.columns
         else:
+            # Its header as one text: a very wide table would take minutes to read, only to be refused.
+            header = pandas.read_csv(path, header=None, nrows=1, dtype=str, sep="\1", quoting=3)
+            _check_width(header.iloc[0, 0].count(","), str(path))
             # In pieces, a column that holds a word would be numbers in one and text in another.
             frame = pandas.read_csv(path, low_memory=False)
             # pandas has called the second of two columns of one name otherwise, by their order.
             names = pandas.read_csv(path, header=None, nrows=1, dtype=str).iloc[0].dropna()
+    except InputError:
+        raise
     except Exception as error:  # pandas and pyarrow raise errors of a dozen kinds on damaged files.
         raise InputError(f"{path}: cannot be read as a table: {checks.first_line(error)}") from None
     _check_names(names, str(path))
@@ -129,8 +135,14 @@ def _checked(frame: "pandas.DataFrame") -> "pandas.DataFrame":
     if not len(frame):
         raise InputError("table: must hold at least one row, got none")
     frame = frame.rename(columns=str)
+    _check_width(frame.shape[1], "table")
     _check_names(frame.columns, "table")
     return frame
+
+
+def _check_width(num_columns: int, table: str) -> None:
+    if num_columns > MAX_COLUMNS:
+        raise InputError(f"{table}: must have at most {MAX_COLUMNS} columns, got about {num_columns}")
 
 
 def _check_names(names: Any, table: str) -> None:

@@ -206,6 +206,8 @@ def test_the_split_is_as_asked_and_follows_its_seed():
         ),
         ("binary.csv", bytes(range(128, 256)), "cannot be read as a table: "),
         ("cut.csv.gz", gzip.compress(b"a,b\n1,2\n" * 99, mtime=0)[:-9], "cannot be read as a table: "),
+        ("wide.csv", b"a," * 1_000_000 + b"b\n1,2\n", "must have at most 50000 columns, got about 1000000"),
+        ("latin.csv", "größe,art\n1,2\n".encode("latin-1"), "cannot be read as a table: .*utf-8"),
         ("damaged.parquet", b"PAR1 and no more", "cannot be read as a table: "),
         ("twins.csv", b"size,kind,size\n1,2,3\n", "has two columns called 'size'; rename one"),
     ],
