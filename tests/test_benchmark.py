@@ -151,6 +151,7 @@ def test_a_worker_does_what_it_is_told(tmp_path):
         ask("epoch")
 
 
+@pytest.mark.long
 def test_a_small_run_leaves_its_record_and_pictures(tmp_path, capsys):
     options = ("--works", "60, batch 512", "--systems", "scikit-learn", "--num-examples", 1024)
     run(benchmark, "--smoke", "--dataset", "digits", *options, "--out", tmp_path)

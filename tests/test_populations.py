@@ -21,6 +21,7 @@ def record(tmp_path_factory, quick_to_compile):
     return json.loads((out / "record.json").read_text())
 
 
+@pytest.mark.long
 def test_ratios_are_of_the_same_repetition(record):
     metrics = record["metrics"]
     alone, together = (
