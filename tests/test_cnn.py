@@ -134,6 +134,7 @@ def test_only_a_difference_that_is_shown_is_told(difference, verdict, capsys):
     assert verdict in line.split(",")[-1] and f"(n = {len(difference)})" in line
 
 
+@pytest.mark.long
 def test_a_smoke_run_compares_three_forms(tmp_path):
     flags = ("--smoke", "--dataset", "digits", "--num-seeds", 2, "--convolutions", 5, 4, 3, 6)
     run(*flags, "--out", tmp_path)

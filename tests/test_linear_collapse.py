@@ -120,6 +120,7 @@ def test_a_map_has_its_first_row_at_the_bottom_and_its_first_column_at_the_left(
 
 
 @pytest.mark.usefixtures("quick_to_compile")
+@pytest.mark.long
 def test_a_smoke_run_leaves_a_record_that_agrees_with_itself(tmp_path, capsys):
     small = ("--dataset", "digits", "--smoke", "--num-seeds", 2, "--hidden-sizes", 16)
     run(linear_collapse, *small, "--learning-rates", 0.1, 0.01, "--out", tmp_path)

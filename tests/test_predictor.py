@@ -91,3 +91,12 @@ def test_what_does_not_fit_is_refused(tmp_path):
     with pytest.raises(ValueError, match="a regression has no classes"):
         predictor.probabilities(values, inputs)
     assert values.description["format"] == description.FORMAT
+
+
+def test_a_flipped_bit_is_refused(tmp_path):
+    saved(tmp_path / "m")
+    content = (tmp_path / "m").read_bytes()
+    for place in (20, len(content) // 2, len(content) - 1):
+        (tmp_path / "m").write_bytes(content[:place] + bytes([content[place] ^ 4]) + content[place + 1 :])
+        with pytest.raises(ValueError, match="is no model of jaxmlp, or a damaged one"):
+            predictor.load(tmp_path / "m")

@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import accuracy_score, log_loss, mean_squared_error, r2_score
 
 import jaxmlp
-from jaxmlp import calibration, datasets, epochs, mesh, models, plan, search, sweep_loop
+from jaxmlp import caches, calibration, datasets, mesh, models, plan, search, sweep_loop
 from jaxmlp.halving import planned
 from jaxmlp.settings import Settings
 from jaxmlp.space import Choice, Member, Range, Structure, draw
@@ -133,9 +133,9 @@ def test_two_classes_have_two_columns():
 
 
 def test_another_split_of_a_table_needs_no_new_program(wine):
-    misses = epochs._compile.cache_info().misses
+    misses = caches._compile.cache_info().misses
     searched(splits_of("wine", split_seed=1))
-    assert epochs._compile.cache_info().misses == misses
+    assert caches._compile.cache_info().misses == misses
 
 
 def test_pixels_rest_as_bytes_and_tables_are_scaled_before(wine):
