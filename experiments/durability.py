@@ -77,7 +77,7 @@ def run(config: Config) -> None:
             "runs_with_the_same_bits": (np.array(same, float), "fraction"),
             "cases_held": (np.array(held, float), "fraction"),
         },
-        curves={"epochs_at_each_kill": [[life.epochs for life in each] for each in lives]},
+        curves={"epochs_at_each_kill": [[float(life.epochs) for life in each] for each in lives]},
         tables={"cases": [{"case": name} | case for name, case in cases.items()]},
         notes={"varied": "run"},
     )

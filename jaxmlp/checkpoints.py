@@ -1,5 +1,6 @@
 """Runs that can be gone on with: what a run is between two epochs, on disk, and back, bit for bit."""
 
+import contextlib
 import json
 import os
 import re
@@ -134,11 +135,12 @@ def bare(tree: PyTree) -> PyTree:
 
 
 def clear(checkpoints: Checkpoints) -> None:
-    """Remove those of a run that is over."""
+    """Remove those of a run that is over, and the folders that are then empty."""
     for path in _files(checkpoints.folder):
         path.unlink(missing_ok=True)
-    if checkpoints.folder.is_dir() and not any(checkpoints.folder.iterdir()):
-        checkpoints.folder.rmdir()
+    for folder in (checkpoints.folder, checkpoints.folder.parent):
+        with contextlib.suppress(OSError):
+            folder.rmdir()
 
 
 def environment() -> dict[str, Any]:

@@ -18,7 +18,7 @@ from jaxmlp.divergence import first_failure, last_member, told
 from jaxmlp.epochs import Choice, Evaluate, FitState, epoch_number, make_begin, make_program
 from jaxmlp.fit_state import identity, stored
 from jaxmlp.mesh import fetch, first, place, put, spread
-from jaxmlp.signals import interruptible
+from jaxmlp.signals import interruptible, note
 from jaxmlp.train import Train, TrainState
 from jaxmlp.types import Dataset, InputError, PyTree
 
@@ -175,7 +175,8 @@ def _drive(
             }
             bar.set_postfix_str(_line(course.choice, news), refresh=False)
             bar.update()
-            stopped = hosts.largest(asked_to_stop())
+            if stopped := hosts.largest(asked_to_stop()):
+                note(stopped)
             notes = {"seconds": time.perf_counter() - began, "ended": not np.any(alive)}
             _save(course, done, state, history, notes, stopped=bool(stopped))
     return state, history, time.perf_counter() - began, stopped

@@ -24,8 +24,7 @@ def interruptible() -> Iterator[Callable[[], int]]:
 
     def handler(number: int, frame: Any) -> None:
         hits.append(number)
-        if _depth:
-            _noted.append(number)
+        note(number)
         for each in _SIGNALS:
             signal.signal(each, signal.default_int_handler if each == signal.SIGINT else signal.SIG_DFL)
 
@@ -54,6 +53,12 @@ def one_run() -> Iterator[None]:
     finally:
         _depth.pop()
         _noted.clear()
+
+
+def note(number: int) -> None:
+    """A loop of this ``one_run`` was stopped by this signal, which another process may have received."""
+    if _depth:
+        _noted.append(number)
 
 
 def leave_if_noted() -> None:

@@ -18,7 +18,7 @@ from jaxmlp.metrics import METRICS
 from jaxmlp.mlp import Network
 from jaxmlp.population import Chunk
 from jaxmlp.settings import Settings, check, make_groups
-from jaxmlp.signals import interruptible
+from jaxmlp.signals import interruptible, note
 from jaxmlp.space import Member, Structure, groups
 from jaxmlp.sweep import seed_keys
 from jaxmlp.sweep_state import SweepState, identity, store, stored
@@ -63,7 +63,8 @@ def sweep(
         while state.epoch < state.num_epochs and not ended:
             state, whole = advance(state, arrays, stop, bar)
             state = state._replace(seconds=time.perf_counter() - began)
-            asked = hosts.largest(asked_to_stop())
+            if asked := hosts.largest(asked_to_stop()):
+                note(asked)
             if not whole:
                 # Before the ensemble is chosen from those who have trained: all will have, later.
                 _store(checkpoints, state, run, stopped=bool(asked))

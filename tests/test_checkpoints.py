@@ -260,6 +260,14 @@ def test_a_disk_that_is_full_costs_a_warning_and_never_the_run(tmp_path, monkeyp
     np.testing.assert_array_equal(result.history["train_loss"], never_stopped.history["train_loss"])
 
 
+def test_those_of_a_run_that_is_over_leave_nothing(tmp_path):
+    folder = tmp_path / "checkpoints" / "split-0"
+    trained(folder, 2)
+    checkpoints.clear(Checkpoints(folder))
+    assert list(tmp_path.iterdir()) == []
+    checkpoints.clear(Checkpoints(folder))
+
+
 def test_what_a_killed_process_left_half_written_is_cleared_away(tmp_path):
     tmp_path.joinpath(".epoch-00000001.safetensors.123.tmp").write_bytes(b"half")
     trained(tmp_path, num_epochs=1)
