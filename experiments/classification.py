@@ -33,10 +33,7 @@ from jaxmlp.mesh import batch_sharding, make_mesh
 from jaxmlp.statistics import summarize, with_error
 from jaxmlp.sweep import over, seed_keys
 from jaxmlp.train import make_evaluate, make_train
-from jaxmlp.types import Hyperparams, InputError
-
-# The program holds each layer; more would compile for many minutes.
-MAX_LAYERS = 100
+from jaxmlp.types import Hyperparams
 
 
 @dataclasses.dataclass(frozen=True)
@@ -146,10 +143,7 @@ def check(config: Config) -> None:
         if getattr(config, name) is not None:
             checks.whole_number(name, getattr(config, name), at_least=1)
     checks.whole_number("split_seed", config.split_seed, at_least=0)
-    for size in config.hidden_sizes:
-        checks.whole_number("hidden_sizes", size, at_least=1)
-    if len(config.hidden_sizes) > MAX_LAYERS:
-        raise InputError(f"hidden_sizes: must be at most {MAX_LAYERS} layers, got {len(config.hidden_sizes)}")
+    mlp.check_sizes("hidden_sizes", config.hidden_sizes)
     mlp.activation_named(config.activation)
     optimizers.make_optimizer(config.optimizer, config.schedule)(hyperparams_of(config, num_steps=1))
     checks.hyperparams(hyperparams_of(config, num_steps=1))

@@ -109,7 +109,8 @@ def restore(kept: Kept, name: str, template: PyTree) -> PyTree:
     """
     wanted = _flat(name, template)
     found = {key: tensor for key, tensor in kept.tensors.items() if re.match(rf"{name}(\W|$)", key)}
-    for key in sorted({*wanted} ^ {*found}):
+    if differing := {*wanted} ^ {*found}:
+        key = min(differing)
         has = "lacks" if key in wanted else "has"
         raise InputError(f"resume: the checkpoint is of another network or optimizer: it {has} {key}")
     for key, leaf in wanted.items():
@@ -153,7 +154,7 @@ def environment() -> dict[str, Any]:
         "XLA_FLAGS": os.environ.get("XLA_FLAGS", ""),
         "device": device.device_kind,
         "devices": jax.device_count(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": hosts.num_cores(),
     }
 
 

@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, Integer, Key
 
 from jaxmlp import streaming
 from jaxmlp.caches import compiled
-from jaxmlp.mesh import place, put
+from jaxmlp.mesh import num_bytes, place, put
 from jaxmlp.train import Info, Train, TrainState
 from jaxmlp.types import Dataset, InputError, PyTree
 
@@ -64,7 +64,7 @@ def make_program(
     ``streaming.room``) come in parts, and others rest on the device.
     """
     dataset, validation = data
-    size, data_bytes = streaming.num_bytes(dataset), streaming.room() if data_bytes is None else data_bytes
+    size, data_bytes = num_bytes(dataset), streaming.room() if data_bytes is None else data_bytes
     if size <= data_bytes:
         arguments = hyperparams, put(dataset, place(mesh)), validation
         epoch_program = make_epoch(train, evaluate, choice, where)

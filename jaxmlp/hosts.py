@@ -1,6 +1,7 @@
 """Processes, on one host or many, that together are one run: JAX's own distributed runtime."""
 
 import importlib.metadata
+import os
 import socket
 import time
 
@@ -49,6 +50,11 @@ def join(coordinator: str | None, num_processes: int | None = None, process_id: 
         reason = str(error).strip().splitlines()[0]
         raise InputError(f"coordinator: {coordinator} cannot join the processes: {reason}") from None
     check_versions([importlib.metadata.version(package) for package in _AGREED])
+
+
+def num_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def broadcast(content: bytes | None) -> bytes | None:

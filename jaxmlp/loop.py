@@ -1,6 +1,5 @@
 """The host loop: drives a run epoch by epoch, validates, keeps the best, shows progress, can be stopped."""
 
-import math
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -11,13 +10,13 @@ import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Array, Float, Integer, Key
 
-from jaxmlp import checks, hosts, streaming
+from jaxmlp import checks, hosts
 from jaxmlp.caches import compiled
 from jaxmlp.checkpoints import Checkpoints, Kept, bare, due, load, save, table
 from jaxmlp.divergence import first_failure, last_member, told
 from jaxmlp.epochs import Choice, Evaluate, FitState, epoch_number, make_begin, make_program
 from jaxmlp.fit_state import identity, stored
-from jaxmlp.mesh import fetch, first, place, put, spread
+from jaxmlp.mesh import check_room, fetch, first, num_bytes, place, put, spread
 from jaxmlp.signals import interruptible, note
 from jaxmlp.train import Train, TrainState
 from jaxmlp.types import Dataset, InputError, PyTree
@@ -229,12 +228,7 @@ def _check_room(train: Train, key: Key[Array, "*members"], hyperparams: PyTree, 
     """InputError where what a run carries from step to step would not fit into memory."""
     state = jax.eval_shape(make_begin(train), key, hyperparams)
     shares = mesh.shape["members"] if mesh and key.ndim else 1
-    size = sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in jax.tree.leaves(state)) / shares
-    if size > 2 * streaming.room():
-        raise InputError(
-            f"hidden_sizes: the networks would take {size / 1e9:.3g} GB, and there are "
-            f"{2 * streaming.room() / 1e9:.3g} GB; make them smaller, or train fewer at once"
-        )
+    check_room(num_bytes(state) // shares)
 
 
 def _float_dtype() -> Any:

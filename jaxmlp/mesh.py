@@ -5,6 +5,7 @@ share the batch of each step and add up one gradient, which XLA puts in by itsel
 """
 
 import math
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -60,6 +61,25 @@ def make_mesh(sizes: str | Mapping[str, int] | None = None, *, num_members: int 
     return jax.make_mesh(
         shape, AXES, axis_types=(AxisType.Auto, AxisType.Auto), devices=devices[: math.prod(shape)]
     )
+
+
+def memory() -> int:
+    """Bytes of a device; of a CPU those of the machine."""
+    return device_memory() or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def check_room(num_bytes: int) -> None:
+    """InputError where networks that take so much on a device do not fit."""
+    if num_bytes > memory():
+        raise InputError(
+            f"hidden_sizes: the networks would take {num_bytes / 1e9:.3g} GB, and there are "
+            f"{memory() / 1e9:.3g} GB; make them smaller, or train fewer at once"
+        )
+
+
+def num_bytes(tree: PyTree) -> int:
+    """What arrays take, or shapes of arrays would."""
+    return sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
 
 
 def device_memory() -> int | None:

@@ -17,6 +17,9 @@ from jaxmlp.types import Hyperparams, InputError, Layer, Params, PyTree
 Activation = Callable[[Array], Array]
 Initializer = Callable[..., Array]
 
+# A program holds each layer; more would compile for many minutes.
+MAX_LAYERS = 100
+
 ACTIVATIONS: dict[str, Activation] = {
     function.__name__: function
     for function in (
@@ -63,15 +66,22 @@ def init(
     ``initializer`` draws the hidden layers' weights, by default fitting ``activation``; the output layer,
     which has no activation, is drawn from LeCun's. ``scale`` multiplies all weights. Biases start at 0.
 
-    Raises InputError when a size is not a whole number above 0 or fewer than two are given.
+    Raises InputError when a size is not a whole number above 0, fewer than two are given, or far too many.
     """
-    sizes = [checks.whole_number("layer_sizes", size, at_least=1) for size in layer_sizes]
+    sizes = check_sizes("layer_sizes", layer_sizes)
     if len(sizes) < 2:
         raise InputError(f"layer_sizes: must name at least inputs and outputs, got {tuple(layer_sizes)}")
     hidden = initializer or default_initializer(activation)
     initializers = [hidden] * (len(sizes) - 2) + [_LECUN]
     layers = zip(jax.random.split(key, len(initializers)), pairwise(sizes), initializers, strict=True)
     return tuple(_init_layer(layer_key, shape, draw, scale) for layer_key, shape, draw in layers)
+
+
+def check_sizes(argument: str, sizes: Sequence[int]) -> list[int]:
+    """``sizes`` of layers if they are whole numbers above 0, and not more than could be compiled."""
+    if len(sizes) > MAX_LAYERS:
+        raise InputError(f"{argument}: must be at most {MAX_LAYERS} layers, got {len(sizes)}")
+    return [checks.whole_number(argument, size, at_least=1) for size in sizes]
 
 
 def _init_layer(

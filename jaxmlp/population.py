@@ -16,7 +16,7 @@ from jaxtyping import Array, Integer, Key
 
 from jaxmlp.caches import compiled
 from jaxmlp.epochs import Choice, Evaluate, FitState, epoch_number, make_begin, make_epoch
-from jaxmlp.mesh import device_memory, fetch, place, put
+from jaxmlp.mesh import check_room, device_memory, fetch, num_bytes, place, put
 from jaxmlp.space import Member, Structure
 from jaxmlp.sweep import over, seed_keys
 from jaxmlp.train import Train
@@ -192,17 +192,20 @@ def fitted(groups: Sequence[Group]) -> list[Group]:
     less than twice the states of all members, they wait on the host.
     """
     memory, wait, shares = device_memory(), False, _num_shares(groups[0].program)
+    sizes = [state_bytes(g.program, g.members[0]) for g in groups]
+    total = sum(n * len(g.members) for n, g in zip(sizes, groups, strict=True)) // shares
     if memory is None:
+        check_room(total)
         most = [8 if max(g.program.structure.hidden_sizes, default=0) <= 128 else 1 for g in groups]
     else:
-        sizes = [state_bytes(g.program, g.members[0]) for g in groups]
+        check_room(max(sizes))
         most = [max(1, int(memory // (_ROOM * size))) for size in sizes]
-        wait = 2 * sum(n * len(g.members) for n, g in zip(sizes, groups, strict=True)) > shares * memory
-    sizes = [shares * _even(math.ceil(len(g.members) / shares), n) for g, n in zip(groups, most, strict=True)]
-    return [
-        group._replace(program=group.program._replace(chunk_size=size, wait=wait))
-        for group, size in zip(groups, sizes, strict=True)
-    ]
+        wait = 2 * total > memory
+    fits = []
+    for group, at_once in zip(groups, most, strict=True):
+        size = shares * _even(math.ceil(len(group.members) / shares), at_once)
+        fits.append(group._replace(program=group.program._replace(chunk_size=size, wait=wait)))
+    return fits
 
 
 def _num_shares(program: Program) -> int:
@@ -220,7 +223,7 @@ def state_bytes(program: Program, member: Member) -> int:
     key, _ = seed_keys([member.seed])
     # Not the program's own begin, which may spread members over more devices than one member fills.
     state = jax.eval_shape(make_begin(program.train), key, jax.tree.map(_column, member.hyperparams))
-    return sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))
+    return num_bytes(state)
 
 
 def _rows(num_members: int, chunk_size: int) -> list[list[int]]:

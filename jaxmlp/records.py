@@ -3,7 +3,6 @@
 import importlib.metadata
 import json
 import math
-import os
 import platform
 import re
 import subprocess
@@ -14,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxmlp import caches
+from jaxmlp import caches, hosts
 from jaxmlp.files import write_whole
 from jaxmlp.statistics import summarize
 from jaxmlp.types import InputError, Numbers
@@ -66,7 +65,7 @@ def environment() -> dict[str, Any]:
         "platform": device.platform,
         "device": device.device_kind,
         "cpu": _cpu_model(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": hosts.num_cores(),
         "programs_loaded": caches.num_loaded(),
     }
 

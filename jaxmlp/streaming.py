@@ -1,6 +1,5 @@
 """Data that do not fit on the device: an epoch in parts, each fetched while the one before trains."""
 
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial
@@ -14,7 +13,7 @@ from jaxtyping import Array, Integer, Key
 
 from jaxmlp import batching, checks
 from jaxmlp.caches import compiled
-from jaxmlp.mesh import device_memory, put
+from jaxmlp.mesh import memory, num_bytes, put
 from jaxmlp.train import Info, Train, TrainState, nothing, per_example
 from jaxmlp.types import Dataset, InputError, PyTree
 
@@ -32,14 +31,9 @@ class Stream(NamedTuple):
     where: NamedSharding | None
 
 
-def num_bytes(dataset: Dataset) -> int:
-    """What the data take on the device."""
-    return sum(leaf.nbytes for leaf in jax.tree.leaves(dataset))
-
-
 def room() -> int:
     """Bytes that training data may take: half of the device's memory, which on a CPU is the machine's."""
-    return (device_memory() or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")) // 2
+    return memory() // 2
 
 
 def make_stream(

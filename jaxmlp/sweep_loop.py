@@ -45,6 +45,7 @@ def sweep(
     Raises InputError, and FloatingPointError when no member's loss is finite.
     """
     check(settings, members, dataset)
+    began, budget = time.perf_counter(), settings.time_budget
     run = identity(members, settings, (dataset, validation), checkpoints.run) if checkpoints else {}
     _, (data_key,) = seed_keys([settings.seed])
     state = begin(members, network_of, settings, len(dataset.inputs), chosen)
@@ -52,7 +53,8 @@ def sweep(
         state = stored(kept, state, members)
         print(f"resumed after epoch {state.epoch}", flush=True)
     arrays = put((dataset, validation, data_key), place(settings.mesh))
-    began, budget = time.perf_counter() - state.seconds, settings.time_budget
+    # As if it had begun so much earlier.
+    began -= state.seconds
     with interruptible() as asked_to_stop, _progress_bar(state, settings, progress) as bar:
 
         def stop() -> bool:

@@ -10,6 +10,7 @@ import pytest
 
 from jaxmlp import losses, streaming
 from jaxmlp.loop import fit
+from jaxmlp.mesh import num_bytes
 from jaxmlp.metrics import CLASSIFICATION
 from jaxmlp.mlp import make_network
 from jaxmlp.optimizers import make_optimizer
@@ -49,7 +50,7 @@ def trained(data, data_bytes, *differing, seeds=2, **options):
 
 def bytes_of(data, num_steps, num_orders=1):
     """What holds two parts of so many steps of each order, and not a step more."""
-    example = streaming.num_bytes(jax.tree.map(lambda leaf: leaf[:1], data))
+    example = num_bytes(jax.tree.map(lambda leaf: leaf[:1], data))
     return 2 * example * BATCH_SIZE * num_orders * (num_steps + 1) - 1
 
 

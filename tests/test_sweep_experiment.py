@@ -158,6 +158,8 @@ def test_a_regression_of_a_table_comes_with_intervals(tmp_path, quick_to_compile
         (("--dataset", "nowhere.csv"), "target: name the column"),
         (("--time-budget", -1), "time_budget: must be a finite number above 0"),
         (("--validation-fraction", 0.0001), "validation_fraction: cannot cut"),
+        (("--hidden-sizes", 10**9), "hidden_sizes: the networks would take"),
+        (("--depth", 1000), "layer_sizes: must be at most 100 layers, got 1002"),
         (("--halving", 0), "halving: must be a whole number of at least 1"),
     ],
 )
