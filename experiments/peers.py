@@ -152,7 +152,7 @@ def jaxmlp_population(work: Work, data: Data, precision: str = "float32") -> Tra
         own += own[-1:] * (group.program.chunk_size - len(own))
         params = jax.tree.map(lambda *leaves: jnp.stack(leaves), *own)
         states.append(chunk.state.train._replace(params=tuple(Layer(*layer) for layer in params)))
-    advance = jax.jit(group.program.train.advance, donate_argnums=0)
+    advance = jax.jit(group.program.run.train.advance, donate_argnums=0)
     evaluate = jax.jit(
         jax.vmap(make_evaluate(unscaled.predict_fn, metrics.CLASSIFICATION), in_axes=(0, None, None))
     )

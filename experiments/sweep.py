@@ -98,6 +98,8 @@ class Config(receipt.DeviceConfig):
     """Of the matrix products in training; parameters are float32 in any case."""
     batch_size: int | None = None
     """Examples per step (default: 128, or fewer for a small data set)."""
+    data_bytes: int | None = None
+    """Training data of more than this reach the device in parts (default: half its memory)."""
     max_ensemble: int = 32
     """Votes in the ensemble; a network may have several."""
     time_budget: float | None = None
@@ -153,7 +155,7 @@ def check(config: Config) -> dict[str, space.Distribution]:
     """The ranges of the flags, over the default ones; every rule that needs no data is asked here."""
     for name in ("num_members", "halving", "brackets", "max_programs", "max_ensemble"):
         checks.whole_number(name, getattr(config, name))
-    for name in ("num_epochs", "batch_size"):
+    for name in ("num_epochs", "batch_size", "data_bytes"):
         checks.whole_number(name, 1 if getattr(config, name) is None else getattr(config, name))
     if config.time_budget is not None:
         checks.positive("time_budget", config.time_budget)
@@ -179,7 +181,7 @@ def sweep(
 ) -> Outcome:
     """One sweep on one split; the test part is read once, at the end."""
     splits, columns = load(config, seed)
-    names = "batch_size", "schedule", "precision", "brackets", "max_ensemble"
+    names = "batch_size", "schedule", "precision", "brackets", "max_ensemble", "data_bytes"
     given = {name: getattr(config, name) for name in names}
     given |= {"seed": seed, "num_epochs": 2 if config.smoke else config.num_epochs}
     given |= {"halving": config.halving if config.halving > 1 else None}

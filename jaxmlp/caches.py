@@ -78,7 +78,9 @@ def compiled(function: Callable, *arguments: PyTree) -> Callable:
 
 
 def _where(leaf: Any) -> Sharding | None:
-    """Where a leaf has to be; None where any device will do."""
+    """Where a leaf, or the array of that shape, has to be; None where any device will do."""
+    if isinstance(leaf, jax.ShapeDtypeStruct):
+        return leaf.sharding
     return leaf.sharding if isinstance(leaf, Array) and leaf.committed else None
 
 

@@ -9,10 +9,10 @@ import numpy as np
 from jax.sharding import NamedSharding
 from jaxtyping import Array, Integer, Key
 
-from jaxmlp import batching, streaming
+from jaxmlp import streaming
 from jaxmlp.mesh import fetch
 from jaxmlp.streaming import Stream
-from jaxmlp.train import Info, Train, TrainState, nothing
+from jaxmlp.train import Info, Train, TrainState
 from jaxmlp.types import Dataset, PyTree
 
 
@@ -29,15 +29,16 @@ def first_failure(
     """The step, from 0, of an epoch that begins with ``state`` after which something of ``member`` was not
     finite, and its name: ``loss``, a part of ``opt_state``, which holds the gradients, or of ``params``.
 
-    One step at a time; None where that is not possible, or all stays finite this time.
+    One step at a time, and the memory of ``state`` is used again; None where that is not possible, or all
+    stays finite this time.
     """
     if train.advance_part is None or train.batch_size is None:
         return None
     stream = Stream(dataset, 1, train.batch_size, where)
-    order = np.asarray(fetch(streaming.order_of(data_key.ndim, len(dataset.inputs))(data_key, epoch)))
-    num_steps = batching.num_batches(len(dataset.inputs), train.batch_size)
-    info = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, state.key.shape), nothing(num_steps))
-    advance_part = jax.jit(train.advance_part)
+    num_examples = len(dataset.inputs)
+    order = streaming.ordered(data_key, epoch, num_examples)
+    begin, advance_part, _ = streaming.programs(train, num_examples)
+    info = begin(state.key)
     for number, part in enumerate(streaming.parts(stream, order)):
         state, info = advance_part(state, info, hyperparams, part, epoch, jnp.asarray(number))
         # The loss first, then what follows from it.

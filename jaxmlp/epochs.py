@@ -12,7 +12,8 @@ from jaxtyping import Array, Float, Integer, Key
 
 from jaxmlp import streaming
 from jaxmlp.caches import compiled
-from jaxmlp.mesh import num_bytes, place, put
+from jaxmlp.mesh import place, put
+from jaxmlp.streaming import Stream
 from jaxmlp.train import Info, Train, TrainState
 from jaxmlp.types import Dataset, InputError, PyTree
 
@@ -47,42 +48,37 @@ class FitState(NamedTuple):
     best: Best
 
 
-def make_program(
-    train: Train,
-    evaluate: Evaluate,
-    data: tuple[Dataset, Dataset],
+class Functions(NamedTuple):
+    """What a run consists of, and where its members lie."""
+
+    train: Train
+    evaluate: Evaluate
+    choice: Choice
+    where: Sharding | None = None
+
+
+def compile_epoch(
+    run: Functions,
     state: FitState,
     hyperparams: PyTree,
+    data: Dataset | Stream,
+    validation: Dataset,
+    epoch: Integer[Array, ""],
     data_key: Key[Array, "*orders"],
-    choice: Choice,
-    *,
-    data_bytes: int | None,
-    mesh: Mesh | None,
-    where: Sharding | None,
 ) -> Callable[[FitState, Integer[Array, ""]], tuple[FitState, Judgement]]:
-    """(state, epoch) -> what ``make_epoch`` says. Training data of more than ``data_bytes`` (default:
-    ``streaming.room``) come in parts, and others rest on the device.
-    """
-    dataset, validation = data
-    size, data_bytes = num_bytes(dataset), streaming.room() if data_bytes is None else data_bytes
-    if size <= data_bytes:
-        arguments = hyperparams, put(dataset, place(mesh)), validation
-        epoch_program = make_epoch(train, evaluate, choice, where)
-        epoch_program = compiled(epoch_program, state, *arguments, epoch_number(0, mesh), data_key)
-        return lambda state, epoch: epoch_program(state, *arguments, epoch, data_key)
-    parts_where = place(mesh, *["members"] * data_key.ndim)
-    stream = streaming.make_stream(train, dataset, data_key, data_bytes, parts_where)
-    print(f"{size / 1e9:.2f} GB of training data come in parts of {stream.num_steps} steps", flush=True)
-    first_epoch = epoch_number(0, mesh)
-    info = streaming.compile_parts(train, stream, state.train, hyperparams, first_epoch, data_key)
-    judge = make_judge(train, evaluate, choice, where)
-    judge = compiled(judge, state.best, state.train, info, hyperparams, validation, first_epoch)
+    """(state, epoch) -> what ``make_epoch`` says; what was compiled for such arguments is found again."""
+    if not isinstance(data, Stream):
+        arguments = hyperparams, data, validation
+        whole = compiled(make_epoch(*run), state, *arguments, epoch, data_key)
+        return lambda state, epoch: whole(state, *arguments, epoch, data_key)
+    info = streaming.compile_parts(run.train, data, state.train, hyperparams, epoch, data_key)
+    judge = compiled(make_judge(*run), state.best, state.train, info, hyperparams, validation, epoch)
 
-    def program(state: FitState, epoch: Integer[Array, ""]) -> tuple[FitState, Judgement]:
-        train_state, info = streaming.advance(train, stream, state.train, hyperparams, epoch, data_key)
+    def in_parts(state: FitState, epoch: Integer[Array, ""]) -> tuple[FitState, Judgement]:
+        train_state, info = streaming.advance(run.train, data, state.train, hyperparams, epoch, data_key)
         return judge(state.best, train_state, info, hyperparams, validation, epoch)
 
-    return program
+    return in_parts
 
 
 @lru_cache(maxsize=64)

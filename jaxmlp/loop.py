@@ -14,10 +14,11 @@ from jaxmlp import checks, hosts
 from jaxmlp.caches import compiled
 from jaxmlp.checkpoints import Checkpoints, Kept, bare, due, load, save, table
 from jaxmlp.divergence import first_failure, last_member, told
-from jaxmlp.epochs import Choice, Evaluate, FitState, epoch_number, make_begin, make_program
+from jaxmlp.epochs import Choice, Evaluate, FitState, Functions, compile_epoch, epoch_number, make_begin
 from jaxmlp.fit_state import identity, stored
 from jaxmlp.mesh import check_room, fetch, first, num_bytes, place, put, spread
 from jaxmlp.signals import interruptible, note
+from jaxmlp.streaming import placed
 from jaxmlp.train import Train, TrainState
 from jaxmlp.types import Dataset, InputError, PyTree
 
@@ -108,18 +109,9 @@ def fit(
     state = jax.block_until_ready(compiled(make_begin(train, where), key, hyperparams)(key, hyperparams))
     if kept is not None:
         state = stored(kept, state, members, where)
-    program = make_program(
-        train,
-        evaluate,
-        (dataset, validation),
-        state,
-        hyperparams,
-        data_key,
-        choice,
-        data_bytes=data_bytes,
-        mesh=mesh,
-        where=where,
-    )
+    data = placed(dataset, train.batch_size, data_key, data_bytes, mesh)
+    functions = Functions(train, evaluate, choice, where)
+    program = compile_epoch(functions, state, hyperparams, data, validation, epoch_number(0, mesh), data_key)
     parts_where = place(mesh, *["members"] * data_key.ndim)
 
     def failure(state: TrainState, epoch: Array, member: tuple[int, ...]) -> tuple[int, str] | None:

@@ -11,8 +11,10 @@ import jax.numpy as jnp
 from jaxmlp import batching, datasets, population, search
 from jaxmlp.datasets import Splits
 from jaxmlp.halving import planned
+from jaxmlp.mesh import num_bytes
 from jaxmlp.settings import Settings, make_groups
 from jaxmlp.space import Member
+from jaxmlp.streaming import limit
 
 # Measured with two cores and rounded; the plan says "about".
 _COMPILE_SECONDS, _STEP_SECONDS, _SHARE_OF_PEAK, _PARAMETER_SECONDS = 3.5, 2e-4, 0.5, 1e-9
@@ -58,7 +60,9 @@ def plan(splits: Splits, members: Sequence[Member], settings: Settings) -> Plan:
     return Plan(
         len(groups),
         num_parameters,
-        sum(leaf.nbytes for leaf in jax.tree.leaves(data[:2])) + -(-states // shares),
+        min(num_bytes(data.train), limit(settings.data_bytes))
+        + num_bytes(data.validation)
+        + -(-states // shares),
         _COMPILE_SECONDS * len(groups),
         seconds / num_devices,
         num_devices,

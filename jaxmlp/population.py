@@ -14,10 +14,12 @@ import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Array, Integer, Key
 
+from jaxmlp import epochs
 from jaxmlp.caches import compiled
-from jaxmlp.epochs import Choice, Evaluate, FitState, epoch_number, make_begin, make_epoch
+from jaxmlp.epochs import Choice, Evaluate, FitState, Functions, epoch_number, make_begin
 from jaxmlp.mesh import check_room, device_memory, fetch, num_bytes, place, put
 from jaxmlp.space import Member, Structure
+from jaxmlp.streaming import Stream
 from jaxmlp.sweep import over, seed_keys
 from jaxmlp.train import Train
 from jaxmlp.types import AnyArray, Dataset, Hyperparams, PyTree
@@ -32,10 +34,7 @@ class Program(NamedTuple):
     """
 
     structure: Structure
-    train: Train
-    evaluate: Evaluate
-    begin: Callable[..., FitState]
-    epoch: Callable[..., Any]
+    run: Functions
     chunk_size: int = 1
     wait: bool = False
     mesh: Mesh | None = None
@@ -70,9 +69,8 @@ def make_program(
 ) -> Program:
     """The program of one structure, from the functions of a single run; of ``monitor`` more is better."""
     train, evaluate = over(train, evaluate, "key", "hyperparams")
-    where = place(mesh, "members")
-    epoch = make_epoch(train, evaluate, Choice(monitor), where)
-    return Program(structure, train, evaluate, make_begin(train, where), epoch, mesh=mesh)
+    run = Functions(train, evaluate, Choice(monitor), place(mesh, "members"))
+    return Program(structure, run, mesh=mesh)
 
 
 def begin(group: Group) -> list[Chunk]:
@@ -82,7 +80,8 @@ def begin(group: Group) -> list[Chunk]:
         hyperparams = jax.tree.map(_column, *(members[row].hyperparams for row in rows))
         key, _ = seed_keys([members[row].seed for row in rows])
         key, hyperparams = _put(program, (key, hyperparams))
-        state = compiled(program.begin, key, hyperparams)(key, hyperparams)
+        start = make_begin(program.run.train, program.run.where)
+        state = compiled(start, key, hyperparams)(key, hyperparams)
         alive = dict.fromkeys(numbers[row] for row in rows)
         chunks.append(_put_back(Chunk(program, tuple(alive), hyperparams, state)))
     return chunks
@@ -94,23 +93,28 @@ def restored(program: Program, members: Sequence[int], hyperparams: PyTree, stat
     return _put_back(chunk)
 
 
+def arrived(chunk: Chunk) -> Chunk:
+    """The chunk on the device, if it waited for its turn."""
+    return chunk._replace(state=_put(chunk.program, chunk.state)) if chunk.program.wait else chunk
+
+
 def compile_epoch(
-    chunk: Chunk, dataset: Dataset, validation: Dataset, epoch: int, data_key: Key[Array, ""]
+    chunk: Chunk, data: Dataset | Stream, validation: Dataset, epoch: int, data_key: Key[Array, ""]
 ) -> Callable[..., Any]:
-    """The chunk's compiled epoch; only the first call for a program takes time."""
-    arguments = chunk.hyperparams, dataset, validation, epoch_number(epoch, chunk.program.mesh), data_key
-    return compiled(chunk.program.epoch, chunk.state, *arguments)
+    """The epoch of a chunk that has arrived, compiled; only the first call for a program takes time."""
+    program, number = chunk.program, epoch_number(epoch, chunk.program.mesh)
+    return epochs.compile_epoch(
+        program.run, chunk.state, chunk.hyperparams, data, validation, number, data_key
+    )
 
 
 def advance(
-    chunk: Chunk, dataset: Dataset, validation: Dataset, epoch: int, data_key: Key[Array, ""]
+    chunk: Chunk, data: Dataset | Stream, validation: Dataset, epoch: int, data_key: Key[Array, ""]
 ) -> tuple[Chunk, dict[str, np.ndarray]]:
     """The chunk after one more epoch, and what each member reports: ``train_loss`` and each measure."""
-    if chunk.program.wait:
-        chunk = chunk._replace(state=_put(chunk.program, chunk.state))
-    epoch_program = compile_epoch(chunk, dataset, validation, epoch, data_key)
-    arguments = chunk.hyperparams, dataset, validation, epoch_number(epoch, chunk.program.mesh), data_key
-    state, (info, report, _) = epoch_program(chunk.state, *arguments)
+    chunk = arrived(chunk)
+    program = compile_epoch(chunk, data, validation, epoch, data_key)
+    state, (info, report, _) = program(chunk.state, epoch_number(epoch, chunk.program.mesh))
     info, report = fetch((info, report))
     size = len(chunk.members)
     report = {"train_loss": info.loss} | {f"validation_{name}": values for name, values in report.items()}
@@ -129,7 +133,7 @@ def _put_back(chunk: Chunk) -> Chunk:
 
 def params_of(chunk: Chunk, index: int) -> PyTree:
     """The parameters to evaluate of the chunk's member at ``index``, as they are now, on the host."""
-    params = fetch(jax.jit(chunk.program.train.eval_params)(chunk.state.train, chunk.hyperparams))
+    params = fetch(jax.jit(chunk.program.run.train.eval_params)(chunk.state.train, chunk.hyperparams))
     # A copy, since the next epoch takes the state's memory.
     return jax.tree.map(lambda leaf: np.array(leaf[index]), params)
 
@@ -222,7 +226,7 @@ def state_bytes(program: Program, member: Member) -> int:
     """What one member takes between two epochs: what it trains with, and its best parameters so far."""
     key, _ = seed_keys([member.seed])
     # Not the program's own begin, which may spread members over more devices than one member fills.
-    state = jax.eval_shape(make_begin(program.train), key, jax.tree.map(_column, member.hyperparams))
+    state = jax.eval_shape(make_begin(program.run.train), key, jax.tree.map(_column, member.hyperparams))
     return num_bytes(state)
 
 

@@ -39,6 +39,8 @@ class Settings(NamedTuple):
     """Seconds after which nothing more is begun."""
     mesh: Mesh | None = None
     """The devices, where there are several (``mesh.make_mesh``)."""
+    data_bytes: int | None = None
+    """Training data of more than this reach the device in parts; None: half of its memory."""
     seed: int = 0
     """Of the order of the data, which all members share."""
 

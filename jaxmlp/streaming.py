@@ -8,14 +8,14 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import NamedSharding
+from jax.sharding import Mesh, NamedSharding
 from jaxtyping import Array, Integer, Key
 
 from jaxmlp import batching, checks
 from jaxmlp.caches import compiled
-from jaxmlp.mesh import memory, num_bytes, put
+from jaxmlp.mesh import fetch, memory, num_bytes, place, put
 from jaxmlp.train import Info, Train, TrainState, nothing, per_example
-from jaxmlp.types import Dataset, InputError, PyTree
+from jaxmlp.types import AnyArray, Dataset, InputError, PyTree
 
 _AT_ONCE = 2
 """Parts on the device: one to train on, and one that arrives."""
@@ -31,35 +31,38 @@ class Stream(NamedTuple):
     where: NamedSharding | None
 
 
-def room() -> int:
-    """Bytes that training data may take: half of the device's memory, which on a CPU is the machine's."""
-    return memory() // 2
-
-
-def make_stream(
-    train: Train,
+def placed(
     dataset: Dataset,
+    batch_size: int | None,
     data_key: Key[Array, "*orders"],
-    data_bytes: int,
-    where: NamedSharding | None,
-) -> Stream:
-    """Parts of as many whole steps as fit into ``data_bytes`` twice, of each order of its own.
+    data_bytes: int | None = None,
+    mesh: Mesh | None = None,
+) -> Dataset | Stream:
+    """Training data on the devices; of more than ``data_bytes`` (default: half of the memory) the parts
+    in which they come, each in the order of every data_key, and a line that says so.
 
-    InputError where not even a step fits, or ``train`` is not made of parts.
+    InputError where not even a step fits, or there is no ``batch_size``, so that nothing takes parts.
     """
-    checks.whole_number("data_bytes", data_bytes)
-    checks.dataset_shapes(dataset, train.batch_size or 1)
-    if train.advance_part is None or train.batch_size is None:
+    size, most = num_bytes(dataset), limit(data_bytes)
+    if size <= most:
+        return put(dataset, place(mesh))
+    if batch_size is None:
         raise InputError("data_bytes: this train has no advance_part, so its data have to fit on the device")
-    example = num_bytes(jax.tree.map(lambda leaf: leaf[:1], dataset))
-    step_bytes = example * train.batch_size * max(1, data_key.size)
-    num_steps = data_bytes // (_AT_ONCE * step_bytes)
+    checks.dataset_shapes(dataset, batch_size)
+    step_bytes = size // len(dataset.inputs) * batch_size * max(1, data_key.size)
+    num_steps = most // (_AT_ONCE * step_bytes)
     if num_steps < 1:
         raise InputError(
-            f"data_bytes: must hold {_AT_ONCE} steps of {step_bytes} bytes, got {data_bytes}; "
+            f"data_bytes: must hold {_AT_ONCE} steps of {step_bytes} bytes, got {most}; "
             "try a smaller batch_size"
         )
-    return Stream(dataset, num_steps, train.batch_size, where)
+    print(f"{size / 1e9:.2f} GB of training data come in parts of {num_steps} steps", flush=True)
+    return Stream(dataset, num_steps, batch_size, place(mesh, *["members"] * data_key.ndim))
+
+
+def limit(data_bytes: int | None) -> int:
+    """Bytes that training data may take on the device: ``data_bytes``, or half of its memory."""
+    return memory() // 2 if data_bytes is None else checks.whole_number("data_bytes", data_bytes)
 
 
 def parts(stream: Stream, order: Integer[np.ndarray, "*orders examples"]) -> Iterator[Dataset]:
@@ -88,16 +91,23 @@ def compile_parts(
     data_key: Key[Array, "*orders"],
 ) -> Info:
     """Compile what ``advance`` calls, for whole parts and the last one; the Info of an epoch that was not
-    trained.
+    trained. What was compiled before is found again.
     """
-    num_examples = len(stream.dataset.inputs)
-    begin, step, end = _programs(train, num_examples)
+    num_examples, size = len(stream.dataset.inputs), stream.num_steps * stream.batch_size
+    begin, step, end = programs(train, num_examples)
     info = begin(state.key)
-    size = stream.num_steps * stream.batch_size
+
+    def part_of(rows: int) -> Dataset:
+        def shape(leaf: AnyArray) -> jax.ShapeDtypeStruct:
+            dtype = jax.dtypes.canonicalize_dtype(leaf.dtype)
+            return jax.ShapeDtypeStruct(
+                (*data_key.shape, rows, *leaf.shape[1:]), dtype, sharding=stream.where
+            )
+
+        return jax.tree.map(shape, stream.dataset)
+
     for rows in {min(size, num_examples), num_examples % size or size}:
-        order = np.broadcast_to(np.arange(rows), (*data_key.shape, rows))
-        (part,) = parts(stream._replace(num_steps=-(-rows // stream.batch_size)), order)
-        compiled(step, state, info, hyperparams, part, epoch, jnp.asarray(0))
+        compiled(step, state, info, hyperparams, part_of(rows), epoch, jnp.asarray(0))
     return end(info)
 
 
@@ -113,8 +123,8 @@ def advance(
     used again.
     """
     num_examples = len(stream.dataset.inputs)
-    order = np.asarray(order_of(data_key.ndim, num_examples)(data_key, epoch))
-    begin, step, end = _programs(train, num_examples)
+    order = ordered(data_key, epoch, num_examples)
+    begin, step, end = programs(train, num_examples)
     info = begin(state.key)
     for number, part in enumerate(parts(stream, order)):
         arguments = state, info, hyperparams, part, epoch, jnp.asarray(number * stream.num_steps)
@@ -124,9 +134,15 @@ def advance(
     return state, end(info)
 
 
+def ordered(
+    data_key: Key[Array, "*orders"], epoch: Integer[Array, ""], num_examples: int
+) -> Integer[np.ndarray, "*orders examples"]:
+    """``batching.order`` of every data_key, on the host."""
+    return fetch(_order(data_key.ndim, num_examples)(data_key, epoch))
+
+
 @lru_cache(maxsize=64)
-def order_of(num_axes: int, num_examples: int) -> Callable[..., Array]:
-    """``batching.order`` of every data_key, compiled."""
+def _order(num_axes: int, num_examples: int) -> Callable[..., Array]:
     order: Callable[..., Array] = partial(batching.order, num_examples=num_examples)
     for _ in range(num_axes):
         order = jax.vmap(order, in_axes=(0, None))
@@ -134,7 +150,7 @@ def order_of(num_axes: int, num_examples: int) -> Callable[..., Array]:
 
 
 @lru_cache(maxsize=64)
-def _programs(train: Train, num_examples: int) -> tuple[Callable[..., Any], ...]:
+def programs(train: Train, num_examples: int) -> tuple[Callable[..., Any], ...]:
     """What comes before the first part, each part, and what comes after the last one, compiled."""
     assert train.advance_part is not None and train.batch_size is not None
     num_steps = batching.num_batches(num_examples, train.batch_size)

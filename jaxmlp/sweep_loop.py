@@ -20,6 +20,7 @@ from jaxmlp.population import Chunk
 from jaxmlp.settings import Settings, check, make_groups
 from jaxmlp.signals import interruptible, note
 from jaxmlp.space import Member, Structure, groups
+from jaxmlp.streaming import Stream, placed
 from jaxmlp.sweep import seed_keys
 from jaxmlp.sweep_state import SweepState, identity, store, stored
 from jaxmlp.swept import Swept
@@ -52,7 +53,8 @@ def sweep(
     if (kept := load(checkpoints, run)) is not None:
         state = stored(kept, state, members)
         print(f"resumed after epoch {state.epoch}", flush=True)
-    arrays = put((dataset, validation, data_key), place(settings.mesh))
+    data_key, validation = put((data_key, validation), place(settings.mesh))
+    data = placed(dataset, settings.batch_size, data_key, settings.data_bytes, settings.mesh)
     # As if it had begun so much earlier.
     began -= state.seconds
     with interruptible() as asked_to_stop, _progress_bar(state, settings, progress) as bar:
@@ -63,7 +65,7 @@ def sweep(
 
         ended = False
         while state.epoch < state.num_epochs and not ended:
-            state, whole = advance(state, arrays, stop, bar)
+            state, whole = advance(state, (data, validation, data_key), stop, bar)
             state = state._replace(seconds=time.perf_counter() - began)
             if asked := hosts.largest(asked_to_stop()):
                 note(asked)
@@ -119,13 +121,13 @@ def begin(
 
 def advance(
     state: SweepState,
-    arrays: tuple[Dataset, Dataset, Key[Array, ""]],
+    arrays: tuple[Dataset | Stream, Dataset, Key[Array, ""]],
     stop: Callable[[], bool],
     bar: Any,
 ) -> tuple[SweepState, bool]:
     """Every chunk after one more epoch; False with it, if ``stop`` said so in between.
 
-    ``arrays`` are the training and the validation data and the key of the order.
+    ``arrays`` are the training data, the validation data and the key of the order.
     """
     shares = state.shares if state.num_advanced else {}
     state = state._replace(chunks=list(state.chunks), shares=shares)
@@ -133,7 +135,7 @@ def advance(
     for index in range(state.num_advanced, len(state.chunks)):
         if stop():
             return state, False
-        chunk, began = state.chunks[index], time.perf_counter()
+        chunk, began = population.arrived(state.chunks[index]), time.perf_counter()
         population.compile_epoch(chunk, *arguments)
         ready = time.perf_counter()
         state.chunks[index], report = population.advance(chunk, *arguments)

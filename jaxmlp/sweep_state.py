@@ -45,8 +45,8 @@ def identity(
     members: Sequence[Member], settings: Settings, data: Sequence[Dataset], run: Mapping[str, Any]
 ) -> dict[str, Any]:
     """What makes this sweep another than others, for its checkpoints."""
-    # Devices and time may be others when it is gone on with.
-    fixed = settings._replace(mesh=None, time_budget=None)._asdict()
+    # Devices, memory and time may be others when it is gone on with.
+    fixed = settings._replace(mesh=None, time_budget=None, data_bytes=None)._asdict()
     names = ("training data", "validation data")
     prints = {name: fingerprint(part) for name, part in zip(names, data, strict=True)}
     # Their shapes and numbers by name, to say what differs, and all that they are.

@@ -37,8 +37,9 @@ def test_devices_give_the_result_of_one(told, name):
 
 
 @pytest.mark.long
-def test_a_sweep_on_devices_is_the_sweep_on_one(told):
-    (history, fates, params), expected = told["swept"]["both"], told["swept"]["one"]
+@pytest.mark.parametrize("name", ["both", "in parts"])
+def test_a_sweep_on_devices_is_the_sweep_on_one(told, name):
+    (history, fates, params), expected = told["swept"][name], told["swept"]["one"]
     assert fates == expected[1] and any(fate.startswith("cut") for fate in fates)
     chex.assert_trees_all_close((history, params), (expected[0], expected[2]), rtol=0, atol=1e-8)
 

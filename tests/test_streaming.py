@@ -8,14 +8,17 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxmlp import losses, streaming
+from jaxmlp import caches, losses, streaming
 from jaxmlp.loop import fit
 from jaxmlp.mesh import num_bytes
 from jaxmlp.metrics import CLASSIFICATION
 from jaxmlp.mlp import make_network
 from jaxmlp.optimizers import make_optimizer
 from jaxmlp.preprocessing import Affine
+from jaxmlp.settings import Settings
+from jaxmlp.space import Choice, Range, draw
 from jaxmlp.sweep import over, seed_keys
+from jaxmlp.sweep_loop import sweep
 from jaxmlp.train import make_evaluate, make_train
 from jaxmlp.types import Dataset, Hyperparams, InputError
 
@@ -73,6 +76,24 @@ def test_parts_of_any_size_train_the_same_bits(num_steps, weights, differing, ca
         np.testing.assert_array_equal(found, expected)
 
 
+def test_a_sweep_of_parts_finds_the_same_bits_and_compiles_once(capsys):
+    space = {"hidden_sizes": Choice((9,)), "depth": Choice((1,)), "dropout": Range(0.1, 0.3)}
+    members, data, found = draw(space, 4, max_programs=1), dataset(150), []
+    settings = Settings("multiclass", num_epochs=3, batch_size=BATCH_SIZE, halving=2, chunk_size=2)
+    for data_bytes in (None, bytes_of(data, 4)):
+        now = settings._replace(data_bytes=data_bytes)
+        found.append(sweep(members, lambda _: NETWORK, data, dataset(20), now, progress=False))
+    assert "of training data come in parts of 4 steps" in capsys.readouterr().out
+    whole, parts = (
+        (f.history, f.fates, f.best_params, [c._replace(share=0) for c in f.chosen]) for f in found
+    )
+    jax.tree.map(np.testing.assert_array_equal, parts, whole)
+    assert any(fate.startswith("cut") for fate in parts[1])
+    misses = caches._compile.cache_info().misses
+    sweep(members, lambda _: NETWORK, data, dataset(20), now, progress=False)
+    assert caches._compile.cache_info().misses == misses
+
+
 def test_data_mapped_from_a_file_are_read_part_by_part(tmp_path):
     data = dataset(150)
     np.save(tmp_path / "images.npy", data.inputs)
@@ -115,4 +136,5 @@ def test_bytes_that_cannot_be_are_refused(data_bytes, message):
 
 
 def test_half_of_some_memory_is_for_data():
-    assert 1e8 < streaming.room() < 1e15
+    assert 1e8 < streaming.limit(None) < 1e15
+    assert streaming.limit(7) == 7
