@@ -33,7 +33,7 @@ import numpy as np
 
 from experiments import receipt
 from experiments.command_line import main
-from jaxmlp import charts, checks, losses, predictor
+from jaxmlp import charts, checks, datasets, losses, predictor
 from jaxmlp.loop import fit
 from jaxmlp.metrics import CLASSIFICATION
 from jaxmlp.mlp import make_network
@@ -247,16 +247,20 @@ def streamed_memory(folder: Path, num_examples: int) -> float:
     for start in range(0, num_examples, 512):
         images[start : start + 512] = draws.integers(0, 256, images[start : start + 512].shape)
     images.flush()
-    data = Dataset(np.load(path, mmap_mode="r"), draws.integers(0, 10, num_examples, dtype=np.int32))
-    validation = Dataset(np.array(data.inputs[:512]), data.targets[:512])
+    splits = datasets.from_arrays(
+        np.load(path, mmap_mode="r"),
+        draws.integers(0, 10, num_examples),
+        validation_fraction=100 / num_examples,
+        test_fraction=100 / num_examples,
+    )
     network = make_network((784, 60, 10), losses.multiclass, Affine(jnp.zeros(()), jnp.asarray(255.0)))
     key, data_key = jax.random.split(jax.random.key(0))
     with watched_memory() as most:
         fit(
             make_train(network.init_fn, network.loss_fn, make_optimizer("adam"), 128),
             make_evaluate(network.predict_fn, CLASSIFICATION),
-            data,
-            validation,
+            splits.train,
+            splits.validation,
             key=key,
             data_key=data_key,
             hyperparams=Hyperparams(1e-3),

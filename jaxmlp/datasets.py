@@ -4,6 +4,7 @@ They come from the user, from scikit-learn, or by way of ``prepared`` from tenso
 """
 
 import functools
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,10 +17,10 @@ from numpy.typing import ArrayLike
 from sklearn.model_selection import train_test_split
 from sklearn.utils.class_weight import compute_sample_weight
 
-from jaxmlp import checks, prepared
+from jaxmlp import caches, checks, prepared
 from jaxmlp.prepared import Raw
 from jaxmlp.preprocessing import fit_affine
-from jaxmlp.types import Dataset, InputError
+from jaxmlp.types import AnyArray, Dataset, InputError
 
 
 class Splits(NamedTuple):
@@ -34,6 +35,8 @@ class Splits(NamedTuple):
     split_seed: int
 
 
+_AT_ONCE = 1000
+"""Examples that are copied together from file to file."""
 TASKS = ("binary", "multiclass", "regression")
 
 _SCIKIT_LEARN: dict[str, Callable[[], Any]] = {
@@ -98,6 +101,9 @@ def from_arrays(
 
     The test part is ``test`` if given, else ``test_fraction`` of all examples; the validation part is
     ``validation_fraction`` of what remains. The same ``split_seed`` gives the same split.
+
+    Bytes mapped from a file (``np.load(…, mmap_mode="r")``) stay on disk: each part rests in a file of its
+    own in the cache's folder, which is gone with the process.
 
     Without ``task``, integers, booleans or given ``class_names`` mean classes (two are "binary", more
     "multiclass") and floats mean regression. Labels are 0…k−1, with k the number of ``class_names``; without
@@ -316,12 +322,38 @@ def _cut(
         raise InputError(
             f"{argument}: cannot cut {fraction} off {len(data.inputs)} examples: {checks.first_line(error)}"
         ) from error
-    rest, part = (Dataset(data.inputs[rows], data.targets[rows]) for rows in (kept, cut))
+    rest, part = (Dataset(_taken(data.inputs, rows), data.targets[rows]) for rows in (kept, cut))
     if stratify and (lost := set(np.unique(data.targets)) - set(np.unique(rest.targets))):
         raise InputError(
             f"{argument}: cutting {fraction} off leaves no example of class {min(lost)}; lower it"
         )
     return rest, part
+
+
+def _taken(values: AnyArray, rows: np.ndarray) -> AnyArray:
+    """``values[rows]``; those of a mapped file are mapped, too, from a file that is gone with the process."""
+    if not _is_mapped(values):
+        return values[rows]
+    folder = caches.folder()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            for start in range(0, len(rows), _AT_ONCE):
+                file.write(values[rows[start : start + _AT_ONCE]].tobytes())
+            file.flush()
+            return np.asarray(np.memmap(file, values.dtype, "c", shape=(len(rows), *values.shape[1:])))
+    except OSError as error:
+        raise InputError(
+            f"dataset: its parts cannot be kept in {folder}: {checks.first_line(error)}; "
+            "set JAXMLP_CACHE_DIR to another folder"
+        ) from error
+
+
+def _is_mapped(values: Any) -> bool:
+    """Whether an array rests in a file."""
+    while isinstance(values, np.ndarray) and not isinstance(values, np.memmap):
+        values = values.base
+    return isinstance(values, np.memmap)
 
 
 def _read_scikit_learn(name: str) -> Raw:

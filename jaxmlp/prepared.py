@@ -1,12 +1,13 @@
 """Image sets of tensorflow-datasets, prepared once and kept as plain arrays.
 
 A set is prepared in a scratch folder and kept as ``.npy`` files; reading those needs neither TensorFlow nor
-tensorflow-datasets.
+tensorflow-datasets. Images go to the files a thousand at a time and are mapped from there, so a set may be
+larger than the memory.
 """
 
 import contextlib
 import difflib
-import functools
+import errno
 import importlib
 import importlib.util
 import io
@@ -25,6 +26,9 @@ import numpy as np
 
 from jaxmlp import caches, checks
 from jaxmlp.types import InputError
+
+_AT_ONCE = 1000
+"""Images that are decoded together."""
 
 
 class Raw(NamedTuple):
@@ -55,14 +59,16 @@ def read(name: str, manual_dir: str | Path | None, others: Sequence[str] = ()) -
         with tempfile.TemporaryDirectory(
             dir=root, prefix=".preparing-", ignore_cleanup_errors=True
         ) as scratch:
-            raw = _prepare(name, _manual_dir(manual_dir), Path(scratch, "tfds"), others)
-            _write_entry(Path(scratch, "entry"), raw)
+            _prepare(name, _manual_dir(manual_dir), Path(scratch), others)
+            raw = _read_entry(Path(scratch, "entry"))
             _publish(Path(scratch, "entry"), entry)
     except OSError as error:
         raise InputError(
             f"dataset: cannot keep {name!r} in {root}: {checks.first_line(error)}; "
             "set JAXMLP_CACHE_DIR to another folder"
         ) from error
+    if raw is None:
+        raise InputError(f"dataset: {name!r} is not as it was written to {root}; check the disk")
     return raw
 
 
@@ -76,19 +82,8 @@ def _manual_dir(given: str | Path | None) -> Path | None:
     return folder
 
 
-def _write_entry(entry: Path, raw: Raw) -> None:
-    arrays = {"inputs": raw.inputs, "targets": raw.targets}
-    if raw.test is not None:
-        arrays |= {"test_inputs": raw.test[0], "test_targets": raw.test[1]}
-    entry.mkdir()
-    for stem, array in arrays.items():
-        np.save(entry / f"{stem}.npy", array)
-    sums = {stem: zlib.crc32((entry / f"{stem}.npy").read_bytes()) for stem in arrays}
-    (entry / "meta.json").write_text(json.dumps({"class_names": raw.class_names, "crc32": sums}))
-
-
 def _read_entry(entry: Path) -> Raw | None:
-    """What ``_write_entry`` wrote; None if it is not there, or not whole."""
+    """What ``_write_entry`` wrote, mapped from its files; None if it is not there, or not whole."""
     if not entry.exists():
         return None
     try:
@@ -102,10 +97,18 @@ def _read_entry(entry: Path) -> Raw | None:
 
 
 def _read_array(path: Path, crc: int) -> np.ndarray:
-    content = path.read_bytes()
-    if zlib.crc32(content) != crc:
+    if _crc(path) != crc:
         raise ValueError(f"{path} has changed")
-    return np.load(io.BytesIO(content), allow_pickle=False)
+    # Who writes to it gets a copy of that page.
+    return np.asarray(np.load(path, mmap_mode="c", allow_pickle=False))
+
+
+def _crc(path: Path) -> int:
+    total = 0
+    with path.open("rb") as file:
+        while block := file.read(2**20):
+            total = zlib.crc32(block, total)
+    return total
 
 
 def _publish(complete: Path, entry: Path) -> None:
@@ -118,12 +121,14 @@ def _publish(complete: Path, entry: Path) -> None:
             complete.replace(entry)
 
 
-def _prepare(name: str, manual_dir: Path | None, folder: Path, others: Sequence[str]) -> Raw:
-    """Let tensorflow-datasets download and check the files of a set, and decode it, within ``folder``."""
+def _prepare(name: str, manual_dir: Path | None, scratch: Path, others: Sequence[str]) -> None:
+    """Let tensorflow-datasets download and check the files of a set, and decode it, all within ``scratch``;
+    the arrays come to be in its folder ``entry``.
+    """
     with _quiet():
         tfds = _import_tfds(name, others)
         _check_known(name, tfds.list_builders(with_community_datasets=False), others)
-        builder = _image_builder(name, tfds, folder)
+        builder = _image_builder(name, tfds, scratch / "tfds")
     print(f"preparing {name} (once)...", file=sys.stderr)
     files = {info.filename or url: url for url, info in (builder.url_infos or {}).items()}
     missing = [file for file in files if manual_dir is None or not (manual_dir / file).exists()]
@@ -133,8 +138,11 @@ def _prepare(name: str, manual_dir: Path | None, folder: Path, others: Sequence[
         raise _no_connection(name, manual_dir, missing)
     try:
         with _quiet(), contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            return _generate_and_read(tfds, builder, manual_dir, num_retries=5 if online else 0)
+            _generate(tfds, builder, manual_dir, num_retries=5 if online else 0)
+            _write_entry(scratch / "entry", tfds, builder)
     except Exception as error:  # a builder may fail in any way, and the user can act on none by a traceback
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            raise
         raise _preparation_error(name, manual_dir, files, missing, error) from error
 
 
@@ -188,7 +196,7 @@ def _hide_gpus() -> None:
         tensorflow.config.set_visible_devices([], "GPU")
 
 
-def _generate_and_read(tfds: Any, builder: Any, manual_dir: Path | None, num_retries: int) -> Raw:
+def _generate(tfds: Any, builder: Any, manual_dir: Path | None, num_retries: int) -> None:
     # A module constant is the only way in; with its ten, finding no network takes 100 seconds.
     downloader: Any = importlib.import_module("tensorflow_datasets.core.download.downloader")
     downloader.MAX_RETRIES = num_retries
@@ -197,19 +205,34 @@ def _generate_and_read(tfds: Any, builder: Any, manual_dir: Path | None, num_ret
     builder.download_and_prepare(
         download_config=config, download_dir=Path(builder.data_dir_root, "downloads")
     )
-    read = functools.partial(_read_part, tfds, builder)
+
+
+def _write_entry(entry: Path, tfds: Any, builder: Any) -> None:
     parts = builder.info.splits
     if "train" not in parts:
         raise InputError(f"it has no train part, only {', '.join(parts)}")
-    names = tuple(builder.info.features["label"].names)
-    return Raw(*read("train"), names, read("test") if "test" in parts else None)
+    entry.mkdir()
+    for part, prefix in (("train", ""), ("test", "test_")):
+        if part in parts:
+            _write_part(tfds, builder, part, entry / f"{prefix}inputs.npy", entry / f"{prefix}targets.npy")
+    names, sums = builder.info.features["label"].names, {path.stem: _crc(path) for path in entry.iterdir()}
+    (entry / "meta.json").write_text(json.dumps({"class_names": names, "crc32": sums}))
 
 
-def _read_part(tfds: Any, builder: Any, part: str) -> tuple[np.ndarray, np.ndarray]:
+def _write_part(tfds: Any, builder: Any, part: str, inputs: Path, targets: Path) -> None:
+    """Images and labels as arrays in files, some at a time."""
     wanted = tfds.decode.PartialDecoding({"image": True, "label": True})
-    data = builder.as_dataset(split=part, batch_size=-1, decoders=wanted)
-    images, labels = np.asarray(data["image"]), np.asarray(data["label"], np.int32)
-    return (images[..., 0] if images.shape[-1] == 1 else images), labels
+    data = builder.as_dataset(split=part, batch_size=_AT_ONCE, decoders=wanted)
+    image, labels = builder.info.features["image"], []
+    shape, dtype = image.shape, np.dtype(image.np_dtype)
+    shape = (builder.info.splits[part].num_examples, *(shape[:-1] if shape[-1] == 1 else shape))
+    with inputs.open("wb") as file:
+        header = {"descr": dtype.str, "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, header)
+        for batch in tfds.as_numpy(data):
+            file.write(np.asarray(batch["image"], dtype).tobytes())
+            labels.append(np.asarray(batch["label"], np.int32))
+    np.save(targets, np.concatenate(labels))
 
 
 def _reachable(url: str) -> bool:

@@ -231,6 +231,32 @@ def test_numbers_are_numbers_however_they_lie_in_memory(same):
     np.testing.assert_array_equal(found, expected)
 
 
+def test_bytes_of_a_mapped_file_are_split_into_mapped_files_that_go_with_the_process(tmp_path, monkeypatch):
+    monkeypatch.setenv("JAXMLP_CACHE_DIR", str(tmp_path / "cache"))
+    images = np.random.default_rng(0).integers(0, 256, (2500, 3, 2), dtype=np.uint8)
+    labels = np.arange(2500) % 3
+    np.save(tmp_path / "images.npy", images)
+    mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
+    found, expected = (datasets.from_arrays(one, labels) for one in (mapped, images))
+    for part, same in zip(found[:3], expected[:3], strict=True):
+        np.testing.assert_array_equal(part.inputs, same.inputs)
+        np.testing.assert_array_equal(part.targets, same.targets)
+        assert datasets._is_mapped(part.inputs) and not datasets._is_mapped(same.inputs)
+    assert list((tmp_path / "cache").iterdir()) == []
+    # What is written to a part changes no file of its owner.
+    found.train.inputs[:] = 0
+    np.testing.assert_array_equal(mapped, images)
+
+
+def test_a_part_that_cannot_be_kept_says_where(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("JAXMLP_CACHE_DIR", str(tmp_path / "file"))
+    np.save(tmp_path / "images.npy", np.zeros((60, 2, 2), np.uint8))
+    with pytest.raises(InputError, match=r"cannot be kept in .*file: .*set JAXMLP_CACHE_DIR") as error:
+        datasets.from_arrays(np.load(tmp_path / "images.npy", mmap_mode="r"), LABELS)
+    one_line(error)
+
+
 def test_arrays_that_are_read_only_stay_as_they_are():
     table = TABLE.copy()
     table.setflags(write=False)

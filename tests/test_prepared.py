@@ -86,10 +86,18 @@ def test_image_set_is_prepared_once_and_read_again(tiny_image_sets, cache, capfd
     assert len(splits.test.inputs) == num_test
     assert splits.class_names == ("low", "high")
     for part, same in zip(splits[:3], again[:3], strict=True):
-        assert part.inputs.dtype == np.uint8
+        assert part.inputs.dtype == np.uint8 and datasets._is_mapped(part.inputs)
         np.testing.assert_array_equal(part.inputs.reshape(len(part.inputs), -1)[:, 0], 200 * part.targets)
         np.testing.assert_array_equal(part.inputs, same.inputs)
     assert len(list(cache.iterdir())) == 1
+
+
+def test_images_decoded_some_at_a_time_are_all_there(tiny_image_sets, cache, monkeypatch):
+    monkeypatch.setattr(prepared, "_AT_ONCE", 7)
+    splits = datasets.load("tiny_set/colour")
+    assert sum(len(part.inputs) for part in splits[:3]) == 30
+    for part in splits[:3]:
+        np.testing.assert_array_equal(part.inputs[:, 1, 1, 2], 200 * part.targets)
 
 
 @pytest.mark.parametrize("damage", ["truncated", "flipped", "no meta", "no array", "not a folder"])
