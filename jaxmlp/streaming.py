@@ -96,6 +96,7 @@ def compile_parts(
     num_examples, size = len(stream.dataset.inputs), stream.num_steps * stream.batch_size
     begin, step, end = programs(train, num_examples)
     info = begin(state.key)
+    compiled(_order(data_key.ndim, num_examples), data_key, epoch)
 
     def part_of(rows: int) -> Dataset:
         def shape(leaf: AnyArray) -> jax.ShapeDtypeStruct:
@@ -138,7 +139,8 @@ def ordered(
     data_key: Key[Array, "*orders"], epoch: Integer[Array, ""], num_examples: int
 ) -> Integer[np.ndarray, "*orders examples"]:
     """``batching.order`` of every data_key, on the host."""
-    return fetch(_order(data_key.ndim, num_examples)(data_key, epoch))
+    in_order = compiled(_order(data_key.ndim, num_examples), data_key, epoch)
+    return fetch(in_order(data_key, epoch))
 
 
 @lru_cache(maxsize=64)
