@@ -80,7 +80,7 @@ def growing(data: Data) -> dict[str, dict[int, Work]]:
 
     most = len(data.inputs)
     # A thousand members at once are for a device that has room for them.
-    numbers = (1, 8, 32, 128) if jax.default_backend() == "cpu" else (1, 8, 32, 128, 1024)
+    numbers = (1, 8, 32, 128) if jax.default_backend() == "cpu" else (1, 8, 32, 128, 1024, 8192)
     return {
         "examples": {most // share: work(num_examples=most // share) for share in (8, 4, 2, 1)},
         "width": {width: work(width) for width in (64, 128, 256, 512, 1024)},

@@ -103,6 +103,19 @@ def test_stopped_after_any_epoch_and_resumed_it_ends_in_the_same_bits(whole, sto
         np.testing.assert_array_equal(tensor, state[name], err_msg=name)
 
 
+def test_a_run_whose_data_come_in_parts_is_gone_on_with(whole, tmp_path, capsys):
+    population, never_stopped, state = whole
+    # Whole before, and in parts of one step of eight, of each order, after.
+    trained(tmp_path, 2, every=None, population=population)
+    part = 2 * 8 * 20 * (3 if population else 1)
+    resumed = trained(tmp_path, resume=True, population=population, data_bytes=part)
+    out = capsys.readouterr().out
+    assert "resumed after epoch 2\n" in out and "come in parts of 1 steps" in out
+    np.testing.assert_array_equal(resumed.history["train_loss"], never_stopped.history["train_loss"])
+    for name, tensor in tensors(tmp_path).items():
+        np.testing.assert_array_equal(tensor, state[name], err_msg=name)
+
+
 def test_a_run_that_is_over_is_not_trained_again(tmp_path):
     done = trained(tmp_path)
     again = trained(tmp_path, resume=True)
