@@ -1,5 +1,6 @@
 """Redraw the pages about results from the records: ``results/README.md``, the table in the top README, and
-every number in a page that stands between ``<!-- =FOLDER/METRIC -->`` and ``<!-- / -->``.
+every number in a page that stands between ``<!-- =FOLDER/METRIC -->`` and ``<!-- / -->``, or between
+``<!-- =FOLDER/tables/… -->``, the way to a number in the record's tables, and ``<!-- / -->``.
 
 python -m experiments.results            write them
 python -m experiments.results --check    write nothing; exit with status 1 if one is out of date
@@ -19,7 +20,7 @@ from jaxmlp.statistics import with_error
 from jaxmlp.types import InputError
 
 BEGIN, END = "<!-- results -->", "<!-- /results -->"
-NUMBER = re.compile(r"(<!-- =(?P<folder>\S+)/(?P<metric>\S+) -->)[^<]*(<!-- / -->)")
+NUMBER = re.compile(r"(<!-- =(?P<folder>[^\s/]+)/(?P<name>\S+) -->)[^<]*(<!-- / -->)")
 NOT_KNOWN = "n/a"
 
 
@@ -66,12 +67,21 @@ def fill_numbers(page: Path, text: str, records: Mapping[str, Any]) -> str:
     """``text`` with every number between its two comments as the record of that folder has it."""
 
     def number(found: re.Match[str]) -> str:
-        metric = records.get(found["folder"], {}).get("metrics", {}).get(found["metric"])
-        if metric is None:
-            raise InputError(f"{page}: no record has the measure {found['folder']}/{found['metric']}")
-        return f"{found[1]}{_with_error(metric)}{found[4]}"
+        record, name = records.get(found["folder"], {}), found["name"]
+        try:
+            shown = _in_tables(record, name) if "/" in name else _with_error(record["metrics"][name])
+        except (KeyError, IndexError, ValueError):
+            raise InputError(f"{page}: no record has the measure {found['folder']}/{name}") from None
+        return f"{found[1]}{shown}{found[4]}"
 
     return NUMBER.sub(number, text)
+
+
+def _in_tables(record: Any, name: str) -> str:
+    """The number at the end of a way like tables/roofline/0/images through a record's tables and rows."""
+    for step in name.split("/"):
+        record = record[int(step)] if isinstance(record, list) else record[step]
+    return f"{record:,}"
 
 
 def _text(argument: str, page: Path) -> str:

@@ -39,7 +39,8 @@ def summarize(values: Numbers) -> Summary:
 
 
 def with_error(mean: float | None, standard_error: float | None, unit: str) -> str:
-    """Mean ± standard error with two decimals, more if the error is smaller; fractions in percent.
+    """Mean ± standard error with two decimals, more if the error is smaller; fractions in percent. Without
+    an error, what two decimals would round to 0 is written as a power of ten.
 
     A mean of None, as a record has it, is one that was not finite.
     """
@@ -47,6 +48,8 @@ def with_error(mean: float | None, standard_error: float | None, unit: str) -> s
         return "not finite"
     scale, suffix = {"fraction": (100, " %"), "1": (1, "")}.get(unit, (1, f" {unit}"))
     error = scale * (standard_error or 0)
+    if mean and not error and abs(scale * mean) < 0.005:
+        return f"{scale * mean:.1e}{suffix}"
     decimals = min(max(2, math.ceil(-math.log10(error))), 6) if error else 2
     spread = f" ± {error:.{decimals}f}" if standard_error is not None else ""
     return f"{scale * mean:.{decimals}f}{spread}{suffix}"

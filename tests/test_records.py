@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments.results import fill_block, main, outdated_pages, overview, results_table
+from experiments.results import fill_block, fill_numbers, main, outdated_pages, overview, results_table
 from jaxmlp import caches, records
 from jaxmlp.records import Provenance, check_writable, commit, read_record, thin_curves, write_record
 from jaxmlp.types import InputError
@@ -377,7 +377,19 @@ class TestPages:
         with pytest.raises(InputError, match=r"^readme: [^\n]*must have one line <!-- results -->[^\n]*$"):
             fill_block(tmp_path / "README.md", "")
 
-    @pytest.mark.parametrize("number", ["toy_2/absent", "absent/test_accuracy"])
+    @pytest.mark.parametrize(
+        ("way", "shown"),
+        [("roofline/1/images", "3,372,600"), ("roofline/0/images", "642"), ("span/0", "0.003")],
+    )
+    def test_a_number_of_a_table_is_found_by_its_way(self, way, shown):
+        tables = {"roofline": [{"images": 642}, {"images": 3372600}], "span": [0.003, 0.0065]}
+        text = f"<!-- =toy/tables/{way} -->stale<!-- / -->"
+        found = fill_numbers(Path("page"), text, {"toy": {"tables": tables}})
+        assert found == text.replace("stale", shown)
+
+    @pytest.mark.parametrize(
+        "number", ["toy_2/absent", "absent/test_accuracy", "toy_2/tables/absent/0", "absent/tables/x/y"]
+    )
     def test_a_number_that_no_record_has_is_refused(self, site, number):
         walk = site / "experiments" / "README.md"
         walk.write_text(f"<!-- ={number} -->97.85 %<!-- / -->")

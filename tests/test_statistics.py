@@ -74,5 +74,6 @@ def test_a_difference_is_shown_when_its_interval_leaves_out_zero(differences, si
 
 def test_one_number_is_a_mean_without_error():
     assert summarize(0.5) == summarize([0.5]) == (0.5, None, None, 1)
+    assert with_error(2.3e-15, None, "1") == "2.3e-15"
     assert with_error(0.5, None, "fraction") == "50.00 %"
     assert with_error(float("inf"), float("nan"), "1") == "not finite"
