@@ -7,10 +7,11 @@ import jax
 import numpy as np
 import pytest
 
-from jaxmlp import checkpoints, population
+from jaxmlp import checkpoints, population, sweep_loop
 from jaxmlp.checkpoints import Checkpoints
 from jaxmlp.space import Choice, Range, draw
 from jaxmlp.sweep_loop import sweep
+from jaxmlp.sweep_state import store
 from jaxmlp.types import InputError
 from tests.test_halving import SETTINGS, TRAIN, VALIDATION, one_network
 
@@ -66,6 +67,21 @@ def test_a_sweep_stopped_anywhere_and_resumed_finds_the_same(calls, whole, tmp_p
     expected = whole.history, whole.scores, whole.best_params, [c[3:] for c in whole.chosen]
     for ours, theirs in zip(jax.tree.leaves(same), jax.tree.leaves(expected), strict=True):
         np.testing.assert_array_equal(ours, theirs)
+
+
+def test_the_time_before_it_was_stopped_counts(tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        stop_after(patch, 5)
+        patch.setattr(sweep_loop, "store", lambda kept, state, run: store(kept, later(state), run))
+        swept(tmp_path, every=None)
+    # Its budget is spent, so that it ends with what there is.
+    assert len(swept(tmp_path, resume=True, time_budget=1000.0).growth["loss"]) == 2
+    assert swept(tmp_path, resume=True).growth["seconds"][-1] > 1000
+
+
+def later(state):
+    """The state of a sweep that has taken so many seconds more."""
+    return state._replace(seconds=state.seconds + 1000)
 
 
 def test_checkpoints_of_every_epoch_are_kept_and_the_last_is_the_end(whole, tmp_path):
