@@ -33,7 +33,7 @@ from jaxmlp.mesh import batch_sharding, make_mesh
 from jaxmlp.statistics import summarize, with_error
 from jaxmlp.sweep import over, seed_keys
 from jaxmlp.train import make_evaluate, make_train
-from jaxmlp.types import Hyperparams
+from jaxmlp.types import Hyperparams, InputError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -168,6 +168,9 @@ def train_seeds(config: Config, splits: datasets.Splits, checkpoints: Checkpoint
         precision=config.precision,
     )
     if config.augment:
+        shape = splits.train.inputs.shape[1:]
+        if len(shape) < 2:
+            raise InputError(f"augment: is for images, but an example of {splits.name} has shape {shape}")
         network = augmented(network, deformed)
     num_examples = len(splits.train.inputs)
     batch_size = config.batch_size or min(128, num_examples)

@@ -183,6 +183,7 @@ BAD = [
     (("--label-smoothing", 1), "label_smoothing"),
     (("--input-dropout", "nan"), "input_dropout"),
     (("--data-bytes", 0), "data_bytes"),
+    (("--dataset", "wine", "--augment"), "augment: is for images, but an example of wine has shape (13,)"),
     (("--mesh", "data=0"), "mesh data"),
 ]
 
