@@ -44,15 +44,14 @@ def members(
     """Each member's score after each epoch, coloured by what became of it; the best one is thick."""
     figure = Figure(figsize=(7.2, 4.6), layout="constrained")
     axes = figure.subplots()
-    epochs = np.arange(1, scores.shape[1] + 1)
+    epochs, opacity = np.arange(1, scores.shape[1] + 1), _opacity(len(scores))
     for outcome, colour in reversed(_OUTCOMES.items()):
         rows = [row for row, fate in zip(scores, fates, strict=True) if fate.startswith(outcome)]
         for index, row in enumerate(rows):
             label = f"{outcome} ({len(rows)})" if not index else None
             # A point, too, since one epoch makes no line.
-            axes.plot(
-                epochs, row, color=colour, linewidth=0.9, alpha=0.7, marker=".", markersize=3, label=label
-            )
+            style: dict[str, Any] = {"color": colour, "linewidth": 0.9, "marker": ".", "markersize": 3}
+            axes.plot(epochs, row, alpha=opacity, label=label, **style)
     axes.plot(epochs, scores[best], color="black", linewidth=2.2, label="the best")
     axes.set(xlabel="epoch", ylabel=ylabel, title=title)
     # What matters is how the good ones differ; those that learn nothing would flatten them.
@@ -61,7 +60,9 @@ def members(
     axes.set_ylim(low - 0.05 * (high - low + 1e-9), high + 0.05 * (high - low + 1e-9))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     _finish(axes, percent, "y")
-    figure.legend(frameon=False, fontsize="small", loc="outside lower center", ncols=4)
+    legend = figure.legend(frameon=False, fontsize="small", loc="outside lower center", ncols=4)
+    for handle in filter(None, legend.legend_handles):
+        handle.set_alpha(1)
     return charts.save_figure(figure, path)
 
 
@@ -97,12 +98,18 @@ def landscape(
         places = _place(axes, name, values, "x")
         for marker, shown in {"o": scores >= low, "v": scores < low}.items():
             heights = np.maximum(scores[shown], low)
-            axes.plot(places[shown], heights, marker, color=COLOURS[0], markersize=4, alpha=0.6)
+            style: dict[str, Any] = {"color": COLOURS[0], "markersize": 4, "markeredgewidth": 0}
+            axes.plot(places[shown], heights, marker, alpha=_opacity(len(scores)), **style)
         axes.set(ylabel=score_label)
         _finish(axes, percent, "y")
     for axes in grid:
         axes.set_axis_off()
     return charts.save_figure(figure, path)
+
+
+def _opacity(number: int) -> float:
+    """Of each of so many lines or points, so that thousands show where most of them are."""
+    return max(0.05, min(0.7, 200 / number))
 
 
 def importance(
