@@ -205,11 +205,13 @@ def smoke(tmp_path_factory, quick_to_compile):
     return out
 
 
+@pytest.mark.long
 def test_a_run_leaves_record_and_pictures(smoke):
     pictures = {"epochs_at_least", "seconds_at_least", "step_time_ratio", "dead", "wrong", "gradient_norms"}
     assert {path.name for path in smoke.iterdir()} == {"record.json"} | {f"{name}.png" for name in pictures}
 
 
+@pytest.mark.long
 def test_the_record_holds_the_comparison_and_what_was_drawn(smoke):
     record = json.loads((smoke / "record.json").read_text())
     values = {name: metric["values"] for name, metric in record["metrics"].items()}

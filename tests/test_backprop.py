@@ -159,6 +159,7 @@ def smoke(tmp_path_factory, quick_to_compile):
     return out
 
 
+@pytest.mark.long
 def test_a_smoke_run_leaves_record_and_pictures(smoke):
     names = {path.name for path in smoke.iterdir()}
     assert names == {"record.json", "agreement.png", "error_signals.png", "one_step.png"}

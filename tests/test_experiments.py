@@ -43,6 +43,7 @@ def test_a_run_leaves_record_model_and_pictures(smoke):
     assert names == {"record.json", "model.safetensors"} | pictures
 
 
+@pytest.mark.long
 def test_deformed_images_are_shown_and_train_another_network(smoke, tmp_path):
     run(digits, "--smoke", "--augment", "--out", tmp_path)
     assert (tmp_path / "deformed.png").stat().st_size > 1000
@@ -107,6 +108,7 @@ def test_other_data_of_classes_works(dataset, tmp_path):
     assert not (tmp_path / "neurons.png").exists()
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("quick_to_compile")
 def test_optimizers_choose_their_rate_on_validation_data(tmp_path):
     names = ("sgd", "schedule_free_adamw")

@@ -115,6 +115,7 @@ def smoke(tmp_path_factory, quick_to_compile):
     return out, json.loads((out / "record.json").read_text())
 
 
+@pytest.mark.long
 def test_the_record_holds_the_measures_and_what_the_pictures_show(smoke):
     record = smoke[1]
     metrics, tables = record["metrics"], record["tables"]
@@ -138,6 +139,7 @@ def test_the_record_holds_the_measures_and_what_the_pictures_show(smoke):
     assert set(record["seconds"]) == {"compile", "train", "total"}
 
 
+@pytest.mark.long
 def test_the_moments_are_the_ends_of_the_parts_of_the_data(smoke):
     tables = smoke[1]["tables"]
     # 512 examples in ten parts of 51, and a smoke run goes through the parts again.
@@ -146,6 +148,7 @@ def test_the_moments_are_the_ends_of_the_parts_of_the_data(smoke):
     assert np.shape(tables["autocorrelation"]) == np.shape(tables["accuracy"]) == (21, 2, 3)
 
 
+@pytest.mark.long
 def test_without_any_neuron_all_orders_are_alike(smoke):
     removed = smoke[1]["tables"]["removed"]
     assert removed["counts"] == list(range(13))
@@ -156,6 +159,7 @@ def test_without_any_neuron_all_orders_are_alike(smoke):
         )
 
 
+@pytest.mark.long
 def test_the_pictures_are_there_and_the_animation_moves(smoke):
     folder = smoke[0]
     charts = {"histograms.png", "course.png", "settings.png", "removed.png", "exciting.png"}
