@@ -224,6 +224,7 @@ def mnist_cache(mnist_files, tmp_path_factory):
     return folder
 
 
+@pytest.mark.long
 def test_mnist_is_what_is_known_of_it(mnist_cache, monkeypatch):
     monkeypatch.setenv("JAXMLP_CACHE_DIR", str(mnist_cache))
     splits = datasets.load("mnist")
@@ -240,6 +241,7 @@ def test_mnist_is_what_is_known_of_it(mnist_cache, monkeypatch):
     assert images.std() == pytest.approx(0.3081, abs=1e-4)
 
 
+@pytest.mark.long
 def test_second_load_imports_no_tensorflow(mnist_cache):
     code = """
 import sys
@@ -251,6 +253,7 @@ print([name for name in ("tensorflow", "tensorflow_datasets") if name in sys.mod
     assert (done.stdout, done.stderr) == ("[]\n", "")
 
 
+@pytest.mark.long
 def test_the_experiment_reads_it_by_its_name(mnist_cache, monkeypatch, tmp_path):
     monkeypatch.setenv("JAXMLP_CACHE_DIR", str(mnist_cache))
     run(mnist, "--smoke", "--out", tmp_path)
