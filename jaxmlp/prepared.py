@@ -29,6 +29,8 @@ from jaxmlp.types import InputError
 
 _AT_ONCE = 1000
 """Images that are decoded together."""
+_WELL_KNOWN = ("cifar10", "cifar100", "emnist", "fashion_mnist", "kmnist", "mnist", "svhn_cropped")
+"""Sets to suggest where tensorflow-datasets is not there to list its own."""
 
 
 class Raw(NamedTuple):
@@ -153,20 +155,29 @@ def _import_tfds(name: str, others: Sequence[str]) -> Any:
             return importlib.import_module("tensorflow_datasets")
     except (ImportError, ValueError):
         pass
-    raise InputError(
-        f"dataset: {name!r} is none of {', '.join(others)}; "
-        "others need tensorflow-datasets and TensorFlow: pip install 'jaxmlp[tfds]'"
+    parts = (
+        f"dataset: {name!r} is none of {', '.join(others)}",
+        "others need tensorflow-datasets and TensorFlow: pip install 'jaxmlp[tfds]'",
+        _did_you_mean(name, [*others, *_WELL_KNOWN]),
     )
+    raise InputError("; ".join(filter(None, parts)))
 
 
 def _check_known(name: str, builders: Sequence[str], others: Sequence[str]) -> None:
-    base = name.split("/")[0].split(":")[0]
-    if base not in builders:
-        nearest = difflib.get_close_matches(base.lower(), [*others, *builders], n=1)
-        hint = (
-            f"did you mean {nearest[0]!r}?" if nearest else "see https://www.tensorflow.org/datasets/catalog"
-        )
+    if _base(name) not in builders:
+        hint = _did_you_mean(name, [*others, *builders]) or "see https://www.tensorflow.org/datasets/catalog"
         raise InputError(f"dataset: unknown name {name!r}; {hint}")
+
+
+def _base(name: str) -> str:
+    """The set's name without its configuration and version."""
+    return name.split("/")[0].split(":")[0]
+
+
+def _did_you_mean(name: str, known: Sequence[str]) -> str:
+    """A hint; empty where nothing is near, or the name is known."""
+    nearest = difflib.get_close_matches(_base(name).lower(), known, n=1)
+    return f"did you mean {nearest[0]!r}?" if nearest and nearest[0] != _base(name) else ""
 
 
 def _image_builder(name: str, tfds: Any, folder: Path) -> Any:

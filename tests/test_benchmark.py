@@ -101,7 +101,7 @@ def test_every_system_starts_from_the_same_weights_and_learns(name, num_members)
         try:
             trainer = peers.systems_for(work)[name](work, data)
         except ImportError as error:
-            pytest.skip(f"{error.name} is not installed")
+            pytest.skip(f"needs {error.name}: pip install -e '.[peers]'")
         before = np.mean([by_hand(work, data, member) for member in range(num_members)])
         np.testing.assert_allclose(trainer.accuracy(), before, atol=1e-6)
         for _ in range(8):

@@ -2,10 +2,12 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -24,11 +26,14 @@ def one_line(error: pytest.ExceptionInfo) -> str:
     return str(error.value)
 
 
-def run_python(code: str, **environment: str) -> subprocess.CompletedProcess:
+def run_python(code: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
     everything = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])} | environment
-    return subprocess.run(
-        [sys.executable, "-c", code], env=everything, capture_output=True, text=True, check=False
-    )
+    command = [sys.executable, "-c", code, *arguments]
+    return subprocess.run(command, env=everything, capture_output=True, text=True, check=False)
+
+
+def needs_tensorflow_datasets() -> ModuleType:
+    return pytest.importorskip("tensorflow_datasets", reason="needs pip install -e '.[tfds]'")
 
 
 # A small set of our own, known to tensorflow-datasets
@@ -37,7 +42,7 @@ def run_python(code: str, **environment: str) -> subprocess.CompletedProcess:
 @pytest.fixture(scope="session")
 def tiny_image_sets():
     """Six colour images called train only, and three of grey in both parts; every image holds its label."""
-    tfds = pytest.importorskip("tensorflow_datasets")
+    tfds = needs_tensorflow_datasets()
 
     class TinySet(tfds.core.GeneratorBasedBuilder):
         VERSION = tfds.core.Version("1.0.0")
@@ -162,23 +167,39 @@ def test_unwritable_cache_is_named(tmp_path, monkeypatch):
     one_line(error)
 
 
-def test_missing_extra_says_what_to_install(tmp_path):
-    pytest.importorskip("tensorflow_datasets")
-    code = """
+WITHOUT = """
 import sys
 from jaxmlp import datasets, types
 for module in ("tensorflow_datasets", "tensorflow"):
     sys.modules[module] = None
-    try:
-        datasets.load("mnist")
-    except types.InputError as error:
-        print(error)
+    for name in sys.argv[1:]:
+        try:
+            datasets.load(name)
+        except types.InputError as error:
+            print(error)
     del sys.modules[module]
 """
-    done = run_python(code, JAXMLP_CACHE_DIR=str(tmp_path))
+NEAREST = {
+    "wines": "wine",
+    "digit": "digits",
+    "Mnits": "mnist",
+    "cifr10": "cifar10",
+    "emnits/mnist": "emnist",
+}
+
+
+def test_without_the_extra_the_nearest_name_is_suggested_and_the_extra_named(tmp_path):
+    names = [*NEAREST, "mnist", "qqqqqqqq"]
+    done = run_python(WITHOUT, *names, JAXMLP_CACHE_DIR=str(tmp_path))
     lines = done.stdout.splitlines()
-    assert len(lines) == 2, done.stderr
-    assert all(line.endswith("pip install 'jaxmlp[tfds]'") for line in lines)
+    assert len(lines) == 2 * len(names), done.stderr
+    assert all(
+        "; others need tensorflow-datasets and TensorFlow: pip install 'jaxmlp[tfds]'" in line
+        for line in lines
+    )
+    for name, line in zip(names * 2, lines, strict=True):
+        suggested = re.findall(r"did you mean '(\w+)'\?", line)
+        assert repr(name) in line and suggested == ([NEAREST[name]] if name in NEAREST else [])
     assert list(tmp_path.iterdir()) == []
 
 
@@ -186,7 +207,7 @@ for module in ("tensorflow_datasets", "tensorflow"):
 
 
 def test_no_files_and_no_network(cache, monkeypatch):
-    pytest.importorskip("tensorflow_datasets")
+    needs_tensorflow_datasets()
     monkeypatch.setattr(prepared, "_reachable", lambda url: False)
     with pytest.raises(
         InputError, match=r"no connection.*train-images-idx3-ubyte\.gz.*--manual-dir"
@@ -197,7 +218,7 @@ def test_no_files_and_no_network(cache, monkeypatch):
 
 
 def test_manual_dir_must_exist(cache):
-    pytest.importorskip("tensorflow_datasets")
+    needs_tensorflow_datasets()
     with pytest.raises(InputError, match="manual_dir: must be an existing folder, got '/no/such'"):
         datasets.load("mnist", manual_dir="/no/such")
     assert list(cache.iterdir()) == []
@@ -205,10 +226,10 @@ def test_manual_dir_must_exist(cache):
 
 @pytest.fixture(scope="session")
 def mnist_files():
-    pytest.importorskip("tensorflow_datasets")
+    needs_tensorflow_datasets()
     folder = os.environ.get("JAXMLP_MANUAL_DIR")
     if not folder or not Path(folder, "train-images-idx3-ubyte.gz").exists():
-        pytest.skip("set JAXMLP_MANUAL_DIR to a folder with the four MNIST files")
+        pytest.skip("needs the four MNIST files in the folder JAXMLP_MANUAL_DIR")
     return Path(folder)
 
 
