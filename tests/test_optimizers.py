@@ -81,7 +81,10 @@ def test_every_recipe_solves_least_squares_at_its_default_rate_in_one_trace(name
     rate = RECIPES[name].learning_rate
     params, losses = population(Hyperparams(rate * jnp.array([1.0, 0.1]), 0.0))
     _, decayed_losses = population(Hyperparams(rate * jnp.array([1.0, 0.5]), 0.5))
-    assert distance(member(params, 0)) < distance(START) / 10
+    # Muon's steps are as long as its rate whatever the gradient, so at about that distance it circles around.
+    reached = [2 * rate, 0.2 * rate] if name == "muon" else [distance(START) / 10]
+    for index, most in enumerate(reached):
+        assert distance(member(params, index)) < most
     # Coin betting does not depend on the gradient's scale, which is all that cocob's rate is.
     assert np.array_equal(losses[0, :10], losses[1, :10]) == (name == "cocob")
     assert not np.array_equal(losses[0, :10], decayed_losses[0, :10])
