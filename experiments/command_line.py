@@ -15,6 +15,7 @@ import jax
 import tyro
 
 from jaxmlp import caches, hosts
+from jaxmlp.selftest import check_backend
 from jaxmlp.signals import one_run
 from jaxmlp.types import InputError
 
@@ -45,6 +46,7 @@ def main(
     caches.keep_compiled()
     try:
         with joined(configuration) as configuration, one_run():
+            check_backend()
             run(configuration)
     except InputError as error:
         _exit(error, 2)

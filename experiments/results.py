@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 from jaxmlp.files import write_whole
 from jaxmlp.records import read_records
+from jaxmlp.selftest import EXCLUDED
 from jaxmlp.statistics import with_error
 from jaxmlp.types import InputError
 
@@ -132,8 +133,27 @@ def results_table(folder: str | Path = "results") -> str:
         "Test measures are mean ± standard error over n seeds or splits; the 95 % interval is in the record. "
         "Training time is that of all seeds, without compiling.\n\n"
     )
-    sections = [_section(name, record, folder) for name, record in read_records(folder).items()]
-    return "\n".join([header + overview(folder), *sections])
+    records = read_records(folder)
+    sections = [_section(name, record, folder) for name, record in records.items()]
+    return "\n".join([header + overview(folder), *_excluded(records), *sections])
+
+
+def _excluded(records: Mapping[str, Any]) -> list[str]:
+    """For each release of jaxlib that computes wrong, the records that were made under it."""
+    under = {
+        release: [f"[{name}]({quote(name)}/)" for name, r in records.items() if _jaxlib(r) == release]
+        for release in EXCLUDED
+    }
+    return [
+        f"Made under an excluded release, jaxlib {release} ({EXCLUDED[release]}), until they are made anew: "
+        f"{', '.join(names)}.\n"
+        for release, names in under.items()
+        if names
+    ]
+
+
+def _jaxlib(record: Mapping[str, Any]) -> str | None:
+    return record["environment"].get("jaxlib")
 
 
 def _section(name: str, record: Mapping[str, Any], folder: Path) -> str:

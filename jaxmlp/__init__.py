@@ -6,6 +6,9 @@ The names below are the public ones. They are imported when first used, so that 
 from importlib import import_module
 from typing import Any
 
+from jaxmlp.flags import set_required
+
+set_required()
 __version__ = "0.1.0"
 
 _ROOM_OF = {
@@ -50,6 +53,7 @@ _ROOMS = [
     "ensemble",
     "epochs",
     "files",
+    "flags",
     "fit_state",
     "halving",
     "hosts",
@@ -58,6 +62,7 @@ _ROOMS = [
     "loop",
     "mesh",
     "metrics",
+    "miscompilations",
     "mlp",
     "models",
     "optimizers",
@@ -71,6 +76,7 @@ _ROOMS = [
     "products",
     "records",
     "search",
+    "selftest",
     "settings",
     "signals",
     "space",

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 from jax.sharding import Sharding
 from jaxtyping import Array
 
@@ -19,6 +21,7 @@ from jaxmlp.types import PyTree
 MIN_COMPILE_SECONDS = 0.1
 _HIT = "/jax/compilation_cache/cache_hits"
 _hits: list[str] = []
+jax.monitoring.register_event_listener(lambda event, **_: _hits.append(event) if event == _HIT else None)
 
 
 def folder() -> Path:
@@ -28,22 +31,22 @@ def folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "jaxmlp"
 
 
-def keep_compiled(root: Path | None = None) -> Path | None:
+def keep_compiled() -> Path | None:
     """Keep the programs that JAX compiles, so that later processes load them; the folder, None if off.
 
-    One folder in ``root`` (default: :func:`folder`) for each jaxlib and processor, since a program may hold
+    Below :func:`folder` one for each jaxlib and processor, since a program may hold
     instructions that another processor lacks, which JAX's own key does not tell. To be called before the
     first array is made. JAX's settings go first: JAX_COMPILATION_CACHE_DIR names another folder, and
     JAX_ENABLE_COMPILATION_CACHE=false turns the cache off. A folder that cannot be written to turns it off
     too, and never stops a run.
     """
-    import jaxlib
-
     settings = jax.config.values
+    if jaxlib_version() == "0.10.1":
+        _silence_refusals()
     if settings["jax_compilation_cache_dir"] or not settings["jax_enable_compilation_cache"]:
         return None
-    processor = hashlib.sha256(_processor().encode()).hexdigest()[:8]
-    kept = (root or folder()) / "compiled" / f"jaxlib-{jaxlib.__version__}-{processor}"
+    digest = hashlib.sha256(processor().encode()).hexdigest()[:8]
+    kept = folder() / "compiled" / f"jaxlib-{jaxlib_version()}-{digest}"
     try:
         kept.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=kept):
@@ -52,8 +55,19 @@ def keep_compiled(root: Path | None = None) -> Path | None:
         return None
     jax.config.update("jax_compilation_cache_dir", str(kept))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", MIN_COMPILE_SECONDS)
-    jax.monitoring.register_event_listener(lambda event, **_: _hits.append(event) if event == _HIT else None)
     return kept
+
+
+def _silence_refusals() -> None:
+    """On many processors jaxlib 0.10.1 reports kilobytes for each program it loads, in the tone of an error:
+    they lack "prefer-no-gather", which is no instruction but a preference (jax#38445). It loads them all the
+    same.
+    """
+    chosen = jax.config.values["jax_logging_level"]
+    if chosen in (None, "NOTSET"):
+        # Of the level, what is said in C++ stays when Python's goes back.
+        for level in ("CRITICAL", chosen):
+            jax.config.update("jax_logging_level", level)
 
 
 def num_loaded() -> int:
@@ -61,7 +75,34 @@ def num_loaded() -> int:
     return len(_hits)
 
 
-def _processor() -> str:
+def finds_again() -> bool | None:
+    """Whether JAX finds a program again that it has compiled and kept; None where it keeps none.
+
+    On some processors it refuses all that it has kept itself (jax#38445).
+    """
+    if not (
+        jax.config.values["jax_compilation_cache_dir"] and jax.config.values["jax_enable_compilation_cache"]
+    ):
+        return None
+    before, least = num_loaded(), jax.config.values["jax_persistent_cache_min_compile_time_secs"]
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+    try:
+        # Another function each time, since JAX remembers what it has compiled for one.
+        for _ in range(2):
+            jax.jit(lambda x: jnp.cos(x) @ x).lower(jax.ShapeDtypeStruct((7, 7), np.float32)).compile()
+    finally:
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", least)
+    return num_loaded() > before
+
+
+def jaxlib_version() -> str:
+    """The release that computes."""
+    import jaxlib
+
+    return jaxlib.__version__
+
+
+def processor() -> str:
     """The processor's name and its instructions, where the system tells them."""
     try:
         lines = Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines()

@@ -17,6 +17,7 @@ from jaxmlp.divergence import first_failure, last_member, told
 from jaxmlp.epochs import Choice, Evaluate, FitState, Functions, compile_epoch, epoch_number, make_begin
 from jaxmlp.fit_state import identity, stored
 from jaxmlp.mesh import check_room, fetch, first, num_bytes, place, put, spread
+from jaxmlp.selftest import check_backend
 from jaxmlp.signals import interruptible, note
 from jaxmlp.streaming import placed
 from jaxmlp.train import Train, TrainState
@@ -89,10 +90,12 @@ def fit(
     resumes goes on from there, to the same bits as if it had never ended.
 
     Ctrl-C and SIGTERM end the run after the current epoch with what it has. Raises FloatingPointError when no
-    loss is finite any more, naming epoch, step and what failed first, and InputError for values out of range.
+    loss is finite any more, naming epoch, step and what failed first, and InputError for values out of range,
+    or where the backend computes wrong.
     """
     choice = Choice(monitor, higher_is_better, patience)
     _check(dataset, validation, hyperparams, num_epochs, choice)
+    check_backend()
     began = time.perf_counter()
     hyperparams = jax.tree.map(lambda value: np.asarray(value, _float_dtype()), hyperparams)
     _check_room(train, key, hyperparams, mesh)

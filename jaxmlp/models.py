@@ -21,6 +21,7 @@ from jaxmlp.ensemble import mean, tempered
 from jaxmlp.files import pack, unpack, write_whole
 from jaxmlp.losses import HEADS
 from jaxmlp.preprocessing import Affine, apply_affine
+from jaxmlp.selftest import check_backend
 from jaxmlp.types import AnyArray, InputError, Layer, Params
 
 _AFFINES = ("preprocess", "targets")
@@ -82,9 +83,11 @@ def outputs(
     model: Model, inputs: Shaped[Array | np.ndarray, "examples ..."]
 ) -> Float[np.ndarray, "networks examples outputs"]:
     """What each network puts out for raw ``inputs``, [n, *input_shape]: logits, or values in the targets'
-    unit. Raises InputError when the shape is another or a value is not a finite number.
+    unit. Raises InputError when the shape is another, a value is not a finite number, or the backend computes
+    wrong.
     """
     checked = _check_inputs(inputs, model.description.input_shape)
+    check_backend()
     raw = [
         np.asarray(_outputs(params, model.affine, checked, mlp.activation_named(form.activation)))
         for params, form in zip(model.networks, model.description.networks, strict=True)

@@ -3,6 +3,7 @@
 import importlib.metadata
 import json
 import math
+import os
 import platform
 import re
 import subprocess
@@ -13,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxmlp import caches, hosts
+from jaxmlp import caches, hosts, selftest
 from jaxmlp.files import write_whole
 from jaxmlp.statistics import summarize
 from jaxmlp.types import InputError, Numbers
@@ -67,6 +68,8 @@ def environment() -> dict[str, Any]:
         "cpu": _cpu_model(),
         "cores": hosts.num_cores(),
         "programs_loaded": caches.num_loaded(),
+        "xla_flags": os.environ.get("XLA_FLAGS", ""),
+        "selftest": selftest.summary(),
     }
 
 

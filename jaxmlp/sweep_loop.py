@@ -17,6 +17,7 @@ from jaxmlp.mesh import fetch, place, put
 from jaxmlp.metrics import METRICS
 from jaxmlp.mlp import Network
 from jaxmlp.population import Chunk
+from jaxmlp.selftest import check_backend
 from jaxmlp.settings import Settings, check, make_groups
 from jaxmlp.signals import interruptible, note
 from jaxmlp.space import Member, Structure, groups
@@ -46,6 +47,7 @@ def sweep(
     Raises InputError, and FloatingPointError when no member's loss is finite.
     """
     check(settings, members, dataset)
+    check_backend()
     began, budget = time.perf_counter(), settings.time_budget
     run = identity(members, settings, (dataset, validation), checkpoints.run) if checkpoints else {}
     _, (data_key,) = seed_keys([settings.seed])

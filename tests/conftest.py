@@ -1,5 +1,6 @@
 """Every test runs with shapes checked by beartype and with rank promotion forbidden."""
 
+import os
 from pathlib import Path
 
 import jax
@@ -11,10 +12,13 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 
 
 def pytest_configure():
-    """What the other worker or an earlier run has compiled is not compiled again."""
+    """What the other worker or an earlier run has compiled is not compiled again, and what a test keeps is in
+    the checkout.
+    """
     from jaxmlp import caches
 
-    caches.keep_compiled(Path(__file__).parents[1] / ".pytest_cache")
+    os.environ.setdefault("JAXMLP_CACHE_DIR", str(Path(__file__).parents[1] / ".pytest_cache"))
+    caches.keep_compiled()
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import json
 import re
 import sys
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -87,7 +86,7 @@ def plain(tree):
 
 
 if __name__ == "__main__":
-    caches.keep_compiled(Path(".pytest_cache"))
+    caches.keep_compiled()
     jax.config.update("jax_enable_x64", True)
     jax.config.update("jax_disable_most_optimizations", True)
     told = sys.stdout

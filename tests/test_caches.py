@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jax
 import pytest
 
 from jaxmlp import caches
@@ -12,11 +13,9 @@ from jaxmlp import caches
 ROOT = Path(__file__).parents[1]
 # Prints the folder, how many programs were loaded, and a number that a program made.
 PROGRAM = """
-import sys
-from pathlib import Path
 from jaxmlp import caches
 caches.MIN_COMPILE_SECONDS = 0.0
-kept = caches.keep_compiled(Path(sys.argv[1]))
+kept = caches.keep_compiled()
 import jax
 advance = jax.jit(lambda x: jax.lax.scan(lambda x, _: (jax.numpy.tanh(x @ x), None), x, length=3)[0])
 number = advance(jax.numpy.eye(3))[0, 0]
@@ -25,9 +24,13 @@ print(kept, caches.num_loaded(), number, sep="\\n")
 
 
 def run_program(root, **environment):
-    everything = os.environ | {"PYTHONPATH": str(ROOT), "JAX_COMPILATION_CACHE_DIR": ""} | environment
+    ours = {"PYTHONPATH": str(ROOT), "JAXMLP_CACHE_DIR": str(root), "JAX_COMPILATION_CACHE_DIR": ""}
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(root)], env=everything, capture_output=True, text=True, check=True
+        [sys.executable, "-c", PROGRAM],
+        env=os.environ | ours | environment,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     kept, num_loaded, number = done.stdout.splitlines()
     return kept, int(num_loaded), number, done.stderr
@@ -73,9 +76,23 @@ def test_a_folder_that_cannot_be_written_to_stops_nothing(tmp_path):
 
 
 def test_another_processor_has_a_folder_of_its_own(monkeypatch):
-    ours = caches._processor()
+    ours = caches.processor()
     assert ours and "MHz" not in ours
     monkeypatch.setattr(
         caches.Path, "read_text", lambda *_: "flags\t: fpu sse\nflags\t: fpu sse\ncpu MHz : 1\n"
     )
-    assert caches._processor().splitlines()[1:] == ["flags\t: fpu sse"] != ours.splitlines()[1:]
+    assert caches.processor().splitlines()[1:] == ["flags\t: fpu sse"] != ours.splitlines()[1:]
+
+
+def test_a_cache_that_finds_nothing_again_is_noticed(tmp_path, monkeypatch):
+    assert caches.finds_again() is True
+    monkeypatch.setattr(caches, "_HIT", "nothing that JAX tells")
+    assert caches.finds_again() is False
+
+
+def test_without_a_cache_nothing_is_said_of_it():
+    jax.config.update("jax_enable_compilation_cache", False)
+    try:
+        assert caches.finds_again() is None
+    finally:
+        jax.config.update("jax_enable_compilation_cache", True)

@@ -277,6 +277,16 @@ class TestPages:
         assert row(tmp_path, dirty=True)[-1] == "`0123456` dirty"
         assert row(tmp_path, commit=None, dirty=None)[-1] == "n/a"
 
+    def test_what_an_excluded_release_made_is_listed(self, site):
+        for name, release in {"wrong one": "0.10.2", "right": "0.10.1", "wrong": "0.10.2"}.items():
+            record = {**HAND_WRITTEN, "environment": HAND_WRITTEN["environment"] | {"jaxlib": release}}
+            (site / "results" / name).mkdir()
+            (site / "results" / name / "record.json").write_text(json.dumps(record))
+        page = results_table(site / "results")
+        (line,) = [line for line in page.splitlines() if "excluded release" in line]
+        assert "jaxlib 0.10.2 (jax#39103" in line
+        assert line.endswith("made anew: [wrong](wrong/), [wrong one](wrong%20one/).")
+
     def test_an_accelerator_is_named(self, tmp_path):
         machine = {"platform": "gpu", "device": "Fast GPU", "cpu": "Fast CPU", "cores": 2}
         assert row(tmp_path, environment=machine)[5] == "Fast GPU, 2 cores"
