@@ -243,6 +243,7 @@ def test_a_newer_format_is_refused_and_not_passed_over(tmp_path, monkeypatch):
 
 
 def test_other_conditions_are_a_warning(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("XLA_FLAGS", "")
     trained(tmp_path, 3)
     monkeypatch.setenv("XLA_FLAGS", "--xla_cpu_enable_fast_min_max=true")
     trained(tmp_path, resume=True)
