@@ -84,14 +84,12 @@ class Config(receipt.DeviceConfig):
     """Networks to train."""
     num_epochs: int | None = None
     """Passes of those who are never cut (default: 20, or more for a small data set)."""
-    search: Literal["sobol", "random", "grid", "optuna"] = "sobol"
-    """How settings are drawn: evenly spread, at random, all combinations, or from the scores of others."""
+    search: Literal["sobol", "random", "grid"] = "sobol"
+    """How settings are drawn: evenly spread, at random, or all combinations."""
     max_programs: int = 8
     """Different structures (width, depth, activation, optimizer), each of which is compiled."""
     halving: int = 3
     """At each rung one member in so many goes on, for so many times as long; 1 trains all to the end."""
-    brackets: int = 1
-    """Shares of the members of which each begins to be cut one rung later (Hyperband)."""
     schedule: str = "constant"
     """How the learning rate changes over the run: constant, cosine, warmup_cosine or one_cycle."""
     precision: Literal["float32", "bfloat16"] = "float32"
@@ -122,14 +120,12 @@ def run(config: Config) -> None:
     """Sweep, test, record, draw and tell."""
     ranges, begun, outcomes = check(config), receipt.begin(config), []
     for seed in receipt.seeds(config):
-        checkpoints = None
-        if config.search != "optuna":
-            checkpoints = receipt.checkpoints(begun, config, f"sweep-{seed}")
+        checkpoints = receipt.checkpoints(begun, config, f"sweep-{seed}")
         outcomes.append(sweep(config, ranges, seed, checkpoints))
         if outcomes[-1].found.swept.interrupted:
             print("stopped; what follows is of the epochs so far, and --resume goes on")
             break
-        if checkpoints and config.checkpoint_every is None:
+        if config.checkpoint_every is None:
             clear(checkpoints)
     first = outcomes[0]
     swept = first.found.swept
@@ -153,7 +149,7 @@ def run(config: Config) -> None:
 
 def check(config: Config) -> dict[str, space.Distribution]:
     """The ranges of the flags, over the default ones; every rule that needs no data is asked here."""
-    for name in ("num_members", "halving", "brackets", "max_programs", "max_ensemble"):
+    for name in ("num_members", "halving", "max_programs", "max_ensemble"):
         checks.whole_number(name, getattr(config, name))
     for name in ("num_epochs", "batch_size", "data_bytes"):
         checks.whole_number(name, 1 if getattr(config, name) is None else getattr(config, name))
@@ -162,8 +158,6 @@ def check(config: Config) -> dict[str, space.Distribution]:
     given = {name: getattr(config, name) for name in space.NAMES if getattr(config, name) is not None}
     ranges = dict(space.DEFAULT_SPACE) | {name: space.parse(name, text) for name, text in given.items()}
     draw_members(config, ranges)
-    if config.search == "optuna" and (config.resume or config.checkpoint_every is not None):
-        raise InputError("search: 'optuna' has no checkpoints; draw the members by 'sobol'")
     if is_file(config) and config.target is None:
         raise InputError("target: name the column of the table that is to be predicted")
     if not is_file(config) and config.target is not None:
@@ -177,11 +171,11 @@ def is_file(config: Config) -> bool:
 
 
 def sweep(
-    config: Config, ranges: dict[str, space.Distribution], seed: int, checkpoints: Checkpoints | None
+    config: Config, ranges: dict[str, space.Distribution], seed: int, checkpoints: Checkpoints
 ) -> Outcome:
     """One sweep on one split; the test part is read once, at the end."""
     splits, columns = load(config, seed)
-    names = "batch_size", "schedule", "precision", "brackets", "max_ensemble", "data_bytes"
+    names = "batch_size", "schedule", "precision", "max_ensemble", "data_bytes"
     given = {name: getattr(config, name) for name in names}
     given |= {"seed": seed, "num_epochs": 2 if config.smoke else config.num_epochs}
     given |= {"halving": config.halving if config.halving > 1 else None}
@@ -203,9 +197,10 @@ def sweep(
 
 
 def draw_members(config: Config, ranges: dict[str, space.Distribution], seed: int = 0) -> list[space.Member]:
-    """The members as they will be, or, where the scores of some suggest the others, as they might be."""
-    method = "sobol" if config.search == "optuna" else config.search
-    return space.draw(ranges, config.num_members, method=method, max_programs=config.max_programs, seed=seed)
+    """The members as they will be."""
+    return space.draw(
+        ranges, config.num_members, method=config.search, max_programs=config.max_programs, seed=seed
+    )
 
 
 def load(config: Config, split_seed: int) -> tuple[datasets.Splits, tuple[tables.Column, ...] | None]:

@@ -29,6 +29,7 @@ _ROOM_OF = {
     "Choice": "space",
     "Range": "space",
     "fit_ensemble": "search",
+    "fit_members": "search",
     "fit_population": "sweep",
     "grid": "sweep",
     "init": "mlp",

@@ -58,18 +58,14 @@ def multiclass(label_smoothing: Scalar | float | None = None) -> Head:
     return Head(link=jax.nn.softmax, loss=loss, predict=lambda logits: jnp.argmax(logits).astype(jnp.int32))
 
 
-def regression(huber_delta: float | None = None) -> Head:
+def regression() -> Head:
     """One or several real values: identity and squared error, (prediction − target)², without the half.
 
-    With ``huber_delta`` δ the loss is Huber's: half the square up to δ, then linear (Huber 1964).
     Several outputs are averaged.
     """
 
     def loss(logits: Float[Array, " outputs"], target: Float[Array, "..."]) -> Float[Array, ""]:
-        target = target.reshape(logits.shape)
-        if huber_delta is None:
-            return jnp.mean(optax.squared_error(logits, target))
-        return jnp.mean(optax.huber_loss(logits, target, delta=huber_delta))
+        return jnp.mean(optax.squared_error(logits, target.reshape(logits.shape)))
 
     def value(logits: Float[Array, " outputs"]) -> Shaped[Array, "..."]:
         return logits[0] if logits.shape == (1,) else logits

@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
 
 from jaxmlp import batching, checks, datasets, mlp
 from jaxmlp.calibration import calibrated
@@ -14,30 +13,19 @@ from jaxmlp.checkpoints import Checkpoints
 from jaxmlp.datasets import Splits
 from jaxmlp.description import Description, Form
 from jaxmlp.losses import HEADS
-from jaxmlp.metrics import METRICS
 from jaxmlp.models import Model
-from jaxmlp.optimizers import make_optimizer
 from jaxmlp.preprocessing import Affine, fit_affine
-from jaxmlp.settings import Settings, steps_of
+from jaxmlp.settings import Settings
 from jaxmlp.space import (
     DEFAULT_SPACE,
     Member,
     Space,
     Structure,
-    completed,
-    dimensions,
     draw,
-    draw_structures,
-    member_at,
 )
-from jaxmlp.statistics import verdict
-from jaxmlp.sweep import fit_population, grid
 from jaxmlp.sweep_loop import sweep
-from jaxmlp.swept import Swept, before, merged
-from jaxmlp.types import Dataset, InputError
-
-ROUND = 16
-"""Members that Optuna suggests at a time."""
+from jaxmlp.swept import Swept
+from jaxmlp.types import Dataset
 
 
 class Found(NamedTuple):
@@ -62,68 +50,12 @@ def fit_ensemble(
 ) -> Found:
     """Train ``num_members`` networks drawn from ``space`` on ``splits``, and choose on its validation part.
 
-    ``method`` and ``max_programs`` are those of ``space.draw``, ``settings`` those of settings.Settings;
-    with the method "optuna" members come in rounds, suggested from the scores of those before, and there are
-    no ``checkpoints``. The test part is not looked at. Raises InputError, and FloatingPointError when no loss
-    stays finite.
+    ``method`` and ``max_programs`` are those of ``space.draw``, ``settings`` those of settings.Settings. The
+    test part is not looked at. Raises InputError, and FloatingPointError when no loss stays finite.
     """
     chosen = with_defaults(splits, settings)
-    if method == "optuna":
-        if checkpoints is not None:
-            raise InputError("checkpoints: a search by 'optuna' has none; draw the members by 'sobol'")
-        return _suggested(splits, space, num_members, max_programs, chosen, progress)
     members = draw(space, num_members, method=method, max_programs=max_programs, seed=chosen.seed)
     return fit_members(splits, members, chosen, checkpoints=checkpoints, progress=progress)
-
-
-def _suggested(
-    splits: Splits, space: Space, num_members: int, max_programs: int, settings: Settings, progress: bool
-) -> Found:
-    """Members in rounds, suggested by Optuna's sampler (Watanabe 2023) from the scores of those before."""
-    try:
-        import optuna
-    except ImportError:
-        raise InputError("method: 'optuna' needs the extra: pip install 'jaxmlp[search]'") from None
-    space = completed(space)
-    structures = draw_structures(space, min(num_members, max_programs), seed=settings.seed)
-    asked: dict[str, Any] = {name: optuna.distributions.FloatDistribution(0, 1) for name in dimensions(space)}
-    asked["structure"] = optuna.distributions.CategoricalDistribution(range(len(structures)))
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    sampler = optuna.samplers.TPESampler(seed=settings.seed, constant_liar=True)
-    study = optuna.create_study(direction="maximize", sampler=sampler)
-    network_of, data = prepare(splits, settings.precision)
-    starts = range(0, num_members, ROUND)
-    # Chunks of one size, since how many members a structure has is another number in each round; and for each
-    # round its share of the time, of which the first would take all.
-    budget = settings.time_budget and settings.time_budget / len(starts)
-    settings = settings._replace(chunk_size=settings.chunk_size or 4, time_budget=budget)
-    swept: Swept | None = None
-    for first in starts:
-        trials = [study.ask(asked) for _ in range(min(ROUND, num_members - first))]
-        members = [
-            member_at(
-                space,
-                structures[trial.params["structure"]],
-                # 1 itself is the end of no choice.
-                [min(trial.params[name], 1 - 1e-9) for name in dimensions(space)],
-                settings.seed * num_members + trial.number,
-            )
-            for trial in trials
-        ]
-        chosen = before(swept.chosen, first) if swept else []
-        found = sweep(
-            members, network_of, data.train, data.validation, settings, chosen=chosen, progress=progress
-        )
-        for trial, score in zip(trials, found.scores, strict=True):
-            finite = bool(np.isfinite(score))
-            study.tell(
-                trial, float(score) if finite else None, None if finite else optuna.trial.TrialState.FAIL
-            )
-        swept = merged(swept, found) if swept else found
-        if swept.interrupted:
-            break
-    assert swept is not None
-    return hand_back(splits, swept)
 
 
 def fit_members(
@@ -134,7 +66,7 @@ def fit_members(
     checkpoints: Checkpoints | None = None,
     progress: bool = True,
 ) -> Found:
-    """``fit_ensemble`` from members already drawn."""
+    """``fit_ensemble`` from members already drawn, by ``space.draw`` or by any searcher."""
     network_of, data = prepare(splits, settings.precision)
     options: dict[str, Any] = {"checkpoints": checkpoints, "progress": progress}
     swept = sweep(members, network_of, data.train, data.validation, settings, **options)
@@ -163,48 +95,6 @@ def prepare(splits: Splits, precision: str = "float32") -> tuple[Callable[[Struc
     inputs = None if pixels else affine
     train, validation, test = (scaled(part, inputs, targets) for part in splits[:3])
     return network_of, splits._replace(train=train, validation=validation, test=test)
-
-
-class Compared(NamedTuple):
-    """Two settings on the same test data: a score for each seed, and what their differences show."""
-
-    first: Float[np.ndarray, " seeds"]
-    second: Float[np.ndarray, " seeds"]
-    verdict: str
-    """First minus second, with its error and what it shows."""
-
-
-def compare(
-    splits: Splits, first: Member, second: Member, *, seeds: Sequence[int] = range(10), **settings: Any
-) -> Compared:
-    """Accuracy or R² of two settings on test data, each trained with the same seeds as one program; of a
-    member its own seed does not matter. ``settings`` are the epochs, batch size, schedule and precision of
-    Settings.
-    """
-    chosen = with_defaults(splits, settings)
-    network_of, data = prepare(splits, chosen.precision)
-    monitor = next(iter(METRICS[splits.task]))
-    num_steps = steps_of(chosen, len(data.train.inputs))
-
-    def scores(member: Member) -> Float[np.ndarray, " seeds"]:
-        structure, hyperparams, _ = member
-        fitted, evaluate = fit_population(
-            network_of(structure),
-            make_optimizer(structure.optimizer, chosen.schedule),
-            data.train,
-            data.validation,
-            seeds=seeds,
-            hyperparams=grid(hyperparams._replace(num_steps=num_steps)),
-            metrics=METRICS[splits.task],
-            batch_size=chosen.batch_size,
-            num_epochs=chosen.num_epochs,
-            monitor=monitor,
-            progress=False,
-        )
-        return np.asarray(evaluate(fitted.params, fitted.model_state, data.test)[monitor])[:, 0]
-
-    ours, theirs = scores(first), scores(second)
-    return Compared(ours, theirs, verdict(ours - theirs, METRICS[splits.task][monitor].unit))
 
 
 def with_defaults(splits: Splits, settings: dict[str, Any]) -> Settings:

@@ -29,8 +29,6 @@ class Settings(NamedTuple):
     halving: int | None = 3
     """At each rung one in so many members goes on, for so many times as long (Jamieson and Talwalkar 2016);
     None trains all to the end."""
-    brackets: int = 1
-    """Shares of the members of which each begins to be cut one rung later (Hyperband; Li et al. 2018)."""
     max_ensemble: int = 32
     num_bags: int = ensemble.NUM_BAGS
     chunk_size: int | None = None
@@ -48,7 +46,7 @@ class Settings(NamedTuple):
 def check(settings: Settings, members: Sequence[Member], dataset: Dataset) -> None:
     """Raises InputError for settings or members that cannot be, before anything is compiled."""
     checks.known_name("task", settings.task, METRICS)
-    for name in ("num_epochs", "batch_size", "brackets", "max_ensemble", "num_bags"):
+    for name in ("num_epochs", "batch_size", "max_ensemble", "num_bags"):
         checks.whole_number(name, getattr(settings, name))
     checks.whole_number("seed", settings.seed, at_least=0)
     checks.whole_number("halving", 2 if settings.halving is None else settings.halving, at_least=2)

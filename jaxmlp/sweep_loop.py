@@ -11,7 +11,6 @@ from jaxtyping import Array, Float, Key
 
 from jaxmlp import ensemble, hosts, population
 from jaxmlp.checkpoints import Checkpoints, due, load
-from jaxmlp.ensemble import Chosen
 from jaxmlp.halving import planned, rungs, survivors
 from jaxmlp.mesh import fetch, place, put
 from jaxmlp.metrics import METRICS
@@ -35,23 +34,21 @@ def sweep(
     validation: Dataset,
     settings: Settings,
     *,
-    chosen: Sequence[Chosen] = (),
     checkpoints: Checkpoints | None = None,
     progress: bool = True,
 ) -> Swept:
     """Train ``members`` (``space.draw`` makes them) and choose the best of them and an ensemble.
 
-    ``network_of(structure)`` is the network of a structure; ``chosen`` is an ensemble from before, whose
-    networks are candidates, too. Ctrl-C, SIGTERM, or the end of the time budget, ends the sweep with what it
-    has. With ``checkpoints`` it can be gone on with from any epoch, to the same bits.
-    Raises InputError, and FloatingPointError when no member's loss is finite.
+    ``network_of(structure)`` is the network of a structure. Ctrl-C, SIGTERM, or the end of the time budget,
+    ends the sweep with what it has. With ``checkpoints`` it can be gone on with from any epoch, to the same
+    bits. Raises InputError, and FloatingPointError when no member's loss is finite.
     """
     check(settings, members, dataset)
     check_backend()
     began, budget = time.perf_counter(), settings.time_budget
     run = identity(members, settings, (dataset, validation), checkpoints.run) if checkpoints else {}
     _, (data_key,) = seed_keys([settings.seed])
-    state = begin(members, network_of, settings, len(dataset.inputs), chosen)
+    state = begin(members, network_of, settings, len(dataset.inputs))
     if (kept := load(checkpoints, run)) is not None:
         state = stored(kept, state, members)
         print(f"resumed after epoch {state.epoch}", flush=True)
@@ -106,7 +103,6 @@ def begin(
     network_of: Callable[[Structure], Network],
     settings: Settings,
     num_examples: int,
-    chosen: Sequence[Chosen] = (),
 ) -> SweepState:
     """The state before the first step."""
     made = make_groups(members, network_of, settings, num_examples)
@@ -116,7 +112,7 @@ def begin(
         history={},
         fates=["finished"] * len(members),
         shares={},
-        chosen=list(chosen),
+        chosen=[],
         growth={"loss": [], "size": [], "networks": [], "seconds": []},
     )
 
@@ -197,13 +193,10 @@ def cut(state: SweepState, settings: Settings) -> SweepState:
     alive, epoch = _alive(state), state.epoch
     if not alive:
         raise FloatingPointError("no member's loss is finite any more; try smaller learning rates")
-    keep, factor, brackets = set(alive), settings.halving, settings.brackets
-    steps = rungs(state.num_epochs, factor, len(state.fates))
-    if factor is not None and epoch + 1 in steps:
-        scores, losses = _scores(state, settings), state.history[_loss(settings)][:, epoch]
-        for bracket in range(min(brackets, steps.index(epoch + 1) + 1)):
-            share = [member for member in alive if member % brackets == bracket]
-            keep -= set(share) - survivors(share, scores, losses, factor)
+    keep, factor = set(alive), settings.halving
+    if factor is not None and epoch + 1 in rungs(state.num_epochs, factor, len(state.fates)):
+        losses = state.history[_loss(settings)][:, epoch]
+        keep = survivors(alive, _scores(state, settings), losses, factor)
     fates = list(state.fates)
     for member in set(alive) - keep:
         fates[member] = f"cut after epoch {epoch + 1}"

@@ -148,13 +148,6 @@ def test_all_lost_is_an_error_that_says_what_to_do():
         swept(members, num_epochs=8)
 
 
-def test_brackets_begin_to_cut_one_rung_later_each():
-    found = swept(brackets=2)
-    cut_first = [i for i, fate in enumerate(found.fates) if fate == "cut after epoch 1"]
-    assert cut_first and all(i % 2 == 0 for i in cut_first)
-    assert any(fate == "cut after epoch 3" and i % 2 == 1 for i, fate in enumerate(found.fates))
-
-
 def test_a_regression_is_swept_by_its_r2():
     def regression(structure):
         return NETWORKS.setdefault(

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import sklearn.metrics
-from scipy.special import expit, huber, softmax
+from scipy.special import expit, softmax
 
 from jaxmlp.losses import HEADS, binary, multiclass, regression
 
@@ -62,22 +62,12 @@ def test_one_target_may_come_without_its_axis():
     assert regression().loss(jnp.array([3.0]), jnp.float32(1.0)) == 4.0
 
 
-@pytest.mark.parametrize("delta", [0.5, 2.0])
-def test_huber(delta):
-    prediction, target = np.array([0.0, 1.0, 2.0, -7.0]), np.array([0.1, 0.5, 0.0, 3.0])
-    expected = huber(delta, prediction - target).mean()
-    found = regression(huber_delta=delta).loss(
-        jnp.array(prediction, jnp.float32), jnp.array(target, jnp.float32)
-    )
-    assert found == pytest.approx(expected, rel=1e-6)
-
-
 BINARY_POINTS = [0.0, 0.3, -2.0, 50.0, -50.0, 1e4, -1e4]
 ERRORS = [[0.0, 0.0], [0.3, -4.0], [2.0, -2.0], [50.0, -50.0], [1e4, -1e4]]
 HEADS_AT_POINTS = (
     [(binary(a), [z], np.int32(y)) for a in (None, 0.2) for z in BINARY_POINTS for y in (0, 1)]
     + [(multiclass(a), z, np.int32(1)) for a in (None, 0.2) for z in LOGITS + EXTREME[:3]]
-    + [(regression(delta), z, np.zeros(2)) for delta in (None, 2.0) for z in ERRORS]
+    + [(regression(), z, np.zeros(2)) for z in ERRORS]
 )
 
 
@@ -110,11 +100,10 @@ def test_binary_stays_finite_in_float32(logit, label, loss, slope, sign):
 
 
 @pytest.mark.parametrize("error", [1e4, -1e4])
-@pytest.mark.parametrize(("delta", "loss", "slope"), [(None, 1e8, 2e4), (2.0, 2 * 1e4 - 2, 2.0)])
-def test_regression_stays_finite_in_float32(error, delta, loss, slope):
-    found, grads = jax.value_and_grad(regression(delta).loss)(jnp.array([error]), jnp.float32(0))
-    assert found == pytest.approx(loss, rel=1e-6)
-    assert grads[0] == pytest.approx(np.sign(error) * slope, rel=1e-6)
+def test_regression_stays_finite_in_float32(error):
+    found, grads = jax.value_and_grad(regression().loss)(jnp.array([error]), jnp.float32(0))
+    assert found == pytest.approx(1e8, rel=1e-6)
+    assert grads[0] == pytest.approx(np.sign(error) * 2e4, rel=1e-6)
 
 
 def test_smoothed_binary_by_hand():

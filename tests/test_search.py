@@ -10,8 +10,8 @@ import jaxmlp
 from jaxmlp import caches, calibration, datasets, mesh, models, plan, search, sweep_loop
 from jaxmlp.halving import planned
 from jaxmlp.settings import Settings
-from jaxmlp.space import Choice, Member, Range, Structure, draw
-from jaxmlp.types import Hyperparams, InputError
+from jaxmlp.space import Choice, draw
+from jaxmlp.types import InputError
 
 pytestmark = pytest.mark.usefixtures("quick_to_compile")
 
@@ -161,56 +161,6 @@ def test_a_small_data_set_has_small_batches(num_examples, size):
     splits = splits_of("wine")
     train = splits.train._replace(inputs=np.zeros((num_examples, 2)))
     assert search.default_batch_size(splits._replace(train=train)) == size
-
-
-def test_two_settings_are_compared_seed_by_seed():
-    splits = splits_of("wine")
-    good, poor = (
-        Member(Structure((8,), "relu", "adam"), Hyperparams(rate), seed)
-        for rate, seed in ((1e-2, 3), (1e-6, 4))
-    )
-    options = {"seeds": range(3), "num_epochs": 5}
-    compared = search.compare(splits, good, poor, **options)
-    assert compared.first.shape == compared.second.shape == (3,)
-    assert compared.first.min() > compared.second.max() and "above 0" in compared.verdict
-
-
-def test_optuna_suggests_in_rounds_that_make_one_sweep(monkeypatch):
-    monkeypatch.setattr(search, "ROUND", 4)
-    splits = splits_of("wine")
-    options = {"num_members": 6, "num_epochs": 3, "halving": None, "max_programs": 1, "progress": False}
-    space = SPACE | {"learning_rate": Range(1e-4, 1e-1, log=True), "dropout": Choice((0.0, 0.5))}
-    found = search.fit_ensemble(splits, space, method="optuna", **options)
-    swept = found.swept
-    assert [len(values) for values in swept.history.values()] == [6] * len(swept.history)
-    np.testing.assert_allclose(swept.scores, np.nanmax(swept.history["validation_accuracy"], axis=1))
-    assert swept.best == swept.scores.argmax() and len(swept.growth["loss"]) == 6
-    assert all(1e-4 <= member.hyperparams.learning_rate <= 1e-1 for member in swept.members)
-    assert len({member.seed for member in swept.members}) == 6
-    score = calibration.measure(found.best, splits.validation)["accuracy"]
-    np.testing.assert_allclose(score, swept.scores[swept.best], rtol=1e-6)
-    # Each network of the ensemble says the same as the member it is taken from said in that epoch.
-    outputs = models.outputs(found.ensemble, splits.validation.inputs)
-    for chosen, logits in zip(swept.chosen, outputs, strict=True):
-        accuracy = np.mean(logits.argmax(axis=1) == splits.validation.targets)
-        expected = swept.history["validation_accuracy"][chosen.member, chosen.epoch - 1]
-        np.testing.assert_allclose(accuracy, expected, rtol=1e-6)
-
-
-def test_the_rounds_share_the_time_budget(monkeypatch):
-    monkeypatch.setattr(search, "ROUND", 4)
-    budgets = []
-
-    def swept(members, network_of, dataset, validation, settings, **options):
-        budgets.append(settings.time_budget)
-        raise FloatingPointError
-
-    monkeypatch.setattr(search, "sweep", swept)
-    options = {"num_members": 10, "method": "optuna", "max_programs": 1}
-    for budget in (60.0, None):
-        with pytest.raises(FloatingPointError):
-            search.fit_ensemble(splits_of("wine"), SPACE, time_budget=budget, **options)
-    assert budgets == [20.0, None]
 
 
 def test_the_plan_knows_the_memory_of_a_member_and_counts_who_trains(monkeypatch):

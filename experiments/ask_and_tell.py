@@ -1,0 +1,44 @@
+"""How any searcher that asks and tells drives a sweep; here Optuna, which learns from the scores so far.
+
+    pip install optuna && python -m experiments.ask_and_tell
+
+Each round of members trains as one program. What it found can be saved and measured as that of a sweep.
+"""
+
+import optuna
+
+import jaxmlp
+from jaxmlp import datasets
+from jaxmlp.search import Found, with_defaults
+from jaxmlp.space import Member, Structure
+
+STRUCTURE = Structure((32,), "relu", "adamw")
+
+
+def suggest(trial: optuna.Trial) -> Member:
+    """The member that a trial asks for."""
+    hyperparams = jaxmlp.Hyperparams(
+        trial.suggest_float("learning_rate", 1e-4, 1e-1, log=True),
+        dropout=trial.suggest_float("dropout", 0.0, 0.5),
+    )
+    return Member(STRUCTURE, hyperparams, seed=trial.number)
+
+
+def search(num_rounds: int = 4, num_members: int = 8, num_epochs: int = 10) -> tuple[optuna.Study, Found]:
+    """The trials, and what the round with the best member found."""
+    splits = datasets.load("digits", validation_fraction=0.2)
+    settings = with_defaults(splits, {"num_epochs": num_epochs})
+    sampler = optuna.samplers.TPESampler(seed=0, constant_liar=True)
+    study, rounds = optuna.create_study(direction="maximize", sampler=sampler), []
+    for _ in range(num_rounds):
+        trials = [study.ask() for _ in range(num_members)]
+        rounds.append(
+            jaxmlp.fit_members(splits, [suggest(trial) for trial in trials], settings, progress=False)
+        )
+        for trial, score in zip(trials, rounds[-1].swept.scores.tolist(), strict=True):
+            study.tell(trial, score)
+    return study, max(rounds, key=lambda found: found.swept.scores[found.swept.best])
+
+
+if __name__ == "__main__":
+    print(search()[0].best_trial.params)
