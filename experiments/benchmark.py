@@ -28,9 +28,10 @@ from experiments.command_line import main
 from experiments.peers import Data, Work
 from experiments.timings import Race, Results, Timed
 from experiments.worker import Ask, WorkerError, process
-from jaxmlp import caches, checks, datasets
+from jaxmlp import checks, datasets
 from jaxmlp.datasets import Splits
 from jaxmlp.preprocessing import fit_affine
+from jaxmlp.runtime import compilation
 from jaxmlp.types import InputError
 
 
@@ -223,7 +224,9 @@ def race(config: Config, work: Work, goal: float, folder: Path) -> dict[str, dic
             with tempfile.TemporaryDirectory() as cache:
                 environment = dict.fromkeys(("JAX_COMPILATION_CACHE_DIR", "TORCHINDUCTOR_CACHE_DIR"), cache)
                 # Of JAX's own, which would keep only what compiles for a second.
-                environment["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = str(caches.MIN_COMPILE_SECONDS)
+                environment["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = str(
+                    compilation.MIN_COMPILE_SECONDS
+                )
                 for way, each in races.items():
                     try:
                         each.setdefault(name, []).append(race_once(name, work, goal, folder, environment))

@@ -14,22 +14,13 @@ import numpy as np
 
 from experiments import receipt
 from experiments.predict import ink_fraction
-from jaxmlp import (
-    batching,
-    checks,
-    datasets,
-    losses,
-    metrics,
-    mlp,
-    models,
-    optimizers,
-    preprocessing,
-    records,
-)
+from jaxmlp import batching, checks, datasets, losses, mlp, models, optimizers, preprocessing
+from jaxmlp import metrics as metrics_module
 from jaxmlp.augment import augmented, deformed
 from jaxmlp.checkpoints import Checkpoints, clear
 from jaxmlp.loop import Fit, fit
-from jaxmlp.mesh import batch_sharding, make_mesh
+from jaxmlp.runtime import environment as runtime_environment
+from jaxmlp.runtime.devices import batch_sharding, make_mesh
 from jaxmlp.statistics import summarize, with_error
 from jaxmlp.sweep import over, seed_keys
 from jaxmlp.train import make_evaluate, make_train
@@ -185,7 +176,7 @@ def train_seeds(config: Config, splits: datasets.Splits, checkpoints: Checkpoint
             batch_size,
             batch_sharding=batch_sharding(mesh),
         ),
-        make_evaluate(network.predict_fn, metrics.CLASSIFICATION),
+        make_evaluate(network.predict_fn, metrics_module.CLASSIFICATION),
         "key",
         "data_key",
     )
@@ -244,7 +235,7 @@ def best_network(config: Config, outcomes: list[Outcome]) -> tuple[models.Model,
     scores = np.stack([outcome.metrics["validation_accuracy"] for outcome in outcomes])
     split, seed = np.unravel_index(np.argmax(scores), scores.shape)
     outcome = outcomes[split]
-    splits, environment = outcome.splits, records.environment()
+    splits, environment = outcome.splits, runtime_environment.describe()
     images = np.asarray(splits.train.inputs)
     description = models.Description(
         networks=(models.Form(datasets.layer_sizes(splits, config.hidden_sizes), config.activation),),
@@ -328,4 +319,4 @@ def tell(values: dict[str, np.ndarray]) -> None:
 def unit_of(name: str) -> str:
     """The unit of ``test_accuracy`` and its like."""
     measure = name.split("_", 1)[1]
-    return metrics.CLASSIFICATION[measure].unit if measure in metrics.CLASSIFICATION else "1"
+    return metrics_module.CLASSIFICATION[measure].unit if measure in metrics_module.CLASSIFICATION else "1"

@@ -14,9 +14,9 @@ from typing import Any, NoReturn, TypeVar
 import jax
 import tyro
 
-from jaxmlp import caches, hosts
-from jaxmlp.selftest import check_backend
-from jaxmlp.signals import one_run
+from jaxmlp.runtime import compilation, processes
+from jaxmlp.runtime.selftest import check_backend
+from jaxmlp.runtime.signals import single_run
 from jaxmlp.types import InputError
 
 Config = TypeVar("Config")
@@ -43,9 +43,9 @@ def main(
         # One flag, --smoke, rather than the pair --smoke and --no-smoke.
         config=(tyro.conf.FlagCreatePairsOff,),
     )
-    caches.keep_compiled()
+    compilation.enable_cache()
     try:
-        with joined(configuration) as configuration, one_run():
+        with joined(configuration) as configuration, single_run():
             check_backend()
             run(configuration)
     except InputError as error:
@@ -71,7 +71,7 @@ def joined(configuration: Config) -> Iterator[Config]:
     if all(value is None for value in told):
         yield configuration
         return
-    hosts.join(*told)
+    processes.join(*told)
     if jax.process_index() == 0:
         yield configuration
         return

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 from jaxmlp import checks, datasets, records
 from jaxmlp.checkpoints import Checkpoints
-from jaxmlp.files import Lock
-from jaxmlp.signals import leave_if_noted
+from jaxmlp.runtime.files import FolderLock
+from jaxmlp.runtime.signals import exit_if_stopped
 from jaxmlp.types import InputError, Numbers
 
 SMOKE_EXAMPLES = 512
@@ -73,7 +73,7 @@ class Receipt(NamedTuple):
     command: str
     provenance: records.Provenance
     began: float
-    lock: Lock
+    lock: FolderLock
 
 
 def begin(config: Any) -> Receipt:
@@ -96,7 +96,7 @@ def begin(config: Any) -> Receipt:
         command=f"python -m experiments.{name} {shlex.join(sys.argv[1:])}".strip(),
         provenance=records.commit(),
         began=time.perf_counter(),
-        lock=Lock(folder),
+        lock=FolderLock(folder),
     )
 
 
@@ -143,7 +143,7 @@ def finish(
     A run that a signal ended has none, unless its notes say so.
     """
     if "interrupted" not in (notes or {}):
-        leave_if_noted()
+        exit_if_stopped()
     records.write_record(
         receipt.folder,
         experiment=receipt.experiment,

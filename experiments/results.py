@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from jaxmlp.files import write_whole
 from jaxmlp.records import read_records
-from jaxmlp.selftest import EXCLUDED
+from jaxmlp.runtime.files import write_atomic
+from jaxmlp.runtime.selftest import EXCLUDED
 from jaxmlp.statistics import with_error
 from jaxmlp.types import InputError
 
@@ -45,7 +45,7 @@ def main(
         names = " and ".join(str(path) for path in changed)
         sys.exit(f"out of date: {names}; run python -m experiments.results")
     for path, text in changed.items():
-        write_whole(path, text.encode())
+        write_atomic(path, text.encode())
 
 
 def outdated_pages(results: Path, readme: Path, walk: Path) -> dict[Path, str]:

@@ -17,25 +17,14 @@ import numpy as np
 from experiments import receipt
 from experiments.command_line import main
 from experiments.predict import ink_fraction
-from jaxmlp import (
-    calibration,
-    charts,
-    checks,
-    datasets,
-    landscape,
-    models,
-    pictures,
-    plots,
-    records,
-    search,
-    space,
-    tables,
-)
+from jaxmlp import calibration, charts, checks, datasets, landscape, models, pictures, plots, space, tables
+from jaxmlp import search as search_module
 from jaxmlp.checkpoints import Checkpoints, clear
 from jaxmlp.halving import rungs
-from jaxmlp.mesh import make_mesh
 from jaxmlp.metrics import METRICS
-from jaxmlp.plan import plan
+from jaxmlp.plan import estimate
+from jaxmlp.runtime import environment as runtime_environment
+from jaxmlp.runtime.devices import make_mesh
 from jaxmlp.search import Found
 from jaxmlp.settings import Settings
 from jaxmlp.statistics import summarize, verdict, with_error
@@ -181,9 +170,9 @@ def sweep(
     given |= {"halving": config.halving if config.halving > 1 else None}
     given |= {"mesh": make_mesh(config.mesh, num_members=config.num_members)}
     given |= {"time_budget": None if config.time_budget is None else 60 * config.time_budget}
-    settings = search.with_defaults(splits, given)
+    settings = search_module.with_defaults(splits, given)
     describe(splits, draw_members(config, ranges, seed), settings)
-    found = search.fit_ensemble(
+    found = search_module.fit_ensemble(
         splits,
         ranges,
         num_members=config.num_members,
@@ -221,7 +210,7 @@ def describe(splits: datasets.Splits, members: list[space.Member], settings: Set
     )
     kind = f"{len(splits.class_names)} classes" if splits.class_names else "real values"
     print(f"{splits.name}: {parts} examples, {splits.task} ({kind})")
-    expected = plan(splits, members, settings)
+    expected = estimate(splits, members, settings)
     rungs_text = ", ".join(map(str, rungs(settings.num_epochs, settings.halving, len(members))))
     print(
         f"{len(members)} members in {expected.num_programs} programs, {expected.num_parameters:,} "
@@ -273,7 +262,7 @@ def intervals(found: Found, splits: datasets.Splits) -> dict[str, tuple[float, f
 
 def described(model: models.Model, outcome: Outcome) -> models.Model:
     """The model with what a reader of its file wants to know."""
-    environment, images = records.environment(), np.asarray(outcome.splits.train.inputs)
+    environment, images = runtime_environment.describe(), np.asarray(outcome.splits.train.inputs)
     return calibration.described(
         model,
         metrics=outcome.metrics,
@@ -312,10 +301,10 @@ def draw(folder: Path, outcome: Outcome) -> None:
     history, settings = swept.history[f"validation_{first}"], space.columns(swept.members)
     options: dict[str, Any] = {"percent": percent, "title": splits.name}
     path = folder / "members.png"
-    landscape.members(history, swept.fates, path, ylabel=label, best=swept.best, **options)
+    landscape.member_curves(history, swept.fates, path, ylabel=label, best=swept.best, **options)
     if any(len(set(values)) > 1 for values in settings.values()):
         scores = np.where(np.isfinite(swept.scores), swept.scores, np.nan)
-        landscape.landscape(settings, scores, folder / "landscape.png", score_label=label, **options)
+        landscape.score_maps(settings, scores, folder / "landscape.png", score_label=label, **options)
         mattered = landscape.importance(settings, scores)
         title = "What the score depends on, by a random forest's permutation importance"
         charts.dots({"": mattered}, folder / "importance.png", xlabel="loss of R² when shuffled", title=title)

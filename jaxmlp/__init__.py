@@ -6,7 +6,7 @@ The names below are the public ones. They are imported when first used, so that 
 from importlib import import_module
 from typing import Any
 
-from jaxmlp.flags import set_required
+from jaxmlp.runtime.flags import set_required
 
 set_required()
 __version__ = "0.1.0"
@@ -44,7 +44,6 @@ _ROOM_OF = {
 _ROOMS = [
     "augment",
     "batching",
-    "caches",
     "calibration",
     "charts",
     "checkpoints",
@@ -53,17 +52,12 @@ _ROOMS = [
     "divergence",
     "ensemble",
     "epochs",
-    "files",
-    "flags",
     "fit_state",
     "halving",
-    "hosts",
     "landscape",
     "losses",
     "loop",
-    "mesh",
     "metrics",
-    "miscompilations",
     "mlp",
     "models",
     "optimizers",
@@ -77,9 +71,7 @@ _ROOMS = [
     "products",
     "records",
     "search",
-    "selftest",
     "settings",
-    "signals",
     "space",
     "statistics",
     "streaming",

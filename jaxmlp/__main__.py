@@ -3,13 +3,13 @@
 python -m jaxmlp
 """
 
-from jaxmlp import caches, records
+from jaxmlp.runtime import compilation, environment, files
 
 
 def main() -> None:
     """Print a line for each part of the environment."""
-    caches.keep_compiled()
-    for name, value in (records.environment() | {"cache": caches.folder()}).items():
+    compilation.enable_cache()
+    for name, value in (environment.describe() | {"cache": files.cache_folder()}).items():
         print(f"{name.replace('_', ' '):16} {value}")
 
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import re
 import sys
 import zlib
@@ -13,8 +12,8 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from jaxmlp import hosts
-from jaxmlp.files import pack, strict_json, unpack, write_whole
+from jaxmlp.runtime import environment, processes
+from jaxmlp.runtime.files import pack, strict_json, unpack, write_atomic
 from jaxmlp.types import Dataset, InputError, PyTree
 
 FORMAT = 1
@@ -59,7 +58,7 @@ def save(
     """
     if jax.process_index() > 0:
         return
-    about = {"format": FORMAT, "epoch": epoch, "run": dict(run), "environment": environment()}
+    about = {"format": FORMAT, "epoch": epoch, "run": dict(run), "environment": environment.conditions()}
     tensors = {
         name: np.asarray(leaf) for key, tree in trees.items() for name, leaf in _flat(key, tree).items()
     }
@@ -67,7 +66,7 @@ def save(
     path = checkpoints.folder / f"epoch-{epoch:08d}.safetensors"
     try:
         checkpoints.folder.mkdir(parents=True, exist_ok=True)
-        write_whole(path, content)
+        write_atomic(path, content)
         files = _files(checkpoints.folder)
         # Those of later epochs are of a run that was here before.
         place = files.index(path)
@@ -87,7 +86,7 @@ def load(checkpoints: Checkpoints | None, run: Mapping[str, Any]) -> Kept | None
     """
     if checkpoints is None or not checkpoints.resume:
         return None
-    content = hosts.broadcast(_newest(checkpoints.folder) if jax.process_index() == 0 else None)
+    content = processes.broadcast(_newest(checkpoints.folder) if jax.process_index() == 0 else None)
     if content is None:
         print(f"nothing to resume in {checkpoints.folder}: the run begins", flush=True)
         return None
@@ -96,7 +95,7 @@ def load(checkpoints: Checkpoints | None, run: Mapping[str, Any]) -> Kept | None
     run = json.loads(json.dumps(dict(run), default=float))
     if changed := _changes(about["run"], run):
         raise InputError(f"resume: {checkpoints.folder} is of another run: {changed[0]}")
-    if changed := _changes(about["environment"], environment()):
+    if changed := _changes(about["environment"], environment.conditions()):
         _warn(f"resumed under other conditions, so the last digits may differ: {'; '.join(changed)}")
     return Kept(about["epoch"], tensors, about["notes"])
 
@@ -142,20 +141,6 @@ def clear(checkpoints: Checkpoints) -> None:
     for folder in (checkpoints.folder, checkpoints.folder.parent):
         with contextlib.suppress(OSError):
             folder.rmdir()
-
-
-def environment() -> dict[str, Any]:
-    """What the bits of a result depend on beside the run itself."""
-    import jaxlib
-
-    device = jax.devices()[0]
-    return {
-        "jaxlib": jaxlib.__version__,
-        "XLA_FLAGS": os.environ.get("XLA_FLAGS", ""),
-        "device": device.device_kind,
-        "devices": jax.device_count(),
-        "cores": hosts.num_cores(),
-    }
 
 
 def fingerprint(dataset: Dataset) -> dict[str, Any]:

@@ -17,9 +17,10 @@ from numpy.typing import ArrayLike
 from sklearn.model_selection import train_test_split
 from sklearn.utils.class_weight import compute_sample_weight
 
-from jaxmlp import caches, checks, prepared
+from jaxmlp import checks, prepared
 from jaxmlp.prepared import Raw
 from jaxmlp.preprocessing import fit_affine
+from jaxmlp.runtime import files
 from jaxmlp.types import AnyArray, Dataset, InputError
 
 
@@ -334,7 +335,7 @@ def _taken(values: AnyArray, rows: np.ndarray) -> AnyArray:
     """``values[rows]``; those of a mapped file are mapped, too, from a file that is gone with the process."""
     if not _is_mapped(values):
         return values[rows]
-    folder = caches.folder()
+    folder = files.cache_folder()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as file:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from jaxmlp import checks, mlp
-from jaxmlp.files import strict_json
 from jaxmlp.losses import HEADS
+from jaxmlp.runtime.files import strict_json
 from jaxmlp.types import InputError
 
 FORMAT = 3

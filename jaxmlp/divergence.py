@@ -10,7 +10,7 @@ from jax.sharding import NamedSharding
 from jaxtyping import Array, Integer, Key
 
 from jaxmlp import streaming
-from jaxmlp.mesh import fetch
+from jaxmlp.runtime.devices import gather
 from jaxmlp.streaming import Stream
 from jaxmlp.train import Info, Train, TrainState
 from jaxmlp.types import Dataset, PyTree
@@ -43,7 +43,7 @@ def first_failure(
         state, info = advance_part(state, info, hyperparams, part, epoch, jnp.asarray(number))
         # The loss first, then what follows from it.
         found = {"loss": info.loss, "opt_state": state.opt_state, "params": state.params}
-        finite = fetch(_finite(state.key.ndim)(found))
+        finite = gather(_finite(state.key.ndim)(found))
         for name, tree in ((name, finite[name]) for name in found):
             for path, good in jax.tree_util.tree_flatten_with_path(tree)[0]:
                 if not good[member]:

@@ -11,8 +11,8 @@ from jax.sharding import Mesh, Sharding
 from jaxtyping import Array, Float, Integer, Key
 
 from jaxmlp import streaming
-from jaxmlp.caches import compiled
-from jaxmlp.mesh import place, put
+from jaxmlp.runtime.compilation import compile_for
+from jaxmlp.runtime.devices import device_put, sharding
 from jaxmlp.streaming import Stream
 from jaxmlp.train import Info, Train, TrainState
 from jaxmlp.types import Dataset, InputError, PyTree
@@ -69,10 +69,10 @@ def compile_epoch(
     """(state, epoch) -> what ``make_epoch`` says; what was compiled for such arguments is found again."""
     if not isinstance(data, Stream):
         arguments = hyperparams, data, validation
-        whole = compiled(make_epoch(*run), state, *arguments, epoch, data_key)
+        whole = compile_for(make_epoch(*run), state, *arguments, epoch, data_key)
         return lambda state, epoch: whole(state, *arguments, epoch, data_key)
     info = streaming.compile_parts(run.train, data, state.train, hyperparams, epoch, data_key)
-    judge = compiled(make_judge(*run), state.best, state.train, info, hyperparams, validation, epoch)
+    judge = compile_for(make_judge(*run), state.best, state.train, info, hyperparams, validation, epoch)
 
     def in_parts(state: FitState, epoch: Integer[Array, ""]) -> tuple[FitState, Judgement]:
         train_state, info = streaming.advance(run.train, data, state.train, hyperparams, epoch, data_key)
@@ -179,4 +179,4 @@ def _better(
 
 def epoch_number(epoch: int, mesh: Mesh | None = None) -> Integer[Array, ""]:
     """The number, from 0, as a compiled epoch takes it."""
-    return put(np.int32(epoch), place(mesh))
+    return device_put(np.int32(epoch), sharding(mesh))

@@ -9,7 +9,7 @@ from jaxtyping import Array, Key
 
 from jaxmlp.checkpoints import Kept, bare, fingerprint, restore
 from jaxmlp.epochs import Choice, FitState
-from jaxmlp.mesh import filled, put
+from jaxmlp.runtime.devices import device_put, pad_members
 from jaxmlp.train import Train
 from jaxmlp.types import Dataset, PyTree
 
@@ -39,4 +39,4 @@ def stored(kept: Kept, begun: FitState, members: int | None, where: NamedShardin
         return jax.ShapeDtypeStruct(leaf.shape if members is None else (members, *leaf.shape[1:]), leaf.dtype)
 
     state = restore(kept, "state", jax.tree.map(of_members, begun))
-    return put(state if members is None else filled(state, len(begun.train.key)), where)
+    return device_put(state if members is None else pad_members(state, len(begun.train.key)), where)

@@ -31,7 +31,7 @@ Settings = Mapping[str, Sequence[Any]]
 _OUTCOMES = dict(zip(("finished", "cut", "not finite"), (COLOURS[0], "#999999", COLOURS[1]), strict=True))
 
 
-def members(
+def member_curves(
     scores: Float[np.ndarray, "members epochs"],
     fates: Sequence[str],
     path: str | Path,
@@ -66,7 +66,7 @@ def members(
     return charts.save_figure(figure, path)
 
 
-def landscape(
+def score_maps(
     settings: Settings,
     scores: Float[np.ndarray, " members"],
     path: str | Path,

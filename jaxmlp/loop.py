@@ -10,15 +10,24 @@ import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Array, Float, Integer, Key
 
-from jaxmlp import checks, hosts
-from jaxmlp.caches import compiled
+from jaxmlp import checks
 from jaxmlp.checkpoints import Checkpoints, Kept, bare, due, load, save, table
 from jaxmlp.divergence import first_failure, last_member, told
 from jaxmlp.epochs import Choice, Evaluate, FitState, Functions, compile_epoch, epoch_number, make_begin
 from jaxmlp.fit_state import identity, stored
-from jaxmlp.mesh import check_room, fetch, first, num_bytes, place, put, spread
-from jaxmlp.selftest import check_backend
-from jaxmlp.signals import interruptible, note
+from jaxmlp.runtime import processes
+from jaxmlp.runtime.compilation import compile_for
+from jaxmlp.runtime.devices import (
+    check_memory,
+    device_put,
+    gather,
+    num_bytes,
+    shard_keys,
+    sharding,
+    unpad_members,
+)
+from jaxmlp.runtime.selftest import check_backend
+from jaxmlp.runtime.signals import interruptible, note_stop
 from jaxmlp.streaming import placed
 from jaxmlp.train import Train, TrainState
 from jaxmlp.types import Dataset, InputError, PyTree
@@ -104,18 +113,18 @@ def fit(
         run = identity(train, (dataset, validation), (key, data_key), hyperparams, choice) | dict(
             checkpoints.run
         )
-    members, where = len(key) if key.ndim else None, place(mesh, *["members"] * key.ndim)
+    members, where = len(key) if key.ndim else None, sharding(mesh, *["members"] * key.ndim)
     kept = load(checkpoints, run)
-    validation, hyperparams = put((validation, hyperparams), place(mesh))
+    validation, hyperparams = device_put((validation, hyperparams), sharding(mesh))
     if mesh is not None:
-        key, data_key = spread(mesh, key), spread(mesh, data_key)
-    state = jax.block_until_ready(compiled(make_begin(train, where), key, hyperparams)(key, hyperparams))
+        key, data_key = shard_keys(mesh, key), shard_keys(mesh, data_key)
+    state = jax.block_until_ready(compile_for(make_begin(train, where), key, hyperparams)(key, hyperparams))
     if kept is not None:
         state = stored(kept, state, members, where)
     data = placed(dataset, train.batch_size, data_key, data_bytes, mesh)
     functions = Functions(train, evaluate, choice, where)
     program = compile_epoch(functions, state, hyperparams, data, validation, epoch_number(0, mesh), data_key)
-    parts_where = place(mesh, *["members"] * data_key.ndim)
+    parts_where = sharding(mesh, *["members"] * data_key.ndim)
 
     def failure(state: TrainState, epoch: Array, member: tuple[int, ...]) -> tuple[int, str] | None:
         return first_failure(train, state, hyperparams, dataset, epoch, data_key, member, parts_where)
@@ -125,7 +134,7 @@ def fit(
         print(f"compiled in {ready - began:.1f} s", flush=True)
     course = _Course(program, num_epochs, members, mesh, choice, failure, checkpoints, run)
     state, history, seconds, stopped = _drive(course, state, kept, progress)
-    best = state.best if mesh is None else first(fetch(state.best), members)
+    best = state.best if mesh is None else unpad_members(gather(state.best), members)
     return Fit(
         best.params,
         best.model_state,
@@ -154,7 +163,7 @@ def _drive(
         while done < course.num_epochs and not notes["ended"] and not stopped:
             before, epoch = _copied(state), epoch_number(done, course.mesh)
             state, (info, report, alive) = course.program(state, epoch)
-            info, report, alive = first(fetch((info, report, alive)), course.members)
+            info, report, alive = unpad_members(gather((info, report, alive)), course.members)
             if not np.any(np.isfinite(info.loss)):
                 if done > 0:
                     _save(course, done, before, history, notes, stopped=True)
@@ -169,8 +178,8 @@ def _drive(
             }
             bar.set_postfix_str(_line(course.choice, news), refresh=False)
             bar.update()
-            if stopped := hosts.largest(asked_to_stop()):
-                note(stopped)
+            if stopped := processes.all_processes_max(asked_to_stop()):
+                note_stop(stopped)
             notes = {"seconds": time.perf_counter() - began, "ended": not np.any(alive)}
             _save(course, done, state, history, notes, stopped=bool(stopped))
     return state, history, time.perf_counter() - began, stopped
@@ -188,7 +197,7 @@ def _save(
     """A checkpoint, if one is due."""
     last = done == course.num_epochs or notes["ended"]
     if course.checkpoints is not None and due(course.checkpoints, done, last=last, stopped=stopped):
-        trees = {"state": first(fetch(bare(state)), course.members), "history": history}
+        trees = {"state": unpad_members(gather(bare(state)), course.members), "history": history}
         save(course.checkpoints, done, trees, course.run, notes)
 
 
@@ -223,7 +232,7 @@ def _check_room(train: Train, key: Key[Array, "*members"], hyperparams: PyTree, 
     """InputError where what a run carries from step to step would not fit into memory."""
     state = jax.eval_shape(make_begin(train), key, hyperparams)
     shares = mesh.shape["members"] if mesh and key.ndim else 1
-    check_room(num_bytes(state) // shares)
+    check_memory(num_bytes(state) // shares)
 
 
 def _float_dtype() -> Any:

@@ -18,10 +18,10 @@ from jaxmlp.description import FORMAT as FORMAT
 from jaxmlp.description import Description, from_json, to_json
 from jaxmlp.description import Form as Form
 from jaxmlp.ensemble import mean, tempered
-from jaxmlp.files import pack, unpack, write_whole
 from jaxmlp.losses import HEADS
 from jaxmlp.preprocessing import Affine, apply_affine
-from jaxmlp.selftest import check_backend
+from jaxmlp.runtime.files import pack, unpack, write_atomic
+from jaxmlp.runtime.selftest import check_backend
 from jaxmlp.types import AnyArray, InputError, Layer, Params
 
 _AFFINES = ("preprocess", "targets")
@@ -56,7 +56,7 @@ def save(path: str | Path, model: Model) -> Path:
         raise InputError(f"model: cannot be saved: {error}") from None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, content)
+        write_atomic(path, content)
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror or error}") from None
     return path

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jaxmlp import batching, datasets, population, search
 from jaxmlp.datasets import Splits
 from jaxmlp.halving import planned
-from jaxmlp.mesh import num_bytes
+from jaxmlp.runtime.devices import num_bytes
 from jaxmlp.settings import Settings, make_groups
 from jaxmlp.space import Member
 from jaxmlp.streaming import limit
@@ -20,7 +20,7 @@ from jaxmlp.streaming import limit
 _COMPILE_SECONDS, _STEP_SECONDS, _SHARE_OF_PEAK, _PARAMETER_SECONDS = 3.5, 2e-4, 0.5, 1e-9
 
 
-class Plan(NamedTuple):
+class Cost(NamedTuple):
     """What a sweep will take."""
 
     num_programs: int
@@ -37,7 +37,7 @@ class Plan(NamedTuple):
     """Whether members wait for their turn on the host, since the devices cannot hold them all."""
 
 
-def plan(splits: Splits, members: Sequence[Member], settings: Settings) -> Plan:
+def estimate(splits: Splits, members: Sequence[Member], settings: Settings) -> Cost:
     """What ``search.fit_members`` will take; a matrix product is timed to know this machine."""
     network_of, data = search.prepare(splits, settings.precision)
     num_examples, peak = len(data.train.inputs), measured_peak()
@@ -57,7 +57,7 @@ def plan(splits: Splits, members: Sequence[Member], settings: Settings) -> Plan:
         largest_chunk = max(largest_chunk, state_bytes * program.chunk_size)
         seconds += steps * step * len(own)
     states = largest_chunk if program.wait else all_states
-    return Plan(
+    return Cost(
         len(groups),
         num_parameters,
         min(num_bytes(data.train), limit(settings.data_bytes))

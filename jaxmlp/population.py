@@ -15,9 +15,9 @@ from jax.sharding import Mesh
 from jaxtyping import Array, Integer, Key
 
 from jaxmlp import epochs
-from jaxmlp.caches import compiled
 from jaxmlp.epochs import Choice, Evaluate, FitState, Functions, epoch_number, make_begin
-from jaxmlp.mesh import check_room, device_memory, fetch, num_bytes, place, put
+from jaxmlp.runtime.compilation import compile_for
+from jaxmlp.runtime.devices import check_memory, device_memory_bytes, device_put, gather, num_bytes, sharding
 from jaxmlp.space import Member, Structure
 from jaxmlp.streaming import Stream
 from jaxmlp.sweep import over, seed_keys
@@ -69,7 +69,7 @@ def make_program(
 ) -> Program:
     """The program of one structure, from the functions of a single run; of ``monitor`` more is better."""
     train, evaluate = over(train, evaluate, "key", "hyperparams")
-    run = Functions(train, evaluate, Choice(monitor), place(mesh, "members"))
+    run = Functions(train, evaluate, Choice(monitor), sharding(mesh, "members"))
     return Program(structure, run, mesh=mesh)
 
 
@@ -81,7 +81,7 @@ def begin(group: Group) -> list[Chunk]:
         key, _ = seed_keys([members[row].seed for row in rows])
         key, hyperparams = _put(program, (key, hyperparams))
         start = make_begin(program.run.train, program.run.where)
-        state = compiled(start, key, hyperparams)(key, hyperparams)
+        state = compile_for(start, key, hyperparams)(key, hyperparams)
         alive = dict.fromkeys(numbers[row] for row in rows)
         chunks.append(_put_back(Chunk(program, tuple(alive), hyperparams, state)))
     return chunks
@@ -115,7 +115,7 @@ def advance(
     chunk = arrived(chunk)
     program = compile_epoch(chunk, data, validation, epoch, data_key)
     state, (info, report, _) = program(chunk.state, epoch_number(epoch, chunk.program.mesh))
-    info, report = fetch((info, report))
+    info, report = gather((info, report))
     size = len(chunk.members)
     report = {"train_loss": info.loss} | {f"validation_{name}": values for name, values in report.items()}
     return _put_back(chunk._replace(state=state)), {name: values[:size] for name, values in report.items()}
@@ -123,7 +123,7 @@ def advance(
 
 def _put(program: Program, tree: PyTree) -> PyTree:
     """Arrays of members, spread over the devices where there are several."""
-    return put(tree, place(program.mesh, "members"))
+    return device_put(tree, sharding(program.mesh, "members"))
 
 
 def _put_back(chunk: Chunk) -> Chunk:
@@ -133,7 +133,7 @@ def _put_back(chunk: Chunk) -> Chunk:
 
 def params_of(chunk: Chunk, index: int) -> PyTree:
     """The parameters to evaluate of the chunk's member at ``index``, as they are now, on the host."""
-    params = fetch(jax.jit(chunk.program.run.train.eval_params)(chunk.state.train, chunk.hyperparams))
+    params = gather(jax.jit(chunk.program.run.train.eval_params)(chunk.state.train, chunk.hyperparams))
     # A copy, since the next epoch takes the state's memory.
     return jax.tree.map(lambda leaf: np.array(leaf[index]), params)
 
@@ -195,14 +195,14 @@ def fitted(groups: Sequence[Group]) -> list[Group]:
     with nobody once members are cut. Another device takes as many as its memory holds; where it holds
     less than twice the states of all members, they wait on the host.
     """
-    memory, wait, shares = device_memory(), False, _num_shares(groups[0].program)
+    memory, wait, shares = device_memory_bytes(), False, _num_shares(groups[0].program)
     sizes = [state_bytes(g.program, g.members[0]) for g in groups]
     total = sum(n * len(g.members) for n, g in zip(sizes, groups, strict=True)) // shares
     if memory is None:
-        check_room(total)
+        check_memory(total)
         most = [8 if max(g.program.structure.hidden_sizes, default=0) <= 128 else 1 for g in groups]
     else:
-        check_room(max(sizes))
+        check_memory(max(sizes))
         most = [max(1, int(memory // (_ROOM * size))) for size in sizes]
         wait = 2 * total > memory
     fits = []

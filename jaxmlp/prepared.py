@@ -24,7 +24,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxmlp import caches, checks
+from jaxmlp import checks
+from jaxmlp.runtime import files as runtime_files
 from jaxmlp.types import InputError
 
 _AT_ONCE = 1000
@@ -51,7 +52,7 @@ def read(name: str, manual_dir: str | Path | None, others: Sequence[str] = ()) -
     The entry appears by one rename, so a reader never sees half of it, and of two processes that prepare the
     same set the second to finish keeps the first one's entry. Everything that can go wrong raises InputError.
     """
-    root = caches.folder()
+    root = runtime_files.cache_folder()
     entry = root / f"{urllib.parse.quote(name, safe='')}-v1"
     raw = _read_entry(entry)
     if raw is not None:

@@ -8,9 +8,9 @@ import numpy as np
 from jaxtyping import Array, Key
 
 from jaxmlp import checks
-from jaxmlp.caches import compiled
 from jaxmlp.divergence import told
 from jaxmlp.epochs import epoch_number
+from jaxmlp.runtime.compilation import compile_for
 from jaxmlp.train import Train
 from jaxmlp.types import Dataset, PyTree
 
@@ -31,7 +31,7 @@ def snapshots(
     checks.hyperparams(hyperparams)
     state = jax.jit(train.start)(key, hyperparams)
     advance, eval_params = jax.jit(train.advance), jax.jit(train.eval_params)
-    programs = [compiled(advance, state, hyperparams, part, epoch_number(0), data_key) for part in parts]
+    programs = [compile_for(advance, state, hyperparams, part, epoch_number(0), data_key) for part in parts]
     yield eval_params(state, hyperparams)
     for index, (program, part) in enumerate(zip(programs, parts, strict=True)):
         state, info = program(state, hyperparams, part, epoch_number(index), data_key)

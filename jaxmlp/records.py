@@ -1,10 +1,7 @@
 """The receipt of an experiment, ``record.json``; the only room that writes results."""
 
-import importlib.metadata
 import json
 import math
-import os
-import platform
 import re
 import subprocess
 import tempfile
@@ -14,8 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxmlp import caches, hosts, selftest
-from jaxmlp.files import write_whole
+from jaxmlp.runtime.environment import describe
+from jaxmlp.runtime.files import write_atomic
 from jaxmlp.statistics import summarize
 from jaxmlp.types import InputError, Numbers
 
@@ -53,24 +50,6 @@ def commit(checkout: Path = CHECKOUT) -> Provenance:
     except (OSError, subprocess.SubprocessError):
         return Provenance(None, None)
     return Provenance(head, changes != "")
-
-
-def environment() -> dict[str, Any]:
-    """Versions, device and processor of this process: what a number may depend on besides the code."""
-    import jax
-
-    device = jax.devices()[0]
-    return {
-        "python": platform.python_version(),
-        **{name: _version(name) for name in ("jaxmlp", "jax", "jaxlib", "optax", "numpy")},
-        "platform": device.platform,
-        "device": device.device_kind,
-        "cpu": _cpu_model(),
-        "cores": hosts.num_cores(),
-        "programs_loaded": caches.num_loaded(),
-        "xla_flags": os.environ.get("XLA_FLAGS", ""),
-        "selftest": selftest.summary(),
-    }
 
 
 def check_writable(folder: str | Path) -> Path:
@@ -150,7 +129,7 @@ def write_record(
         "seconds": {name: _round(value) for name, value in seconds.items()},
         "config": config,
         "seeds": seeds,
-        "environment": environment(),
+        "environment": describe(),
         "commit": provenance.commit,
         "dirty": provenance.dirty,
         "epochs": epochs,
@@ -158,7 +137,7 @@ def write_record(
         "tables": _round_all(_plain(tables or {})),
     }
     path = Path(folder) / "record.json"
-    write_whole(path, _json(record).encode())
+    write_atomic(path, _json(record).encode())
     return path
 
 
@@ -222,19 +201,3 @@ def _refuse_constant(name: str) -> float:
 def _git(checkout: Path, *arguments: str) -> str:
     command = ["git", "-C", str(checkout), *arguments]
     return subprocess.run(command, check=True, capture_output=True, text=True, timeout=10).stdout.strip()
-
-
-def _version(distribution: str) -> str | None:
-    try:
-        return importlib.metadata.version(distribution)
-    except importlib.metadata.PackageNotFoundError:
-        return None
-
-
-def _cpu_model() -> str:
-    try:
-        description = Path("/proc/cpuinfo").read_text("utf-8", "replace")
-    except OSError:
-        description = ""
-    named = re.search(r"^model name\s*:\s*(.+)$", description, re.MULTILINE)
-    return named[1].strip() if named else platform.processor() or platform.machine()

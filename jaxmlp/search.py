@@ -16,13 +16,7 @@ from jaxmlp.losses import HEADS
 from jaxmlp.models import Model
 from jaxmlp.preprocessing import Affine, fit_affine
 from jaxmlp.settings import Settings
-from jaxmlp.space import (
-    DEFAULT_SPACE,
-    Member,
-    Space,
-    Structure,
-    draw,
-)
+from jaxmlp.space import DEFAULT_SPACE, Member, Space, Structure, draw
 from jaxmlp.sweep_loop import sweep
 from jaxmlp.swept import Swept
 from jaxmlp.types import Dataset

@@ -7,11 +7,11 @@ from typing import NamedTuple
 from jax.sharding import Mesh
 
 from jaxmlp import batching, checks, ensemble, population
-from jaxmlp.mesh import batch_sharding
 from jaxmlp.metrics import METRICS
 from jaxmlp.mlp import Network
 from jaxmlp.optimizers import make_optimizer
 from jaxmlp.population import Group, Program
+from jaxmlp.runtime.devices import batch_sharding
 from jaxmlp.space import Member, Structure, groups
 from jaxmlp.train import make_evaluate, make_train
 from jaxmlp.types import Dataset, InputError

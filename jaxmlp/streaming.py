@@ -12,8 +12,8 @@ from jax.sharding import Mesh, NamedSharding
 from jaxtyping import Array, Integer, Key
 
 from jaxmlp import batching, checks
-from jaxmlp.caches import compiled
-from jaxmlp.mesh import fetch, memory, num_bytes, place, put
+from jaxmlp.runtime.compilation import compile_for
+from jaxmlp.runtime.devices import device_put, gather, memory_bytes, num_bytes, sharding
 from jaxmlp.train import Info, Train, TrainState, nothing, per_example
 from jaxmlp.types import AnyArray, Dataset, InputError, PyTree
 
@@ -45,7 +45,7 @@ def placed(
     """
     size, most = num_bytes(dataset), limit(data_bytes)
     if size <= most:
-        return put(dataset, place(mesh))
+        return device_put(dataset, sharding(mesh))
     if batch_size is None:
         raise InputError("data_bytes: this train has no advance_part, so its data have to fit on the device")
     checks.dataset_shapes(dataset, batch_size)
@@ -57,12 +57,12 @@ def placed(
             "try a smaller batch_size"
         )
     print(f"{size / 1e9:.2f} GB of training data come in parts of {num_steps} steps", flush=True)
-    return Stream(dataset, num_steps, batch_size, place(mesh, *["members"] * data_key.ndim))
+    return Stream(dataset, num_steps, batch_size, sharding(mesh, *["members"] * data_key.ndim))
 
 
 def limit(data_bytes: int | None) -> int:
     """Bytes that training data may take on the device: ``data_bytes``, or half of its memory."""
-    return memory() // 2 if data_bytes is None else checks.whole_number("data_bytes", data_bytes)
+    return memory_bytes() // 2 if data_bytes is None else checks.whole_number("data_bytes", data_bytes)
 
 
 def parts(stream: Stream, order: Integer[np.ndarray, "*orders examples"]) -> Iterator[Dataset]:
@@ -79,7 +79,7 @@ def parts(stream: Stream, order: Integer[np.ndarray, "*orders examples"]) -> Ite
             part = arriving.pop().result()
             if start < order.shape[-1]:
                 arriving.append(fetcher.submit(fetched, start))
-            yield put(part, stream.where)
+            yield device_put(part, stream.where)
 
 
 def compile_parts(
@@ -96,7 +96,7 @@ def compile_parts(
     num_examples, size = len(stream.dataset.inputs), stream.num_steps * stream.batch_size
     begin, step, end = programs(train, num_examples)
     info = begin(state.key)
-    compiled(_order(data_key.ndim, num_examples), data_key, epoch)
+    compile_for(_order(data_key.ndim, num_examples), data_key, epoch)
 
     def part_of(rows: int) -> Dataset:
         def shape(leaf: AnyArray) -> jax.ShapeDtypeStruct:
@@ -108,7 +108,7 @@ def compile_parts(
         return jax.tree.map(shape, stream.dataset)
 
     for rows in {min(size, num_examples), num_examples % size or size}:
-        compiled(step, state, info, hyperparams, part_of(rows), epoch, jnp.asarray(0))
+        compile_for(step, state, info, hyperparams, part_of(rows), epoch, jnp.asarray(0))
     return end(info)
 
 
@@ -129,7 +129,7 @@ def advance(
     info = begin(state.key)
     for number, part in enumerate(parts(stream, order)):
         arguments = state, info, hyperparams, part, epoch, jnp.asarray(number * stream.num_steps)
-        state, info = compiled(step, *arguments)(*arguments)
+        state, info = compile_for(step, *arguments)(*arguments)
         # Not ahead by more than the part that arrives.
         jax.block_until_ready(info)
     return state, end(info)
@@ -139,8 +139,8 @@ def ordered(
     data_key: Key[Array, "*orders"], epoch: Integer[Array, ""], num_examples: int
 ) -> Integer[np.ndarray, "*orders examples"]:
     """``batching.order`` of every data_key, on the host."""
-    in_order = compiled(_order(data_key.ndim, num_examples), data_key, epoch)
-    return fetch(in_order(data_key, epoch))
+    in_order = compile_for(_order(data_key.ndim, num_examples), data_key, epoch)
+    return gather(in_order(data_key, epoch))
 
 
 @lru_cache(maxsize=64)

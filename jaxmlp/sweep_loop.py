@@ -9,16 +9,17 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float, Key
 
-from jaxmlp import ensemble, hosts, population
+from jaxmlp import ensemble, population
 from jaxmlp.checkpoints import Checkpoints, due, load
 from jaxmlp.halving import planned, rungs, survivors
-from jaxmlp.mesh import fetch, place, put
 from jaxmlp.metrics import METRICS
 from jaxmlp.mlp import Network
 from jaxmlp.population import Chunk
-from jaxmlp.selftest import check_backend
+from jaxmlp.runtime import processes
+from jaxmlp.runtime.devices import device_put, gather, sharding
+from jaxmlp.runtime.selftest import check_backend
+from jaxmlp.runtime.signals import interruptible, note_stop
 from jaxmlp.settings import Settings, check, make_groups
-from jaxmlp.signals import interruptible, note
 from jaxmlp.space import Member, Structure, groups
 from jaxmlp.streaming import Stream, placed
 from jaxmlp.sweep import seed_keys
@@ -52,7 +53,7 @@ def sweep(
     if (kept := load(checkpoints, run)) is not None:
         state = stored(kept, state, members)
         print(f"resumed after epoch {state.epoch}", flush=True)
-    data_key, validation = put((data_key, validation), place(settings.mesh))
+    data_key, validation = device_put((data_key, validation), sharding(settings.mesh))
     data = placed(dataset, settings.batch_size, data_key, settings.data_bytes, settings.mesh)
     # As if it had begun so much earlier.
     began -= state.seconds
@@ -60,14 +61,16 @@ def sweep(
 
         def stop() -> bool:
             seconds = time.perf_counter() - began
-            return bool(hosts.largest(asked_to_stop() or (budget is not None and seconds > budget)))
+            return bool(
+                processes.all_processes_max(asked_to_stop() or (budget is not None and seconds > budget))
+            )
 
         ended = False
         while state.epoch < state.num_epochs and not ended:
             state, whole = advance(state, (data, validation, data_key), stop, bar)
             state = state._replace(seconds=time.perf_counter() - began)
-            if asked := hosts.largest(asked_to_stop()):
-                note(asked)
+            if asked := processes.all_processes_max(asked_to_stop()):
+                note_stop(asked)
             if not whole:
                 # Before the ensemble is chosen from those who have trained: all will have, later.
                 _store(checkpoints, state, run, stopped=bool(asked))
@@ -75,7 +78,7 @@ def sweep(
             ended = not whole
             if whole:
                 _store(checkpoints, state, run, stopped=bool(asked))
-        return _found(state, members, settings, hosts.largest(asked_to_stop()))
+        return _found(state, members, settings, processes.all_processes_max(asked_to_stop()))
 
 
 def _after_epoch(state: SweepState, settings: Settings, bar: Any, *, whole: bool) -> SweepState:
@@ -279,7 +282,7 @@ def _found(state: SweepState, members: Sequence[Member], settings: Settings, int
         scores=scores,
         fates=state.fates,
         best=best,
-        best_params=jax.tree.map(lambda leaf: np.array(leaf[index]), fetch(chunk.state.best.params)),
+        best_params=jax.tree.map(lambda leaf: np.array(leaf[index]), gather(chunk.state.best.params)),
         chosen=state.chosen,
         growth=state.growth,
         seconds={"compile": state.compile_seconds, "train": state.train_seconds},

@@ -11,8 +11,8 @@ from jaxtyping import Float
 from jaxmlp import population
 from jaxmlp.checkpoints import Checkpoints, Kept, bare, fingerprint, restore, save, table
 from jaxmlp.ensemble import Chosen
-from jaxmlp.mesh import fetch
 from jaxmlp.population import Chunk
+from jaxmlp.runtime.devices import gather
 from jaxmlp.settings import Settings
 from jaxmlp.space import Member, columns
 from jaxmlp.types import Dataset, PyTree
@@ -57,7 +57,7 @@ def store(checkpoints: Checkpoints, state: SweepState, run: Mapping[str, Any]) -
     """The state as a checkpoint."""
     structures = _structures(state.chunks)
     trees = {
-        "chunks": [fetch((chunk.hyperparams, bare(chunk.state))) for chunk in state.chunks],
+        "chunks": [gather((chunk.hyperparams, bare(chunk.state))) for chunk in state.chunks],
         "chosen": [(c.share, c.params) for c in state.chosen],
         "history": state.history,
         "shares": {str(member): share for member, share in state.shares.items()},

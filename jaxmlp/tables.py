@@ -21,6 +21,7 @@ from jaxmlp.types import InputError
 if TYPE_CHECKING:
     import pandas
 
+
 MAX_CATEGORIES = 64
 MAX_COLUMNS = 50_000
 MAX_CLASSES = 20

@@ -15,10 +15,10 @@ def pytest_configure():
     """What the other worker or an earlier run has compiled is not compiled again, and what a test keeps is in
     the checkout.
     """
-    from jaxmlp import caches
+    from jaxmlp.runtime import compilation
 
     os.environ.setdefault("JAXMLP_CACHE_DIR", str(Path(__file__).parents[1] / ".pytest_cache"))
-    caches.keep_compiled()
+    compilation.enable_cache()
 
 
 @pytest.fixture

@@ -8,10 +8,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxmlp import caches, epochs, loop, losses, make_evaluate, make_network, make_optimizer, make_train, over
-from jaxmlp.mesh import batch_sharding, make_mesh, place, put, spread
+from jaxmlp import epochs, loop, losses, make_evaluate, make_network, make_optimizer, make_train, over
 from jaxmlp.metrics import CLASSIFICATION
 from jaxmlp.preprocessing import Affine
+from jaxmlp.runtime import compilation
+from jaxmlp.runtime.devices import batch_sharding, device_put, make_mesh, shard_keys, sharding
 from jaxmlp.settings import Settings
 from jaxmlp.space import Choice, Range, draw
 from jaxmlp.sweep import seed_keys
@@ -51,8 +52,8 @@ def trained(sizes):
     found = loop.fit(train, evaluate, data, validation, mesh=mesh, progress=False, **options)
     # The program that fit has just compiled.
     if mesh:
-        key, data_key = spread(mesh, key), spread(mesh, data_key)
-    where, shared = place(mesh, "members"), put((HYPERPARAMS, data, validation), place(mesh))
+        key, data_key = shard_keys(mesh, key), shard_keys(mesh, data_key)
+    where, shared = sharding(mesh, "members"), device_put((HYPERPARAMS, data, validation), sharding(mesh))
     state = epochs.compiled(epochs.make_begin(train, where), key, shared[0])(key, shared[0])
     one_epoch = epochs.make_epoch(train, evaluate, epochs.Choice("accuracy"), where)
     program = epochs.compiled(one_epoch, state, *shared, epochs.epoch_number(0, mesh), data_key)
@@ -86,7 +87,7 @@ def plain(tree):
 
 
 if __name__ == "__main__":
-    caches.keep_compiled()
+    compilation.enable_cache()
     jax.config.update("jax_enable_x64", True)
     jax.config.update("jax_disable_most_optimizations", True)
     told = sys.stdout

@@ -8,18 +8,18 @@ from pathlib import Path
 import jax
 import pytest
 
-from jaxmlp import caches
+from jaxmlp.runtime import compilation, files, host
 
 ROOT = Path(__file__).parents[1]
 # Prints the folder, how many programs were loaded, and a number that a program made.
 PROGRAM = """
-from jaxmlp import caches
-caches.MIN_COMPILE_SECONDS = 0.0
-kept = caches.keep_compiled()
+from jaxmlp.runtime import compilation
+compilation.MIN_COMPILE_SECONDS = 0.0
+kept = compilation.enable_cache()
 import jax
 advance = jax.jit(lambda x: jax.lax.scan(lambda x, _: (jax.numpy.tanh(x @ x), None), x, length=3)[0])
 number = advance(jax.numpy.eye(3))[0, 0]
-print(kept, caches.num_loaded(), number, sep="\\n")
+print(kept, compilation.num_cache_hits(), number, sep="\\n")
 """
 
 
@@ -50,7 +50,7 @@ def test_the_folder_is_chosen_by_the_environment(environment, expected, monkeypa
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    assert caches.folder() == expected
+    assert files.cache_folder() == expected
 
 
 def test_a_second_process_loads_what_the_first_compiled_and_survives_its_damage(tmp_path):
@@ -76,23 +76,23 @@ def test_a_folder_that_cannot_be_written_to_stops_nothing(tmp_path):
 
 
 def test_another_processor_has_a_folder_of_its_own(monkeypatch):
-    ours = caches.processor()
+    ours = host.processor()
     assert ours and "MHz" not in ours
     monkeypatch.setattr(
-        caches.Path, "read_text", lambda *_: "flags\t: fpu sse\nflags\t: fpu sse\ncpu MHz : 1\n"
+        compilation.Path, "read_text", lambda *_: "flags\t: fpu sse\nflags\t: fpu sse\ncpu MHz : 1\n"
     )
-    assert caches.processor().splitlines()[1:] == ["flags\t: fpu sse"] != ours.splitlines()[1:]
+    assert host.processor().splitlines()[1:] == ["flags\t: fpu sse"] != ours.splitlines()[1:]
 
 
 def test_a_cache_that_finds_nothing_again_is_noticed(tmp_path, monkeypatch):
-    assert caches.finds_again() is True
-    monkeypatch.setattr(caches, "_HIT", "nothing that JAX tells")
-    assert caches.finds_again() is False
+    assert compilation.cache_works() is True
+    monkeypatch.setattr(compilation, "_HIT", "nothing that JAX tells")
+    assert compilation.cache_works() is False
 
 
 def test_without_a_cache_nothing_is_said_of_it():
     jax.config.update("jax_enable_compilation_cache", False)
     try:
-        assert caches.finds_again() is None
+        assert compilation.cache_works() is None
     finally:
         jax.config.update("jax_enable_compilation_cache", True)

@@ -11,12 +11,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxmlp import checkpoints, losses, mlp, signals
+from jaxmlp import checkpoints, losses, mlp
 from jaxmlp.checkpoints import Checkpoints
 from jaxmlp.loop import fit
 from jaxmlp.metrics import CLASSIFICATION
 from jaxmlp.optimizers import make_optimizer
 from jaxmlp.preprocessing import Affine
+from jaxmlp.runtime import signals
 from jaxmlp.sweep import over, seed_keys
 from jaxmlp.train import make_evaluate, make_train
 from jaxmlp.types import Dataset, Hyperparams, InputError
@@ -163,10 +164,10 @@ def test_sigterm_ends_a_run_as_ctrl_c_does(tmp_path, monkeypatch):
 def test_within_one_run_the_process_ends_with_the_status_of_the_signal(monkeypatch):
     for number, status in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
         monkeypatch.setitem(SIGNALS, "number", number)
-        with pytest.raises(SystemExit) as left, signals.one_run():
+        with pytest.raises(SystemExit) as left, signals.single_run():
             trained(stop_at=1)
         assert left.value.code == status
-        with pytest.raises(SystemExit) as left, signals.one_run():
+        with pytest.raises(SystemExit) as left, signals.single_run():
             trained(stop_at=1)
             trained()
             pytest.fail("the second run began")
@@ -247,7 +248,7 @@ def test_other_conditions_are_a_warning(tmp_path, monkeypatch, capsys):
     trained(tmp_path, 3)
     monkeypatch.setenv("XLA_FLAGS", "--xla_cpu_enable_fast_min_max=true")
     trained(tmp_path, resume=True)
-    assert "XLA_FLAGS was '', and is '--xla_cpu" in capsys.readouterr().err
+    assert "xla_flags was '', and is '--xla_cpu" in capsys.readouterr().err
 
 
 def test_more_epochs_may_be_asked_for(tmp_path):

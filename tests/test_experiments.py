@@ -88,7 +88,7 @@ def test_the_same_seed_gives_the_same_bits(tmp_path):
 
 def test_programs_are_kept_before_anything_is_compiled(monkeypatch):
     calls = []
-    monkeypatch.setattr(command_line.caches, "keep_compiled", lambda: calls.append("keep"))
+    monkeypatch.setattr(command_line.compilation, "enable_cache", lambda: calls.append("keep"))
     command_line.main(digits.Config, calls.append, ["--seed", "3"])
     assert calls[0] == "keep" and calls[1].seed == 3
 

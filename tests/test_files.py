@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jaxmlp import files
+from jaxmlp.runtime import files
 
 ROOT = Path(__file__).parents[1]
 
@@ -22,7 +22,7 @@ def test_the_file_appears_under_its_name_only_when_whole(tmp_path, monkeypatch):
         return replace(source, target)
 
     monkeypatch.setattr(Path, "replace", watch)
-    files.write_whole(path, b"whole")
+    files.write_atomic(path, b"whole")
     assert seen == [(tmp_path, b"whole", False)]
     assert [(entry.name, entry.read_bytes()) for entry in tmp_path.iterdir()] == [("page", b"whole")]
 
@@ -35,7 +35,7 @@ def test_the_content_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch
         fsync(descriptor)
 
     monkeypatch.setattr(files.os, "fsync", watch)
-    files.write_whole(tmp_path / "page", b"whole")
+    files.write_atomic(tmp_path / "page", b"whole")
     assert synced == [(5, False)]
 
 
@@ -43,17 +43,20 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
     def disk_full(*arguments):
         raise OSError("no space left")
 
-    files.write_whole(tmp_path / "page", b"old")
+    files.write_atomic(tmp_path / "page", b"old")
     for owner, name in ((files.os, "fsync"), (Path, "replace")):
         with monkeypatch.context() as patch, pytest.raises(OSError, match="no space left"):
             patch.setattr(owner, name, disk_full)
-            files.write_whole(str(tmp_path / "page"), b"new")
+            files.write_atomic(str(tmp_path / "page"), b"new")
         assert [(entry.name, entry.read_bytes()) for entry in tmp_path.iterdir()] == [("page", b"old")]
 
 
+LOCK = "__import__('jaxmlp.runtime.files').runtime.files.FolderLock"
+
+
 def test_a_folder_is_for_one_process_alone(tmp_path):
-    held = files.Lock(tmp_path)
-    program = f"from pathlib import Path; from jaxmlp.files import Lock; Lock(Path({str(tmp_path)!r}))"
+    held = files.FolderLock(tmp_path)
+    program = f"{LOCK}({str(tmp_path)!r})"
     other = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT)
     assert "another process is at work in" in other.stderr.splitlines()[-1]
     del held
@@ -62,12 +65,9 @@ def test_a_folder_is_for_one_process_alone(tmp_path):
 
 
 def test_a_lock_ends_with_its_process_however_that_ends(tmp_path):
-    program = (
-        "import os, signal; from pathlib import Path; from jaxmlp.files import Lock\n"
-        f"held = Lock(Path({str(tmp_path)!r})); os.kill(os.getpid(), signal.SIGKILL)"
-    )
+    program = f"import os, signal; held = {LOCK}({str(tmp_path)!r})\nos.kill(os.getpid(), signal.SIGKILL)"
     subprocess.run([sys.executable, "-c", program], check=False, cwd=ROOT)
-    files.Lock(tmp_path)
+    files.FolderLock(tmp_path)
 
 
 def test_the_same_content_is_always_the_same_bytes():

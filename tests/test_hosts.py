@@ -13,7 +13,7 @@ import chex
 import numpy as np
 import pytest
 
-from jaxmlp import hosts
+from jaxmlp.runtime import processes as runtime_processes
 from jaxmlp.types import InputError
 
 ROOT = Path(__file__).parents[1]
@@ -112,7 +112,7 @@ def test_ctrl_c_in_one_process_ends_all_with_what_there_is(tmp_path):
 def test_who_loses_another_ends_soon_and_says_why(lost_by, tmp_path):
     first, second = training(tmp_path)
     second.send_signal(lost_by)
-    code, _, errors = ended(first, seconds=2 * hosts.PATIENCE)
+    code, _, errors = ended(first, seconds=2 * runtime_processes.PATIENCE)
     second.kill()
     assert code not in (0, None)
     # A closed connection is an error that we tell. Where nothing but the heartbeat is missing (of a process
@@ -133,20 +133,20 @@ def test_who_loses_another_ends_soon_and_says_why(lost_by, tmp_path):
 )
 def test_numbers_that_cannot_be_are_refused(arguments, message):
     with pytest.raises(InputError, match=message):
-        hosts.join(*arguments)
+        runtime_processes.join(*arguments)
 
 
 def test_versions_that_differ_are_named(monkeypatch):
     def gather(text):
         return np.stack([text, np.frombuffer(b"1.0 3.0 2.0".ljust(128), np.uint8)])
 
-    monkeypatch.setattr(hosts.multihost_utils, "process_allgather", gather)
-    hosts.check_versions(["1.0", "3.0", "2.0"])
+    monkeypatch.setattr(runtime_processes.multihost_utils, "process_allgather", gather)
+    runtime_processes.check_versions(["1.0", "3.0", "2.0"])
     with pytest.raises(InputError, match=r"jaxlib: this process has 2\.9, process 1 has 3\.0; use one"):
-        hosts.check_versions(["1.0", "2.9", "2.0"])
+        runtime_processes.check_versions(["1.0", "2.9", "2.0"])
 
 
 def test_a_coordinator_that_does_not_answer_is_one_line(monkeypatch):
-    monkeypatch.setattr(hosts, "PATIENCE", 1)
+    monkeypatch.setattr(runtime_processes, "PATIENCE", 1)
     with pytest.raises(InputError, match=r"coordinator: 127.0.0.1:9 does not answer within 1 s"):
-        hosts.join("127.0.0.1:9", 2, 1)
+        runtime_processes.join("127.0.0.1:9", 2, 1)

@@ -1,10 +1,11 @@
-"""Who may import whom, and how long a function may be."""
+"""The house, drawn from its imports: who stands on whom, how high it is, and how long its parts may be."""
 
 import ast
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -12,41 +13,33 @@ import pytest
 import jaxmlp
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("jaxmlp", "experiments", "tests")
-# A room imports only from rows above its own.
-ROOMS = [
-    {"types", "flags", "miscompilations"},
-    {"caches", "checks", "files", "signals", "statistics"},
-    {"losses", "metrics", "batching", "preprocessing", "products", "mesh", "hosts", "selftest"},
-    {"mlp", "optimizers", "ensemble", "halving", "checkpoints"},
-    {"train", "space", "augment"},
-    {"streaming"},
-    {"epochs", "divergence"},
-    {"fit_state", "probes"},
-    {"loop"},
-    {"sweep"},
-    {"population", "swept"},
-    {"settings"},
-    {"sweep_state"},
-    {"sweep_loop"},
-    {"prepared", "description", "predictor"},
-    {"datasets", "records", "models", "charts"},
-    {"plots", "pictures", "landscape", "tables", "calibration"},
-    {"search"},
-    {"plan", "__main__"},
-]
-ROW = {room: i for i, row in enumerate(ROOMS) for room in row}
 MAY_IMPORT = {
     "jaxmlp": {"jaxmlp"},
     "experiments": {"jaxmlp", "experiments"},
     "tests": {"jaxmlp", "experiments", "tests"},
 }
-HEAVY = {"matplotlib", "sklearn", "tensorflow", "tensorflow_datasets", "tqdm", "tyro"}
-MAX_LINES = 50
+HEAVY = {"matplotlib", "sklearn", "tensorflow", "tensorflow_datasets", "tqdm", "tyro", "pandas"}
+MAX_FLOORS = 15
+MAX_CHAIN = 15
+MAX_BESIDE = 60
+MAX_FILE_LINES = 400
+MAX_BODY_LINES = 50
+MAX_PARAMETERS = 12
+Arrows = Mapping[str, set[str]]
 
 
 def files(package: str) -> list[Path]:
     return sorted((ROOT / package).rglob("*.py"))
+
+
+def module_name(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+@cache
+def sources() -> dict[str, str]:
+    """Each module of the library, by its dotted name."""
+    return {module_name(path): path.read_text("utf-8") for path in files("jaxmlp")}
 
 
 def imported(source: str) -> Iterator[str]:
@@ -58,61 +51,157 @@ def imported(source: str) -> Iterator[str]:
             yield from (f"{'.' * node.level}{node.module or ''}.{alias.name}" for alias in node.names)
 
 
-def broken_arrows(room: str, source: str) -> list[str]:
-    """The imports of ``source`` that point to a room of its own row or below, or to the package itself."""
-    arrows = [name.split(".")[1] if "." in name else "" for name in imported(source) if is_in(name, "jaxmlp")]
-    return [f"{room} → {to or 'jaxmlp'}" for to in arrows if ROW.get(to, len(ROOMS)) >= ROW[room]]
+def arrows_of(modules: Mapping[str, str]) -> dict[str, set[str]]:
+    """For each module the others that it imports, or imports from."""
+
+    def target(name: str) -> str | None:
+        return next((m for m in (name, name.rpartition(".")[0]) if m in modules), None)
+
+    found = {name: {target(other) for other in imported(source)} for name, source in modules.items()}
+    return {name: {to for to in targets if to and to != name} for name, targets in found.items()}
+
+
+def of_packages(arrows: Arrows) -> dict[str, set[str]]:
+    """The arrows between packages; a file beside them counts as one."""
+
+    def package(name: str) -> str:
+        return ".".join(name.split(".")[:2])
+
+    found: dict[str, set[str]] = {}
+    for name, targets in arrows.items():
+        found.setdefault(package(name), set()).update(map(package, targets))
+    return {name: targets - {name} for name, targets in found.items()}
+
+
+def longest_chain(arrows: Arrows) -> list[str]:
+    """The longest way down along the arrows; a ValueError where they run in a circle."""
+
+    @cache
+    def below(name: str) -> tuple[str, ...]:
+        if name in open_:
+            raise ValueError(f"a circle through {name}")
+        open_.add(name)
+        longest = max((below(to) for to in sorted(arrows.get(name, ()))), key=len, default=())
+        open_.remove(name)
+        return (name, *longest)
+
+    open_: set[str] = set()
+    return list(max(map(below, sorted(arrows)), key=len))
 
 
 def broken_borders(package: str, source: str) -> list[str]:
-    forbidden = {*PACKAGES, ""} - MAY_IMPORT[package]
+    forbidden = {*MAY_IMPORT, ""} - MAY_IMPORT[package]
     return [f"{package} → {name}" for name in imported(source) if name.split(".")[0] in forbidden]
 
 
-def is_in(name: str, package: str) -> bool:
-    return name.split(".")[0] == package
-
-
-def long_functions(source: str) -> list[str]:
-    """Functions of more than 50 lines after the docstring; a nested one counts in its parent too."""
-    found = []
+def functions(source: str) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            body = node.body[1:] if ast.get_docstring(node) is not None else node.body
-            num_lines = body[-1].end_lineno - body[0].lineno + 1 if body else 0
-            if num_lines > MAX_LINES:
-                found.append(f"{node.name}: {num_lines} lines")
-    return found
+            yield node
 
 
-def test_every_room_has_its_row():
-    assert {path.stem for path in files("jaxmlp")} - {"__init__"} == set(ROW)
+def body_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Lines after the docstring; a nested function counts in its parent too."""
+    body = function.body[1:] if ast.get_docstring(function) is not None else function.body
+    return body[-1].end_lineno - body[0].lineno + 1 if body else 0
 
 
-@pytest.mark.parametrize("room", sorted(ROW))
-def test_arrows_between_rooms_go_one_way(room):
-    assert broken_arrows(room, (ROOT / "jaxmlp" / f"{room}.py").read_text()) == []
+def num_parameters(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    arguments = function.args
+    return len(arguments.posonlyargs + arguments.args + arguments.kwonlyargs)
 
 
-@pytest.mark.parametrize("package", PACKAGES)
+def shadowed(name: str, source: str) -> bool:
+    """Whether the module is called like something that it defines."""
+    defined = [getattr(node, "name", None) for node in ast.parse(source).body]
+    return name.rpartition(".")[2] in defined
+
+
+def test_packages_stand_on_each_other_and_not_too_high():
+    chain = longest_chain(of_packages(arrows_of(sources())))
+    assert len(chain) <= MAX_FLOORS, chain
+
+
+def test_no_chain_of_imports_is_long():
+    chain = longest_chain(arrows_of(sources()))
+    assert len(chain) <= MAX_CHAIN, chain
+
+
+def test_few_files_lie_beside_the_packages():
+    beside = [path.name for path in (ROOT / "jaxmlp").glob("*.py")]
+    assert len(beside) <= MAX_BESIDE, beside
+
+
+def test_files_are_short():
+    lengths = {name: source.count("\n") for name, source in sources().items()}
+    assert {name: length for name, length in lengths.items() if length > MAX_FILE_LINES} == {}
+
+
+def test_no_file_is_called_like_what_it_defines_or_the_package_exports():
+    assert [name for name, source in sources().items() if shadowed(name, source)] == []
+    beside = {path.stem for path in (ROOT / "jaxmlp").iterdir()}
+    assert beside & set(jaxmlp.__all__) <= set(sys.modules["jaxmlp"]._ROOMS)
+
+
+@pytest.mark.parametrize("package", MAY_IMPORT)
 def test_the_library_knows_no_experiment_and_nobody_knows_the_tests(package):
     broken = [arrow for path in files(package) for arrow in broken_borders(package, path.read_text())]
     assert broken == []
 
 
-@pytest.mark.parametrize(
-    ("source", "broken"),
-    [
-        ("from jaxmlp.train import Train", ["mlp → train"]),
-        ("from jaxmlp import checks, optimizers", ["mlp → optimizers"]),
-        ("def f():\n    import jaxmlp.plots", ["mlp → plots"]),
-        ("import jaxmlp", ["mlp → jaxmlp"]),
-        ("from jaxmlp import fit", ["mlp → fit"]),
-        ("import jax\nfrom jaxmlp.types import Params\nfrom jaxmlp import losses", []),
-    ],
-)
-def test_a_broken_arrow_is_seen(source, broken):
-    assert broken_arrows("mlp", source) == broken
+@pytest.mark.parametrize("package", ["jaxmlp", "experiments"])
+def test_functions_are_short_and_take_few_parameters(package):
+    found = [(path.stem, one) for path in files(package) for one in functions(path.read_text())]
+    assert [f"{file}.{one.name}" for file, one in found if body_lines(one) > MAX_BODY_LINES] == []
+    many = {f"{file}.{one.name}" for file, one in found if num_parameters(one) > MAX_PARAMETERS}
+    assert many <= {"loop.fit", "records.write_record"}
+
+
+@pytest.mark.parametrize("package", MAY_IMPORT)
+def test_no_file_is_called_utils(package):
+    assert [path.name for path in files(package) if path.stem in ("utils", "util", "helpers")] == []
+
+
+def test_importing_the_package_is_light():
+    program = f"import sys, jaxmlp; print(*({HEAVY} | {{'jax', 'numpy'}}) & set(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == []
+
+
+@pytest.mark.parametrize("name", jaxmlp.__all__)
+def test_every_public_name_is_there(name):
+    assert getattr(jaxmlp, name) is not None
+
+
+def test_an_unknown_name_is_no_attribute():
+    with pytest.raises(AttributeError, match="no attribute 'rellu'"):
+        _ = jaxmlp.rellu
+
+
+# Each rule, broken
+
+
+HOUSE = {
+    "jaxmlp.types": "import numpy",
+    "jaxmlp.nn.mlp": "from jaxmlp.types import Layer\nfrom jaxmlp.nn import heads",
+    "jaxmlp.nn.heads": "def f():\n    from jaxmlp import types",
+    "jaxmlp.train.step": "from jaxmlp.nn import mlp, heads",
+}
+
+
+def test_the_arrows_of_a_house():
+    arrows = arrows_of(HOUSE)
+    assert arrows["jaxmlp.nn.mlp"] == {"jaxmlp.types", "jaxmlp.nn.heads"}
+    assert longest_chain(arrows) == ["jaxmlp.train.step", "jaxmlp.nn.mlp", "jaxmlp.nn.heads", "jaxmlp.types"]
+    assert longest_chain(of_packages(arrows)) == ["jaxmlp.train", "jaxmlp.nn", "jaxmlp.types"]
+
+
+def test_an_arrow_that_runs_back_up_is_seen():
+    house = HOUSE | {"jaxmlp.nn.heads": "import jaxmlp.train.step"}
+    with pytest.raises(ValueError, match="circle"):
+        longest_chain(of_packages(arrows_of(house)))
 
 
 @pytest.mark.parametrize(
@@ -130,48 +219,19 @@ def test_a_broken_border_is_seen(package, source, num_broken):
     assert len(broken_borders(package, source)) == num_broken
 
 
-def test_every_room_is_in_the_readme():
-    table = (ROOT / "README.md").read_text().split("| room | what is in it |")[1].split("\n\n")[0]
-    assert set(re.findall("`([a-z_]+)`", table)) >= set(ROW)
+def test_lines_and_parameters_are_counted():
+    body = ['    """First line.', "", '    Last line."""', *["    x = 1"] * 40]
+    (one,) = functions("\n".join(["def f(a, /, b, *, c):", *body]))
+    assert (body_lines(one), num_parameters(one)) == (40, 3)
+    outer, inner = functions("def f():\n    def g():\n        return 1\n    return g")
+    assert (body_lines(outer), body_lines(inner)) == (3, 1)
 
 
-@pytest.mark.parametrize("package", PACKAGES)
-def test_no_file_is_called_utils(package):
-    assert [path.name for path in files(package) if path.stem in ("utils", "util", "helpers")] == []
+def test_a_module_called_like_its_function_is_seen():
+    assert shadowed("jaxmlp.sweep.plan", "def plan(): ...") and not shadowed("jaxmlp.a", "def b(): ...")
 
 
-@pytest.mark.parametrize("package", ["jaxmlp", "experiments"])
-def test_functions_are_short(package):
-    found = [f"{path.stem}.{long}" for path in files(package) for long in long_functions(path.read_text())]
-    assert found == []
-
-
-@pytest.mark.parametrize(("num_lines", "num_found"), [(50, 0), (51, 1)])
-def test_a_long_function_is_seen(num_lines, num_found):
-    body = ['    """First line.', "", '    Last line."""', *["    x = 1"] * num_lines]
-    assert len(long_functions("\n".join(["def f():", *body]))) == num_found
-
-
-def test_a_nested_function_counts_in_its_parent():
-    source = "\n".join(["def f():", "    def g():", *["        x = 1"] * 49, "    return g"])
-    assert long_functions(source) == ["f: 51 lines"]
-
-
-@pytest.mark.parametrize("rooms", [[], sorted(room for row in ROOMS[:-4] for room in row)])
-def test_the_import_is_light(rooms):
-    modules = ["jaxmlp", *(f"jaxmlp.{room}" for room in rooms)]
-    program = f"import sys, {', '.join(modules)}; print(*{HEAVY} & set(sys.modules))"
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    assert done.stdout.split() == []
-
-
-@pytest.mark.parametrize("name", jaxmlp.__all__)
-def test_every_public_name_is_there(name):
-    assert getattr(jaxmlp, name) is not None
-
-
-def test_an_unknown_name_is_no_attribute():
-    with pytest.raises(AttributeError, match="no attribute 'rellu'"):
-        _ = jaxmlp.rellu
+def test_every_package_is_in_the_readme():
+    page = (ROOT / "README.md").read_text("utf-8").split("## How to read the code")[1].split("\n## ")[0]
+    packages = {path.parent.name for path in (ROOT / "jaxmlp").glob("*/__init__.py")}
+    assert packages <= set(re.findall(r"`([a-z_]+)/?`", page))

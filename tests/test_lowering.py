@@ -1,7 +1,7 @@
 """Every kind of program that the library compiles can be compiled for accelerators, which no test has here.
 
 Lowering for another platform runs no program: it finds what only CPU has a rule for, and dtypes and
-collectives that a platform refuses. What a kernel then computes is for ``jaxmlp.selftest`` to ask there.
+collectives that a platform refuses. What a kernel then computes is for ``runtime.selftest`` to ask there.
 """
 
 from functools import partial
@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 from jax.sharding import AbstractMesh, AxisType, NamedSharding, PartitionSpec
 
-from jaxmlp import epochs, losses, mesh, models, streaming
+from jaxmlp import epochs, losses, models, streaming
 from jaxmlp.epochs import Choice
 from jaxmlp.metrics import CLASSIFICATION
 from jaxmlp.mlp import make_network
 from jaxmlp.optimizers import RECIPES, make_optimizer
 from jaxmlp.preprocessing import Affine
+from jaxmlp.runtime import devices
 from jaxmlp.sweep import over, seed_keys
 from jaxmlp.train import make_evaluate, make_train
 from jaxmlp.types import Dataset, Hyperparams
@@ -28,7 +29,7 @@ AFFINE = Affine(np.zeros((), np.float32), np.ones((), np.float32))
 DATA = Dataset(np.zeros((NUM_EXAMPLES, NUM_INPUTS), np.float32), np.zeros(NUM_EXAMPLES, np.int32))
 EPOCH = np.int32(0)
 KEY, DATA_KEY = seed_keys([0, 1])
-EIGHT_DEVICES = AbstractMesh((2, 4), mesh.AXES, axis_types=(AxisType.Auto, AxisType.Auto))
+EIGHT_DEVICES = AbstractMesh((2, 4), devices.AXES, axis_types=(AxisType.Auto, AxisType.Auto))
 
 
 def functions(optimizer="adam", precision="float32", sharding=None):
@@ -75,7 +76,7 @@ def streamed():
 
 def on_a_mesh():
     """Networks over two shares of the devices, and each batch over four."""
-    where, batch = (NamedSharding(EIGHT_DEVICES, PartitionSpec(axis)) for axis in mesh.AXES)
+    where, batch = (NamedSharding(EIGHT_DEVICES, PartitionSpec(axis)) for axis in devices.AXES)
     return epoch(differing=("key", "data_key"), where=where, sharding=batch)
 
 

@@ -10,7 +10,7 @@ import chex
 import jax
 import pytest
 
-from jaxmlp import mesh
+from jaxmlp.runtime import devices
 from jaxmlp.settings import Settings, check
 from jaxmlp.space import draw
 from jaxmlp.types import InputError
@@ -61,7 +61,7 @@ def test_each_device_computes_its_share(told, name, share):
 
 
 def test_sizes_are_read():
-    assert mesh.sizes_of("data=4,members=2") == {"data": 4, "members": 2}
+    assert devices.parse_mesh("data=4,members=2") == {"data": 4, "members": 2}
 
 
 @pytest.mark.parametrize(
@@ -76,11 +76,11 @@ def test_sizes_are_read():
 )
 def test_a_mesh_that_cannot_be_is_refused(sizes, message):
     with pytest.raises(InputError, match=message):
-        mesh.make_mesh(sizes)
+        devices.make_mesh(sizes)
 
 
 def test_a_chunk_is_to_fill_the_devices_for_members():
-    two = jax.sharding.AbstractMesh((2, 1), mesh.AXES)
+    two = jax.sharding.AbstractMesh((2, 1), devices.AXES)
     settings = Settings("multiclass", batch_size=6, chunk_size=3, mesh=two)
     with pytest.raises(
         InputError, match="chunk_size: must be a multiple of the 2 devices for members, got 3"
@@ -89,5 +89,5 @@ def test_a_chunk_is_to_fill_the_devices_for_members():
 
 
 def test_one_device_needs_no_mesh():
-    assert mesh.make_mesh(num_members=4) is None and mesh.make_mesh("data=1") is None
-    assert mesh.batch_sharding(None) is None
+    assert devices.make_mesh(num_members=4) is None and devices.make_mesh("data=1") is None
+    assert devices.batch_sharding(None) is None

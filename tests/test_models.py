@@ -16,9 +16,10 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from jaxmlp import files, mlp, models
+from jaxmlp import mlp, models
 from jaxmlp.models import Description, Form, Model
 from jaxmlp.preprocessing import fit_affine
+from jaxmlp.runtime import files
 from jaxmlp.types import InputError, Layer
 
 INPUT_SHAPE = (3, 4)

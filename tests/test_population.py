@@ -6,12 +6,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxmlp import caches, losses, mlp, population
+from jaxmlp import losses, mlp, population
 from jaxmlp.epochs import epoch_number
 from jaxmlp.metrics import CLASSIFICATION
 from jaxmlp.optimizers import make_optimizer
 from jaxmlp.population import Group
 from jaxmlp.preprocessing import Affine
+from jaxmlp.runtime import compilation
 from jaxmlp.space import Choice, Range, Structure, draw
 from jaxmlp.sweep import seed_keys
 from jaxmlp.train import make_evaluate, make_train
@@ -128,11 +129,11 @@ def test_cutting_compiles_no_new_epoch():
     chunks = trained(population.begin(Group(made, drawn("nadamw"), range(5))), range(1))
     data = jax.tree.map(jnp.asarray, dataset())
     population.compile_epoch(chunks[0], data, data, 1, DATA_KEY)
-    misses = caches._compile.cache_info().misses
+    misses = compilation._compile.cache_info().misses
     for survivors in ({1, 2, 4}, {4}):
         chunks = population.keep(chunks, survivors)
         population.compile_epoch(chunks[-1], data, data, 1, DATA_KEY)
-    assert caches._compile.cache_info().misses == misses
+    assert compilation._compile.cache_info().misses == misses
 
 
 def test_nobody_is_moved_when_all_survive():

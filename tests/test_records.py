@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 
 from experiments.results import fill_block, fill_numbers, main, outdated_pages, overview, results_table
-from jaxmlp import caches, records
+from jaxmlp import records
 from jaxmlp.records import Provenance, check_writable, commit, read_record, thin_curves, write_record
+from jaxmlp.runtime import compilation
+from jaxmlp.runtime import environment as runtime_environment
 from jaxmlp.types import InputError
 
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -201,7 +203,7 @@ def test_environment_names_what_numbers_depend_on():
     import jax
     import optax
 
-    environment = records.environment()
+    environment = runtime_environment.describe()
     assert environment["python"] == ".".join(map(str, sys.version_info[:3]))
     assert environment["jax"] == jax.__version__
     assert environment["optax"] == optax.__version__
@@ -209,7 +211,7 @@ def test_environment_names_what_numbers_depend_on():
     assert environment["platform"] == jax.default_backend()
     assert 1 <= environment["cores"] <= os.cpu_count()
     assert environment["cpu"]
-    assert environment["programs_loaded"] == caches.num_loaded() >= 0
+    assert environment["programs_loaded"] == compilation.num_cache_hits() >= 0
 
 
 def test_reading_and_writing_records_needs_no_pictures():

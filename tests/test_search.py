@@ -7,8 +7,9 @@ import pytest
 from sklearn.metrics import accuracy_score, log_loss, mean_squared_error, r2_score
 
 import jaxmlp
-from jaxmlp import caches, calibration, datasets, mesh, models, plan, search, sweep_loop
+from jaxmlp import calibration, datasets, models, plan, search, sweep_loop
 from jaxmlp.halving import planned
+from jaxmlp.runtime import compilation, devices
 from jaxmlp.settings import Settings
 from jaxmlp.space import Choice, draw
 from jaxmlp.types import InputError
@@ -133,9 +134,9 @@ def test_two_classes_have_two_columns():
 
 
 def test_another_split_of_a_table_needs_no_new_program(wine):
-    misses = caches._compile.cache_info().misses
+    misses = compilation._compile.cache_info().misses
     searched(splits_of("wine", split_seed=1))
-    assert caches._compile.cache_info().misses == misses
+    assert compilation._compile.cache_info().misses == misses
 
 
 def test_pixels_rest_as_bytes_and_tables_are_scaled_before(wine):
@@ -168,7 +169,7 @@ def test_the_plan_knows_the_memory_of_a_member_and_counts_who_trains(monkeypatch
     members = draw(SPACE, 9, max_programs=1)
     settings = Settings("multiclass", num_epochs=9, batch_size=128)
     monkeypatch.setattr(plan, "measured_peak", lambda: 1e11)
-    expected = plan.plan(splits, members, settings)
+    expected = plan.estimate(splits, members, settings)
     size = 65 * 8 + 9 * 10
     assert (expected.num_programs, expected.num_parameters) == (1, 9 * size)
     network_of, data = search.prepare(splits)
@@ -177,13 +178,13 @@ def test_the_plan_knows_the_memory_of_a_member_and_counts_who_trains(monkeypatch
     # Parameters, the best so far, and Adam's two moments.
     assert 0 < expected.memory_bytes - sum(part.inputs.nbytes for part in data[:2]) - 9 * 16 * size < 10_000
     assert (expected.num_devices, expected.num_at_once, expected.wait) == (1, 5, False)
-    two = settings._replace(mesh=jax.sharding.Mesh(np.array(2 * jax.devices())[:, None], mesh.AXES))
-    spread = plan.plan(splits, members, two)
+    two = settings._replace(mesh=jax.sharding.Mesh(np.array(2 * jax.devices())[:, None], devices.AXES))
+    spread = plan.estimate(splits, members, two)
     assert (spread.num_devices, spread.num_at_once) == (2, 10)
     np.testing.assert_allclose(spread.train_seconds, expected.train_seconds / 2)
     on_each = sum(leaf.nbytes for leaf in jax.tree.leaves(data[:2]))
     assert spread.memory_bytes - on_each == -(-(expected.memory_bytes - on_each) // 2)
-    twice = plan.plan(splits, members, settings._replace(halving=None))
+    twice = plan.estimate(splits, members, settings._replace(halving=None))
     np.testing.assert_allclose(twice.train_seconds / expected.train_seconds, 81 / sum(planned(9, 9, 3)))
 
 

@@ -14,13 +14,15 @@ import numpy as np
 import pytest
 from packaging.requirements import Requirement
 
-from jaxmlp import caches, flags, miscompilations, selftest
+from jaxmlp.runtime import compilation, flags, host, miscompilations, selftest
 from jaxmlp.types import InputError
 
 ROOT = Path(__file__).parents[1]
 CASES = list(miscompilations.cases())
 NEEDED = [case for case in CASES if case.needed]
-CHECK = "import jaxmlp; from jaxmlp import selftest; selftest.check_backend(); print(selftest.summary())"
+CHECK = (
+    "import jaxmlp; from jaxmlp.runtime import selftest; selftest.check_backend(); print(selftest.summary())"
+)
 
 
 @pytest.fixture
@@ -95,7 +97,7 @@ def test_the_stop_can_be_made_a_warning(one_wrong, monkeypatch, capsys):
 )
 def test_what_to_do_is_said(version, remedy, monkeypatch):
     monkeypatch.setattr(selftest, "RIGHT", "0.12.0.1")
-    monkeypatch.setattr(caches, "jaxlib_version", lambda: version)
+    monkeypatch.setattr(host, "jaxlib_version", lambda: version)
     assert selftest._remedy().startswith(remedy.replace("0.10.1'", "0.12.0.1'"))
 
 
@@ -127,7 +129,7 @@ def test_another_release_device_or_flag_is_tested_anew(change, monkeypatch):
     if change == "XLA_FLAGS":
         monkeypatch.setenv("XLA_FLAGS", "--xla_cpu_enable_fast_math=true")
     elif change == "jaxlib":
-        monkeypatch.setattr(caches, "jaxlib_version", lambda: "0.10.2")
+        monkeypatch.setattr(host, "jaxlib_version", lambda: "0.10.2")
     else:
         device = type(
             "Device", (), {"platform": "cuda", "device_kind": "B200", "client": jax.devices()[0].client}
@@ -145,7 +147,7 @@ def test_a_folder_that_cannot_be_written_to_stops_nothing(fresh, monkeypatch):
 
 def test_programs_that_are_not_found_again_are_said_once(fresh, monkeypatch, capsys):
     monkeypatch.setattr(miscompilations, "cases", lambda: iter(()))
-    monkeypatch.setattr(caches, "finds_again", lambda: False)
+    monkeypatch.setattr(compilation, "cache_works", lambda: False)
     selftest.check_backend()
     selftest.check_backend()
     (line,) = capsys.readouterr().err.splitlines()

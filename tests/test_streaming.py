@@ -8,13 +8,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxmlp import caches, losses, streaming
+from jaxmlp import losses, streaming
 from jaxmlp.loop import fit
-from jaxmlp.mesh import num_bytes
 from jaxmlp.metrics import CLASSIFICATION
 from jaxmlp.mlp import make_network
 from jaxmlp.optimizers import make_optimizer
 from jaxmlp.preprocessing import Affine
+from jaxmlp.runtime import compilation
+from jaxmlp.runtime.devices import num_bytes
 from jaxmlp.settings import Settings
 from jaxmlp.space import Choice, Range, draw
 from jaxmlp.sweep import over, seed_keys
@@ -89,9 +90,9 @@ def test_a_sweep_of_parts_finds_the_same_bits_and_compiles_once(capsys):
     )
     jax.tree.map(np.testing.assert_array_equal, parts, whole)
     assert any(fate.startswith("cut") for fate in parts[1])
-    misses = caches._compile.cache_info().misses
+    misses = compilation._compile.cache_info().misses
     sweep(members, lambda _: NETWORK, data, dataset(20), now, progress=False)
-    assert caches._compile.cache_info().misses == misses
+    assert compilation._compile.cache_info().misses == misses
 
 
 def test_data_mapped_from_a_file_are_read_part_by_part(tmp_path):

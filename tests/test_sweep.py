@@ -14,14 +14,7 @@ from jaxmlp.loop import fit
 from jaxmlp.metrics import CLASSIFICATION, Metric
 from jaxmlp.optimizers import make_optimizer
 from jaxmlp.preprocessing import Affine
-from jaxmlp.sweep import (
-    fit_population,
-    grid,
-    outputs,
-    over,
-    seed_keys,
-    tune,
-)
+from jaxmlp.sweep import fit_population, grid, outputs, over, seed_keys, tune
 from jaxmlp.train import make_evaluate, make_train
 from jaxmlp.types import Dataset, Hyperparams, InputError, Layer
 

@@ -8,7 +8,7 @@ import pytest
 
 from experiments import tabular
 from experiments.tabular import Comparison, Outcome
-from jaxmlp import caches
+from jaxmlp.runtime import compilation
 from tests.test_experiments import refused, run
 
 
@@ -74,12 +74,12 @@ def test_a_sweep_that_finds_its_programs_compiles_nothing_and_gives_the_same():
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
     with tabular.empty_cache():
         assert jax.config.values["jax_compilation_cache_dir"] != kept
-        before = caches.num_loaded()
+        before = compilation.num_cache_hits()
         cold, _ = tabular.swept(config, splits, 0)
-        between = caches.num_loaded()
+        between = compilation.num_cache_hits()
         jax.clear_caches()
         warm, _ = tabular.swept(config, splits, 0)
-        assert caches.num_loaded() > between == before
+        assert compilation.num_cache_hits() > between == before
     jax.config.update("jax_persistent_cache_min_compile_time_secs", least)
     assert jax.config.values["jax_compilation_cache_dir"] == kept
     np.testing.assert_array_equal(cold.swept.scores, warm.swept.scores)

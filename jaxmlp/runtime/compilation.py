@@ -1,8 +1,6 @@
-"""Where things rest that cost time to make again: prepared data sets, and compiled programs."""
+"""Programs compiled for arguments of given shapes, and kept so that later processes load them."""
 
 import hashlib
-import os
-import platform
 import tempfile
 from collections.abc import Callable
 from functools import lru_cache
@@ -15,6 +13,8 @@ import numpy as np
 from jax.sharding import Sharding
 from jaxtyping import Array
 
+from jaxmlp.runtime.files import cache_folder
+from jaxmlp.runtime.host import jaxlib_version, processor
 from jaxmlp.types import PyTree
 
 # Loading a program takes a few hundredths of a second, so what compiles faster is not worth a file.
@@ -24,14 +24,7 @@ _hits: list[str] = []
 jax.monitoring.register_event_listener(lambda event, **_: _hits.append(event) if event == _HIT else None)
 
 
-def folder() -> Path:
-    """JAXMLP_CACHE_DIR, or else ``jaxmlp`` in the user's folder for caches. It may not exist yet."""
-    if chosen := os.environ.get("JAXMLP_CACHE_DIR"):
-        return Path(chosen).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "jaxmlp"
-
-
-def keep_compiled() -> Path | None:
+def enable_cache() -> Path | None:
     """Keep the programs that JAX compiles, so that later processes load them; the folder, None if off.
 
     Below :func:`folder` one for each jaxlib and processor, since a program may hold
@@ -42,11 +35,11 @@ def keep_compiled() -> Path | None:
     """
     settings = jax.config.values
     if jaxlib_version() == "0.10.1":
-        _silence_refusals()
+        _silence_cache_warnings()
     if settings["jax_compilation_cache_dir"] or not settings["jax_enable_compilation_cache"]:
         return None
     digest = hashlib.sha256(processor().encode()).hexdigest()[:8]
-    kept = folder() / "compiled" / f"jaxlib-{jaxlib_version()}-{digest}"
+    kept = cache_folder() / "compiled" / f"jaxlib-{jaxlib_version()}-{digest}"
     try:
         kept.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=kept):
@@ -58,7 +51,7 @@ def keep_compiled() -> Path | None:
     return kept
 
 
-def _silence_refusals() -> None:
+def _silence_cache_warnings() -> None:
     """On many processors jaxlib 0.10.1 reports kilobytes for each program it loads, in the tone of an error:
     they lack "prefer-no-gather", which is no instruction but a preference (jax#38445). It loads them all the
     same.
@@ -70,12 +63,12 @@ def _silence_refusals() -> None:
             jax.config.update("jax_logging_level", level)
 
 
-def num_loaded() -> int:
+def num_cache_hits() -> int:
     """How many programs this process has loaded instead of compiling: without it compile times say little."""
     return len(_hits)
 
 
-def finds_again() -> bool | None:
+def cache_works() -> bool | None:
     """Whether JAX finds a program again that it has compiled and kept; None where it keeps none.
 
     On some processors it refuses all that it has kept itself (jax#38445).
@@ -84,7 +77,7 @@ def finds_again() -> bool | None:
         jax.config.values["jax_compilation_cache_dir"] and jax.config.values["jax_enable_compilation_cache"]
     ):
         return None
-    before, least = num_loaded(), jax.config.values["jax_persistent_cache_min_compile_time_secs"]
+    before, least = num_cache_hits(), jax.config.values["jax_persistent_cache_min_compile_time_secs"]
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
     try:
         # Another function each time, since JAX remembers what it has compiled for one.
@@ -92,33 +85,16 @@ def finds_again() -> bool | None:
             jax.jit(lambda x: jnp.cos(x) @ x).lower(jax.ShapeDtypeStruct((7, 7), np.float32)).compile()
     finally:
         jax.config.update("jax_persistent_cache_min_compile_time_secs", least)
-    return num_loaded() > before
+    return num_cache_hits() > before
 
 
-def jaxlib_version() -> str:
-    """The release that computes."""
-    import jaxlib
-
-    return jaxlib.__version__
-
-
-def processor() -> str:
-    """The processor's name and its instructions, where the system tells them."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines()
-    except OSError:
-        return f"{platform.machine()} {platform.processor()}"
-    told = {line for line in lines if line.lower().startswith(("model name", "flags", "features"))}
-    return "\n".join([platform.machine(), *sorted(told)])
-
-
-def compiled(function: Callable, *arguments: PyTree) -> Callable:
+def compile_for(function: Callable, *arguments: PyTree) -> Callable:
     """``function`` compiled for arguments of these shapes; the same shapes again cost nothing."""
     leaves, structure = jax.tree.flatten(arguments)
-    return _compile(function, structure, tuple((jax.typeof(leaf), _where(leaf)) for leaf in leaves))
+    return _compile(function, structure, tuple((jax.typeof(leaf), _sharding_of(leaf)) for leaf in leaves))
 
 
-def _where(leaf: Any) -> Sharding | None:
+def _sharding_of(leaf: Any) -> Sharding | None:
     """Where a leaf, or the array of that shape, has to be; None where any device will do."""
     if isinstance(leaf, jax.ShapeDtypeStruct):
         return leaf.sharding

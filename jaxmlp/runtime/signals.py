@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any, NoReturn
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
-_noted: list[int] = []
+_stops: list[int] = []
 """Those that a loop has taken note of, since ``one_run`` was entered."""
 _depth: list[None] = []
 
@@ -19,12 +19,12 @@ def interruptible() -> Iterator[Callable[[], int]]:
 
     Within ``one_run``, a loop that begins after another one was stopped ends the process.
     """
-    leave_if_noted()
+    exit_if_stopped()
     hits: list[int] = []
 
     def handler(number: int, frame: Any) -> None:
         hits.append(number)
-        note(number)
+        note_stop(number)
         for each in _SIGNALS:
             signal.signal(each, signal.default_int_handler if each == signal.SIGINT else signal.SIG_DFL)
 
@@ -41,31 +41,31 @@ def interruptible() -> Iterator[Callable[[], int]]:
 
 
 @contextmanager
-def one_run() -> Iterator[None]:
+def single_run() -> Iterator[None]:
     """What belongs together: once one loop was stopped by a signal, the process ends when it is left, or when
     the next loop begins, with the status that shells give to it, 130 or 143.
     """
-    _noted.clear()
+    _stops.clear()
     _depth.append(None)
     try:
         yield
-        leave_if_noted()
+        exit_if_stopped()
     finally:
         _depth.pop()
-        _noted.clear()
+        _stops.clear()
 
 
-def note(number: int) -> None:
+def note_stop(number: int) -> None:
     """A loop of this ``one_run`` was stopped by this signal, which another process may have received."""
     if _depth:
-        _noted.append(number)
+        _stops.append(number)
 
 
-def leave_if_noted() -> None:
+def exit_if_stopped() -> None:
     """End the process if a loop of this ``one_run`` was stopped by a signal."""
-    if _noted:
-        _leave(_noted[0])
+    if _stops:
+        _exit(_stops[0])
 
 
-def _leave(number: int) -> NoReturn:
+def _exit(number: int) -> NoReturn:
     sys.exit(128 + number)

@@ -23,7 +23,7 @@ from jaxmlp.types import InputError, PyTree
 AXES = ("members", "data")
 
 
-def sizes_of(text: str) -> dict[str, int]:
+def parse_mesh(text: str) -> dict[str, int]:
     """``"data=4,members=2"`` as a number for each axis; InputError if it is written otherwise."""
     sizes = {}
     for part in text.split(","):
@@ -47,7 +47,7 @@ def make_mesh(sizes: str | Mapping[str, int] | None = None, *, num_members: int 
         members = max(shares)
         sizes = {"members": members, "data": len(devices) // members}
     elif isinstance(sizes, str):
-        sizes = sizes_of(sizes)
+        sizes = parse_mesh(sizes)
     for axis, size in sizes.items():
         checks.known_name("mesh", axis, AXES)
         checks.whole_number(f"mesh {axis}", size)
@@ -63,17 +63,17 @@ def make_mesh(sizes: str | Mapping[str, int] | None = None, *, num_members: int 
     )
 
 
-def memory() -> int:
+def memory_bytes() -> int:
     """Bytes of a device; of a CPU those of the machine."""
-    return device_memory() or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return device_memory_bytes() or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
-def check_room(num_bytes: int) -> None:
+def check_memory(num_bytes: int) -> None:
     """InputError where networks that take so much on a device do not fit."""
-    if num_bytes > memory():
+    if num_bytes > memory_bytes():
         raise InputError(
             f"hidden_sizes: the networks would take {num_bytes / 1e9:.3g} GB, and there are "
-            f"{memory() / 1e9:.3g} GB; make them smaller, or train fewer at once"
+            f"{memory_bytes() / 1e9:.3g} GB; make them smaller, or train fewer at once"
         )
 
 
@@ -82,7 +82,7 @@ def num_bytes(tree: PyTree) -> int:
     return sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
 
 
-def device_memory() -> int | None:
+def device_memory_bytes() -> int | None:
     """Bytes that arrays may take on a device; None for a CPU, which has the machine's."""
     # Another process's devices do not tell.
     return (jax.local_devices()[0].memory_stats() or {}).get("bytes_limit")
@@ -90,17 +90,17 @@ def device_memory() -> int | None:
 
 def batch_sharding(mesh: Mesh | None) -> NamedSharding | None:
     """What ``make_train`` takes, so that each device along "data" computes its share of a batch."""
-    return place(mesh, "data") if mesh and mesh.shape["data"] > 1 else None
+    return sharding(mesh, "data") if mesh and mesh.shape["data"] > 1 else None
 
 
-def place(mesh: Mesh | None, *axes: str) -> NamedSharding | None:
+def sharding(mesh: Mesh | None, *axes: str) -> NamedSharding | None:
     """An array's first axis over the devices along the axis named, or a copy on each device. Without a mesh
     it is None: wherever JAX likes.
     """
     return NamedSharding(mesh, P(*axes)) if mesh else None
 
 
-def put(tree: PyTree, where: NamedSharding | None) -> PyTree:
+def device_put(tree: PyTree, where: NamedSharding | None) -> PyTree:
     """Arrays on the devices; of several processes, which all hold the same, each hands over its part."""
     if where is None or where.is_fully_addressable:
         return jax.device_put(tree, where)
@@ -114,24 +114,24 @@ def put(tree: PyTree, where: NamedSharding | None) -> PyTree:
     return jax.tree.map(part, tree)
 
 
-def fetch(tree: PyTree) -> PyTree:
+def gather(tree: PyTree) -> PyTree:
     """Arrays on the host, whole, also where other processes hold parts of them."""
     if all(getattr(leaf, "is_fully_addressable", True) for leaf in jax.tree.leaves(tree)):
         return jax.device_get(tree)
     return multihost_utils.process_allgather(tree, tiled=True)
 
 
-def spread(mesh: Mesh, keys: Key[Array, "..."]) -> Key[Array, "..."]:
+def shard_keys(mesh: Mesh, keys: Key[Array, "..."]) -> Key[Array, "..."]:
     """The keys of members over the devices along "members", with copies of the last, so that each has as
     many; a single key on all devices.
     """
     if not keys.ndim:
-        return put(keys, place(mesh))
+        return device_put(keys, sharding(mesh))
     shares = mesh.shape["members"]
-    return put(filled(keys, -(-len(keys) // shares) * shares), place(mesh, "members"))
+    return device_put(pad_members(keys, -(-len(keys) // shares) * shares), sharding(mesh, "members"))
 
 
-def filled(tree: PyTree, number: int) -> PyTree:
+def pad_members(tree: PyTree, number: int) -> PyTree:
     """Arrays of members, with copies of the last member up to ``number`` of them."""
 
     def one(leaf: Any) -> Any:
@@ -141,6 +141,6 @@ def filled(tree: PyTree, number: int) -> PyTree:
     return jax.tree.map(one, tree)
 
 
-def first(tree: PyTree, number: int | None) -> PyTree:
+def unpad_members(tree: PyTree, number: int | None) -> PyTree:
     """Arrays of members without the copies that ``filled`` added; None: they are not of members."""
     return tree if number is None else jax.tree.map(lambda leaf: leaf[:number], tree)

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and tensors in them, with a checksum over every byte."""
+"""Files that appear whole or not at all, tensors in them with a checksum, and the folder of caches."""
 
 import contextlib
 import functools
@@ -22,7 +22,7 @@ _MAX_HEADER_BYTES = 2**24
 _NO_SUM = "0" * 64
 
 
-def write_whole(path: str | Path, content: bytes) -> None:
+def write_atomic(path: str | Path, content: bytes) -> None:
     """Write ``content`` beside ``path``, then rename: there is the old file or the new one, never half."""
     path = Path(path)
     beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
@@ -37,13 +37,13 @@ def write_whole(path: str | Path, content: bytes) -> None:
         beside.unlink(missing_ok=True)
 
 
-class Lock:
+class FolderLock:
     """A folder for one process alone, until nobody holds this any more or the process has ended in any way.
 
     InputError if another one has it. Where the system has no such locks, nothing is locked.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: str | Path) -> None:
         # Of the folder itself: a file would stay behind.
         self._entry = os.open(folder, os.O_RDONLY)
         with contextlib.suppress(ImportError):
@@ -123,3 +123,10 @@ def _unique(part: str, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if repeated:
         raise InputError(f"is damaged: its {part} has {repeated[0]!r} twice; save it again")
     return dict(pairs)
+
+
+def cache_folder() -> Path:
+    """JAXMLP_CACHE_DIR, or else ``jaxmlp`` in the user's folder for caches. It may not exist yet."""
+    if chosen := os.environ.get("JAXMLP_CACHE_DIR"):
+        return Path(chosen).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "jaxmlp"

@@ -20,9 +20,9 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from jaxmlp import caches, flags, miscompilations
-from jaxmlp.files import write_whole
-from jaxmlp.miscompilations import Case
+from jaxmlp.runtime import compilation, files, flags, host, miscompilations
+from jaxmlp.runtime.files import write_atomic
+from jaxmlp.runtime.miscompilations import Case
 from jaxmlp.types import InputError
 
 EXCLUDED = {
@@ -67,7 +67,7 @@ def _check_backend(only_warn: bool) -> None:
     if not found.wrong:
         return
     message = (
-        f"jaxlib: {caches.jaxlib_version()} computes wrong on {jax.local_devices()[0].device_kind}: "
+        f"jaxlib: {host.jaxlib_version()} computes wrong on {jax.local_devices()[0].device_kind}: "
         f"{', '.join(found.wrong)}; {_remedy()} (JAXMLP_SELFTEST=warn goes on all the same)"
     )
     if not only_warn:
@@ -76,7 +76,7 @@ def _check_backend(only_warn: bool) -> None:
 
 
 def _remedy() -> str:
-    version = caches.jaxlib_version()
+    version = host.jaxlib_version()
     if flag := flags.REQUIRED.get(version):
         return f"import jaxmlp before JAX computes anything, or set XLA_FLAGS={flag}"
     return f"pip install 'jax=={RIGHT}'" if version != RIGHT else "report it, and take another release"
@@ -85,16 +85,16 @@ def _remedy() -> str:
 @lru_cache
 def outcome() -> Outcome:
     """What the test finds here, or found in an earlier process with the same jaxlib, device and flags."""
-    path = caches.folder() / "selftest" / f"{_fingerprint()}.json"
+    path = files.cache_folder() / "selftest" / f"{_fingerprint()}.json"
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         kept = json.loads(path.read_text("utf-8"))
         return Outcome(tuple(kept["wrong"]), tuple(kept["wrong_elsewhere"]), kept["found_again"])
     wrong = [case for case in miscompilations.cases() if not is_right(case)]
     needed, elsewhere = (tuple(case for case in wrong if case.needed == needed) for needed in (True, False))
-    found = Outcome(_named(needed), _named(elsewhere), caches.finds_again())
+    found = Outcome(_named(needed), _named(elsewhere), compilation.cache_works())
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, json.dumps(found._asdict()).encode())
+        write_atomic(path, json.dumps(found._asdict()).encode())
     return found
 
 
@@ -125,8 +125,8 @@ def _fingerprint() -> str:
     """Of all that a wrong kernel may depend on, and of the programs."""
     device = jax.local_devices()[0]
     parts = (
-        *(jax.__version__, caches.jaxlib_version()),
-        *(device.platform, device.device_kind, device.client.platform_version, caches.processor()),
+        *(jax.__version__, host.jaxlib_version()),
+        *(device.platform, device.device_kind, device.client.platform_version, host.processor()),
         *(os.environ.get("XLA_FLAGS"), jax.config.values["jax_disable_most_optimizations"]),
         bool(jax.config.values["jax_compilation_cache_dir"]),
         *(Path(file).read_text("utf-8") for file in (__file__, miscompilations.__file__)),

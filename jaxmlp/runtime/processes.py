@@ -1,7 +1,6 @@
 """Processes, on one host or many, that together are one run: JAX's own distributed runtime."""
 
 import importlib.metadata
-import os
 import socket
 import time
 
@@ -52,11 +51,6 @@ def join(coordinator: str | None, num_processes: int | None = None, process_id: 
     check_versions([importlib.metadata.version(package) for package in _AGREED])
 
 
-def num_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def broadcast(content: bytes | None) -> bytes | None:
     """What process 0 holds, for all."""
     if jax.process_count() == 1:
@@ -68,7 +62,7 @@ def broadcast(content: bytes | None) -> bytes | None:
     return np.asarray(multihost_utils.broadcast_one_to_all(values), np.uint8).tobytes()
 
 
-def largest(number: int) -> int:
+def all_processes_max(number: int) -> int:
     """Of what each process tells."""
     if jax.process_count() == 1:
         return number

@@ -1,0 +1,45 @@
+"""The machine and the releases at hand."""
+
+import importlib.metadata
+import os
+import platform
+from pathlib import Path
+
+
+def jaxlib_version() -> str:
+    """The release that computes."""
+    import jaxlib
+
+    return jaxlib.__version__
+
+
+def processor() -> str:
+    """The processor's name and its instructions, where the system tells them."""
+    told = {line for line in _cpu_info() if line.lower().startswith(("model name", "flags", "features"))}
+    return "\n".join([platform.machine(), *sorted(told)])
+
+
+def cpu_model() -> str:
+    """The processor's name."""
+    names = (line.partition(":")[2].strip() for line in _cpu_info() if line.startswith("model name"))
+    return next(names, platform.processor() or platform.machine())
+
+
+def _cpu_info() -> list[str]:
+    try:
+        return Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return []
+
+
+def num_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def package_version(distribution: str) -> str | None:
+    """The release that is installed; None for one that runs without being installed."""
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return None
