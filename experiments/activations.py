@@ -26,8 +26,11 @@ from jaxtyping import Array
 
 from experiments.command_line import main
 from experiments.receipt import ImageConfig, begin, finish, load, seeds
-from jaxmlp import batching, charts, checks, datasets, losses, metrics, mlp, optimizers
-from jaxmlp.preprocessing import apply_affine, fit_affine
+from jaxmlp import batching, checks, datasets, optimizers
+from jaxmlp.nn import heads, metrics, mlp
+from jaxmlp.nn.network import Network, make_network
+from jaxmlp.nn.preprocessing import apply_affine, fit_affine
+from jaxmlp.plots import charts
 from jaxmlp.probes import epoch_seconds
 from jaxmlp.statistics import shown_sign, summarize, with_error
 from jaxmlp.sweep import fit_population, grid, seed_keys
@@ -94,7 +97,7 @@ def run(config: Config) -> None:
 
 
 def check(config: Config) -> None:
-    checks.each("activations", config.activations, lambda _, name: mlp.activation_named(name))
+    checks.each("activations", config.activations, lambda _, name: mlp.get_activation(name))
     checks.each("depths", config.depths, checks.whole_number)
     for argument in ("width", "num_epochs", "batch_size"):
         checks.whole_number(argument, getattr(config, argument))
@@ -103,9 +106,9 @@ def check(config: Config) -> None:
 
 def train(config: Config, splits: datasets.Splits, depth: int, name: str) -> Outcome:
     """All seeds at all learning rates as one program; then a look into the networks at the chosen rate."""
-    activation, affine = mlp.activation_named(name), fit_affine(splits.train.inputs)
+    activation, affine = mlp.get_activation(name), fit_affine(splits.train.inputs)
     sizes = datasets.layer_sizes(splits, (config.width,) * depth)
-    network = mlp.make_network(sizes, losses.HEADS[splits.task], affine, activation=activation)
+    network = make_network(sizes, heads.HEADS[splits.task], affine, activation=activation)
     adam = optimizers.make_optimizer("adam")
     # Most get there in a quarter of the epochs; training all for all of them takes several times as long.
     for num_epochs in sorted({-(-config.num_epochs // (1 if config.smoke else 4)), config.num_epochs}):
@@ -200,7 +203,7 @@ def draw(
     folder: Path, config: Config, found: Mapping[Cell, Measures], outcomes: Mapping[Cell, Outcome]
 ) -> None:
     """Dots of four measures, the learning curves, and the gradient of each layer at the start."""
-    labels = {n: f"{n} ({initializer_name(mlp.activation_named(n))})" for n in config.activations}
+    labels = {n: f"{n} ({initializer_name(mlp.get_activation(n))})" for n in config.activations}
 
     def by_depth(values: Mapping[Cell, Any]) -> dict[str, dict[str, Any]]:
         depths = {f"hidden layers: {depth}": depth for depth in config.depths}
@@ -214,14 +217,14 @@ def draw(
         "dead": "neurons that are dead after training",
     }.items():
         rows = by_depth({cell: values[name][0] for cell, values in found.items()})
-        charts.dots(rows, folder / f"{name}.png", xlabel=xlabel, percent=name == "dead")
+        charts.point_plot(rows, folder / f"{name}.png", xlabel=xlabel, percent=name == "dead")
     for name, xlabel, ylabel in (
         ("wrong", "epoch", f"validation examples that are wrong (goal: {1 - config.goal:.0%})"),
         ("gradient_norms", "layer, the last is the output", "length of the gradient before training"),
     ):
         path, lines = folder / f"{name}.png", {cell: numbered(o.seen[name]) for cell, o in outcomes.items()}
         note, percent = "In brackets: how the initial weights are drawn", name == "wrong"
-        charts.lines(
+        charts.line_plot(
             by_depth(lines), path, xlabel=xlabel, ylabel=ylabel, log_y=True, percent=percent, title=note
         )
 
@@ -268,7 +271,7 @@ def dead_share(activation: mlp.Activation, inputs: Array, params: Params) -> Arr
     return jnp.mean((slopes == 0).all(axis=0))
 
 
-def gradient_norms(network: mlp.Network, batch: Dataset, params: Params) -> Array:
+def gradient_norms(network: Network, batch: Dataset, params: Params) -> Array:
     """The length of the gradient of the batch's mean loss over each layer's weights, first layer first."""
 
     def loss(params: Params) -> Array:

@@ -22,8 +22,12 @@ from jax.flatten_util import ravel_pytree
 
 from experiments.command_line import main
 from experiments.receipt import ImageConfig, begin, finish, load, seeds
-from jaxmlp import charts, checks, datasets, losses, metrics, mlp, optimizers, pictures, sweep
-from jaxmlp.preprocessing import Affine
+from jaxmlp import checks, datasets, optimizers, sweep
+from jaxmlp.nn import heads, metrics
+from jaxmlp.nn.network import Network, make_network
+from jaxmlp.nn.preprocessing import Affine
+from jaxmlp.plots import charts
+from jaxmlp.plots.images import image_grid
 from jaxmlp.probes import snapshots
 from jaxmlp.train import make_evaluate, make_train
 from jaxmlp.types import Dataset, Hyperparams, InputError, Layer, Params
@@ -62,7 +66,7 @@ class Case(NamedTuple):
     """A head, a batch of its data, and its networks through training [seeds, epochs + 1, ...]."""
 
     head: str
-    network: mlp.Network
+    network: Network
     batch: Dataset
     path: Params
     seconds: float
@@ -103,8 +107,8 @@ def run(config: Config) -> None:
 def train(config: Config, splits: datasets.Splits) -> Case:
     """All seeds of one head as one program, and their parameters after every epoch."""
     data = datasets.scaled(splits).train
-    network = mlp.make_network(
-        datasets.layer_sizes(splits, config.hidden_sizes), losses.HEADS[splits.task], UNCHANGED
+    network = make_network(
+        datasets.layer_sizes(splits, config.hidden_sizes), heads.HEADS[splits.task], UNCHANGED
     )
     run_of_one = make_train(network.init_fn, network.loss_fn, SGD, config.batch_size)
     runs, _ = sweep.over(
@@ -258,7 +262,7 @@ def traces_of(image: np.ndarray, step: dict[str, np.ndarray]) -> dict[str, Any]:
 
 def draw(folder: Path, agreement: dict, signals: dict, traces: dict) -> None:
     """The agreement of the gradients, the error signals, and the step."""
-    charts.dots(
+    charts.point_plot(
         {
             state: {f"{w}: {head}": by[w][:, i] for w in WITNESSES for head, by in agreement.items()}
             for i, state in enumerate(STATES)
@@ -267,7 +271,7 @@ def draw(folder: Path, agreement: dict, signals: dict, traces: dict) -> None:
         xlabel="decimal digits that agree, of the worst weight",
         title="The gradient by hand, set against three witnesses",
     )
-    charts.lines(
+    charts.line_plot(
         {
             title: {name: (np.arange(v.shape[1]), v) for name, v in of.items()}
             for title, of in signals.items()
@@ -280,7 +284,7 @@ def draw(folder: Path, agreement: dict, signals: dict, traces: dict) -> None:
     )
     title = "One step on one image, in three neurons\n(red above 0, blue below, each on its own scale)"
     path = folder / "one_step.png"
-    pictures.image_grid(traces["images"], traces["titles"], path, signed=True, columns=5, title=title)
+    image_grid(traces["images"], traces["titles"], path, signed=True, columns=5, title=title)
 
 
 def tell(worst: dict[str, float]) -> None:

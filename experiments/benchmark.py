@@ -30,7 +30,7 @@ from experiments.timings import Race, Results, Timed
 from experiments.worker import Ask, WorkerError, process
 from jaxmlp import checks, datasets
 from jaxmlp.datasets import Splits
-from jaxmlp.preprocessing import fit_affine
+from jaxmlp.nn.preprocessing import fit_affine
 from jaxmlp.runtime import compilation
 from jaxmlp.types import InputError
 

@@ -14,11 +14,14 @@ import numpy as np
 
 from experiments import receipt
 from experiments.predict import ink_fraction
-from jaxmlp import batching, checks, datasets, losses, mlp, models, optimizers, preprocessing
-from jaxmlp import metrics as metrics_module
-from jaxmlp.augment import augmented, deformed
+from jaxmlp import batching, checks, datasets, models, optimizers
 from jaxmlp.checkpoints import Checkpoints, clear
 from jaxmlp.loop import Fit, fit
+from jaxmlp.nn import heads, mlp, preprocessing
+from jaxmlp.nn.augment import random_deformation, with_augmentation
+from jaxmlp.nn.metrics import CLASSIFICATION
+from jaxmlp.nn.network import make_network
+from jaxmlp.plots import weights
 from jaxmlp.runtime import environment as runtime_environment
 from jaxmlp.runtime.devices import batch_sharding, make_mesh
 from jaxmlp.statistics import summarize, with_error
@@ -135,7 +138,7 @@ def check(config: Config) -> None:
             checks.whole_number(name, getattr(config, name), at_least=1)
     checks.whole_number("split_seed", config.split_seed, at_least=0)
     mlp.check_sizes("hidden_sizes", config.hidden_sizes)
-    mlp.activation_named(config.activation)
+    mlp.get_activation(config.activation)
     optimizers.make_optimizer(config.optimizer, config.schedule)(hyperparams_of(config, num_steps=1))
     checks.hyperparams(hyperparams_of(config, num_steps=1))
 
@@ -151,18 +154,18 @@ def load(config: Config, split_seed: int) -> datasets.Splits:
 def train_seeds(config: Config, splits: datasets.Splits, checkpoints: Checkpoints) -> Outcome:
     """All seeds on one split as one program; the test part is read once, at the end."""
     affine = preprocessing.fit_affine(splits.train.inputs)
-    network = mlp.make_network(
+    network = make_network(
         datasets.layer_sizes(splits, config.hidden_sizes),
-        losses.HEADS[splits.task],
+        heads.HEADS[splits.task],
         affine,
-        activation=mlp.activation_named(config.activation),
+        activation=mlp.get_activation(config.activation),
         precision=config.precision,
     )
     if config.augment:
         shape = splits.train.inputs.shape[1:]
         if len(shape) < 2:
             raise InputError(f"augment: is for images, but an example of {splits.name} has shape {shape}")
-        network = augmented(network, deformed)
+        network = with_augmentation(network, random_deformation)
     num_examples = len(splits.train.inputs)
     batch_size = config.batch_size or min(128, num_examples)
     num_epochs = min(config.num_epochs, 2) if config.smoke else config.num_epochs
@@ -176,7 +179,7 @@ def train_seeds(config: Config, splits: datasets.Splits, checkpoints: Checkpoint
             batch_size,
             batch_sharding=batch_sharding(mesh),
         ),
-        make_evaluate(network.predict_fn, metrics_module.CLASSIFICATION),
+        make_evaluate(network.predict_fn, CLASSIFICATION),
         "key",
         "data_key",
     )
@@ -261,30 +264,31 @@ def curves_of(outcomes: list[Outcome]) -> dict[str, list[list[float]]]:
 
 def draw(out: Path, model: models.Model, outcome: Outcome, outcomes: list[Outcome]) -> None:
     """The pictures of the chosen network, and the curves of all."""
-    from jaxmlp import pictures, plots
+    from jaxmlp.plots import classifier
+    from jaxmlp.plots import images as plots_images
 
     test, class_names = outcome.splits.test, outcome.splits.class_names
     probabilities = np.asarray(models.probabilities(model, test.inputs))
     predictions = np.asarray(models.predict(model, test.inputs))
-    plots.learning_curves(curves_of(outcomes), out / "curves.png", title=outcome.splits.name)
-    plots.confusion_matrix(test.targets, predictions, class_names, out / "confusion.png")
+    classifier.learning_curves(curves_of(outcomes), out / "curves.png", title=outcome.splits.name)
+    classifier.confusion_matrix(test.targets, predictions, class_names, out / "confusion.png")
     if test.inputs.ndim > 2:
         shape = model.description.input_shape
-        pictures.neuron_weights(
+        weights.neuron_weights(
             model.networks[0][0].weight, shape, out / "neurons.png", title=outcome.splits.name
         )
-        pictures.most_wrong(test.inputs, test.targets, probabilities, class_names, out / "most_wrong.png")
+        plots_images.most_wrong(test.inputs, test.targets, probabilities, class_names, out / "most_wrong.png")
 
 
 def draw_deformed(out: Path, images: np.ndarray) -> None:
     """A few training images, each beside others that the networks met in its place."""
-    from jaxmlp import pictures
+    from jaxmlp.plots import images as plots_images
 
     shown, keys = jax.numpy.asarray(images[:6]), jax.random.split(jax.random.key(0), 7)
-    met = [np.asarray(jax.vmap(deformed, in_axes=(None, 0))(key, shown)) for key in keys]
+    met = [np.asarray(jax.vmap(random_deformation, in_axes=(None, 0))(key, shown)) for key in keys]
     rows = np.stack([np.asarray(shown, float), *met], axis=1).reshape(-1, *images.shape[1:])
     titles = ["as it is", *[""] * len(met)] * len(shown)
-    pictures.image_grid(rows, titles, out / "deformed.png", columns=1 + len(met))
+    plots_images.image_grid(rows, titles, out / "deformed.png", columns=1 + len(met))
 
 
 def describe(config: Config, splits: datasets.Splits) -> None:
@@ -319,4 +323,4 @@ def tell(values: dict[str, np.ndarray]) -> None:
 def unit_of(name: str) -> str:
     """The unit of ``test_accuracy`` and its like."""
     measure = name.split("_", 1)[1]
-    return metrics_module.CLASSIFICATION[measure].unit if measure in metrics_module.CLASSIFICATION else "1"
+    return CLASSIFICATION[measure].unit if measure in CLASSIFICATION else "1"

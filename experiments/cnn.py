@@ -23,11 +23,14 @@ import numpy as np
 import jaxmlp
 from experiments.command_line import main
 from experiments.receipt import ImageConfig, begin, finish, load, seeds
-from jaxmlp import batching, charts, checks, datasets, losses, metrics, mlp, pictures
-from jaxmlp.augment import augmented, shifted
+from jaxmlp import batching, checks, datasets
 from jaxmlp.datasets import Splits
 from jaxmlp.epochs import Evaluate
 from jaxmlp.loop import Fit, fit
+from jaxmlp.nn import heads, metrics, mlp
+from jaxmlp.nn.augment import random_shift, with_augmentation
+from jaxmlp.nn.network import Network, make_network
+from jaxmlp.plots import charts, images
 from jaxmlp.probes import epoch_seconds
 from jaxmlp.statistics import summarize, verdict, with_error
 from jaxmlp.types import Dataset, Hyperparams, InputError, Numbers
@@ -171,9 +174,9 @@ def lax_convolution(x: jax.Array, weight: jax.Array) -> jax.Array:
     return answers[: 2 * height, : 2 * width].reshape(height, 2, width, 2, -1).max(axis=(1, 3))
 
 
-def make_cnn(config: Config, splits: Splits, convolve: Convolve = patches_times_matrix) -> mlp.Network:
+def make_cnn(config: Config, splits: Splits, convolve: Convolve = patches_times_matrix) -> Network:
     """The convolutional network of raw images, which are moved while it trains."""
-    affine, head = jaxmlp.fit_affine(splits.train.inputs), losses.HEADS[splits.task]()
+    affine, head = jaxmlp.fit_affine(splits.train.inputs), heads.HEADS[splits.task]()
     shape, (_, num_outputs) = splits.train.inputs.shape[1:], datasets.layer_sizes(splits, ())
 
     def init_fn(key: jax.Array, hyperparams: Hyperparams) -> Any:
@@ -186,16 +189,16 @@ def make_cnn(config: Config, splits: Splits, convolve: Convolve = patches_times_
         image, target = example
         return head.loss(logits(params, image, dropout=hyperparams.dropout, key=key), target), model_state
 
-    network = mlp.Network(init_fn, loss_fn, lambda params, model_state, image: logits(params, image))
+    network = Network(init_fn, loss_fn, lambda params, model_state, image: logits(params, image))
     return moving(network, config)
 
 
-def moving(network: mlp.Network, config: Config) -> mlp.Network:
+def moving(network: Network, config: Config) -> Network:
     """The network that meets each training image moved a little, anew in each pass."""
-    return augmented(network, partial(shifted, largest=config.shift))
+    return with_augmentation(network, partial(random_shift, largest=config.shift))
 
 
-def enter(config: Config, name: str, network: mlp.Network, dropout: float | None) -> Form:
+def enter(config: Config, name: str, network: Network, dropout: float | None) -> Form:
     train = jaxmlp.make_train(network.init_fn, network.loss_fn, OPTIMIZER, config.batch_size)
     evaluate = jaxmlp.make_evaluate(network.predict_fn, {"accuracy": metrics.CLASSIFICATION["accuracy"]})
     return Form(name, train, evaluate, dropout)
@@ -227,7 +230,7 @@ def train_rival(
     seed, the better validation accuracy in as many epochs as the convolutional network has.
     """
     sizes = datasets.layer_sizes(splits, hidden_sizes)
-    still = mlp.make_network(sizes, losses.HEADS[splits.task], jaxmlp.fit_affine(splits.train.inputs))
+    still = make_network(sizes, heads.HEADS[splits.task], jaxmlp.fit_affine(splits.train.inputs))
     networks = {"moved": moving(still, config)} | ({} if config.smoke else {"still": still})
     trials = []
     for word, network in networks.items():
@@ -289,19 +292,21 @@ def draw(folder: Path, splits: Splits, outcomes: dict[str, Outcome], measured: M
             panels[panel][outcome.form.name] = measured[f"{name}_{measure}"][0]
     units = ["share of all", "thousands of parameters", "seconds for one network"]
     title = "Each network a small dot, their mean a large one with its 95 % interval"
-    charts.dots(panels, folder / "comparison.png", xlabel=units, percent=["test images right"], title=title)
+    charts.point_plot(
+        panels, folder / "comparison.png", xlabel=units, percent=["test images right"], title=title
+    )
     weight, bias = (leaves[0][0] for leaves in outcomes["cnn"].fit.params[:2])
     numbers, grey = [str(number) for number in range(1, len(bias) + 1)], weight.shape[2] == 1
     title = "The weights of each first filter" + ": blue below 0, red above" * grey
     shown = np.moveaxis(weight, -1, 0)
-    pictures.image_grid(shown, numbers, folder / "filters.png", signed=grey, columns=8, title=title)
+    images.image_grid(shown, numbers, folder / "filters.png", signed=grey, columns=8, title=title)
     image = jaxmlp.apply_affine(jaxmlp.fit_affine(splits.train.inputs), jnp.asarray(splits.test.inputs[0]))
     answers = patches_times_matrix(image.reshape(*image.shape[:2], -1), weight) + bias[None, None]
     shown, label = np.moveaxis(np.maximum(answers, 0), -1, 0), splits.test.targets[0]
     title = (
         f"Each first filter's answer to a test image of class {splits.class_names[label]}: bright is large"
     )
-    pictures.image_grid(shown, numbers, folder / "answers.png", columns=8, title=title)
+    images.image_grid(shown, numbers, folder / "answers.png", columns=8, title=title)
 
 
 if __name__ == "__main__":

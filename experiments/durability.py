@@ -28,7 +28,8 @@ import numpy as np
 
 from experiments import receipt
 from experiments.command_line import main
-from jaxmlp import charts, checkpoints, checks, models, records
+from jaxmlp import checkpoints, checks, models, records
+from jaxmlp.plots import charts
 from jaxmlp.types import InputError
 
 
@@ -337,7 +338,7 @@ def draw(folder: Path, lives: list[list[Life]]) -> None:
         f"run {number + 1}": (list(range(1, len(each) + 1)), [[life.epochs for life in each]])
         for number, each in enumerate(lives)
     }
-    charts.lines(
+    charts.line_plot(
         {"": lines},
         folder / "kills.png",
         xlabel="times killed" if most else "",

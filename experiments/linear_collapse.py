@@ -24,7 +24,9 @@ from sklearn.linear_model import LogisticRegression
 import jaxmlp
 from experiments.command_line import main
 from experiments.receipt import SMOKE_EXAMPLES, ImageConfig, begin, finish, load, seeds
-from jaxmlp import charts, checks, datasets, losses, metrics, statistics
+from jaxmlp import checks, datasets, statistics
+from jaxmlp.nn import heads, metrics
+from jaxmlp.plots import charts
 from jaxmlp.types import AnyArray, Hyperparams, Layer, Numbers, Params
 
 LABELS = {"shallow": "no hidden layer", "deep_linear": "deep, no activation", "relu": "deep, ReLU"}
@@ -109,7 +111,7 @@ def train(config: Config, splits: datasets.Splits, name: str) -> Kind:
     sizes = datasets.layer_sizes(splits, () if name == "shallow" else config.hidden_sizes)
     activation = jax.nn.relu if name == "relu" else jax.nn.identity
     affine = jaxmlp.fit_affine(splits.train.inputs)
-    network = jaxmlp.make_network(sizes, losses.HEADS[splits.task], affine, activation=activation)
+    network = jaxmlp.make_network(sizes, heads.HEADS[splits.task], affine, activation=activation)
     tuned = jaxmlp.tune(
         *(network, jaxmlp.make_optimizer("sgd"), splits.train, splits.validation),
         seeds=seeds(config),
@@ -209,13 +211,13 @@ def draw(
         dots[splits.name] = {label: measured[f"{name}_{row}_test_accuracy"][0] for row, label in rows.items()}
         lines[splits.name] = {k: (np.arange(1, 1 + v.shape[1]), v) for k, v in curves[name].items()}
     bars = "Each kind of network at its best learning rate: seeds, their mean and its 95 % interval"
-    charts.dots(dots, folder / "accuracy.png", xlabel="test accuracy", percent=True, title=bars)
-    charts.lines(lines, folder / "curves.png", xlabel="epoch", ylabel="training loss (nats)")
+    charts.point_plot(dots, folder / "accuracy.png", xlabel="test accuracy", percent=True, title=bars)
+    charts.line_plot(lines, folder / "curves.png", xlabel="epoch", ylabel="training loss (nats)")
     moons = datasets.head(problems["plane"], SHOWN).test
     options: dict[str, Any] = {"boundary": 0.5, "limits": (0, 1), "xlabel": "x", "ylabel": "y"}
     options |= {"points": moons[:2], "colour_label": "probability of the red class"}
     title = "What one network of each kind says of every point; dots are test examples"
-    charts.plane(maps, FRAME, folder / "plane.png", title=title, **options)
+    charts.heatmap(maps, FRAME, folder / "plane.png", title=title, **options)
 
 
 if __name__ == "__main__":

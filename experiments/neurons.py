@@ -22,9 +22,14 @@ import numpy as np
 
 from experiments.command_line import main
 from experiments.receipt import ImageConfig, begin, finish, load, seeds
-from jaxmlp import charts, checks, datasets, losses, metrics, mlp, pictures, sweep
+from jaxmlp import checks, datasets, sweep
+from jaxmlp.nn import heads, metrics, mlp
+from jaxmlp.nn.network import Network, make_network
+from jaxmlp.nn.preprocessing import Affine, apply_affine, fit_affine
 from jaxmlp.optimizers import make_optimizer
-from jaxmlp.preprocessing import Affine, apply_affine, fit_affine
+from jaxmlp.plots import charts
+from jaxmlp.plots.images import image_grid
+from jaxmlp.plots.weights import neuron_animation, neuron_weights
 from jaxmlp.probes import snapshots
 from jaxmlp.statistics import shown_sign, summarize, with_error
 from jaxmlp.train import make_evaluate, make_train
@@ -64,7 +69,7 @@ def run(config: Config) -> None:
     checks.dataset_shapes(splits.train, config.batch_size)
     layer_sizes = datasets.layer_sizes(splits, (config.num_neurons,))
     affine = fit_affine(splits.train.inputs)
-    network = mlp.make_network(layer_sizes, losses.HEADS[splits.task], affine)
+    network = make_network(layer_sizes, heads.HEADS[splits.task], affine)
     tables, networks, seconds = train(config, splits, network)
     counts, half = np.unique(np.linspace(0, config.num_neurons, 13).astype(int)), config.num_neurons // 2
     without = partial(remove, network, networks[-1], removal_scores(tables, config.seed))
@@ -87,7 +92,7 @@ def settings(config: Config) -> dict[str, Hyperparams]:
 
 
 def train(
-    config: Config, splits: datasets.Splits, network: mlp.Network
+    config: Config, splits: datasets.Splits, network: Network
 ) -> tuple[Tables, list[Params], dict[str, float]]:
     """All seeds in all settings as one program, looked at ten times in the first pass, when most happens, and
     after each pass: measures [moments, seeds, settings], the first setting's networks, seconds taken."""
@@ -157,7 +162,7 @@ def removal_scores(tables: Tables, seed: int) -> np.ndarray:
 
 
 def remove(
-    network: mlp.Network, params: Params, scores: np.ndarray, counts: Numbers, dataset: Dataset
+    network: Network, params: Params, scores: np.ndarray, counts: Numbers, dataset: Dataset
 ) -> dict[str, np.ndarray]:
     """Accuracy [seeds, counts] with 0 for the outgoing weights of the neurons of lowest score [seeds, orders,
     neurons], so many as ``counts`` says; of the last, random orders the mean."""
@@ -224,14 +229,14 @@ def draw_images(folder: Path, splits: datasets.Splits, tables: Tables, networks:
     shape, size = splits.train.inputs.shape[1:], len(order)
     shown = np.unique(np.geomspace(1, len(weights), 20).astype(int)) - 1
     frames, path = [titles[at] for at in shown], folder / "neurons.gif"
-    pictures.neuron_animation(weights[shown], shape, frames, path, num_neurons=size)
+    neuron_animation(weights[shown], shape, frames, path, num_neurons=size)
     for name, at in (("start", 0), ("first_pass", tables["first_pass"]), ("end", -1)):
         path = folder / f"neurons_{name}.png"
-        pictures.neuron_weights(weights[at], shape, path, num_neurons=size, title=titles[at])
+        neuron_weights(weights[at], shape, path, num_neurons=size, title=titles[at])
     chosen = tables["exciting"][order]
     classes = [charts.shorten(splits.class_names[label]) for label in splits.train.targets[chosen]]
     title = "The training image that excites each neuron most, and its class; in the order of neurons_end.png"
-    pictures.image_grid(splits.train.inputs[chosen], classes, folder / "exciting.png", title=title)
+    image_grid(splits.train.inputs[chosen], classes, folder / "exciting.png", title=title)
 
 
 def draw_charts(folder: Path, tables: Tables) -> None:
@@ -242,15 +247,15 @@ def draw_charts(folder: Path, tables: Tables) -> None:
     named = {"mean Moran's I of the neurons": "autocorrelation", "validation accuracy": "accuracy"}
     course = {label: (passes, tables[name][:, :, 0].T) for label, name in named.items()}
     xlabel, ylabel = "passes through the training data", "Moran's I, or share right"
-    charts.lines({"": course}, folder / "course.png", xlabel=xlabel, ylabel=ylabel)
+    charts.line_plot({"": course}, folder / "course.png", xlabel=xlabel, ylabel=ylabel)
     settings = tables["settings"]
     ends = {label: dict(zip(settings, tables[name][-1].T, strict=True)) for label, name in named.items()}
     xlabels = ["Moran's I (0: static)", "share of validation images right"]
-    charts.dots(ends, folder / "settings.png", xlabel=xlabels, percent=[*named][1:])
+    charts.point_plot(ends, folder / "settings.png", xlabel=xlabels, percent=[*named][1:])
     counts = tables["removed"]["counts"]
     removed = {order.replace("_", " "): (counts, tables["removed"][order]) for order in ORDERS}
     xlabel, ylabel = f"neurons removed, of {counts[-1]}", "validation accuracy"
-    charts.lines({"": removed}, folder / "removed.png", xlabel=xlabel, ylabel=ylabel, percent=True)
+    charts.line_plot({"": removed}, folder / "removed.png", xlabel=xlabel, ylabel=ylabel, percent=True)
 
 
 def tell(settings: Sequence[str], measured: Mapping[str, Any]) -> None:

@@ -19,8 +19,10 @@ import numpy as np
 import jaxmlp
 from experiments.command_line import main
 from experiments.receipt import ImageConfig, begin, finish, load, seeds
-from jaxmlp import Hyperparams, charts, checks, datasets, losses, metrics, statistics
+from jaxmlp import Hyperparams, checks, datasets, statistics
 from jaxmlp import optimizers as optimizers_module
+from jaxmlp.nn import heads, metrics
+from jaxmlp.plots import charts
 from jaxmlp.probes import epoch_seconds
 from jaxmlp.types import Numbers
 
@@ -90,7 +92,7 @@ def train(config: Config, splits: datasets.Splits, name: str) -> Outcome:
     rates = recipe.learning_rate * np.logspace(-2.5, 2.5, config.num_rates)
     layer_sizes = datasets.layer_sizes(splits, config.hidden_sizes)
     network = jaxmlp.make_network(
-        layer_sizes, losses.HEADS[splits.task], jaxmlp.fit_affine(splits.train.inputs)
+        layer_sizes, heads.HEADS[splits.task], jaxmlp.fit_affine(splits.train.inputs)
     )
     make_optimizer = optimizers_module.make_optimizer(name)
     base = Hyperparams(weight_decay=recipe.weight_decay)
@@ -145,7 +147,7 @@ def sentence(outcome: Outcome) -> str:
 
 def draw(folder: Path, outcomes: dict[str, Outcome]) -> None:
     """Accuracy and cost, and the sensitivity to the learning rate."""
-    charts.dots(
+    charts.point_plot(
         {
             "at the rate chosen on validation data": {n: o.test for n, o in outcomes.items()},
             "cost": {n: o.epoch_seconds for n, o in outcomes.items()},
@@ -154,7 +156,7 @@ def draw(folder: Path, outcomes: dict[str, Outcome]) -> None:
         xlabel=["test accuracy", "seconds per epoch, one network alone"],
         percent=["at the rate chosen on validation data"],
     )
-    charts.lines(
+    charts.line_plot(
         {"": {n: (o.rates, o.validation) for n, o in outcomes.items()}},
         folder / "learning_rates.png",
         xlabel="learning rate",

@@ -27,8 +27,10 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 import jaxmlp
 from experiments import receipt
 from experiments.command_line import main
-from jaxmlp import charts, checks, datasets, losses, metrics, plots, statistics
+from jaxmlp import checks, datasets, statistics
 from jaxmlp.loop import fit
+from jaxmlp.nn import heads, metrics
+from jaxmlp.plots import charts, classifier
 from jaxmlp.types import Numbers
 
 OUTPUTS = {"breast_cancer": "sigmoid", "wine": "softmax", "diabetes": "linear", "digits": "softmax"}
@@ -68,7 +70,7 @@ def run(config: Config) -> None:
     # One data set for each head is enough to see that all works.
     outcomes = {name: compare(config, name) for name in list(OUTPUTS)[: 3 if config.smoke else None]}
     laws = jax.device_get(jax.jit(jax.vmap(softmax_laws))(jaxmlp.seed_keys(receipt.seeds(config))[0]))
-    curves = {"safe": loss_by_size(losses.multiclass().loss), "naive": loss_by_size(naive_loss)}
+    curves = {"safe": loss_by_size(heads.multiclass().loss), "naive": loss_by_size(naive_loss)}
     verdicts = {name: judge(outcome) for name, outcome in outcomes.items()}
     receipt.finish(
         begun,
@@ -110,7 +112,7 @@ def train_network(config: Config, splits: list[datasets.Splits]) -> tuple[np.nda
     train, validation, test = jax.tree.map(lambda *leaves: np.stack(leaves), *parts)
     layer_sizes = datasets.layer_sizes(splits[0], HIDDEN_SIZES)
     identity = jaxmlp.Affine(jnp.zeros(()), jnp.ones(()))
-    network = jaxmlp.make_network(layer_sizes, losses.HEADS[task], identity)
+    network = jaxmlp.make_network(layer_sizes, heads.HEADS[task], identity)
     adam, monitor = jaxmlp.make_optimizer("adam"), "rmse" if task == "regression" else "log_loss"
     run_of_one = jaxmlp.make_train(network.init_fn, network.loss_fn, adam, BATCH_SIZE)
     evaluate = jaxmlp.make_evaluate(network.predict_fn, {monitor: metrics.METRICS[task][monitor]})
@@ -194,7 +196,7 @@ def softmax_laws(key: Array) -> dict[str, Array]:
     # In steps of 1/64, adding 1000 is exact: what changes then is the formula's doing.
     logits = jnp.round(640 * jax.random.normal(logits_key, (1000, 10))) / 64
     extreme = 1e4 * jax.random.rademacher(sign_key, logits.shape, float)
-    softmax, epsilon = jax.vmap(losses.multiclass().link), jnp.finfo(logits.dtype).eps
+    softmax, epsilon = jax.vmap(heads.multiclass().link), jnp.finfo(logits.dtype).eps
     return {
         "softmax_sum_off_by": jnp.abs(softmax(logits).sum(axis=1) - 1).max() / epsilon,
         "softmax_changed_by_shift": jnp.abs(softmax(logits + 1000) - softmax(logits)).max() / epsilon,
@@ -214,7 +216,7 @@ def draw(folder: Path, outcomes: dict[str, Outcome], curves: dict[str, np.ndarra
     for name, outcome in outcomes.items():
         title, wish = name.replace("_", " "), {True: "more is better", False: "less is better"}
         panels = {m: {LABELS[k]: by[m] for k, by in outcome.scores.items()} for m in MEASURES[outcome.task]}
-        charts.dots(
+        charts.point_plot(
             {measure.replace("_", " ").replace("r2", "R²"): rows for measure, rows in panels.items()},
             folder / f"{name}.png",
             xlabel=[f"{m.unit}, {wish[m.higher_is_better]}" for m in MEASURES[outcome.task].values()],
@@ -222,8 +224,8 @@ def draw(folder: Path, outcomes: dict[str, Outcome], curves: dict[str, np.ndarra
         )
         if confidences := outcome.confidences:
             sure = {f"{title}, {LABELS[k]}": (c["confidence"], c["right"]) for k, c in confidences.items()}
-            plots.reliability(sure, folder / f"reliability_{name}.png")
-    charts.lines(
+            classifier.reliability(sure, folder / f"reliability_{name}.png")
+    charts.line_plot(
         {"": {f"{name} formula": (SIZES, curve[None]) for name, curve in curves.items()}},
         folder / "softmax.png",
         xlabel="size of the logits: true class -size, largest other class +size",

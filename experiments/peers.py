@@ -82,14 +82,15 @@ def own_networks(work: Work, data: Data, precision: str) -> tuple[np.ndarray, An
     """What this library trains on, the network that takes it, and the one of inputs that are scaled."""
     import jax.numpy as jnp
 
-    from jaxmlp import losses, make_network
-    from jaxmlp.preprocessing import Affine
+    from jaxmlp import make_network
+    from jaxmlp.nn import heads
+    from jaxmlp.nn.preprocessing import Affine
 
     raw, largest = (data.pixels, data.brightest) if data.pixels.size else (data.inputs, np.ones(()))
     network, unscaled = (
         make_network(
             work.layer_sizes,
-            losses.multiclass,
+            heads.multiclass,
             Affine(jnp.zeros(()), jnp.asarray(scale, float)),
             precision=precision,
         )
@@ -103,8 +104,9 @@ def jaxmlp(work: Work, data: Data, precision: str = "float32") -> Trainer:
     import jax
     import jax.numpy as jnp
 
-    from jaxmlp import make_evaluate, make_optimizer, make_train, metrics
+    from jaxmlp import make_evaluate, make_optimizer, make_train
     from jaxmlp.epochs import make_begin
+    from jaxmlp.nn import metrics
     from jaxmlp.types import Dataset, Hyperparams, Layer
 
     raw, network, unscaled = own_networks(work, data, precision)
@@ -132,7 +134,8 @@ def jaxmlp_population(work: Work, data: Data, precision: str = "float32") -> Tra
     import jax
     import jax.numpy as jnp
 
-    from jaxmlp import make_evaluate, metrics, population
+    from jaxmlp import make_evaluate, population
+    from jaxmlp.nn import metrics
     from jaxmlp.settings import Settings, make_groups
     from jaxmlp.space import Member, Structure
     from jaxmlp.sweep import seed_keys

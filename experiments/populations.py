@@ -21,8 +21,9 @@ import numpy as np
 
 from experiments import receipt
 from experiments.command_line import main
-from jaxmlp import charts, checks, datasets, population, search, sweep_loop
+from jaxmlp import checks, datasets, population, search, sweep_loop
 from jaxmlp.plan import measured_peak
+from jaxmlp.plots import charts
 from jaxmlp.settings import Settings
 from jaxmlp.space import Choice, Member, Range, draw
 from jaxmlp.statistics import summarize, with_error
@@ -242,7 +243,7 @@ def plot(
     for name in ("one after another", "PyTorch"):
         if name in times:
             lines[name] = sizes, 1000 * np.outer(times[name], np.ones(len(sizes)))
-    charts.lines(
+    charts.line_plot(
         {"": lines},
         folder / "time.png",
         xlabel="members",
@@ -251,7 +252,7 @@ def plot(
         log_y=True,
         title="The time of a member, the more train at once",
     )
-    charts.lines(
+    charts.line_plot(
         {"": {"memory": (sizes, [list(memory.values())])}},
         folder / "memory.png",
         xlabel="members",

@@ -21,8 +21,9 @@ from PIL import Image, ImageOps
 from scipy import ndimage
 
 from experiments import command_line
-from jaxmlp import models, pictures, tables
+from jaxmlp import models, tables
 from jaxmlp.models import Model
+from jaxmlp.plots.images import prediction
 from jaxmlp.records import check_writable
 from jaxmlp.types import InputError
 
@@ -71,7 +72,7 @@ def predict_images(model: Model, paths: Sequence[Path], out: Path) -> None:
     for index, name in enumerate(output_names(paths, "prediction", ".png")):
         print(f"{paths[index]}: {sentence(probabilities[index], class_names)}")
         shown = np.asarray(_reduced(on_paper(images[index], "white")))
-        pictures.prediction(shown, seen[index], probabilities[index], class_names, out / name)
+        prediction(shown, seen[index], probabilities[index], class_names, out / name)
         print(f"  drawn in {out / name}")
 
 

@@ -33,12 +33,14 @@ import numpy as np
 
 from experiments import receipt
 from experiments.command_line import main
-from jaxmlp import charts, checks, datasets, losses, predictor
+from jaxmlp import checks, datasets, predictor
 from jaxmlp.loop import fit
-from jaxmlp.metrics import CLASSIFICATION
-from jaxmlp.mlp import make_network
+from jaxmlp.nn import heads
+from jaxmlp.nn.metrics import CLASSIFICATION
+from jaxmlp.nn.network import make_network
+from jaxmlp.nn.preprocessing import Affine
 from jaxmlp.optimizers import make_optimizer
-from jaxmlp.preprocessing import Affine
+from jaxmlp.plots import charts
 from jaxmlp.statistics import summarize, with_error
 from jaxmlp.train import make_evaluate, make_train
 from jaxmlp.types import Dataset, Hyperparams, InputError
@@ -253,7 +255,7 @@ def streamed_memory(folder: Path, num_examples: int) -> float:
         validation_fraction=100 / num_examples,
         test_fraction=100 / num_examples,
     )
-    network = make_network((784, 60, 10), losses.multiclass, Affine(jnp.zeros(()), jnp.asarray(255.0)))
+    network = make_network((784, 60, 10), heads.multiclass, Affine(jnp.zeros(()), jnp.asarray(255.0)))
     key, data_key = jax.random.split(jax.random.key(0))
     with watched_memory() as most:
         fit(
@@ -333,7 +335,7 @@ def draw(folder: Path, config: Config, measured: dict[str, tuple[Any, str]]) -> 
             of_each = [np.ravel(measured[f"{kind}_{axis}_{number}"][0]) for number in numbers[1:]]
             lines[text] = numbers, np.stack([np.ones_like(of_each[0]), *of_each], axis=1)
         panels[title] = lines
-    charts.lines(
+    charts.line_plot(
         panels,
         folder / "scaling.png",
         xlabel="processes",

@@ -23,7 +23,9 @@ from scipy.special import expit, logit
 import jaxmlp
 from experiments import receipt
 from experiments.command_line import main
-from jaxmlp import batching, charts, checks, datasets, losses, metrics, statistics, sweep
+from jaxmlp import batching, checks, datasets, statistics, sweep
+from jaxmlp.nn import heads, metrics
+from jaxmlp.plots import charts
 
 # What a motive asks of an offer: factors of price and utility, and a constant.
 MOTIVES = {"value for money": (-1, 1, -0.2), "necessity": (0, 1, -0.8), "bargain hunter": (-1, 0, 0.2)}
@@ -101,7 +103,7 @@ class Model(NamedTuple):
 def train(config: Config, splits: datasets.Splits, *hidden_sizes: int) -> Model:
     """All seeds at all learning rates as one program; the rate of the best validation loss is chosen."""
     sizes, affine = datasets.layer_sizes(splits, hidden_sizes), jaxmlp.fit_affine(splits.train.inputs)
-    network = jaxmlp.make_network(sizes, losses.binary, affine)
+    network = jaxmlp.make_network(sizes, heads.binary, affine)
     num_epochs = 2 if config.smoke else config.num_epochs
     num_steps = num_epochs * batching.num_batches(len(splits.train.inputs), BATCH_SIZE)
     tuned = jaxmlp.tune(
@@ -202,12 +204,12 @@ def draw(folder: Path, models: dict[str, Model], trained: np.ndarray, untrained:
     for motive, near, by_chance in zip(MOTIVES, trained.T, untrained.T, strict=True):
         rows |= {f"{motive}, trained": near, f"{motive}, untrained": by_chance}
     label = f"|r| of index and its neuron (from {APPEARS} on, the index appears)"
-    charts.dots({"": rows}, folder / "correlations.png", xlabel=label)
+    charts.point_plot({"": rows}, folder / "correlations.png", xlabel=label)
 
 
 def plane(maps: dict[str, np.ndarray], path: Path, **options: Any) -> None:
     shown = {name: values.reshape(SIDE, SIDE) for name, values in maps.items()}
-    charts.plane(shown, (0, 1, 0, 1), path, xlabel="price", ylabel="utility", limits=(0, 1), **options)
+    charts.heatmap(shown, (0, 1, 0, 1), path, xlabel="price", ylabel="utility", limits=(0, 1), **options)
 
 
 if __name__ == "__main__":

@@ -17,12 +17,13 @@ import numpy as np
 from experiments import receipt
 from experiments.command_line import main
 from experiments.predict import ink_fraction
-from jaxmlp import calibration, charts, checks, datasets, landscape, models, pictures, plots, space, tables
+from jaxmlp import calibration, checks, datasets, models, space, tables
 from jaxmlp import search as search_module
 from jaxmlp.checkpoints import Checkpoints, clear
 from jaxmlp.halving import rungs
-from jaxmlp.metrics import METRICS
+from jaxmlp.nn.metrics import METRICS
 from jaxmlp.plan import estimate
+from jaxmlp.plots import charts, classifier, sweeps, weights
 from jaxmlp.runtime import environment as runtime_environment
 from jaxmlp.runtime.devices import make_mesh
 from jaxmlp.search import Found
@@ -301,21 +302,23 @@ def draw(folder: Path, outcome: Outcome) -> None:
     history, settings = swept.history[f"validation_{first}"], space.columns(swept.members)
     options: dict[str, Any] = {"percent": percent, "title": splits.name}
     path = folder / "members.png"
-    landscape.member_curves(history, swept.fates, path, ylabel=label, best=swept.best, **options)
+    sweeps.member_curves(history, swept.fates, path, ylabel=label, best=swept.best, **options)
     if any(len(set(values)) > 1 for values in settings.values()):
         scores = np.where(np.isfinite(swept.scores), swept.scores, np.nan)
-        landscape.score_maps(settings, scores, folder / "landscape.png", score_label=label, **options)
-        mattered = landscape.importance(settings, scores)
+        sweeps.score_maps(settings, scores, folder / "landscape.png", score_label=label, **options)
+        mattered = sweeps.hyperparameter_importance(settings, scores)
         title = "What the score depends on, by a random forest's permutation importance"
-        charts.dots({"": mattered}, folder / "importance.png", xlabel="loss of R² when shuffled", title=title)
+        charts.point_plot(
+            {"": mattered}, folder / "importance.png", xlabel="loss of R² when shuffled", title=title
+        )
     growth = {"validation_loss": [swept.growth["loss"]], "networks": [swept.growth["networks"]]}
-    plots.learning_curves(growth, folder / "growth.png", title="The ensemble after each epoch")
+    classifier.learning_curves(growth, folder / "growth.png", title="The ensemble after each epoch")
     if splits.train.inputs.ndim > 2:
         for number in range(min(3, len(swept.chosen))):
             member = sorted(swept.chosen, key=lambda c: -c.votes)[number]
             title = f"member {member.member} after epoch {member.epoch}"
             weight, shape = member.params[0].weight, splits.train.inputs.shape[1:]
-            pictures.neuron_weights(weight, shape, folder / f"neurons_{number + 1}.png", title=title)
+            weights.neuron_weights(weight, shape, folder / f"neurons_{number + 1}.png", title=title)
 
 
 def tell(outcome: Outcome, values: dict[str, np.ndarray]) -> None:

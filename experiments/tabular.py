@@ -33,9 +33,10 @@ from sklearn.preprocessing import StandardScaler
 
 from experiments import receipt
 from experiments.command_line import main
-from jaxmlp import calibration, charts, ensemble, search
+from jaxmlp import calibration, ensemble, search
 from jaxmlp import datasets as datasets_module
-from jaxmlp.metrics import METRICS
+from jaxmlp.nn.metrics import METRICS
+from jaxmlp.plots import charts
 from jaxmlp.statistics import summarize, verdict, with_error
 
 SYSTEMS = ("ensemble", "best member", "scikit-learn", "scikit-learn tuned")
@@ -273,14 +274,14 @@ def draw(folder: Path, comparisons: dict[str, Comparison]) -> None:
         for name, (systems, *_) in comparisons.items()
     }
     title = "Test score of the ensemble minus that of each other system, split by split"
-    charts.dots(gains, folder / "gains.png", xlabel="accuracy or R², difference", title=title)
+    charts.point_plot(gains, folder / "gains.png", xlabel="accuracy or R², difference", title=title)
     timed = [system for system in SYSTEMS if system != "best member"]
     times = {
         name: {system: [run.seconds for run in systems[system]] for system in timed}
         for name, (systems, *_) in comparisons.items()
     }
-    charts.dots(times, folder / "times.png", xlabel="seconds", title="Time of each system on one split")
-    charts.lines(
+    charts.point_plot(times, folder / "times.png", xlabel="seconds", title="Time of each system on one split")
+    charts.line_plot(
         {"": {name: growth(comparison) for name, comparison in comparisons.items()}},
         folder / "sizes.png",
         xlabel="votes in the ensemble",

@@ -8,7 +8,7 @@ import numpy as np
 
 from experiments import peers
 from experiments.peers import Data, Work
-from jaxmlp import charts
+from jaxmlp.plots import charts
 from jaxmlp.statistics import summarize, with_error
 
 
@@ -198,9 +198,9 @@ def draw(folder: Path, results: Results) -> None:
         }
         path = folder / f"races_{slug(name)}.png"
         title = f"{name}: from the start of the process to the goal"
-        charts.dots(goals, path, xlabel="seconds", title=title)
+        charts.point_plot(goals, path, xlabel="seconds", title=title)
     for axis, each in results.grown.items():
-        charts.lines(
+        charts.line_plot(
             {"": {"jaxmlp": (list(each), np.array(list(each.values())).T)}},
             folder / f"growth_{axis}.png",
             xlabel=axis,
@@ -219,7 +219,7 @@ def draw_epochs(folder: Path, timed: dict[str, dict[str, Timed]]) -> None:
         pictures.setdefault(name.partition(",")[0], {})[name] = rows
     for name, panels in pictures.items():
         path = folder / f"epochs_{slug(name)}.png"
-        charts.dots(panels, path, xlabel="seconds per epoch", title="An epoch of the same work")
+        charts.point_plot(panels, path, xlabel="seconds per epoch", title="An epoch of the same work")
 
 
 def draw_costs(folder: Path, timed: dict[str, dict[str, Timed]]) -> None:
@@ -231,7 +231,7 @@ def draw_costs(folder: Path, timed: dict[str, dict[str, Timed]]) -> None:
             if system not in peers.PARTS:
                 compiling.setdefault(system, []).append(one.first - float(np.median(one.epochs)))
                 memory.setdefault(system, []).append(one.memory)
-    charts.dots(
+    charts.point_plot(
         {"first epoch less a later one": compiling, "peak memory of the process": memory},
         folder / "costs.png",
         xlabel=["seconds", "GB"],

@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxmlp import ensemble, models
-from jaxmlp.metrics import METRICS
 from jaxmlp.models import Model
+from jaxmlp.nn.metrics import METRICS
 from jaxmlp.statistics import share_interval
 from jaxmlp.types import Dataset
 

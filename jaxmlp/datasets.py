@@ -18,8 +18,8 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils.class_weight import compute_sample_weight
 
 from jaxmlp import checks, prepared
+from jaxmlp.nn.preprocessing import fit_affine
 from jaxmlp.prepared import Raw
-from jaxmlp.preprocessing import fit_affine
 from jaxmlp.runtime import files
 from jaxmlp.types import AnyArray, Dataset, InputError
 

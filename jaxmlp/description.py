@@ -6,8 +6,9 @@ import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from jaxmlp import checks, mlp
-from jaxmlp.losses import HEADS
+from jaxmlp import checks
+from jaxmlp.nn import mlp
+from jaxmlp.nn.heads import HEADS
 from jaxmlp.runtime.files import strict_json
 from jaxmlp.types import InputError
 
@@ -43,7 +44,7 @@ class Description(NamedTuple):
     networks: tuple[Form, ...]
     """One, or those of an ensemble."""
     head: str
-    """A name in ``losses.HEADS``."""
+    """A name in ``heads.HEADS``."""
     input_shape: tuple[int, ...]
     """Shape of one raw example."""
     class_names: tuple[str, ...]

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Integer, Shaped
 
-from jaxmlp.metrics import Metric, log_probabilities
+from jaxmlp.nn.metrics import Metric, log_probabilities
 from jaxmlp.types import PyTree
 
 NUM_BAGS = 8

@@ -13,13 +13,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Shaped
 
-from jaxmlp import checks, mlp
+from jaxmlp import checks
 from jaxmlp.description import FORMAT as FORMAT
 from jaxmlp.description import Description, from_json, to_json
 from jaxmlp.description import Form as Form
 from jaxmlp.ensemble import mean, tempered
-from jaxmlp.losses import HEADS
-from jaxmlp.preprocessing import Affine, apply_affine
+from jaxmlp.nn import mlp
+from jaxmlp.nn.heads import HEADS
+from jaxmlp.nn.preprocessing import Affine, apply_affine
 from jaxmlp.runtime.files import pack, unpack, write_atomic
 from jaxmlp.runtime.selftest import check_backend
 from jaxmlp.types import AnyArray, InputError, Layer, Params
@@ -89,7 +90,7 @@ def outputs(
     checked = _check_inputs(inputs, model.description.input_shape)
     check_backend()
     raw = [
-        np.asarray(_outputs(params, model.affine, checked, mlp.activation_named(form.activation)))
+        np.asarray(_outputs(params, model.affine, checked, mlp.get_activation(form.activation)))
         for params, form in zip(model.networks, model.description.networks, strict=True)
     ]
     if model.targets is None:

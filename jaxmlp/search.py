@@ -7,14 +7,15 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-from jaxmlp import batching, checks, datasets, mlp
+from jaxmlp import batching, checks, datasets
 from jaxmlp.calibration import calibrated
 from jaxmlp.checkpoints import Checkpoints
 from jaxmlp.datasets import Splits
 from jaxmlp.description import Description, Form
-from jaxmlp.losses import HEADS
 from jaxmlp.models import Model
-from jaxmlp.preprocessing import Affine, fit_affine
+from jaxmlp.nn import mlp, network
+from jaxmlp.nn.heads import HEADS
+from jaxmlp.nn.preprocessing import Affine, fit_affine
 from jaxmlp.settings import Settings
 from jaxmlp.space import DEFAULT_SPACE, Member, Space, Structure, draw
 from jaxmlp.sweep_loop import sweep
@@ -76,7 +77,9 @@ def hand_back(splits: Splits, swept: Swept) -> Found:
     return Found(swept, calibrated(single, splits.validation), calibrated(together, splits.validation))
 
 
-def prepare(splits: Splits, precision: str = "float32") -> tuple[Callable[[Structure], mlp.Network], Splits]:
+def prepare(
+    splits: Splits, precision: str = "float32"
+) -> tuple[Callable[[Structure], network.Network], Splits]:
     """The network of each structure, and the data as these networks take them.
 
     Pixels are scaled inside the program and rest as bytes. Tables and real targets are scaled here: their
@@ -116,14 +119,14 @@ def _network(
     affine: tuple[float, float] | None,
     precision: str,
     structure: Structure,
-) -> mlp.Network:
+) -> network.Network:
     """The same functions for the same arguments, so that what was compiled for them is found again."""
     num_inputs, num_outputs = ends
-    return mlp.make_network(
+    return network.make_network(
         (num_inputs, *structure.hidden_sizes, num_outputs),
         HEADS[task],
         Affine(*map(jnp.asarray, affine or (0.0, 1.0))),
-        activation=mlp.activation_named(structure.activation),
+        activation=mlp.get_activation(structure.activation),
         precision=precision,
     )
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 from jax.sharding import Mesh
 
 from jaxmlp import batching, checks, ensemble, population
-from jaxmlp.metrics import METRICS
-from jaxmlp.mlp import Network
+from jaxmlp.nn.metrics import METRICS
+from jaxmlp.nn.network import Network
 from jaxmlp.optimizers import make_optimizer
 from jaxmlp.population import Group, Program
 from jaxmlp.runtime.devices import batch_sharding

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from jaxmlp import checks, mlp, optimizers
+from jaxmlp import checks, optimizers
+from jaxmlp.nn import mlp
 from jaxmlp.types import Hyperparams, InputError
 
 
@@ -270,7 +271,7 @@ def _number(name: str, word: str) -> float | int:
 
 def _check_value(name: str, value: Any) -> None:
     if name == "activation":
-        mlp.activation_named(value)
+        mlp.get_activation(value)
     elif name == "optimizer":
         optimizers.recipe_named(value)
     elif name in ("hidden_sizes", "depth"):

@@ -12,8 +12,8 @@ from jaxtyping import Array, Float, Key, Shaped
 from jaxmlp import checks
 from jaxmlp.epochs import Evaluate
 from jaxmlp.loop import Fit, fit
-from jaxmlp.metrics import Metric
-from jaxmlp.mlp import Network
+from jaxmlp.nn.metrics import Metric
+from jaxmlp.nn.network import Network
 from jaxmlp.optimizers import MakeOptimizer
 from jaxmlp.train import Train, make_evaluate, make_train
 from jaxmlp.types import AnyArray, Dataset, Hyperparams, InputError, PyTree

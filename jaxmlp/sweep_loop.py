@@ -12,8 +12,8 @@ from jaxtyping import Array, Float, Key
 from jaxmlp import ensemble, population
 from jaxmlp.checkpoints import Checkpoints, due, load
 from jaxmlp.halving import planned, rungs, survivors
-from jaxmlp.metrics import METRICS
-from jaxmlp.mlp import Network
+from jaxmlp.nn.metrics import METRICS
+from jaxmlp.nn.network import Network
 from jaxmlp.population import Chunk
 from jaxmlp.runtime import processes
 from jaxmlp.runtime.devices import device_put, gather, sharding

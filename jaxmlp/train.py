@@ -13,7 +13,7 @@ import optax
 from jaxtyping import Array, Float, Integer, Key
 
 from jaxmlp import batching, checks
-from jaxmlp.metrics import Metric
+from jaxmlp.nn.metrics import Metric
 from jaxmlp.types import Dataset, InputError, PyTree
 
 InitFn = Callable[[Key[Array, ""], PyTree], tuple[PyTree, PyTree]]

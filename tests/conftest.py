@@ -24,7 +24,7 @@ def pytest_configure():
 @pytest.fixture
 def figure_of(monkeypatch, tmp_path):
     """Draws with a function that saves a figure, and returns the figure instead."""
-    from jaxmlp import charts
+    from jaxmlp.plots import charts
 
     figures = []
 

@@ -8,9 +8,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxmlp import epochs, loop, losses, make_evaluate, make_network, make_optimizer, make_train, over
-from jaxmlp.metrics import CLASSIFICATION
-from jaxmlp.preprocessing import Affine
+from jaxmlp import epochs, loop, make_evaluate, make_network, make_optimizer, make_train, over
+from jaxmlp.nn import heads
+from jaxmlp.nn.metrics import CLASSIFICATION
+from jaxmlp.nn.preprocessing import Affine
 from jaxmlp.runtime import compilation
 from jaxmlp.runtime.devices import batch_sharding, device_put, make_mesh, shard_keys, sharding
 from jaxmlp.settings import Settings
@@ -24,7 +25,7 @@ HYPERPARAMS = Hyperparams(jnp.asarray(0.01), dropout=jnp.asarray(0.25))
 
 
 def network_of(hidden_sizes):
-    return make_network((6, *hidden_sizes, 3), losses.multiclass, Affine(jnp.zeros(()), jnp.ones(())))
+    return make_network((6, *hidden_sizes, 3), heads.multiclass, Affine(jnp.zeros(()), jnp.ones(())))
 
 
 def dataset(num_examples):

@@ -10,7 +10,9 @@ import pytest
 
 from experiments import activations
 from experiments.activations import Config, Outcome
-from jaxmlp import datasets, fit_affine, losses, mlp
+from jaxmlp import datasets, fit_affine
+from jaxmlp.nn import heads, mlp
+from jaxmlp.nn.network import make_network
 from jaxmlp.types import Dataset, Layer
 from tests.test_experiments import refused, run
 
@@ -81,7 +83,7 @@ def params_by_hand():
     ],
 )
 def test_a_neuron_is_dead_if_its_slope_is_0_for_every_example(name, inputs, share):
-    found = activations.dead_share(mlp.activation_named(name), jnp.array(inputs)[:, None], params_by_hand())
+    found = activations.dead_share(mlp.get_activation(name), jnp.array(inputs)[:, None], params_by_hand())
     assert float(found) == pytest.approx(share)
 
 
@@ -89,7 +91,7 @@ def test_gradient_norms_are_those_of_the_chain_rule():
     random = np.random.default_rng(0)
     inputs, labels = random.normal(size=(7, 4)).astype(np.float32), random.integers(0, 3, 7).astype(np.int32)
     affine = fit_affine(inputs)
-    network = mlp.make_network((4, 5, 6, 3), losses.multiclass, affine, activation=jax.nn.sigmoid)
+    network = make_network((4, 5, 6, 3), heads.multiclass, affine, activation=jax.nn.sigmoid)
     params = mlp.init(jax.random.key(1), (4, 5, 6, 3), activation=jax.nn.sigmoid)
     weights = [np.asarray(layer.weight, np.float64) for layer in params]
     outputs = [(inputs - affine.shift) / affine.scale]
@@ -110,7 +112,7 @@ def test_gradient_norms_are_those_of_the_chain_rule():
     ("name", "initializer"), [("relu", "He"), ("gelu", "He"), ("sigmoid", "Glorot"), ("selu", "LeCun")]
 )
 def test_the_initial_weights_are_named(name, initializer):
-    assert activations.initializer_name(mlp.activation_named(name)) == initializer
+    assert activations.initializer_name(mlp.get_activation(name)) == initializer
 
 
 def test_runs_are_timed_in_rounds(monkeypatch):

@@ -5,9 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxmlp import augment, losses, mlp
-from jaxmlp.augment import Deformation
-from jaxmlp.preprocessing import Affine
+from jaxmlp.nn import augment, heads
+from jaxmlp.nn.augment import Deformation
+from jaxmlp.nn.network import make_network
+from jaxmlp.nn.preprocessing import Affine
 from jaxmlp.types import Hyperparams
 
 pytestmark = pytest.mark.usefixtures("quick_to_compile")
@@ -27,13 +28,13 @@ STILL = np.zeros((2, 1, 1))
     ],
 )
 def test_a_warp_by_a_known_matrix(matrix, expected):
-    found = augment.warped(jnp.asarray(IMAGE), jnp.array(matrix, float), jnp.asarray(STILL))
+    found = augment.warp(jnp.asarray(IMAGE), jnp.array(matrix, float), jnp.asarray(STILL))
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
 def test_a_displacement_moves_between_pixels_and_repeats_the_border():
     half = np.array([0.0, 0.5])[:, None, None]
-    found = augment.warped(jnp.asarray(IMAGE), jnp.eye(2), jnp.asarray(half))
+    found = augment.warp(jnp.asarray(IMAGE), jnp.eye(2), jnp.asarray(half))
     values = IMAGE.astype(float)
     np.testing.assert_allclose(found[:, :-1], (values[:, :-1] + values[:, 1:]) / 2, atol=1e-4)
     np.testing.assert_allclose(found[:, -1], values[:, -1], atol=1e-4)
@@ -42,13 +43,13 @@ def test_a_displacement_moves_between_pixels_and_repeats_the_border():
 @pytest.mark.parametrize("shape", [(5, 9), (6, 8, 3)])
 def test_without_limits_an_image_stays(shape):
     image = jnp.asarray(np.random.default_rng(1).normal(size=shape))
-    found = augment.deformed(jax.random.key(0), image, NOTHING)
+    found = augment.random_deformation(jax.random.key(0), image, NOTHING)
     np.testing.assert_allclose(found, image, atol=1e-5)
 
 
 def test_each_channel_is_bent_alike():
     image = jnp.asarray(np.stack([IMAGE, 255 - IMAGE], axis=-1))
-    found = augment.deformed(jax.random.key(3), image)
+    found = augment.random_deformation(jax.random.key(3), image)
     np.testing.assert_allclose(found[..., 0] + found[..., 1], 255, atol=1e-2)
     assert np.abs(found[..., 0] - IMAGE).max() > 10
 
@@ -71,7 +72,7 @@ def test_the_noise_is_smooth_and_of_variance_one():
 )
 def test_each_limit_deforms_by_itself_and_another_way_each_time(field, limit):
     only = NOTHING._replace(**{field: limit})
-    found = [augment.deformed(jax.random.key(seed), jnp.asarray(IMAGE), only) for seed in (0, 1)]
+    found = [augment.random_deformation(jax.random.key(seed), jnp.asarray(IMAGE), only) for seed in (0, 1)]
     assert all(np.abs(image - IMAGE).max() > 1 for image in found)
     assert np.abs(found[0] - found[1]).max() > 1
 
@@ -80,7 +81,7 @@ def test_a_shift_stays_within_its_limit():
     image = jnp.asarray(np.pad([[1.0]], 10))
     only = NOTHING._replace(shift=0.2)
     keys = jax.random.split(jax.random.key(0), 300)
-    found = np.asarray(jax.vmap(lambda key: augment.deformed(key, image, only))(keys))
+    found = np.asarray(jax.vmap(lambda key: augment.random_deformation(key, image, only))(keys))
     places = np.arange(21) - 10
     # The centre of mass of one bright pixel is where it moved to.
     moves = np.stack([found.sum(axis=2) @ places, found.sum(axis=1) @ places])
@@ -92,14 +93,14 @@ def test_shifts_move_by_every_whole_amount_and_repeat_the_border():
     padded = np.pad(image, 2, mode="edge")
     windows = {padded[i : i + 5, j : j + 6].tobytes() for i in range(5) for j in range(5)}
     keys = jax.random.split(jax.random.key(0), 400)
-    moved = jax.jit(jax.vmap(lambda key: augment.shifted(key, jnp.asarray(image), 2)))(keys)
+    moved = jax.jit(jax.vmap(lambda key: augment.random_shift(key, jnp.asarray(image), 2)))(keys)
     assert {np.asarray(each).tobytes() for each in moved} == windows
 
 
 def test_only_training_sees_other_images():
     affine = Affine(jnp.zeros(()), jnp.ones(()))
-    network = mlp.make_network((49, 8, 3), losses.multiclass, affine)
-    bent = augment.augmented(network, augment.deformed)
+    network = make_network((49, 8, 3), heads.multiclass, affine)
+    bent = augment.with_augmentation(network, augment.random_deformation)
     params, state = network.init_fn(jax.random.key(0), Hyperparams())
     example, key = (jnp.asarray(IMAGE), jnp.asarray(1)), jax.random.key(5)
 

@@ -10,7 +10,9 @@ import pytest
 
 from experiments import backprop
 from experiments.command_line import main
-from jaxmlp import apply, init, losses, mlp
+from jaxmlp import apply, init
+from jaxmlp.nn import heads
+from jaxmlp.nn.network import make_network
 from jaxmlp.types import Dataset, Layer
 
 RATE = 0.1
@@ -31,7 +33,7 @@ def worked_example():
 def worked_case(batch=None):
     """The same as a case of one seed at two moments that are alike."""
     params, example = worked_example()
-    network = mlp.make_network((2, 2, 1), losses.regression, backprop.UNCHANGED)
+    network = make_network((2, 2, 1), heads.regression, backprop.UNCHANGED)
     path = jax.tree.map(lambda leaf: np.stack([leaf, leaf])[None], params)
     return backprop.Case("regression", network, batch or example, path, 0.0)
 
@@ -52,7 +54,7 @@ def test_the_chain_rule_is_the_gradient_of_the_librarys_loss(head):
     with jax.enable_x64(True):
         params = init(jax.random.key(1), sizes)
         inputs = jax.random.normal(jax.random.key(2), (2, 4))
-        loss = losses.HEADS[head]().loss
+        loss = heads.HEADS[head]().loss
 
         def mean_loss(params):
             return jnp.mean(jax.vmap(lambda x, t: loss(apply(params, x), t))(inputs, jnp.asarray(targets)))

@@ -7,7 +7,7 @@ from sklearn.metrics import r2_score
 
 from jaxmlp import calibration
 from jaxmlp.models import Description, Form, Model
-from jaxmlp.preprocessing import Affine
+from jaxmlp.nn.preprocessing import Affine
 from jaxmlp.types import Dataset, Layer
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
-from jaxmlp import charts, plots
+from jaxmlp.plots import charts, classifier
 from jaxmlp.types import InputError
 from tests.figures import fits, texts
 
@@ -20,7 +20,7 @@ class TestLines:
         return {"xlabel": "rate", "ylabel": "accuracy"}
 
     def test_a_line_is_the_mean_and_its_band_one_standard_error(self, figure_of):
-        axes = figure_of(charts.lines, TWO, **self.labels()).axes[0]
+        axes = figure_of(charts.line_plot, TWO, **self.labels()).axes[0]
         np.testing.assert_array_equal(axes.lines[0].get_xydata(), np.transpose([X, [2, 3, 4]]))
         band = axes.collections[0].get_paths()[0].vertices
         # Of two values that differ by 2 the standard error is 1.
@@ -28,7 +28,7 @@ class TestLines:
         assert len(axes.collections) == 1
 
     def test_a_label_has_one_colour_and_one_place_in_the_legend(self, figure_of):
-        figure = figure_of(charts.lines, TWO, **self.labels(), title="both", log_x=True, percent=True)
+        figure = figure_of(charts.line_plot, TWO, **self.labels(), title="both", log_x=True, percent=True)
         left, right = figure.axes
         assert left.lines[1].get_color() == right.lines[0].get_color() != left.lines[0].get_color()
         assert [text.get_text() for text in figure.legends[0].get_texts()] == ["a", "b"]
@@ -37,13 +37,13 @@ class TestLines:
         assert fits(figure)
 
     def test_whole_numbers_have_whole_ticks(self, figure_of):
-        figure = figure_of(charts.lines, {"": {"a": ([1, 2, 3], [[1, 2, 3]])}}, **self.labels())
+        figure = figure_of(charts.line_plot, {"": {"a": ([1, 2, 3], [[1, 2, 3]])}}, **self.labels())
         ticks = figure.axes[0].get_xticks()
         np.testing.assert_array_equal(ticks, np.round(ticks))
 
     def test_a_logarithmic_axis_is_labelled_within_a_decade(self, figure_of):
         line = {"a": ([0.5, 1.5], [[0.04, 0.3]])}
-        figure = figure_of(charts.lines, {"": line}, **self.labels(), log_y=True, percent=True)
+        figure = figure_of(charts.line_plot, {"": line}, **self.labels(), log_y=True, percent=True)
         assert fits(figure)
         shown = {label.get_text() for label in figure.axes[0].get_yticklabels()}
         assert {"5 %", "10 %", "20 %"} <= {text.replace(".0", "") for text in shown}
@@ -51,7 +51,7 @@ class TestLines:
 
     def test_many_lines_differ_in_colour_or_dash(self, figure_of):
         panel = {f"optimizer {i}": (X, [[i, i, i]]) for i in range(14)}
-        figure = figure_of(charts.lines, {"": panel}, **self.labels())
+        figure = figure_of(charts.line_plot, {"": panel}, **self.labels())
         styles = {(line.get_color(), line.get_linestyle()) for line in figure.axes[0].lines}
         assert len(styles) == 14
         assert fits(figure)
@@ -60,7 +60,7 @@ class TestLines:
 class TestDots:
     def test_each_value_its_mean_and_its_interval(self, figure_of):
         panels = {"one": {"a": [1.0, 2.0, 3.0], "b": [5.0]}, "two": {"b": [np.nan], "c": [0.5, np.inf]}}
-        figure = figure_of(charts.dots, panels, xlabel=["points", "seconds"], percent=["two"])
+        figure = figure_of(charts.point_plot, panels, xlabel=["points", "seconds"], percent=["two"])
         one, two = figure.axes
         assert "50.0 %" in {label.get_text() for label in two.get_xticklabels()}
         assert not any("%" in label.get_text() for label in one.get_xticklabels())
@@ -82,7 +82,7 @@ class TestPlane:
     def test_maps_share_a_scale_and_the_boundary_is_where_they_cross_it(self, figure_of):
         ramp = np.tile(np.linspace(0, 1, 11), (5, 1))
         figure = figure_of(
-            charts.plane,
+            charts.heatmap,
             {"ramp": ramp, "flat": np.full((5, 11), 3.0)},
             (0, 10, 0, 4),
             xlabel="price",
@@ -119,7 +119,7 @@ class TestHistograms:
 class TestReliability:
     def test_a_dot_is_the_share_that_was_right_at_its_mean_confidence(self, figure_of):
         confidences, right = [0.62, 0.66, 0.68, 0.64, 1.0], [True, False, True, True, True]
-        figure = figure_of(plots.reliability, {"digits": (confidences, right)}, title="How sure?")
+        figure = figure_of(classifier.reliability, {"digits": (confidences, right)}, title="How sure?")
         diagonal, bar, dot, _, last = figure.axes[0].lines
         np.testing.assert_array_equal(diagonal.get_xydata(), [[0, 0], [1, 1]])
         np.testing.assert_allclose(dot.get_xydata(), [[0.65, 0.75]])
@@ -133,11 +133,11 @@ class TestReliability:
 @pytest.mark.parametrize(
     ("draw", "arguments", "options"),
     [
-        (charts.lines, ({},), {"xlabel": "", "ylabel": ""}),
-        (charts.dots, ({"empty": {}},), {"xlabel": ""}),
-        (charts.plane, ({}, (0, 1, 0, 1)), {"xlabel": "", "ylabel": "", "colour_label": ""}),
+        (charts.line_plot, ({},), {"xlabel": "", "ylabel": ""}),
+        (charts.point_plot, ({"empty": {}},), {"xlabel": ""}),
+        (charts.heatmap, ({}, (0, 1, 0, 1)), {"xlabel": "", "ylabel": "", "colour_label": ""}),
         (charts.histograms, ({},), {"xlabel": "", "ylabel": ""}),
-        (plots.reliability, ({},), {}),
+        (classifier.reliability, ({},), {}),
     ],
 )
 def test_nothing_to_draw_is_refused_in_one_line(draw, arguments, options, tmp_path):
@@ -149,6 +149,6 @@ def test_nothing_to_draw_is_refused_in_one_line(draw, arguments, options, tmp_pa
 def test_colours_of_a_plane_are_told_apart(figure_of):
     points = (np.random.default_rng(0).uniform(size=(9, 2)), np.arange(9) % 3)
     options = {"xlabel": "x", "ylabel": "y", "colour_label": "z"}
-    figure = figure_of(charts.plane, {"": np.zeros((2, 2))}, (0, 1, 0, 1), points=points, **options)
+    figure = figure_of(charts.heatmap, {"": np.zeros((2, 2))}, (0, 1, 0, 1), points=points, **options)
     assert len({to_hex(line.get_color()) for line in figure.axes[0].lines}) == 3
     assert "z" in texts(figure)

@@ -11,12 +11,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxmlp import checkpoints, losses, mlp
+from jaxmlp import checkpoints
 from jaxmlp.checkpoints import Checkpoints
 from jaxmlp.loop import fit
-from jaxmlp.metrics import CLASSIFICATION
+from jaxmlp.nn import heads
+from jaxmlp.nn.metrics import CLASSIFICATION
+from jaxmlp.nn.network import make_network
+from jaxmlp.nn.preprocessing import Affine
 from jaxmlp.optimizers import make_optimizer
-from jaxmlp.preprocessing import Affine
 from jaxmlp.runtime import signals
 from jaxmlp.sweep import over, seed_keys
 from jaxmlp.train import make_evaluate, make_train
@@ -46,7 +48,7 @@ def signalled(loss):
 @lru_cache
 def functions(hidden_size=6, optimizer="adam", population=False):
     """A network that learns, in whose evaluation a signal may come."""
-    network = mlp.make_network((4, hidden_size, 3), losses.multiclass, Affine(jnp.zeros(()), jnp.ones(())))
+    network = make_network((4, hidden_size, 3), heads.multiclass, Affine(jnp.zeros(()), jnp.ones(())))
     train = make_train(network.init_fn, network.loss_fn, make_optimizer(optimizer, "cosine"), 8)
     measure = make_evaluate(network.predict_fn, CLASSIFICATION)
 

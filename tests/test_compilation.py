@@ -7,17 +7,18 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxmlp import epochs, loop, losses, mlp
-from jaxmlp.metrics import CLASSIFICATION
+from jaxmlp import epochs, loop
+from jaxmlp.nn import heads, network
+from jaxmlp.nn.metrics import CLASSIFICATION
+from jaxmlp.nn.preprocessing import Affine
 from jaxmlp.optimizers import make_optimizer
-from jaxmlp.preprocessing import Affine
 from jaxmlp.sweep import over, seed_keys
 from jaxmlp.train import make_evaluate, make_train
 from jaxmlp.types import Dataset, Hyperparams
 
 NUM_EXAMPLES, NUM_INPUTS = 11, 5
 HYPERPARAMS = Hyperparams(0.05, dropout=0.25)
-NETWORK = mlp.make_network((NUM_INPUTS, 3, 2), losses.multiclass, Affine(np.zeros(()), np.ones(())))
+NETWORK = network.make_network((NUM_INPUTS, 3, 2), heads.multiclass, Affine(np.zeros(()), np.ones(())))
 
 
 def dataset():

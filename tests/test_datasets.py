@@ -7,7 +7,7 @@ import sklearn.datasets
 from scipy.sparse import csr_matrix
 
 from jaxmlp import datasets
-from jaxmlp.preprocessing import fit_affine
+from jaxmlp.nn.preprocessing import fit_affine
 from jaxmlp.types import Dataset, InputError
 
 LABELS = np.repeat([0, 1, 2], 20)

@@ -8,9 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxmlp import losses, mlp, sweep_loop
+from jaxmlp import sweep_loop
 from jaxmlp.halving import planned, rungs, survivors
-from jaxmlp.preprocessing import Affine
+from jaxmlp.nn import heads
+from jaxmlp.nn.network import make_network
+from jaxmlp.nn.preprocessing import Affine
 from jaxmlp.settings import Settings
 from jaxmlp.space import Choice, Member, Range, Structure, draw
 from jaxmlp.sweep_loop import sweep
@@ -33,9 +35,9 @@ def blobs(num_examples, seed, num_classes=3):
 TRAIN, VALIDATION = blobs(64, 0), blobs(60, 1)
 
 
-def network_of(structure, make_head=losses.multiclass, num_outputs=3):
+def network_of(structure, make_head=heads.multiclass, num_outputs=3):
     affine = Affine(jnp.zeros(()), jnp.ones(()))
-    return mlp.make_network((2, *structure.hidden_sizes, num_outputs), make_head, affine)
+    return make_network((2, *structure.hidden_sizes, num_outputs), make_head, affine)
 
 
 NETWORKS = {}
@@ -151,7 +153,7 @@ def test_all_lost_is_an_error_that_says_what_to_do():
 def test_a_regression_is_swept_by_its_r2():
     def regression(structure):
         return NETWORKS.setdefault(
-            ("regression", structure), network_of(structure, losses.regression, num_outputs=1)
+            ("regression", structure), network_of(structure, heads.regression, num_outputs=1)
         )
 
     parts = [part._replace(targets=part.inputs.sum(axis=1) / 2) for part in (TRAIN, VALIDATION)]

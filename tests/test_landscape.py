@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from jaxmlp import landscape
+from jaxmlp.plots import sweeps
 from jaxmlp.types import InputError
 from tests.figures import fits, texts
 
@@ -21,7 +21,7 @@ def test_every_member_has_a_line_in_the_colour_of_its_fate(figure_of):
     scores = np.array([[0.5, 0.8, 0.9], [0.4, np.nan, np.nan], [0.3, 0.2, np.nan]])
     fates = ["finished", "cut after epoch 1", "not finite in epoch 3"]
     figure = figure_of(
-        landscape.member_curves,
+        sweeps.member_curves,
         scores,
         fates,
         ylabel="validation accuracy",
@@ -38,7 +38,7 @@ def test_every_member_has_a_line_in_the_colour_of_its_fate(figure_of):
 
 def test_the_landscape_shows_what_was_swept_and_the_pair_in_colour(figure_of):
     figure = figure_of(
-        landscape.score_maps,
+        sweeps.score_maps,
         SETTINGS,
         SCORES,
         score_label="validation accuracy",
@@ -56,7 +56,7 @@ def test_the_landscape_shows_what_was_swept_and_the_pair_in_colour(figure_of):
 def test_failures_are_at_the_bottom_and_flatten_nothing(figure_of):
     scores = SCORES.copy()
     scores[[3, 7, 9]] = 0.1, 0.4, np.nan
-    figure = figure_of(landscape.score_maps, SETTINGS, scores, score_label="validation accuracy")
+    figure = figure_of(sweeps.score_maps, SETTINGS, scores, score_label="validation accuracy")
     pair, rate = figure.axes[:2]
     good, failed = rate.get_lines()
     lowest = np.delete(SCORES, [3, 7, 9]).min()
@@ -68,13 +68,13 @@ def test_failures_are_at_the_bottom_and_flatten_nothing(figure_of):
 
 def test_nothing_swept_is_nothing_to_draw(tmp_path):
     with pytest.raises(InputError, match="nothing to draw"):
-        landscape.score_maps({"dropout": [0.1, 0.1]}, SCORES[:2], tmp_path / "a.png", score_label="accuracy")
+        sweeps.score_maps({"dropout": [0.1, 0.1]}, SCORES[:2], tmp_path / "a.png", score_label="accuracy")
 
 
 def test_what_the_score_follows_is_the_most_important():
     scores = SCORES.copy()
     scores[3] = np.nan
-    found = landscape.importance(SETTINGS, scores, num_repeats=3)
+    found = sweeps.hyperparameter_importance(SETTINGS, scores, num_repeats=3)
     names = list(found)
     assert names[0] == "learning rate" and set(names) == {"learning rate", "hidden sizes", "activation"}
     assert found["learning rate"].mean() > 5 * found["activation"].mean()

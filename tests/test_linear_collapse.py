@@ -11,7 +11,8 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from experiments import linear_collapse
 from experiments.linear_collapse import Config, Kind
-from jaxmlp import Affine, Hyperparams, Layer, datasets, losses, make_network
+from jaxmlp import Affine, Hyperparams, Layer, datasets, make_network
+from jaxmlp.nn import heads
 from tests.test_experiments import refused, run
 
 IDENTITY, RELU = jax.nn.identity, jax.nn.relu
@@ -26,7 +27,7 @@ def tuned(networks, activation=IDENTITY, loss=None, chosen=0):
     params = jax.tree.map(lambda *leaves: jnp.stack(leaves), *networks)
     sizes = (params[0].weight.shape[1], *(one.bias.shape[1] for one in params))
     unit = Affine(np.zeros((), np.float32), np.ones((), np.float32))
-    network = make_network(sizes, losses.binary, unit, activation=activation)
+    network = make_network(sizes, heads.binary, unit, activation=activation)
     return Kind(network, loss, chosen, params, np.zeros(len(networks)), {})
 
 

@@ -9,7 +9,7 @@ import pytest
 import sklearn.metrics
 from scipy.special import expit, softmax
 
-from jaxmlp.losses import HEADS, binary, multiclass, regression
+from jaxmlp.nn.heads import HEADS, binary, multiclass, regression
 
 LOGITS = [[0.0, 0.0, 0.0], [1.5, -0.3, 0.2], [2.0, 2.0, -1.0], [-50.0, 50.0, 0.0], [9.0, 8.0, 7.0]]
 EXTREME = [[1e4, -1e4, 0.0], [-1e4, -1e4, 1e4], [1e4, 1e4, 1e4], [50.0, -50.0, -50.0], [0.0, 0.0, 0.0]]

@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 from jax.sharding import AbstractMesh, AxisType, NamedSharding, PartitionSpec
 
-from jaxmlp import epochs, losses, models, streaming
+from jaxmlp import epochs, models, streaming
 from jaxmlp.epochs import Choice
-from jaxmlp.metrics import CLASSIFICATION
-from jaxmlp.mlp import make_network
+from jaxmlp.nn import heads
+from jaxmlp.nn.metrics import CLASSIFICATION
+from jaxmlp.nn.network import make_network
+from jaxmlp.nn.preprocessing import Affine
 from jaxmlp.optimizers import RECIPES, make_optimizer
-from jaxmlp.preprocessing import Affine
 from jaxmlp.runtime import devices
 from jaxmlp.sweep import over, seed_keys
 from jaxmlp.train import make_evaluate, make_train
@@ -33,7 +34,7 @@ EIGHT_DEVICES = AbstractMesh((2, 4), devices.AXES, axis_types=(AxisType.Auto, Ax
 
 
 def functions(optimizer="adam", precision="float32", sharding=None):
-    network = make_network((NUM_INPUTS, 6, 3), losses.multiclass, AFFINE, precision=precision)
+    network = make_network((NUM_INPUTS, 6, 3), heads.multiclass, AFFINE, precision=precision)
     train = make_train(
         network.init_fn, network.loss_fn, make_optimizer(optimizer), BATCH_SIZE, batch_sharding=sharding
     )

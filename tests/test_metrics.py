@@ -7,8 +7,8 @@ import pytest
 import sklearn.metrics
 from scipy.special import softmax
 
-from jaxmlp import losses, metrics
-from jaxmlp.metrics import CLASSIFICATION, METRICS, accuracy, calibration_error, log_loss, r2, rmse
+from jaxmlp.nn import heads, metrics
+from jaxmlp.nn.metrics import CLASSIFICATION, METRICS, accuracy, calibration_error, log_loss, r2, rmse
 
 RANDOM = np.random.default_rng(0)
 LOGITS = (3 * RANDOM.normal(size=(500, 4))).astype(np.float32)
@@ -94,7 +94,7 @@ def test_one_column_is_two_with_a_zero(name):
 
 
 def test_one_column_is_the_binary_head():
-    column, labels, head = jnp.asarray(LOGITS[:, :1]), jnp.asarray(LABELS % 2), losses.binary()
+    column, labels, head = jnp.asarray(LOGITS[:, :1]), jnp.asarray(LABELS % 2), heads.binary()
     expected = float(jax.vmap(head.loss)(column, labels).mean())
     assert log_loss(column, labels) == pytest.approx(expected, rel=1e-5)
     assert accuracy(column, labels) == pytest.approx(np.mean(jax.vmap(head.predict)(column) == labels))
@@ -134,7 +134,7 @@ def test_each_measure_improves_in_the_direction_it_says(head):
 
 
 def test_every_head_has_its_measures():
-    assert METRICS.keys() == losses.HEADS.keys()
+    assert METRICS.keys() == heads.HEADS.keys()
 
 
 @pytest.mark.parametrize("head", METRICS)

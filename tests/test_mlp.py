@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 from scipy.special import expit, log_softmax, softmax
 
-from jaxmlp import mlp
-from jaxmlp.losses import HEADS, binary, multiclass
-from jaxmlp.preprocessing import fit_affine
+from jaxmlp.nn import mlp
+from jaxmlp.nn.heads import HEADS, binary, multiclass
+from jaxmlp.nn.network import make_network
+from jaxmlp.nn.preprocessing import fit_affine
 from jaxmlp.types import Hyperparams, InputError, Layer
 
 
@@ -87,7 +88,7 @@ def assert_matches_oracle(layer_sizes, head, name, tolerance):
     target = jnp.asarray(TARGETS[head])
 
     def loss_fn(params):
-        logits = mlp.apply(params, jnp.asarray(x), activation=mlp.activation_named(name))
+        logits = mlp.apply(params, jnp.asarray(x), activation=mlp.get_activation(name))
         return HEADS[head]().loss(logits, target)
 
     loss, grads = jax.jit(jax.value_and_grad(loss_fn))(as_params(layers))
@@ -231,7 +232,7 @@ def test_a_network_has_inputs_and_outputs(sizes):
 
 @pytest.mark.parametrize("name", mlp.ACTIVATIONS)
 def test_names_are_those_of_jax(name):
-    function = mlp.activation_named(name)
+    function = mlp.get_activation(name)
     x = jnp.linspace(-2, 2, 5)
     np.testing.assert_array_equal(function(x), getattr(jax.nn, name)(x))
     assert jnp.isfinite(mlp.apply(mlp.init(jax.random.key(0), (5, 4, 2)), x, activation=function)).all()
@@ -247,7 +248,7 @@ def test_any_callable_is_an_activation():
 @pytest.mark.parametrize(("name", "nearest"), [("rellu", "relu"), ("Tanh", "tanh"), ("sigmiod", "sigmoid")])
 def test_an_unknown_activation_suggests_the_nearest(name, nearest):
     with pytest.raises(InputError, match=f"^activation: unknown name '{name}'; did you mean '{nearest}'"):
-        mlp.activation_named(name)
+        mlp.get_activation(name)
 
 
 NUM_UNITS = 10_001
@@ -333,7 +334,7 @@ LABEL = jnp.int32(2)
 
 @pytest.fixture
 def network():
-    return mlp.make_network((6, 4, 3), multiclass, fit_affine(IMAGES), activation=jnp.tanh)
+    return make_network((6, 4, 3), multiclass, fit_affine(IMAGES), activation=jnp.tanh)
 
 
 def test_a_network_predicts_from_raw_pixels(network):
@@ -374,7 +375,7 @@ def test_a_networks_loss_drops_out_with_the_rate_at_hand(network, name):
 
 
 def test_a_network_has_the_head_it_is_given():
-    network = mlp.make_network((6, 1), binary, fit_affine(IMAGES))
+    network = make_network((6, 1), binary, fit_affine(IMAGES))
     params = (Layer(jnp.zeros((6, 1)), jnp.ones(1)),)
     loss, _ = network.loss_fn(params, (), (jnp.asarray(IMAGES[0]), jnp.int32(0)), None, Hyperparams())
     assert loss == pytest.approx(np.log1p(np.e))

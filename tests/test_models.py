@@ -16,9 +16,10 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from jaxmlp import mlp, models
+from jaxmlp import models
 from jaxmlp.models import Description, Form, Model
-from jaxmlp.preprocessing import fit_affine
+from jaxmlp.nn import mlp
+from jaxmlp.nn.preprocessing import fit_affine
 from jaxmlp.runtime import files
 from jaxmlp.types import InputError, Layer
 
@@ -29,7 +30,7 @@ CLASS_NAMES = {"binary": ("no", "yes"), "multiclass": ("ant", "bee", "cat"), "re
 
 def make_model(head: str = "multiclass", num_outputs: int = 3, activation: str = "tanh") -> Model:
     layer_sizes = (12, 5, num_outputs)
-    params = mlp.init(jax.random.key(1), layer_sizes, activation=mlp.activation_named(activation))
+    params = mlp.init(jax.random.key(1), layer_sizes, activation=mlp.get_activation(activation))
     description = Description(
         networks=(Form(layer_sizes, activation),),
         head=head,

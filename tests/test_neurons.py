@@ -9,7 +9,8 @@ from PIL import Image
 
 from experiments import neurons
 from experiments.command_line import main
-from jaxmlp import Affine, Dataset, Layer, losses, make_network
+from jaxmlp import Affine, Dataset, Layer, make_network
+from jaxmlp.nn import heads
 
 
 def run(*arguments):
@@ -73,7 +74,7 @@ class TestRemoval:
         labels = generator.integers(0, 3, 200).astype(np.int32)
         self.dataset = Dataset(generator.normal(size=(200, 3)).astype(np.float32), labels)
         affine = Affine(np.zeros(3, np.float32), np.ones(3, np.float32))
-        self.network = make_network((3, 4, 3), losses.multiclass, affine)
+        self.network = make_network((3, 4, 3), heads.multiclass, affine)
 
     def accuracy(self, seed, silent):
         (w1, b1), (w2, b2) = ((layer.weight[seed], layer.bias[seed]) for layer in self.params)

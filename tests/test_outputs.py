@@ -11,7 +11,8 @@ from scipy.special import log_softmax, softmax
 
 from experiments import outputs
 from experiments.command_line import main
-from jaxmlp import Dataset, losses
+from jaxmlp import Dataset
+from jaxmlp.nn import heads
 
 
 def run(*arguments):
@@ -85,7 +86,7 @@ def test_the_naive_formula_is_right_for_small_logits():
 
 
 def test_the_safe_loss_is_exact_at_every_size_and_the_naive_one_ends():
-    safe = outputs.loss_by_size(losses.multiclass().loss)
+    safe = outputs.loss_by_size(heads.multiclass().loss)
     naive = outputs.loss_by_size(outputs.naive_loss)
     logits = np.outer(outputs.SIZES, np.linspace(-1, 1, 10))
     np.testing.assert_allclose(safe, -log_softmax(logits, axis=1)[:, 0], rtol=1e-5)

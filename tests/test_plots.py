@@ -7,7 +7,9 @@ from matplotlib.image import imread
 from PIL import Image, ImageSequence
 from sklearn.metrics import confusion_matrix as sklearn_confusion_matrix
 
-from jaxmlp import charts, pictures, plots
+from jaxmlp.plots import charts, classifier
+from jaxmlp.plots.images import image_grid, most_wrong, prediction, worst_examples
+from jaxmlp.plots.weights import TILE_PIXELS, neuron_animation, neuron_weights
 from jaxmlp.types import InputError
 from tests.figures import fits, texts
 
@@ -29,13 +31,13 @@ class TestFiles:
     @pytest.mark.parametrize(
         ("draw", "arguments"),
         [
-            (plots.learning_curves, ({"train_loss": rows(2, 3)},)),
-            (pictures.neuron_weights, (np.eye(12), (3, 4))),
-            (plots.confusion_matrix, (np.array([0, 1]), np.array([0, 0]), ["a", "b"])),
-            (pictures.most_wrong, (np.eye(4)[None], np.array([0]), one_hot([1], 2), ["a", "b"])),
-            (pictures.most_wrong, (np.eye(4)[None], np.array([1]), one_hot([1], 2), ["a", "b"])),
-            (pictures.prediction, (np.eye(4), np.eye(8), one_hot(1, 10), DIGITS)),
-            (pictures.image_grid, (np.eye(4)[None], ["one"])),
+            (classifier.learning_curves, ({"train_loss": rows(2, 3)},)),
+            (neuron_weights, (np.eye(12), (3, 4))),
+            (classifier.confusion_matrix, (np.array([0, 1]), np.array([0, 0]), ["a", "b"])),
+            (most_wrong, (np.eye(4)[None], np.array([0]), one_hot([1], 2), ["a", "b"])),
+            (most_wrong, (np.eye(4)[None], np.array([1]), one_hot([1], 2), ["a", "b"])),
+            (prediction, (np.eye(4), np.eye(8), one_hot(1, 10), DIGITS)),
+            (image_grid, (np.eye(4)[None], ["one"])),
         ],
     )
     def test_each_picture_is_a_png_that_is_not_blank(self, tmp_path, draw, arguments):
@@ -48,8 +50,7 @@ class TestFiles:
 
     def test_the_same_picture_is_the_same_bytes(self, tmp_path):
         first, second = (
-            pictures.neuron_weights(np.eye(4), (2, 2), str(tmp_path / name))
-            for name in ("first.png", "second.png")
+            neuron_weights(np.eye(4), (2, 2), str(tmp_path / name)) for name in ("first.png", "second.png")
         )
         assert first.read_bytes() == second.read_bytes()
         assert b"Matplotlib" not in first.read_bytes()
@@ -57,14 +58,14 @@ class TestFiles:
     def test_no_picture_leaves_anything_in_the_global_state(self, tmp_path):
         from matplotlib import pyplot
 
-        pictures.neuron_weights(np.eye(4), (2, 2), tmp_path / "picture.png")
+        neuron_weights(np.eye(4), (2, 2), tmp_path / "picture.png")
         assert pyplot.get_fignums() == []
 
 
 class TestLearningCurves:
     def test_losses_share_one_panel_and_each_other_family_has_its_own(self, figure_of):
         names = ("train_loss", "validation_accuracy", "validation_loss", "train_accuracy", "gap")
-        figure = figure_of(plots.learning_curves, {name: rows(1, 4) for name in names}, title="digits")
+        figure = figure_of(classifier.learning_curves, {name: rows(1, 4) for name in names}, title="digits")
         assert [axes.get_ylabel() for axes in figure.axes] == ["loss", "accuracy", "gap"]
         assert {axes.get_xlabel() for axes in figure.axes} == {"epoch"}
         legends = [[text.get_text() for text in axes.get_legend().get_texts()] for axes in figure.axes]
@@ -74,16 +75,16 @@ class TestLearningCurves:
 
     def test_a_loss_of_any_name_is_a_loss(self, figure_of):
         curves = {"train_loss": rows(1, 4), "validation_focal_loss": rows(1, 4), "loss": rows(1, 4)}
-        assert [axes.get_ylabel() for axes in figure_of(plots.learning_curves, curves).axes] == ["loss"]
+        assert [axes.get_ylabel() for axes in figure_of(classifier.learning_curves, curves).axes] == ["loss"]
 
     def test_one_colour_for_one_split_in_every_panel(self, figure_of):
         curves = {"train_loss": rows(1, 4), "validation_loss": rows(1, 4), "train_accuracy": rows(1, 4)}
-        loss, accuracy = figure_of(plots.learning_curves, curves).axes
+        loss, accuracy = figure_of(classifier.learning_curves, curves).axes
         assert loss.lines[0].get_color() == accuracy.lines[0].get_color() != loss.lines[1].get_color()
 
     def test_the_thick_line_is_the_mean_as_far_as_every_seed_goes(self, figure_of):
         curves = {"train_loss": [[4.0, 2.0, 1.0], [2.0, 1.0, None]]}
-        axes = figure_of(plots.learning_curves, curves).axes[0]
+        axes = figure_of(classifier.learning_curves, curves).axes[0]
         *seeds, mean = axes.lines
         assert len(seeds) == 2
         assert all(line.get_linewidth() < mean.get_linewidth() for line in seeds)
@@ -92,7 +93,7 @@ class TestLearningCurves:
         assert axes.get_legend().get_title().get_text() == "thick: mean of 2 runs"
 
     def test_one_seed_is_one_line_and_one_epoch_is_a_visible_point(self, figure_of):
-        figure = figure_of(plots.learning_curves, {"train_loss": [[0.5]]})
+        figure = figure_of(classifier.learning_curves, {"train_loss": [[0.5]]})
         (line,) = figure.axes[0].lines
         assert line.get_marker() == "o"
         ticks = figure.axes[0].get_xticks()
@@ -100,30 +101,30 @@ class TestLearningCurves:
         np.testing.assert_array_equal(ticks, np.round(ticks))
 
     def test_thinned_epochs_come_from_the_record(self, figure_of):
-        figure = figure_of(plots.learning_curves, {"train_loss": [[3.0, 2.0, 1.0]]}, epochs=[1, 50, 100])
+        figure = figure_of(classifier.learning_curves, {"train_loss": [[3.0, 2.0, 1.0]]}, epochs=[1, 50, 100])
         np.testing.assert_array_equal(figure.axes[0].lines[0].get_xdata(), [1, 50, 100])
 
     @pytest.mark.parametrize(
         ("values", "scale"), [([2.0, 0.01], "log"), ([2.0, 1.0], "linear"), ([2.0, 0.0], "linear")]
     )
     def test_a_loss_that_falls_far_is_shown_by_its_logarithm(self, figure_of, values, scale):
-        assert figure_of(plots.learning_curves, {"train_loss": [values]}).axes[0].get_yscale() == scale
+        assert figure_of(classifier.learning_curves, {"train_loss": [values]}).axes[0].get_yscale() == scale
 
     def test_a_run_that_diverged_at_once_is_an_empty_panel(self, figure_of):
-        assert fits(figure_of(plots.learning_curves, {"train_loss": [[np.nan], [np.inf]]}))
+        assert fits(figure_of(classifier.learning_curves, {"train_loss": [[np.nan], [np.inf]]}))
 
     def test_no_curves(self, tmp_path):
         with pytest.raises(InputError, match=r"^curves: must hold at least one measure, got none$"):
-            plots.learning_curves({}, tmp_path / "picture.png")
+            classifier.learning_curves({}, tmp_path / "picture.png")
 
 
 class TestNeuronWeights:
     def test_every_neuron_is_one_tile_with_its_own_symmetric_scale(self, figure_of):
         # Neuron 0 sees 1, 0, 0, -1 and neuron 1 the same a hundred times larger: two equal tiles.
         weight = np.array([1.0, 0, 0, -1])[:, None] * np.array([1.0, 100.0])
-        figure = figure_of(pictures.neuron_weights, weight, (2, 2))
+        figure = figure_of(neuron_weights, weight, (2, 2))
         mosaic = np.asarray(figure.axes[0].images[0].get_array())
-        tile = pictures.TILE_PIXELS // 2
+        tile = TILE_PIXELS // 2
         gap = (mosaic.shape[0] - 2 * tile) // 2
         left, right = gap + tile // 2, 2 * gap + 2 * tile + tile // 2
         for column in (left, right):
@@ -136,7 +137,7 @@ class TestNeuronWeights:
     def test_colour_weights_keep_their_channel_and_zero_is_grey(self, figure_of):
         weight = np.zeros((12, 1))
         weight[1] = 5.0
-        figure = figure_of(pictures.neuron_weights, weight, (2, 2, 3))
+        figure = figure_of(neuron_weights, weight, (2, 2, 3))
         mosaic = np.asarray(figure.axes[0].images[0].get_array())
         colours = {tuple(colour) for colour in mosaic.reshape(-1, 3).round(3)}
         assert colours == {(0.6, 0.6, 0.6), (0.5, 1.0, 0.5), (0.5, 0.5, 0.5)}
@@ -144,20 +145,20 @@ class TestNeuronWeights:
 
     @pytest.mark.parametrize(("hidden", "said"), [(100, "60 of 100"), (60, "60 of 60"), (1, "1 of 1")])
     def test_the_caption_says_how_many_are_shown(self, figure_of, hidden, said):
-        figure = figure_of(pictures.neuron_weights, np.ones((4, hidden)), (2, 2, 1), title="digits")
+        figure = figure_of(neuron_weights, np.ones((4, hidden)), (2, 2, 1), title="digits")
         caption = figure.axes[0].get_xlabel()
         assert caption == f"Neurons: {said}, each scaled by its own largest absolute weight"
         assert {"digits", "+largest", "0", "-largest"} <= set(texts(figure))
         assert fits(figure)
 
     def test_a_dead_neuron_is_blank(self, figure_of):
-        figure = figure_of(pictures.neuron_weights, np.zeros((4, 1)), (2, 2))
+        figure = figure_of(neuron_weights, np.zeros((4, 1)), (2, 2))
         assert np.isfinite(figure.axes[0].images[0].get_array()).all()
 
     @pytest.mark.parametrize("shape", [(4,), (2, 2, 2), (1, 2, 2, 1), (3, 3)])
     def test_a_shape_that_is_no_image_or_does_not_fit(self, tmp_path, shape):
         with pytest.raises(InputError, match=r"^image_shape: [^\n]*\(.*\)[^\n]*$"):
-            pictures.neuron_weights(np.ones((4, 2)), shape, tmp_path / "picture.png")
+            neuron_weights(np.ones((4, 2)), shape, tmp_path / "picture.png")
 
 
 class TestConfusionMatrix:
@@ -165,7 +166,7 @@ class TestConfusionMatrix:
     def test_the_numbers_are_the_counts(self, figure_of, num_classes):
         labels, predictions = np.random.default_rng(0).integers(0, num_classes, (2, 300))
         names = [f"class {index}" for index in range(num_classes)]
-        figure = figure_of(plots.confusion_matrix, labels, predictions, names)
+        figure = figure_of(classifier.confusion_matrix, labels, predictions, names)
         axes = figure.axes[0]
         written = np.array([int(text.get_text()) for text in axes.texts]).reshape(num_classes, num_classes)
         expected = sklearn_confusion_matrix(labels, predictions, labels=range(num_classes))
@@ -180,7 +181,7 @@ class TestConfusionMatrix:
     def test_many_classes_have_names_and_no_numbers(self, figure_of):
         labels = np.arange(100)
         names = [f"a long name of class {index}" for index in labels]
-        figure = figure_of(plots.confusion_matrix, labels, labels, names)
+        figure = figure_of(classifier.confusion_matrix, labels, labels, names)
         axes = figure.axes[0]
         assert len(axes.texts) == 0
         shown = [label.get_text() for label in axes.get_xticklabels()]
@@ -190,14 +191,14 @@ class TestConfusionMatrix:
 
     def test_names_stand_upright_only_when_they_do_not_fit(self, figure_of):
         def rotation(names):
-            figure = figure_of(plots.confusion_matrix, np.arange(2), np.arange(2), names)
+            figure = figure_of(classifier.confusion_matrix, np.arange(2), np.arange(2), names)
             return figure.axes[0].get_xticklabels()[0].get_rotation()
 
         assert rotation(["even", "odd"]) == 0
         assert rotation(["even but rather long", "odd"]) == 90
 
     def test_a_class_without_examples(self, figure_of):
-        figure = figure_of(plots.confusion_matrix, np.array([0]), np.array([0]), ["a", "b"])
+        figure = figure_of(classifier.confusion_matrix, np.array([0]), np.array([0]), ["a", "b"])
         np.testing.assert_array_equal(figure.axes[0].images[0].get_array(), [[1, 0], [0, 0]])
 
 
@@ -207,12 +208,12 @@ class TestMostWrong:
         true_class = np.array([0.4, 0.1, 0.9, 0.2, 0.3])
         probabilities = np.stack([true_class, 1 - true_class], axis=1)
         probabilities[3:] = probabilities[3:, ::-1]
-        np.testing.assert_array_equal(pictures.worst_examples(labels, probabilities), [1, 3, 4, 0])
+        np.testing.assert_array_equal(worst_examples(labels, probabilities), [1, 3, 4, 0])
 
     def test_each_picture_is_named_with_both_probabilities(self, figure_of):
         images = np.stack([np.full((2, 2), value) for value in (1, 2, 3)])
         probabilities = np.array([[0.7, 0.3], [0.9, 0.1], [0.2, 0.8]])
-        figure = figure_of(pictures.most_wrong, images, np.array([1, 1, 1]), probabilities, ["cat", "dog"])
+        figure = figure_of(most_wrong, images, np.array([1, 1, 1]), probabilities, ["cat", "dog"])
         shown = [axes for axes in figure.axes if axes.images]
         assert [axes.get_title() for axes in shown] == [
             "is dog: 10.0 %\ntaken for cat: 90.0 %",
@@ -224,21 +225,19 @@ class TestMostWrong:
         names = [f"a rather long name of class {index}" for index in range(2)]
         labels = np.zeros(30, dtype=int)
         figure = figure_of(
-            pictures.most_wrong, np.zeros((30, 4, 4, 3)), labels, one_hot(labels + 1, 2), names, num_images=7
+            most_wrong, np.zeros((30, 4, 4, 3)), labels, one_hot(labels + 1, 2), names, num_images=7
         )
         assert sum(bool(axes.images) for axes in figure.axes) == 7
         assert fits(figure)
 
     def test_nothing_wrong_is_said(self, figure_of):
         labels = np.arange(10)
-        figure = figure_of(pictures.most_wrong, np.zeros((10, 2, 2)), labels, one_hot(labels, 10), DIGITS)
+        figure = figure_of(most_wrong, np.zeros((10, 2, 2)), labels, one_hot(labels, 10), DIGITS)
         assert texts(figure) == ["None of the 10 examples\nis misclassified."]
 
     def test_every_class_needs_a_name(self, tmp_path):
         with pytest.raises(InputError, match=r"^class_names: must name each of 2 classes, got 1$"):
-            pictures.most_wrong(
-                np.zeros((1, 2, 2)), np.array([0]), one_hot([1], 2), ["a"], tmp_path / "p.png"
-            )
+            most_wrong(np.zeros((1, 2, 2)), np.array([0]), one_hot([1], 2), ["a"], tmp_path / "p.png")
 
 
 class TestPrediction:
@@ -248,7 +247,7 @@ class TestPrediction:
         probabilities /= probabilities.sum()
         names = [f"a rather long name of class {index}" for index in range(num_classes)]
         image = np.zeros((30, 20, 3), dtype=np.uint8)
-        figure = figure_of(pictures.prediction, image, np.eye(8), probabilities, names)
+        figure = figure_of(prediction, image, np.eye(8), probabilities, names)
         left, middle, right = figure.axes
         assert (left.get_title(), middle.get_title()) == ("your picture", "what the network saw")
         widths = [bar.get_width() for bar in right.patches]
@@ -264,14 +263,12 @@ class TestPrediction:
     )
     def test_nothing_is_rounded_to_certainty(self, figure_of, probability, said):
         probabilities = np.array([probability, 1 - probability])
-        assert said in texts(
-            figure_of(pictures.prediction, np.eye(2), np.eye(2), probabilities, ["this", "other"])
-        )
+        assert said in texts(figure_of(prediction, np.eye(2), np.eye(2), probabilities, ["this", "other"]))
 
     def test_the_two_images_are_shown_as_they_are(self, figure_of):
         image = np.random.default_rng(0).integers(0, 255, (4, 5, 3), dtype=np.uint8)
         seen = np.arange(9.0).reshape(3, 3, 1)
-        left, middle, _ = figure_of(pictures.prediction, image, seen, one_hot(0, 10), DIGITS).axes
+        left, middle, _ = figure_of(prediction, image, seen, one_hot(0, 10), DIGITS).axes
         np.testing.assert_array_equal(left.images[0].get_array(), image)
         np.testing.assert_array_equal(middle.images[0].get_array(), seen[..., 0])
 
@@ -279,25 +276,25 @@ class TestPrediction:
 class TestImageGrid:
     def test_signed_images_have_white_for_zero(self, figure_of):
         images = np.array([[[1.0, -4.0]], [[0.0, 0.5]]])
-        figure = figure_of(pictures.image_grid, images, ["first", "second"], signed=True, title="errors")
+        figure = figure_of(image_grid, images, ["first", "second"], signed=True, title="errors")
         assert [axes.get_title() for axes in figure.axes] == ["first", "second"]
         assert [axes.images[0].get_clim() for axes in figure.axes] == [(-4.0, 4.0), (-0.5, 0.5)]
         assert fits(figure)
 
     def test_rows_are_filled_and_the_rest_is_empty(self, figure_of):
-        figure = figure_of(pictures.image_grid, np.zeros((7, 4, 4)), list("abcdefg"), columns=3)
+        figure = figure_of(image_grid, np.zeros((7, 4, 4)), list("abcdefg"), columns=3)
         assert [len(axes.images) for axes in figure.axes] == [1] * 7 + [0] * 2
         assert fits(figure)
 
     def test_a_title_for_each(self, tmp_path):
         with pytest.raises(InputError, match=r"^titles: must name each of 2 images, got 1$"):
-            pictures.image_grid(np.zeros((2, 4, 4)), ["one"], tmp_path / "p.png")
+            image_grid(np.zeros((2, 4, 4)), ["one"], tmp_path / "p.png")
 
 
 class TestNeuronAnimation:
     def test_every_frame_is_there_and_keeps_the_scale_of_all(self, tmp_path):
         weights = np.array([0.5, 1.0])[:, None, None] * np.eye(4)
-        path = pictures.neuron_animation(weights, (2, 2), ["start", "end"], tmp_path / "p.gif")
+        path = neuron_animation(weights, (2, 2), ["start", "end"], tmp_path / "p.gif")
         with Image.open(path) as film:
             frames = [np.asarray(frame.convert("RGB"), int) for frame in ImageSequence.Iterator(film)]
             assert film.format == "GIF"
@@ -310,7 +307,7 @@ class TestNeuronAnimation:
 
     def test_a_title_for_each_frame(self, tmp_path):
         with pytest.raises(InputError, match=r"^frame_titles: must name each of 2 frames, got 1$"):
-            pictures.neuron_animation(np.zeros((2, 4, 1)), (2, 2), ["start"], tmp_path / "p.gif")
+            neuron_animation(np.zeros((2, 4, 1)), (2, 2), ["start"], tmp_path / "p.gif")
 
 
 def test_what_is_cut_off_is_seen():

@@ -6,12 +6,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxmlp import losses, mlp, population
+from jaxmlp import population
 from jaxmlp.epochs import epoch_number
-from jaxmlp.metrics import CLASSIFICATION
+from jaxmlp.nn import heads
+from jaxmlp.nn.metrics import CLASSIFICATION
+from jaxmlp.nn.network import make_network
+from jaxmlp.nn.preprocessing import Affine
 from jaxmlp.optimizers import make_optimizer
 from jaxmlp.population import Group
-from jaxmlp.preprocessing import Affine
 from jaxmlp.runtime import compilation
 from jaxmlp.space import Choice, Range, Structure, draw
 from jaxmlp.sweep import seed_keys
@@ -44,7 +46,7 @@ def dataset():
 
 def program(optimizer, chunk_size=2, batch_size=6):
     affine = Affine(jnp.zeros(()), jnp.ones(()))
-    network = mlp.make_network((3, 5, 3), losses.multiclass, affine, activation=jax.nn.silu)
+    network = make_network((3, 5, 3), heads.multiclass, affine, activation=jax.nn.silu)
     train = make_train(network.init_fn, network.loss_fn, make_optimizer(optimizer), batch_size)
     evaluate = make_evaluate(network.predict_fn, CLASSIFICATION)
     structure = Structure((5,), "silu", optimizer)

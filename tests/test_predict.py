@@ -16,7 +16,7 @@ from experiments import command_line, predict
 from experiments.predict import as_network_input, ink_fraction
 from jaxmlp import models
 from jaxmlp.models import Description, Form, Model
-from jaxmlp.preprocessing import fit_affine
+from jaxmlp.nn.preprocessing import fit_affine
 from jaxmlp.types import InputError, Layer
 
 DIGITS = load_digits()

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jaxmlp import description, mlp, models, predictor
+from jaxmlp import description, models, predictor
+from jaxmlp.nn import mlp
 from tests.test_models import make_model
 
 INPUTS = np.random.default_rng(1).normal(100, 300, size=(9, 3, 4)).astype(np.float32)

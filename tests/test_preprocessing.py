@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.preprocessing import StandardScaler
 
-from jaxmlp.preprocessing import apply_affine, fit_affine
+from jaxmlp.nn.preprocessing import apply_affine, fit_affine
 
 RANDOM = np.random.default_rng(0)
 TABLE = (RANDOM.normal(size=(40, 3)) * [1, 100, 0.01] + [5, 0, -3]).astype(np.float32)

@@ -6,9 +6,9 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from jaxmlp import losses, mlp, products
-from jaxmlp.preprocessing import Affine
-from jaxmlp.products import bfloat16_product
+from jaxmlp.nn import heads, matmul, network
+from jaxmlp.nn.matmul import bfloat16_product
+from jaxmlp.nn.preprocessing import Affine
 from jaxmlp.types import Hyperparams, InputError
 
 DRAWS = np.random.default_rng(0)
@@ -71,8 +71,8 @@ def test_in_double_precision_the_sum_is_double():
 def test_a_network_trains_with_rounded_products_and_predicts_with_whole_ones():
     affine = Affine(jnp.zeros(()), jnp.ones(()))
     exact, coarse = (
-        mlp.make_network((5, 8, 3), losses.multiclass, affine, precision=precision)
-        for precision in products.PRODUCTS
+        network.make_network((5, 8, 3), heads.multiclass, affine, precision=precision)
+        for precision in matmul.PRODUCTS
     )
     params, _ = exact.init_fn(jax.random.key(0), Hyperparams())
     example = jnp.asarray(INPUTS[0]), jnp.asarray(1)
@@ -83,4 +83,6 @@ def test_a_network_trains_with_rounded_products_and_predicts_with_whole_ones():
 
 def test_an_unknown_precision_is_refused():
     with pytest.raises(InputError, match="precision: unknown name 'bfloat'; did you mean 'bfloat16'"):
-        mlp.make_network((5, 3), losses.multiclass, Affine(jnp.zeros(()), jnp.ones(())), precision="bfloat")
+        network.make_network(
+            (5, 3), heads.multiclass, Affine(jnp.zeros(()), jnp.ones(())), precision="bfloat"
+        )

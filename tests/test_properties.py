@@ -10,11 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jaxmlp import losses, mlp, models, predictor
-from jaxmlp.metrics import METRICS
+from jaxmlp import models, predictor
 from jaxmlp.models import Description, Form, Model
+from jaxmlp.nn import heads, mlp
+from jaxmlp.nn.metrics import METRICS
+from jaxmlp.nn.network import make_network
+from jaxmlp.nn.preprocessing import Affine, fit_affine
 from jaxmlp.optimizers import make_optimizer
-from jaxmlp.preprocessing import Affine, fit_affine
 from jaxmlp.train import make_evaluate, make_train
 from jaxmlp.types import Dataset, Hyperparams
 
@@ -22,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("quick_to_compile")
 # Each example is a network of its own, and compiled anew.
 few = settings(max_examples=4, deadline=None, derandomize=True)
 SIZES = st.lists(st.integers(1, 9), min_size=1, max_size=4)
-HEAD = st.sampled_from(sorted(losses.HEADS))
+HEAD = st.sampled_from(sorted(heads.HEADS))
 SMOOTH = st.sampled_from(["tanh", "gelu", "silu", "softplus", "identity"])
 NUM_OUTPUTS = {"binary": 1, "multiclass": 3, "regression": 2}
 PRECISION = st.sampled_from(["float32", "float64"])
@@ -32,11 +34,11 @@ def made(head, sizes, activation="tanh", num_examples=7, seed=0):
     """Network, its parameters in the default precision, and data for it."""
     draws, num_outputs = np.random.default_rng(seed), NUM_OUTPUTS[head]
     layer_sizes = (*sizes, num_outputs)
-    network = mlp.make_network(
+    network = make_network(
         layer_sizes,
-        losses.HEADS[head],
+        heads.HEADS[head],
         Affine(jnp.zeros(()), jnp.ones(())),
-        activation=mlp.activation_named(activation),
+        activation=mlp.get_activation(activation),
     )
     params, _ = network.init_fn(jax.random.key(seed), Hyperparams())
     inputs = jnp.asarray(draws.normal(size=(num_examples, sizes[0])), float)

@@ -7,7 +7,7 @@ import pytest
 
 import jaxmlp
 from experiments import shopping
-from jaxmlp import losses
+from jaxmlp.nn import heads
 from jaxmlp.sweep import Tuned
 from tests.test_experiments import refused, run
 
@@ -146,7 +146,7 @@ def test_the_pictures_can_be_drawn_again_from_the_record(smoke):
     params = tuple(
         jaxmlp.Layer(*(np.array(v, np.float32) for v in layer.values())) for layer in tables["mlp"]
     )
-    again = shopping.resemblance(jaxmlp.make_network((2, 3, 1), losses.binary, affine), params)
+    again = shopping.resemblance(jaxmlp.make_network((2, 3, 1), heads.binary, affine), params)
     metrics = json.loads((smoke / "record.json").read_text())["metrics"]
     np.testing.assert_allclose(again[:, NECESSITY], metrics["necessity_correlation"]["values"], atol=1e-3)
     assert {path.name for path in smoke.glob("*.png")} == {

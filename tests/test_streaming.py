@@ -8,12 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxmlp import losses, streaming
+from jaxmlp import streaming
 from jaxmlp.loop import fit
-from jaxmlp.metrics import CLASSIFICATION
-from jaxmlp.mlp import make_network
+from jaxmlp.nn import heads
+from jaxmlp.nn.metrics import CLASSIFICATION
+from jaxmlp.nn.network import make_network
+from jaxmlp.nn.preprocessing import Affine
 from jaxmlp.optimizers import make_optimizer
-from jaxmlp.preprocessing import Affine
 from jaxmlp.runtime import compilation
 from jaxmlp.runtime.devices import num_bytes
 from jaxmlp.settings import Settings
@@ -26,7 +27,7 @@ from jaxmlp.types import Dataset, Hyperparams, InputError
 pytestmark = pytest.mark.usefixtures("quick_to_compile")
 
 BATCH_SIZE = 8
-NETWORK = make_network((12, 9, 3), losses.multiclass, Affine(jnp.zeros(()), jnp.asarray(255.0)))
+NETWORK = make_network((12, 9, 3), heads.multiclass, Affine(jnp.zeros(()), jnp.asarray(255.0)))
 HYPERPARAMS = Hyperparams(0.01, dropout=0.2)
 
 

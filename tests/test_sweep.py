@@ -9,11 +9,12 @@ import numpy as np
 import optax
 import pytest
 
-from jaxmlp import losses, mlp
 from jaxmlp.loop import fit
-from jaxmlp.metrics import CLASSIFICATION, Metric
+from jaxmlp.nn import heads
+from jaxmlp.nn.metrics import CLASSIFICATION, Metric
+from jaxmlp.nn.network import Network, make_network
+from jaxmlp.nn.preprocessing import Affine
 from jaxmlp.optimizers import make_optimizer
-from jaxmlp.preprocessing import Affine
 from jaxmlp.sweep import fit_population, grid, outputs, over, seed_keys, tune
 from jaxmlp.train import make_evaluate, make_train
 from jaxmlp.types import Dataset, Hyperparams, InputError, Layer
@@ -34,7 +35,7 @@ def functions(batch_size=4, dtype=np.float32):
 
     Precisions do not share it: what jax remembers of a function traced in one does not fit the other.
     """
-    network = mlp.make_network((3, 6, 2), losses.multiclass, Affine(np.zeros((), dtype), np.ones((), dtype)))
+    network = make_network((3, 6, 2), heads.multiclass, Affine(np.zeros((), dtype), np.ones((), dtype)))
     train = make_train(network.init_fn, network.loss_fn, make_optimizer("adam"), batch_size)
     return train, make_evaluate(network.predict_fn, CLASSIFICATION)
 
@@ -143,7 +144,7 @@ def test_seeds_times_settings_are_the_runs_alone_in_double_precision():
 def test_a_population_is_fitted_and_measured_in_one_call():
     data = dataset()
     unit = Affine(np.zeros((), np.float32), np.ones((), np.float32))
-    network = mlp.make_network((3, 6, 2), losses.multiclass, unit)
+    network = make_network((3, 6, 2), heads.multiclass, unit)
     settings = grid(Hyperparams(), learning_rate=(1e-3, 0.1, 1e30))
     options = {
         "seeds": range(2),
@@ -166,7 +167,7 @@ def test_a_population_is_fitted_and_measured_in_one_call():
 
 def tuned(rates, **changes):
     unit = Affine(np.zeros((), np.float32), np.ones((), np.float32))
-    network = mlp.make_network((3, 6, 2), losses.multiclass, unit)
+    network = make_network((3, 6, 2), heads.multiclass, unit)
     data = dataset()
     options = {"seeds": range(2), "batch_size": 4, "num_epochs": 3, "progress": False, **changes}
     settings = grid(Hyperparams(), learning_rate=rates)
@@ -205,7 +206,7 @@ def test_when_every_setting_lost_a_seed_none_wins():
         lost = params * (hyperparams.learning_rate - 0.05) > 0
         return jnp.where(lost, jnp.inf, 0 * params), model_state
 
-    network = mlp.Network(init_fn, loss_fn, lambda params, model_state, x: jnp.zeros(2))
+    network = Network(init_fn, loss_fn, lambda params, model_state, x: jnp.zeros(2))
     drawn = [init_fn(jax.random.split(seed_keys([seed])[0][0])[0], None)[0] for seed in range(8)]
     seeds = [int(np.argmax(drawn)), int(np.argmin(drawn))]
     assert drawn[seeds[0]] > 0 > drawn[seeds[1]]
@@ -218,7 +219,7 @@ def test_when_every_setting_lost_a_seed_none_wins():
 def test_the_first_layer_alone_gives_what_each_neuron_adds_up():
     inputs = np.array([[0.25, 0.5], [1.0, 0.0]], np.float32)
     affine = Affine(np.array([0.5, 0.5], np.float32), np.array([0.25, 0.5], np.float32))
-    network = mlp.make_network((2, 2, 1), losses.binary, affine)
+    network = make_network((2, 2, 1), heads.binary, affine)
     weight = np.array([[[1.0, 2.0], [3.0, -1.0]]], np.float32)
     first = Layer(weight, np.array([[0.5, 0.0]], np.float32))
     # Standardised, the inputs are (-1, 0) and (2, -1).

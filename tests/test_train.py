@@ -8,10 +8,12 @@ import optax
 import pytest
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
-from jaxmlp import batching, losses, mlp
-from jaxmlp.metrics import CLASSIFICATION, log_probabilities
+from jaxmlp import batching
+from jaxmlp.nn import heads, mlp
+from jaxmlp.nn.metrics import CLASSIFICATION, log_probabilities
+from jaxmlp.nn.network import make_network
+from jaxmlp.nn.preprocessing import Affine
 from jaxmlp.optimizers import make_optimizer
-from jaxmlp.preprocessing import Affine
 from jaxmlp.train import make_evaluate, make_train
 from jaxmlp.types import Dataset, Hyperparams, InputError
 
@@ -43,8 +45,8 @@ def run(train, dataset, hyperparams, num_epochs=1, key=KEY):
     return state, infos
 
 
-def network(sizes, head=losses.multiclass, activation=jax.nn.relu):
-    return mlp.make_network(sizes, head, Affine(np.zeros(()), np.ones(())), activation=activation)
+def network(sizes, head=heads.multiclass, activation=jax.nn.relu):
+    return make_network(sizes, head, Affine(np.zeros(()), np.ones(())), activation=activation)
 
 
 def network_train(network, optimizer, batch_size):
@@ -74,7 +76,7 @@ def test_a_step_of_a_network_worked_by_hand():
         mlp.Layer(jnp.array([[1.0], [0.5]]), jnp.zeros(1)),
         mlp.Layer(jnp.array([[0.5]]), jnp.zeros(1)),
     )
-    loss_fn = network((2, 1, 1), losses.regression).loss_fn
+    loss_fn = network((2, 1, 1), heads.regression).loss_fn
     train = make_train(lambda key, hyperparams: (params, ()), loss_fn, make_optimizer("sgd"), batch_size=1)
     dataset = Dataset(jnp.array([[1.0, 2.0]]), jnp.array([3.0]))
     state, (info,) = run(train, dataset, Hyperparams(0.1))
@@ -231,12 +233,12 @@ def test_a_linear_network_is_least_squares():
     targets = targets + random.normal(size=20)
     with jax.enable_x64(True):
         dataset = Dataset(jnp.asarray(inputs), jnp.asarray(targets))
-        predictions = trained_logits(network((3, 1), losses.regression), dataset, 0.1, 1000)
+        predictions = trained_logits(network((3, 1), heads.regression), dataset, 0.1, 1000)
     expected = LinearRegression().fit(inputs, targets).predict(inputs)
     np.testing.assert_allclose(np.ravel(predictions), expected, atol=1e-4)
 
 
-@pytest.mark.parametrize("head, num_outputs", [(losses.binary, 1), (losses.multiclass, 2)])
+@pytest.mark.parametrize("head, num_outputs", [(heads.binary, 1), (heads.multiclass, 2)])
 def test_a_linear_classifier_is_logistic_regression(head, num_outputs):
     random, inputs, scores = linear_data(40)
     labels = (scores + random.logistic(size=40) * 2 > 0).astype(np.int32)

@@ -12,9 +12,9 @@ from jaxtyping import Array, Bool, Float, Integer
 from matplotlib.axes import Axes
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import MaxNLocator
 
-from jaxmlp import charts
+from jaxmlp.plots import charts
 from jaxmlp.types import InputError, Numbers
 
 SPLIT_COLOURS = dict(zip(("train", "validation", "test"), charts.COLOURS, strict=False))
@@ -99,10 +99,7 @@ def reliability(
     for axes, (name, (confidences, right)) in zip(grid, panels.items(), strict=True):
         _draw_reliability(axes, np.asarray(confidences, float), np.asarray(right, bool), num_bins)
         axes.set(xlabel="confidence", title=name, xlim=(0, 1.03), ylim=(0, 1.03), aspect="equal")
-        axes.xaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
-        axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
-        axes.grid(alpha=0.25)
-        axes.spines[["top", "right"]].set_visible(False)
+        charts.style_axes(axes, percent="xy")
     grid[0].set_ylabel("share that was right")
     return charts.save_figure(figure, path)
 
@@ -143,10 +140,7 @@ def _label_curves(axes: Axes, family: str, num_runs: int) -> None:
     values = values[np.isfinite(values)]
     if family == "loss" and values.size and values.min() > 0 and values.max() > 20 * values.min():
         axes.set_yscale("log")
-    if family.endswith("accuracy"):
-        axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
-    axes.grid(alpha=0.25)
-    axes.spines[["top", "right"]].set_visible(False)
+    charts.style_axes(axes, percent="y" if family.endswith("accuracy") else "")
     meaning = f"thick: mean of {num_runs} runs" if num_runs > 1 else None
     axes.legend(title=meaning, title_fontsize="small", fontsize="small", frameon=False)
 

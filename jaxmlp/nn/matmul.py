@@ -22,22 +22,22 @@ def bfloat16_product(
     """``x @ weight`` of factors rounded to bfloat16, summed and handed out in the weight's dtype; so are the
     products of its gradient.
     """
-    return _rounded(x[None], weight)[0]
+    return _bfloat16_matmul(x[None], weight)[0]
 
 
 @bfloat16_product.def_vmap
-def _batched(
+def _batch_rule(
     axis_size: int, is_batched: list[bool], x: Array, weight: Array
 ) -> tuple[Float[Array, "batch outputs"], bool]:
     # Left to itself, vmap would make a gradient of the weight for each example, and then sum them.
     x_is_batched, weight_is_batched = is_batched
     if not weight_is_batched:
-        return _rounded(x, weight), True
+        return _bfloat16_matmul(x, weight), True
     return jax.vmap(bfloat16_product, in_axes=(0 if x_is_batched else None, 0))(x, weight), True
 
 
 @jax.custom_vjp
-def _rounded(
+def _bfloat16_matmul(
     x: Float[Array, "batch inputs"], weight: Float[Array, "inputs outputs"]
 ) -> Float[Array, "batch outputs"]:
     return _forward(x, weight)[0]
@@ -59,7 +59,7 @@ def _backward(factors: tuple[Array, Array], grads: Array) -> tuple[Array, Array]
     )
 
 
-_rounded.defvjp(_forward, _backward)
+_bfloat16_matmul.defvjp(_forward, _backward)
 
 PRODUCTS: dict[str, Product] = {"float32": jnp.matmul, "bfloat16": bfloat16_product}
 """By precision; "float32" is that of the parameters themselves, float64 under ``jax_enable_x64``."""

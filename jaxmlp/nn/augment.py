@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax.scipy.ndimage import map_coordinates
 from jaxtyping import Array, Float, Key, Shaped
 
-from jaxmlp.mlp import Network
+from jaxmlp.nn.network import Network
 
 Augment = Callable[[Key[Array, ""], Array], Array]
 """(key, image) -> another image of the same shape."""
@@ -35,7 +35,7 @@ class Deformation(NamedTuple):
 _HANDWRITING = Deformation()
 
 
-def augmented(network: Network, augment: Augment) -> Network:
+def with_augmentation(network: Network, augment: Augment) -> Network:
     """The network that meets each training image as ``augment`` makes it, anew in each pass; where no key is
     given, which is evaluation, the image stays.
     """
@@ -49,7 +49,7 @@ def augmented(network: Network, augment: Augment) -> Network:
     return network._replace(loss_fn=loss_fn)
 
 
-def shifted(
+def random_shift(
     key: Key[Array, ""], image: Shaped[Array, "height width *channels"], largest: int
 ) -> Shaped[Array, "height width *channels"]:
     """``image`` moved both ways by up to ``largest`` pixels; its border is repeated into the gap."""
@@ -58,7 +58,7 @@ def shifted(
     return image[rows[:, None], columns[None]]
 
 
-def deformed(
+def random_deformation(
     key: Key[Array, ""],
     image: Shaped[Array, "height width *channels"],
     limits: Deformation = _HANDWRITING,
@@ -66,16 +66,16 @@ def deformed(
     """``image`` turned, sheared, scaled, moved and bent at random, each evenly within its limits."""
     keys, (height, width) = jax.random.split(key, 5), image.shape[:2]
     side = max(height, width)
-    angle = _within(keys[0], jnp.deg2rad(limits.rotation))
+    angle = _uniform(keys[0], jnp.deg2rad(limits.rotation))
     turn = jnp.array([[jnp.cos(angle), -jnp.sin(angle)], [jnp.sin(angle), jnp.cos(angle)]])
-    shear = jnp.eye(2).at[0, 1].set(_within(keys[1], limits.shear))
-    scale = jnp.diag(1 + _within(keys[2], limits.scale, 2))
-    moves = side * _within(keys[3], limits.shift, 2)
+    shear = jnp.eye(2).at[0, 1].set(_uniform(keys[1], limits.shear))
+    scale = jnp.diag(1 + _uniform(keys[2], limits.scale, 2))
+    moves = side * _uniform(keys[3], limits.shift, 2)
     bend = side * limits.elastic * smooth_noise(keys[4], (height, width), side * limits.smoothness)
-    return warped(image, turn @ shear @ scale, moves[:, None, None] + bend)
+    return warp(image, turn @ shear @ scale, moves[:, None, None] + bend)
 
 
-def warped(
+def warp(
     image: Shaped[Array, "height width *channels"],
     matrix: Float[Array, "2 2"],
     displacement: Float[Array, "2 #height #width"],
@@ -99,18 +99,18 @@ def smooth_noise(
 ) -> Float[Array, "2 height width"]:
     """Two random fields with mean 0 and variance 1, smoothed by a Gaussian of ``deviation`` pixels."""
     noise = jax.random.uniform(key, (2, *shape), minval=-1.0, maxval=1.0)
-    down, across = (_smoothing(size, deviation) for size in shape)
+    down, across = (_smoothing_matrix(size, deviation) for size in shape)
     # A uniform number from −1 to 1 has variance 1/3, and each row of a smoothing keeps it.
     return jnp.sqrt(3.0) * jnp.einsum("hi,kij,wj->khw", down, noise, across)
 
 
-def _smoothing(size: int, deviation: float) -> Float[Array, "size size"]:
+def _smoothing_matrix(size: int, deviation: float) -> Float[Array, "size size"]:
     """The matrix of a Gaussian over ``size`` pixels whose rows keep the variance of independent numbers."""
     places = jnp.arange(size, dtype=float)
     weights = jnp.exp(-(((places[:, None] - places[None]) / deviation) ** 2) / 2)
     return weights / jnp.sqrt(jnp.sum(weights**2, axis=1, keepdims=True))
 
 
-def _within(key: Key[Array, ""], limit: Any, *shape: int) -> Float[Array, "..."]:
+def _uniform(key: Key[Array, ""], limit: Any, *shape: int) -> Float[Array, "..."]:
     """Numbers from −limit to limit."""
     return limit * jax.random.uniform(key, shape, minval=-1.0, maxval=1.0)

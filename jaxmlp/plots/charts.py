@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Array, Float, Integer
@@ -20,7 +20,7 @@ DASHES = ("-", "--", ":")
 MAX_NAME_LENGTH = 20
 
 
-def lines(
+def line_plot(
     panels: Mapping[str, Mapping[str, tuple[Numbers, Numbers]]],
     path: str | Path,
     *,
@@ -46,8 +46,7 @@ def lines(
                 axes, np.asarray(x, float), np.array(values, float), label, _style(labels.index(label))
             )
         axes.set(xlabel=xlabel, title=name, xscale="log" if log_x else "linear")
-        axes.grid(alpha=0.25)
-        axes.spines[["top", "right"]].set_visible(False)
+        style_axes(axes)
         if not log_x and all(np.all(np.mod(x, 1) == 0) for x, _ in lines_of_panel.values()):
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     grid[0].set(ylabel=ylabel, yscale="log" if log_y else "linear")
@@ -57,13 +56,12 @@ def lines(
         axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axis.set_major_formatter(FormatStrFormatter("%g"))
         axis.set_minor_formatter(NullFormatter())
-    if percent:
-        grid[0].yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
+    style_axes(grid[0], percent="y" if percent else "")
     _legend(figure, grid, labels)
     return save_figure(figure, path)
 
 
-def dots(
+def point_plot(
     panels: Mapping[str, Mapping[str, Numbers]],
     path: str | Path,
     *,
@@ -84,20 +82,19 @@ def dots(
     grid = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
     for axes, (name, rows), measure in zip(grid, panels.items(), xlabels, strict=True):
         for label, values in rows.items():
-            _draw_dots(axes, np.array(values, float), labels.index(label))
+            _draw_row(axes, np.array(values, float), labels.index(label))
         axes.set(xlabel=measure, title=name)
-        axes.grid(alpha=0.25, axis="x")
-        axes.spines[["top", "right"]].set_visible(False)
-        if percent is True or (percent and name in percent):
+        in_percent = percent is True or (percent and name in percent)
+        style_axes(axes, grid="x", percent="x" if in_percent else "")
+        if in_percent:
             # Their labels are wide and would run into each other.
             axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
-            axes.xaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
     grid[0].set_yticks(range(len(labels)), labels)
     grid[0].set_ylim(len(labels) - 0.5, -0.5)
     return save_figure(figure, path)
 
 
-def plane(
+def heatmap(
     maps: Mapping[str, Float[Array | np.ndarray, "height width"]],
     extent: Sequence[float | int],
     path: str | Path,
@@ -155,8 +152,7 @@ def histograms(
             sample, bins=bins.tolist(), weights=weights, color=colour, histtype="step", lw=1.6, label=label
         )
     axes.set(xlabel=xlabel, ylabel=ylabel, title=title)
-    axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
-    axes.spines[["top", "right"]].set_visible(False)
+    style_axes(axes, grid="none", percent="y")
     axes.legend(frameon=False, fontsize="small")
     return save_figure(figure, path)
 
@@ -203,7 +199,7 @@ def _legend(figure: Figure, grid: Iterable[Axes], labels: Sequence[str]) -> None
         )
 
 
-def _draw_dots(axes: Axes, values: Float[np.ndarray, " runs"], row: int) -> None:
+def _draw_row(axes: Axes, values: Float[np.ndarray, " runs"], row: int) -> None:
     values = values[np.isfinite(values)]
     if not len(values):
         return
@@ -222,6 +218,17 @@ def _draw_points(
     for label, colour in zip(np.unique(classes), ("#2166ac", "#b2182b", *COLOURS), strict=False):
         x, y = positions[classes == label].T
         axes.plot(x, y, "o", markersize=3, color=colour, markeredgecolor="white", markeredgewidth=0.4)
+
+
+def style_axes(axes: Axes, *, grid: Literal["both", "x", "y", "none"] = "both", percent: str = "") -> None:
+    """Thin grid lines across "x", "y", "both" or "none", no frame above and on the right, and fractions in
+    percent on the axes that ``percent`` names, as "xy".
+    """
+    if grid != "none":
+        axes.grid(alpha=0.25, axis=grid)
+    axes.spines[["top", "right"]].set_visible(False)
+    for name in percent:
+        getattr(axes, f"{name}axis").set_major_formatter(PercentFormatter(1, symbol=" %"))
 
 
 def shorten(name: str) -> str:

@@ -21,8 +21,8 @@ from matplotlib.ticker import (
     PercentFormatter,
 )
 
-from jaxmlp import charts
-from jaxmlp.charts import COLOURS
+from jaxmlp.plots import charts
+from jaxmlp.plots.charts import COLOURS
 from jaxmlp.types import InputError
 
 _LOGARITHMIC = ("learning_rate", "weight_decay", "hidden_sizes", "clip_norm", "max_norm", "initial_scale")
@@ -59,7 +59,7 @@ def member_curves(
     low, high = np.quantile(finite, 0.1), finite.max()
     axes.set_ylim(low - 0.05 * (high - low + 1e-9), high + 0.05 * (high - low + 1e-9))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    _finish(axes, percent, "y")
+    charts.style_axes(axes, percent="y" if percent else "")
     legend = figure.legend(frameon=False, fontsize="small", loc="outside lower center", ncols=4)
     for handle in filter(None, legend.legend_handles):
         handle.set_alpha(1)
@@ -90,18 +90,18 @@ def score_maps(
     figure = Figure(figsize=(3.5 * columns + 0.8, 3.1 * rows + 0.4), layout="constrained")
     figure.suptitle(title)
     grid = list(figure.subplots(rows, columns, squeeze=False).flat)
-    low = _fence(scores)
+    low = _outlier_bound(scores)
     if len(pair) == 2:
         _draw_pair(figure, grid.pop(0), varied, pair, scores, low, score_label, percent)
     for name, values in varied.items():
         axes = grid.pop(0)
-        places = _place(axes, name, values, "x")
+        places = _axis_positions(axes, name, values, "x")
         for marker, shown in {"o": scores >= low, "v": scores < low}.items():
             heights = np.maximum(scores[shown], low)
             style: dict[str, Any] = {"color": COLOURS[0], "markersize": 4, "markeredgewidth": 0}
             axes.plot(places[shown], heights, marker, alpha=_opacity(len(scores)), **style)
         axes.set(ylabel=score_label)
-        _finish(axes, percent, "y")
+        charts.style_axes(axes, percent="y" if percent else "")
     for axes in grid:
         axes.set_axis_off()
     return charts.save_figure(figure, path)
@@ -112,7 +112,7 @@ def _opacity(number: int) -> float:
     return max(0.05, min(0.7, 200 / number))
 
 
-def importance(
+def hyperparameter_importance(
     settings: Settings, scores: Float[np.ndarray, " members"], num_repeats: int = 10
 ) -> dict[str, Float[np.ndarray, " repeats"]]:
     """How much worse a random forest explains the scores when one hyperparameter is shuffled, as a loss of R²
@@ -141,14 +141,14 @@ def _draw_pair(
     score_label: str,
     percent: bool,
 ) -> None:
-    x, y = (_place(axes, name, settings[name], side) for name, side in zip(pair, "xy", strict=True))
+    x, y = (_axis_positions(axes, name, settings[name], side) for name, side in zip(pair, "xy", strict=True))
     drawn = axes.scatter(x, y, c=scores, cmap="viridis", vmin=low, s=28, edgecolors="white", linewidths=0.4)
     form = PercentFormatter(1, symbol=" %") if percent else None
     figure.colorbar(drawn, ax=axes, label=score_label, format=form)
-    _finish(axes, False, "x")
+    charts.style_axes(axes)
 
 
-def _fence(scores: Float[np.ndarray, " members"]) -> float:
+def _outlier_bound(scores: Float[np.ndarray, " members"]) -> float:
     """The lowest score that is no outlier: at most 1.5 times the quartiles' distance below the lower quartile
     (Tukey 1977).
     """
@@ -159,7 +159,7 @@ def _fence(scores: Float[np.ndarray, " members"]) -> float:
     return float(finite[finite >= lower - 1.5 * (upper - lower)].min())
 
 
-def _place(axes: Axes, name: str, values: Sequence[Any], side: str) -> np.ndarray:
+def _axis_positions(axes: Axes, name: str, values: Sequence[Any], side: str) -> np.ndarray:
     """Where the values lie on an axis: numbers in the logarithm if they span decades, words in a row."""
     axis = axes.xaxis if side == "x" else axes.yaxis
     axis.set_label_text(name.replace("_", " "))
@@ -178,10 +178,3 @@ def _place(axes: Axes, name: str, values: Sequence[Any], side: str) -> np.ndarra
     elif all(isinstance(value, int) for value in values):
         axis.set_major_locator(MaxNLocator(integer=True))
     return numbers
-
-
-def _finish(axes: Axes, percent: bool, side: str) -> None:
-    axes.grid(alpha=0.25)
-    axes.spines[["top", "right"]].set_visible(False)
-    if percent:
-        (axes.yaxis if side == "y" else axes.xaxis).set_major_formatter(PercentFormatter(1, symbol=" %"))

@@ -1,0 +1,1 @@
+"""Networks as pure functions: parameters, output heads, metrics, preprocessing, augmentation."""

@@ -1,0 +1,1 @@
+"""Charts of numbers, and pictures of a classifier, of images, of weights, of a sweep."""
