@@ -19,8 +19,7 @@ import numpy as np
 import jaxmlp
 from experiments.command_line import main
 from experiments.receipt import ImageConfig, begin, finish, load, seeds
-from jaxmlp import Hyperparams, checks, datasets, statistics
-from jaxmlp import optimizers as optimizers_module
+from jaxmlp import Hyperparams, checks, datasets, optimizers, statistics
 from jaxmlp.nn import heads, metrics
 from jaxmlp.plots import charts
 from jaxmlp.probes import epoch_seconds
@@ -58,7 +57,7 @@ class Outcome(NamedTuple):
 
 def run(config: Config) -> None:
     """Train every optimizer in turn, record and draw."""
-    checks.each("optimizers", config.optimizers, lambda _, name: optimizers_module.recipe_named(name))
+    checks.each("optimizers", config.optimizers, lambda _, name: optimizers.recipe_named(name))
     for name in ("num_rates", "num_epochs", "batch_size"):
         checks.whole_number(name, getattr(config, name))
     receipt = begin(config)
@@ -88,13 +87,13 @@ def train(config: Config, splits: datasets.Splits, name: str) -> Outcome:
     """All seeds at all learning rates as one program."""
     if config.progress:
         print(f"{name}: {config.num_seeds} seeds × {config.num_rates} learning rates")
-    recipe = optimizers_module.recipe_named(name)
+    recipe = optimizers.recipe_named(name)
     rates = recipe.learning_rate * np.logspace(-2.5, 2.5, config.num_rates)
     layer_sizes = datasets.layer_sizes(splits, config.hidden_sizes)
     network = jaxmlp.make_network(
         layer_sizes, heads.HEADS[splits.task], jaxmlp.fit_affine(splits.train.inputs)
     )
-    make_optimizer = optimizers_module.make_optimizer(name)
+    make_optimizer = optimizers.make_optimizer(name)
     base = Hyperparams(weight_decay=recipe.weight_decay)
     tuned = jaxmlp.tune(
         network,

@@ -17,8 +17,7 @@ import numpy as np
 from experiments import receipt
 from experiments.command_line import main
 from experiments.predict import ink_fraction
-from jaxmlp import calibration, checks, datasets, models, space, tables
-from jaxmlp import search as search_module
+from jaxmlp import calibration, checks, datasets, models, search, space, tables
 from jaxmlp.checkpoints import Checkpoints, clear
 from jaxmlp.halving import rungs
 from jaxmlp.nn.metrics import METRICS
@@ -171,9 +170,9 @@ def sweep(
     given |= {"halving": config.halving if config.halving > 1 else None}
     given |= {"mesh": make_mesh(config.mesh, num_members=config.num_members)}
     given |= {"time_budget": None if config.time_budget is None else 60 * config.time_budget}
-    settings = search_module.with_defaults(splits, given)
+    settings = search.with_defaults(splits, given)
     describe(splits, draw_members(config, ranges, seed), settings)
-    found = search_module.fit_ensemble(
+    found = search.fit_ensemble(
         splits,
         ranges,
         num_members=config.num_members,

@@ -167,7 +167,7 @@ def test_chunks_on_a_cpu_are_even_and_wide_networks_go_alone(width, num_members,
     ("memory", "size", "wait"), [(10**9, 40, False), (40 * 700, 10, True), (8 * 700, 2, True), (1, 1, True)]
 )
 def test_chunks_on_another_device_fit_its_memory(memory, size, wait, monkeypatch):
-    monkeypatch.setattr(population, "device_memory", lambda: memory)
+    monkeypatch.setattr(population, "device_memory_bytes", lambda: memory)
     made, _ = program("adam")
     (found,) = population.fitted([Group(made, drawn("adam", 1) * 40, range(40))])
     assert (found.program.chunk_size, found.program.wait) == (size, wait)
