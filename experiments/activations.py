@@ -26,7 +26,8 @@ from jaxtyping import Array
 
 from experiments.command_line import main
 from experiments.receipt import ImageConfig, begin, finish, load, seeds
-from jaxmlp import batching, checks, datasets, optimizers
+from jaxmlp import batching, checks, optimizers
+from jaxmlp.data.splits import Splits, layer_sizes
 from jaxmlp.nn import heads, metrics, mlp
 from jaxmlp.nn.network import Network, make_network
 from jaxmlp.nn.preprocessing import apply_affine, fit_affine
@@ -104,10 +105,10 @@ def check(config: Config) -> None:
     checks.fraction("goal", checks.positive("goal", config.goal))
 
 
-def train(config: Config, splits: datasets.Splits, depth: int, name: str) -> Outcome:
+def train(config: Config, splits: Splits, depth: int, name: str) -> Outcome:
     """All seeds at all learning rates as one program; then a look into the networks at the chosen rate."""
     activation, affine = mlp.get_activation(name), fit_affine(splits.train.inputs)
-    sizes = datasets.layer_sizes(splits, (config.width,) * depth)
+    sizes = layer_sizes(splits, (config.width,) * depth)
     network = make_network(sizes, heads.HEADS[splits.task], affine, activation=activation)
     adam = optimizers.make_optimizer("adam")
     # Most get there in a quarter of the epochs; training all for all of them takes several times as long.

@@ -8,7 +8,7 @@ Each round of members trains as one program. What it found can be saved and meas
 import optuna
 
 import jaxmlp
-from jaxmlp import datasets
+from jaxmlp.data import sources
 from jaxmlp.search import Found, with_defaults
 from jaxmlp.space import Member, Structure
 
@@ -26,7 +26,7 @@ def suggest(trial: optuna.Trial) -> Member:
 
 def search(num_rounds: int = 4, num_members: int = 8, num_epochs: int = 10) -> tuple[optuna.Study, Found]:
     """The trials, and what the round with the best member found."""
-    splits = datasets.load("digits", validation_fraction=0.2)
+    splits = sources.load_dataset("digits", validation_fraction=0.2)
     settings = with_defaults(splits, {"num_epochs": num_epochs})
     sampler = optuna.samplers.TPESampler(seed=0, constant_liar=True)
     study, rounds = optuna.create_study(direction="maximize", sampler=sampler), []

@@ -22,7 +22,9 @@ from jax.flatten_util import ravel_pytree
 
 from experiments.command_line import main
 from experiments.receipt import ImageConfig, begin, finish, load, seeds
-from jaxmlp import checks, datasets, optimizers, sweep
+from jaxmlp import checks, optimizers, sweep
+from jaxmlp.data import sources
+from jaxmlp.data.splits import Splits, layer_sizes, standardize
 from jaxmlp.nn import heads, metrics
 from jaxmlp.nn.network import Network, make_network
 from jaxmlp.nn.preprocessing import Affine
@@ -84,7 +86,7 @@ def run(config: Config) -> None:
         config = replace(config, num_epochs=2, hidden_sizes=config.hidden_sizes[:2])
     if images.task != "multiclass" or images.train.inputs.ndim < 3:
         raise InputError(f"dataset: must be images of three or more classes, got {config.dataset!r}")
-    tables = [datasets.load(name) for name in ("diabetes", "breast_cancer")]
+    tables = [sources.load_dataset(name) for name in ("diabetes", "breast_cancer")]
     # The smallest first: a batch that is too large for it is refused before anything is trained.
     cases = [train(config, splits) for splits in (*tables, images)]
     agreement = {case.head: compare(case) for case in cases}
@@ -104,12 +106,10 @@ def run(config: Config) -> None:
     tell({name: values.min() for name, (values, _) in measured.items()})
 
 
-def train(config: Config, splits: datasets.Splits) -> Case:
+def train(config: Config, splits: Splits) -> Case:
     """All seeds of one head as one program, and their parameters after every epoch."""
-    data = datasets.scaled(splits).train
-    network = make_network(
-        datasets.layer_sizes(splits, config.hidden_sizes), heads.HEADS[splits.task], UNCHANGED
-    )
+    data = standardize(splits).train
+    network = make_network(layer_sizes(splits, config.hidden_sizes), heads.HEADS[splits.task], UNCHANGED)
     run_of_one = make_train(network.init_fn, network.loss_fn, SGD, config.batch_size)
     runs, _ = sweep.over(
         run_of_one, make_evaluate(network.predict_fn, metrics.METRICS[splits.task]), "key", "data_key"

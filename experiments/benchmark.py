@@ -28,8 +28,9 @@ from experiments.command_line import main
 from experiments.peers import Data, Work
 from experiments.timings import Race, Results, Timed
 from experiments.worker import Ask, WorkerError, process
-from jaxmlp import checks, datasets
-from jaxmlp.datasets import Splits
+from jaxmlp import checks
+from jaxmlp.data import sources
+from jaxmlp.data.splits import Splits, from_arrays, standardize
 from jaxmlp.nn.preprocessing import fit_affine
 from jaxmlp.runtime import compilation
 from jaxmlp.types import InputError
@@ -145,8 +146,8 @@ def load(config: Config) -> dict[str, Data]:
         raise InputError(f"num_examples: must be at least 512, the largest batch, got {largest}")
     images = receipt.load(config, validation_fraction=0.1)
     rows, classes = make_classification(12_500, 20, n_informative=10, random_state=config.seed)
-    table = datasets.from_arrays(rows, classes, validation_fraction=0.1, test_fraction=0.1)
-    digits = datasets.load("digits", validation_fraction=0.25)
+    table = from_arrays(rows, classes, validation_fraction=0.1, test_fraction=0.1)
+    digits = sources.load_dataset("digits", validation_fraction=0.25)
     return {
         "images": whole_batches(images, largest, 512),
         "table": whole_batches(table, 10_000, 128),
@@ -158,7 +159,7 @@ def whole_batches(splits: Splits, largest: int, batch_size: int) -> Data:
     """Rows of scaled numbers: ``largest`` to train on at most, in whole batches, so that nobody has to pad;
     the rest, but for the test part, is validated on.
     """
-    parts = datasets.scaled(splits)[:2]
+    parts = standardize(splits)[:2]
     inputs = np.concatenate([part.inputs for part in parts]).astype(np.float32)
     labels = np.concatenate([part.targets for part in parts]).astype(np.int32)
     cut = min(largest, len(splits.train.inputs)) // batch_size * batch_size

@@ -14,8 +14,10 @@ import numpy as np
 
 from experiments import receipt
 from experiments.predict import ink_fraction
-from jaxmlp import batching, checks, datasets, models, optimizers
+from jaxmlp import batching, checks, models, optimizers
 from jaxmlp.checkpoints import Checkpoints, clear
+from jaxmlp.data import class_weights
+from jaxmlp.data.splits import Splits, layer_sizes
 from jaxmlp.loop import Fit, fit
 from jaxmlp.nn import heads, mlp, preprocessing
 from jaxmlp.nn.augment import random_deformation, with_augmentation
@@ -87,7 +89,7 @@ class Config(receipt.DeviceConfig):
 class Outcome(NamedTuple):
     """One split's networks: the fit of all seeds, and their metrics by part, one value per seed."""
 
-    splits: datasets.Splits
+    splits: Splits
     affine: preprocessing.Affine
     fit: Fit
     metrics: dict[str, np.ndarray]
@@ -143,19 +145,19 @@ def check(config: Config) -> None:
     checks.hyperparams(hyperparams_of(config, num_steps=1))
 
 
-def load(config: Config, split_seed: int) -> datasets.Splits:
+def load(config: Config, split_seed: int) -> Splits:
     """The data of one split, in the sizes and with the weights that the configuration asks for."""
     splits = receipt.load(config, split_seed=split_seed, validation_fraction=config.validation_fraction)
     if config.class_weight:
-        splits = splits._replace(train=datasets.with_class_weights(splits.train, config.class_weight))
+        splits = splits._replace(train=class_weights.with_class_weights(splits.train, config.class_weight))
     return splits
 
 
-def train_seeds(config: Config, splits: datasets.Splits, checkpoints: Checkpoints) -> Outcome:
+def train_seeds(config: Config, splits: Splits, checkpoints: Checkpoints) -> Outcome:
     """All seeds on one split as one program; the test part is read once, at the end."""
     affine = preprocessing.fit_affine(splits.train.inputs)
     network = make_network(
-        datasets.layer_sizes(splits, config.hidden_sizes),
+        layer_sizes(splits, config.hidden_sizes),
         heads.HEADS[splits.task],
         affine,
         activation=mlp.get_activation(config.activation),
@@ -214,7 +216,7 @@ def hyperparams_of(config: Config, num_steps: int) -> Hyperparams:
     return Hyperparams(**given)
 
 
-def measure(evaluate: Any, fitted: Fit, splits: datasets.Splits) -> dict[str, np.ndarray]:
+def measure(evaluate: Any, fitted: Fit, splits: Splits) -> dict[str, np.ndarray]:
     """``validation_accuracy``, ``test_accuracy``, … of the chosen epochs, one value per seed."""
     evaluated = {
         part: jax.jit(evaluate)(fitted.params, fitted.model_state, getattr(splits, part))
@@ -241,7 +243,7 @@ def best_network(config: Config, outcomes: list[Outcome]) -> tuple[models.Model,
     splits, environment = outcome.splits, runtime_environment.describe()
     images = np.asarray(splits.train.inputs)
     description = models.Description(
-        networks=(models.Form(datasets.layer_sizes(splits, config.hidden_sizes), config.activation),),
+        networks=(models.Form(layer_sizes(splits, config.hidden_sizes), config.activation),),
         head=splits.task,
         input_shape=images.shape[1:],
         class_names=splits.class_names,
@@ -291,9 +293,9 @@ def draw_deformed(out: Path, images: np.ndarray) -> None:
     plots_images.image_grid(rows, titles, out / "deformed.png", columns=1 + len(met))
 
 
-def describe(config: Config, splits: datasets.Splits) -> None:
+def describe(config: Config, splits: Splits) -> None:
     """Say what is about to be trained, on what."""
-    sizes = datasets.layer_sizes(splits, config.hidden_sizes)
+    sizes = layer_sizes(splits, config.hidden_sizes)
     num_params = sum((i + 1) * o for i, o in pairwise(sizes))
     parts = ", ".join(
         f"{len(part.inputs):,} {name}"

@@ -23,8 +23,8 @@ import numpy as np
 import jaxmlp
 from experiments.command_line import main
 from experiments.receipt import ImageConfig, begin, finish, load, seeds
-from jaxmlp import batching, checks, datasets
-from jaxmlp.datasets import Splits
+from jaxmlp import batching, checks
+from jaxmlp.data.splits import Splits, layer_sizes
 from jaxmlp.epochs import Evaluate
 from jaxmlp.loop import Fit, fit
 from jaxmlp.nn import heads, metrics, mlp
@@ -91,7 +91,7 @@ def run(config: Config) -> None:
     check(config, splits)
     form = enter(config, "convolutions", make_cnn(config, splits), DROPOUT)
     cnn = train(config, splits, form, config.num_epochs, seeds(config))
-    num_inputs, num_outputs = datasets.layer_sizes(splits, ())
+    num_inputs, num_outputs = layer_sizes(splits, ())
     width = max(1, (cnn.size - num_outputs) // (num_inputs + 1 + num_outputs))
     seconds = float(np.mean(cnn.fit.seconds["train"]))
     small = train_rival(config, splits, (width,), None, seconds / 4)
@@ -177,7 +177,7 @@ def lax_convolution(x: jax.Array, weight: jax.Array) -> jax.Array:
 def make_cnn(config: Config, splits: Splits, convolve: Convolve = patches_times_matrix) -> Network:
     """The convolutional network of raw images, which are moved while it trains."""
     affine, head = jaxmlp.fit_affine(splits.train.inputs), heads.HEADS[splits.task]()
-    shape, (_, num_outputs) = splits.train.inputs.shape[1:], datasets.layer_sizes(splits, ())
+    shape, (_, num_outputs) = splits.train.inputs.shape[1:], layer_sizes(splits, ())
 
     def init_fn(key: jax.Array, hyperparams: Hyperparams) -> Any:
         return init(key, config.convolutions, shape, num_outputs), ()
@@ -229,7 +229,7 @@ def train_rival(
     """Perceptrons that train for ``seconds`` each, on moved images if these gave one of them, of the first
     seed, the better validation accuracy in as many epochs as the convolutional network has.
     """
-    sizes = datasets.layer_sizes(splits, hidden_sizes)
+    sizes = layer_sizes(splits, hidden_sizes)
     still = make_network(sizes, heads.HEADS[splits.task], jaxmlp.fit_affine(splits.train.inputs))
     networks = {"moved": moving(still, config)} | ({} if config.smoke else {"still": still})
     trials = []

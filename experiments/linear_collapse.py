@@ -24,7 +24,8 @@ from sklearn.linear_model import LogisticRegression
 import jaxmlp
 from experiments.command_line import main
 from experiments.receipt import SMOKE_EXAMPLES, ImageConfig, begin, finish, load, seeds
-from jaxmlp import checks, datasets, statistics
+from jaxmlp import checks, statistics
+from jaxmlp.data.splits import Splits, first_examples, from_arrays, layer_sizes
 from jaxmlp.nn import heads, metrics
 from jaxmlp.plots import charts
 from jaxmlp.types import AnyArray, Hyperparams, Layer, Numbers, Params
@@ -78,7 +79,7 @@ def run(config: Config) -> None:
         dataset=config.dataset,
         metrics=measured,
         curves={f"{name}: {line}": rows for name in curves for line, rows in curves[name].items()},
-        tables={"plane": maps, "frame": FRAME, "test": datasets.head(problems["plane"], SHOWN).test},
+        tables={"plane": maps, "frame": FRAME, "test": first_examples(problems["plane"], SHOWN).test},
         seconds={key: sum(one[key] for one in seconds) for key in ("compile", "train")},
     )
     draw(receipt.folder, problems, measured, curves, maps)
@@ -98,17 +99,17 @@ def check(config: Config) -> None:
         checks.whole_number(name, getattr(config, name))
 
 
-def half_moons(config: Config) -> datasets.Splits:
+def half_moons(config: Config) -> Splits:
     """Two classes in the plane, each bent around the other's end."""
     inputs, targets = make_moons(10_000, noise=0.15, random_state=config.seed)
-    splits = datasets.from_arrays(inputs, targets, name="half moons", test_fraction=0.4)
-    return datasets.head(splits, SMOKE_EXAMPLES) if config.smoke else splits
+    splits = from_arrays(inputs, targets, name="half moons", test_fraction=0.4)
+    return first_examples(splits, SMOKE_EXAMPLES) if config.smoke else splits
 
 
-def train(config: Config, splits: datasets.Splits, name: str) -> Kind:
+def train(config: Config, splits: Splits, name: str) -> Kind:
     """All seeds at all learning rates as one program; then the rate with the best validation accuracy."""
     print(f"{splits.name}: {LABELS[name]}", flush=True)
-    sizes = datasets.layer_sizes(splits, () if name == "shallow" else config.hidden_sizes)
+    sizes = layer_sizes(splits, () if name == "shallow" else config.hidden_sizes)
     activation = jax.nn.relu if name == "relu" else jax.nn.identity
     affine = jaxmlp.fit_affine(splits.train.inputs)
     network = jaxmlp.make_network(sizes, heads.HEADS[splits.task], affine, activation=activation)
@@ -147,7 +148,7 @@ def product_error(kind: Kind, inputs: AnyArray, dtype: Any = np.float32) -> np.n
         return np.asarray(jax.jit(jax.vmap(error, in_axes=(0, None)))(params, inputs))
 
 
-def logistic_regression(splits: datasets.Splits) -> np.ndarray:
+def logistic_regression(splits: Splits) -> np.ndarray:
     """The test accuracy of scikit-learn's, on inputs between -1 and 1, with its default penalty."""
     largest = np.abs(splits.train.inputs.astype(np.float32)).max()
     train, test = (p.inputs.reshape(len(p.inputs), -1) / largest for p in (splits.train, splits.test))
@@ -166,9 +167,7 @@ def loss_curves(config: Config, kinds: Mapping[str, Kind]) -> dict[str, np.ndarr
     }
 
 
-def measures(
-    config: Config, splits: datasets.Splits, kinds: Mapping[str, Kind]
-) -> dict[str, tuple[Numbers, str]]:
+def measures(config: Config, splits: Splits, kinds: Mapping[str, Kind]) -> dict[str, tuple[Numbers, str]]:
     """What the record says of one problem; losses are compared in their mean over the epochs."""
     (shallow, deep, relu), inputs = kinds.values(), splits.test.inputs
     deep_same, deep_own, same, own = (c.mean(axis=1) for c in loss_curves(config, kinds).values())
@@ -199,7 +198,7 @@ def probability_map(kind: Kind) -> np.ndarray:
 
 def draw(
     folder: Path,
-    problems: Mapping[str, datasets.Splits],
+    problems: Mapping[str, Splits],
     measured: Mapping[str, tuple[Numbers, str]],
     curves: Mapping[str, Mapping[str, np.ndarray]],
     maps: Mapping[str, np.ndarray],
@@ -213,7 +212,7 @@ def draw(
     bars = "Each kind of network at its best learning rate: seeds, their mean and its 95 % interval"
     charts.point_plot(dots, folder / "accuracy.png", xlabel="test accuracy", percent=True, title=bars)
     charts.line_plot(lines, folder / "curves.png", xlabel="epoch", ylabel="training loss (nats)")
-    moons = datasets.head(problems["plane"], SHOWN).test
+    moons = first_examples(problems["plane"], SHOWN).test
     options: dict[str, Any] = {"boundary": 0.5, "limits": (0, 1), "xlabel": "x", "ylabel": "y"}
     options |= {"points": moons[:2], "colour_label": "probability of the red class"}
     title = "What one network of each kind says of every point; dots are test examples"

@@ -22,7 +22,9 @@ import numpy as np
 
 from experiments.command_line import main
 from experiments.receipt import ImageConfig, begin, finish, load, seeds
-from jaxmlp import checks, datasets, sweep
+from jaxmlp import checks, sweep
+from jaxmlp.data import splits as data_splits
+from jaxmlp.data.splits import Splits
 from jaxmlp.nn import heads, metrics, mlp
 from jaxmlp.nn.network import Network, make_network
 from jaxmlp.nn.preprocessing import Affine, apply_affine, fit_affine
@@ -67,7 +69,7 @@ def run(config: Config) -> None:
     if splits.train.inputs.ndim < 3:
         raise InputError(f"dataset: must hold images, but {config.dataset} has rows of numbers")
     checks.dataset_shapes(splits.train, config.batch_size)
-    layer_sizes = datasets.layer_sizes(splits, (config.num_neurons,))
+    layer_sizes = data_splits.layer_sizes(splits, (config.num_neurons,))
     affine = fit_affine(splits.train.inputs)
     network = make_network(layer_sizes, heads.HEADS[splits.task], affine)
     tables, networks, seconds = train(config, splits, network)
@@ -91,9 +93,7 @@ def settings(config: Config) -> dict[str, Hyperparams]:
     return {"neither": base, **decays, **{f"dropout {v:g}": base._replace(dropout=v) for v in config.dropout}}
 
 
-def train(
-    config: Config, splits: datasets.Splits, network: Network
-) -> tuple[Tables, list[Params], dict[str, float]]:
+def train(config: Config, splits: Splits, network: Network) -> tuple[Tables, list[Params], dict[str, float]]:
     """All seeds in all settings as one program, looked at ten times in the first pass, when most happens, and
     after each pass: measures [moments, seeds, settings], the first setting's networks, seconds taken."""
     moves = make_train(network.init_fn, network.loss_fn, make_optimizer("adamw"), config.batch_size)
@@ -215,7 +215,7 @@ def key_of(setting: str) -> str:
     return setting.replace(" ", "_").replace(".", "_").replace("-", "_")
 
 
-def draw_images(folder: Path, splits: datasets.Splits, tables: Tables, networks: list[Params]) -> None:
+def draw_images(folder: Path, splits: Splits, tables: Tables, networks: list[Params]) -> None:
     """The first seed's neurons through training and what excites them, from the most static to the least."""
     order = np.argsort(tables["end"][0])
     weights = np.stack([params[0].weight[0][:, order] for params in networks])

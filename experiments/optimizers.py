@@ -19,7 +19,9 @@ import numpy as np
 import jaxmlp
 from experiments.command_line import main
 from experiments.receipt import ImageConfig, begin, finish, load, seeds
-from jaxmlp import Hyperparams, checks, datasets, optimizers, statistics
+from jaxmlp import Hyperparams, checks, optimizers, statistics
+from jaxmlp.data import splits as data_splits
+from jaxmlp.data.splits import Splits
 from jaxmlp.nn import heads, metrics
 from jaxmlp.plots import charts
 from jaxmlp.probes import epoch_seconds
@@ -83,13 +85,13 @@ def run(config: Config) -> None:
     draw(receipt.folder, {name: outcomes[name] for name in ranking})
 
 
-def train(config: Config, splits: datasets.Splits, name: str) -> Outcome:
+def train(config: Config, splits: Splits, name: str) -> Outcome:
     """All seeds at all learning rates as one program."""
     if config.progress:
         print(f"{name}: {config.num_seeds} seeds × {config.num_rates} learning rates")
     recipe = optimizers.recipe_named(name)
     rates = recipe.learning_rate * np.logspace(-2.5, 2.5, config.num_rates)
-    layer_sizes = datasets.layer_sizes(splits, config.hidden_sizes)
+    layer_sizes = data_splits.layer_sizes(splits, config.hidden_sizes)
     network = jaxmlp.make_network(
         layer_sizes, heads.HEADS[splits.task], jaxmlp.fit_affine(splits.train.inputs)
     )

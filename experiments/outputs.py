@@ -27,7 +27,10 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 import jaxmlp
 from experiments import receipt
 from experiments.command_line import main
-from jaxmlp import checks, datasets, statistics
+from jaxmlp import checks, statistics
+from jaxmlp.data import sources
+from jaxmlp.data import splits as data_splits
+from jaxmlp.data.splits import Splits, standardize
 from jaxmlp.loop import fit
 from jaxmlp.nn import heads, metrics
 from jaxmlp.plots import charts, classifier
@@ -90,8 +93,8 @@ def run(config: Config) -> None:
 def compare(config: Config, name: str) -> Outcome:
     """Every method on the same splits of one data set."""
     seeds, limit = receipt.seeds(config), 5 if config.smoke else MAX_ITER
-    loaded = [datasets.load(name, split_seed=seed, test_fraction=TEST_FRACTION) for seed in seeds]
-    splits = [datasets.scaled(split) for split in loaded]
+    loaded = [sources.load_dataset(name, split_seed=seed, test_fraction=TEST_FRACTION) for seed in seeds]
+    splits = [standardize(split) for split in loaded]
     task, targets = splits[0].task, np.stack([split.test.targets for split in splits])
     logits, choices, seconds = train_network(config, splits)
     answers, models = {"network": logits}, {}
@@ -106,11 +109,11 @@ def compare(config: Config, name: str) -> Outcome:
     return Outcome(task, scores, choices, sure, seconds)
 
 
-def train_network(config: Config, splits: list[datasets.Splits]) -> tuple[np.ndarray, dict, dict[str, float]]:
+def train_network(config: Config, splits: list[Splits]) -> tuple[np.ndarray, dict, dict[str, float]]:
     """The network's logits of the test parts, what the validation parts chose, and the seconds."""
     task, parts = splits[0].task, [split[:3] for split in splits]
     train, validation, test = jax.tree.map(lambda *leaves: np.stack(leaves), *parts)
-    layer_sizes = datasets.layer_sizes(splits[0], HIDDEN_SIZES)
+    layer_sizes = data_splits.layer_sizes(splits[0], HIDDEN_SIZES)
     identity = jaxmlp.Affine(jnp.zeros(()), jnp.ones(()))
     network = jaxmlp.make_network(layer_sizes, heads.HEADS[task], identity)
     adam, monitor = jaxmlp.make_optimizer("adam"), "rmse" if task == "regression" else "log_loss"
@@ -141,7 +144,7 @@ def train_network(config: Config, splits: list[datasets.Splits]) -> tuple[np.nda
     return np.asarray(predict(params, (), test.inputs)), choices, fitted.seconds
 
 
-def ask(model: Any, split: datasets.Splits) -> np.ndarray:
+def ask(model: Any, split: Splits) -> np.ndarray:
     """A scikit-learn model's logits of the test part after it has learnt from the two others."""
     seen = zip(split.train[:2], split.validation[:2], strict=True)
     inputs, targets = (np.concatenate(both) for both in seen)

@@ -21,7 +21,8 @@ import numpy as np
 
 from experiments import receipt
 from experiments.command_line import main
-from jaxmlp import checks, datasets, population, search, sweep_loop
+from jaxmlp import checks, population, search, sweep_loop
+from jaxmlp.data.splits import Splits, layer_sizes
 from jaxmlp.plan import measured_peak
 from jaxmlp.plots import charts
 from jaxmlp.settings import Settings
@@ -77,7 +78,7 @@ def run(config: Config) -> None:
 
 
 def cost(
-    config: Config, splits: datasets.Splits, space: Any, sizes: tuple[int, ...]
+    config: Config, splits: Splits, space: Any, sizes: tuple[int, ...]
 ) -> tuple[dict[str, list[float]], dict[int, float], list[float]]:
     """Seconds of an epoch per member, of each way and size, memory of each size, and the machine's peak."""
     ways: dict[str, Callable[[], float]] = {}
@@ -103,7 +104,7 @@ def cost(
 
 
 def population_epoch(
-    config: Config, splits: datasets.Splits, members: list[Member], chunk_size: int | None = None
+    config: Config, splits: Splits, members: list[Member], chunk_size: int | None = None
 ) -> Callable[[], float]:
     """A function that trains ``members`` for an epoch, compiled here; it says the seconds per member."""
     settings = Settings(splits.task, batch_size=config.batch_size, chunk_size=chunk_size)
@@ -122,7 +123,7 @@ def population_epoch(
     return epoch
 
 
-def torch_epoch(config: Config, splits: datasets.Splits, member: Member) -> Callable[[], float] | None:
+def torch_epoch(config: Config, splits: Splits, member: Member) -> Callable[[], float] | None:
     """The same for one network in PyTorch, with its fused AdamW; None where it is not installed."""
     try:
         import torch
@@ -134,7 +135,7 @@ def torch_epoch(config: Config, splits: datasets.Splits, member: Member) -> Call
         for part in (splits.train, splits.validation)
     )
     labels = torch.from_numpy(splits.train.targets).long()
-    _, *_, num_outputs = datasets.layer_sizes(splits, ())
+    _, *_, num_outputs = layer_sizes(splits, ())
     model = torch.nn.Sequential(
         torch.nn.Linear(inputs.shape[1], config.hidden_size),
         torch.nn.ReLU(),
@@ -158,7 +159,7 @@ def torch_epoch(config: Config, splits: datasets.Splits, member: Member) -> Call
     return epoch
 
 
-def race(config: Config, splits: datasets.Splits, space: Any) -> list[dict[str, float]]:
+def race(config: Config, splits: Splits, space: Any) -> list[dict[str, float]]:
     """For each repetition the seconds until a validation accuracy within 0.1 point of the full sweep's best,
     and those of the whole sweep, with halving and without. What is compiled is compiled before.
     """
@@ -185,7 +186,7 @@ def race(config: Config, splits: datasets.Splits, space: Any) -> list[dict[str, 
 
 def measures(
     config: Config,
-    splits: datasets.Splits,
+    splits: Splits,
     times: dict[str, list[float]],
     memory: dict[int, float],
     peaks: list[float],
@@ -214,11 +215,11 @@ def measures(
     return {name: (values, unit) for name, (values, unit) in measured.items() if len(values)}
 
 
-def limit(config: Config, splits: datasets.Splits) -> float:
+def limit(config: Config, splits: Splits) -> float:
     """The floating-point operations of the matrix products of one member's epoch: forward, backward to the
     weights of both layers and to the hidden layer, and the validation.
     """
-    num_inputs, num_outputs = datasets.layer_sizes(splits, ())
+    num_inputs, num_outputs = layer_sizes(splits, ())
     first, second = num_inputs * config.hidden_size, config.hidden_size * num_outputs
     training = len(splits.train.inputs) * (2 * first + 3 * second)
     return 2 * (training + len(splits.validation.inputs) * (first + second))
@@ -227,7 +228,7 @@ def limit(config: Config, splits: datasets.Splits) -> float:
 def plot(
     folder: Path,
     config: Config,
-    splits: datasets.Splits,
+    splits: Splits,
     times: dict[str, list[float]],
     memory: dict[int, float],
     peaks: list[float],

@@ -21,7 +21,8 @@ from PIL import Image, ImageOps
 from scipy import ndimage
 
 from experiments import command_line
-from jaxmlp import models, tables
+from jaxmlp import models, table_prediction
+from jaxmlp.data import tables
 from jaxmlp.models import Model
 from jaxmlp.plots.images import prediction
 from jaxmlp.records import check_writable
@@ -55,7 +56,7 @@ def run(config: Config) -> None:
 
 def predict_tables(model: Model, paths: Sequence[Path], out: Path) -> None:
     """Writes a table of predictions for each table."""
-    predicted = [tables.predict(model, tables.read(path)) for path in paths]
+    predicted = [table_prediction.predict_table(model, tables.read_frame(path)) for path in paths]
     check_writable(out)
     for path, frame, name in zip(paths, predicted, output_names(paths, "predictions", ".csv"), strict=True):
         frame.to_csv(out / name, index=False)

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jaxmlp import checks, datasets, records
+from jaxmlp import checks, records
 from jaxmlp.checkpoints import Checkpoints
+from jaxmlp.data import sources
+from jaxmlp.data.splits import Splits, first_examples
 from jaxmlp.runtime.files import FolderLock
 from jaxmlp.runtime.signals import exit_if_stopped
 from jaxmlp.types import InputError, Numbers
@@ -119,12 +121,12 @@ def seeds(config: Any) -> range:
     return range(config.seed, config.seed + config.num_seeds)
 
 
-def load(config: ImageConfig, **options: Any) -> datasets.Splits:
+def load(config: ImageConfig, **options: Any) -> Splits:
     """The classes that the flags name, a few hundred examples of each part for a smoke run."""
-    splits = datasets.load(config.dataset, manual_dir=config.manual_dir, **options)
+    splits = sources.load_dataset(config.dataset, manual_dir=config.manual_dir, **options)
     if splits.task == "regression":
         raise InputError(f"dataset: must have classes, but {config.dataset} has real values")
-    return datasets.head(splits, SMOKE_EXAMPLES) if config.smoke else splits
+    return first_examples(splits, SMOKE_EXAMPLES) if config.smoke else splits
 
 
 def finish(

@@ -33,7 +33,8 @@ import numpy as np
 
 from experiments import receipt
 from experiments.command_line import main
-from jaxmlp import checks, datasets, predictor
+from jaxmlp import checks, predictor
+from jaxmlp.data.splits import from_arrays
 from jaxmlp.loop import fit
 from jaxmlp.nn import heads
 from jaxmlp.nn.metrics import CLASSIFICATION
@@ -249,7 +250,7 @@ def streamed_memory(folder: Path, num_examples: int) -> float:
     for start in range(0, num_examples, 512):
         images[start : start + 512] = draws.integers(0, 256, images[start : start + 512].shape)
     images.flush()
-    splits = datasets.from_arrays(
+    splits = from_arrays(
         np.load(path, mmap_mode="r"),
         draws.integers(0, 10, num_examples),
         validation_fraction=100 / num_examples,

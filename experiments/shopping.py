@@ -23,7 +23,8 @@ from scipy.special import expit, logit
 import jaxmlp
 from experiments import receipt
 from experiments.command_line import main
-from jaxmlp import batching, checks, datasets, statistics, sweep
+from jaxmlp import batching, checks, statistics, sweep
+from jaxmlp.data.splits import Splits, from_arrays, layer_sizes
 from jaxmlp.nn import heads, metrics
 from jaxmlp.plots import charts
 
@@ -50,7 +51,7 @@ def run(config: Config) -> None:
     checks.each("learning_rates", config.learning_rates, checks.positive)
     begun = receipt.begin(config)
     offers, bought = draw_buyers(1000 if config.smoke else 30_000, config.seed)
-    splits = datasets.from_arrays(offers, bought)
+    splits = from_arrays(offers, bought)
     models = {"logistic": train(config, splits), "mlp": train(config, splits, len(MOTIVES))}
     mlp = models["mlp"]
     keys, _ = jaxmlp.seed_keys(range(config.seed, config.seed + max(config.num_seeds, NUM_UNTRAINED)))
@@ -100,9 +101,9 @@ class Model(NamedTuple):
     tuned: jaxmlp.sweep.Tuned
 
 
-def train(config: Config, splits: datasets.Splits, *hidden_sizes: int) -> Model:
+def train(config: Config, splits: Splits, *hidden_sizes: int) -> Model:
     """All seeds at all learning rates as one program; the rate of the best validation loss is chosen."""
-    sizes, affine = datasets.layer_sizes(splits, hidden_sizes), jaxmlp.fit_affine(splits.train.inputs)
+    sizes, affine = layer_sizes(splits, hidden_sizes), jaxmlp.fit_affine(splits.train.inputs)
     network = jaxmlp.make_network(sizes, heads.binary, affine)
     num_epochs = 2 if config.smoke else config.num_epochs
     num_steps = num_epochs * batching.num_batches(len(splits.train.inputs), BATCH_SIZE)

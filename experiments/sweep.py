@@ -17,8 +17,10 @@ import numpy as np
 from experiments import receipt
 from experiments.command_line import main
 from experiments.predict import ink_fraction
-from jaxmlp import calibration, checks, datasets, models, search, space, tables
+from jaxmlp import calibration, checks, models, search, space
 from jaxmlp.checkpoints import Checkpoints, clear
+from jaxmlp.data import sources, tables
+from jaxmlp.data.splits import Splits, first_examples
 from jaxmlp.halving import rungs
 from jaxmlp.nn.metrics import METRICS
 from jaxmlp.plan import estimate
@@ -98,7 +100,7 @@ class Config(receipt.DeviceConfig):
 class Outcome(NamedTuple):
     """One whole sweep: its data, how a table's columns were read, what was found, and how long it took."""
 
-    splits: datasets.Splits
+    splits: Splits
     columns: tuple[tables.Column, ...] | None
     found: Found
     metrics: dict[str, float]
@@ -192,18 +194,18 @@ def draw_members(config: Config, ranges: dict[str, space.Distribution], seed: in
     )
 
 
-def load(config: Config, split_seed: int) -> tuple[datasets.Splits, tuple[tables.Column, ...] | None]:
+def load(config: Config, split_seed: int) -> tuple[Splits, tuple[tables.Column, ...] | None]:
     """The data, and how the columns of a table were read."""
     cut: dict[str, Any] = {"split_seed": split_seed, "validation_fraction": config.validation_fraction}
     columns = None
     if is_file(config):
-        splits, columns = tables.load(config.dataset, str(config.target), task=config.task, **cut)
+        splits, columns = tables.read_table(config.dataset, str(config.target), task=config.task, **cut)
     else:
-        splits = datasets.load(config.dataset, manual_dir=config.manual_dir, **cut)
-    return (datasets.head(splits, receipt.SMOKE_EXAMPLES) if config.smoke else splits), columns
+        splits = sources.load_dataset(config.dataset, manual_dir=config.manual_dir, **cut)
+    return (first_examples(splits, receipt.SMOKE_EXAMPLES) if config.smoke else splits), columns
 
 
-def describe(splits: datasets.Splits, members: list[space.Member], settings: Settings) -> None:
+def describe(splits: Splits, members: list[space.Member], settings: Settings) -> None:
     """The plan, before anything starts."""
     parts = ", ".join(
         f"{len(getattr(splits, part).inputs):,} {part}" for part in ("train", "validation", "test")
@@ -226,7 +228,7 @@ def describe(splits: datasets.Splits, members: list[space.Member], settings: Set
     )
 
 
-def measures(found: Found, splits: datasets.Splits) -> dict[str, float]:
+def measures(found: Found, splits: Splits) -> dict[str, float]:
     """What ensemble and best member reach on validation and test data, and what calibration changed."""
     values: dict[str, float] = {}
     for name, model in {"ensemble": found.ensemble, "best_member": found.best}.items():
@@ -248,7 +250,7 @@ def measures(found: Found, splits: datasets.Splits) -> dict[str, float]:
     return values
 
 
-def intervals(found: Found, splits: datasets.Splits) -> dict[str, tuple[float, float]]:
+def intervals(found: Found, splits: Splits) -> dict[str, tuple[float, float]]:
     """95 % intervals over the examples, of ensemble and best member and of their paired difference."""
     first, bounds = next(iter(METRICS[splits.task])), {}
     for part in ("validation", "test"):

@@ -33,7 +33,9 @@ from sklearn.preprocessing import StandardScaler
 
 from experiments import receipt
 from experiments.command_line import main
-from jaxmlp import calibration, datasets, ensemble, search
+from jaxmlp import calibration, ensemble, search
+from jaxmlp.data import sources
+from jaxmlp.data.splits import Splits
 from jaxmlp.nn.metrics import METRICS
 from jaxmlp.plots import charts
 from jaxmlp.statistics import summarize, verdict, with_error
@@ -104,7 +106,7 @@ def compare(config: Config, name: str) -> Comparison:
     measured: list[dict[str, float]] = []
     warm_seconds: list[float] = []
     for seed in receipt.seeds(config):
-        splits = datasets.load(name, split_seed=seed, validation_fraction=0.2)
+        splits = sources.load_dataset(name, split_seed=seed, validation_fraction=0.2)
         first = next(iter(METRICS[splits.task]))
         with empty_cache():
             found, seconds = swept(config, splits, seed)
@@ -143,9 +145,7 @@ def use_cache(folder: str | None) -> None:
     compilation_cache.reset_cache()
 
 
-def swept(
-    config: Config, splits: datasets.Splits, seed: int, **settings: Any
-) -> tuple[search.Found, float]:
+def swept(config: Config, splits: Splits, seed: int, **settings: Any) -> tuple[search.Found, float]:
     """A sweep with default ranges, and its seconds."""
     settings |= {"num_members": config.num_members, "max_programs": config.max_programs, "seed": seed}
     settings |= {"num_epochs": 3} if config.smoke else {}
@@ -154,14 +154,12 @@ def swept(
     return found, time.perf_counter() - began
 
 
-def tested(found: search.Found, splits: datasets.Splits) -> dict[str, float]:
+def tested(found: search.Found, splits: Splits) -> dict[str, float]:
     """What the ensemble reaches on test data."""
     return calibration.measure(found.ensemble, splits.test)
 
 
-def ensemble_measures(
-    config: Config, found: search.Found, splits: datasets.Splits
-) -> dict[str, float]:
+def ensemble_measures(config: Config, found: search.Found, splits: Splits) -> dict[str, float]:
     """Of the ensemble on test data, its calibration error before the temperature, and the score of smaller
     ensembles, chosen on validation data from its networks.
     """
@@ -178,13 +176,13 @@ def ensemble_measures(
     return measured
 
 
-def peer(config: Config, splits: datasets.Splits, seed: int) -> Any:
+def peer(config: Config, splits: Splits, seed: int) -> Any:
     """scikit-learn's MLP on standardised inputs, with its defaults."""
     kind = MLPClassifier if splits.class_names else MLPRegressor
     return make_pipeline(StandardScaler(), kind(max_iter=config.max_iter, random_state=seed))
 
 
-def tuned_peer(config: Config, splits: datasets.Splits, seed: int) -> Any:
+def tuned_peer(config: Config, splits: Splits, seed: int) -> Any:
     """The same, tuned by successive halving over the ranges that matter most."""
     kind = "mlpclassifier" if splits.class_names else "mlpregressor"
     ranges = {
@@ -197,7 +195,7 @@ def tuned_peer(config: Config, splits: datasets.Splits, seed: int) -> Any:
     return search_cv(peer(config, splits, seed), ranges)
 
 
-def trained(model: Any, splits: datasets.Splits) -> Outcome:
+def trained(model: Any, splits: Splits) -> Outcome:
     """A scikit-learn model trained on all but the test data, and tested."""
     parts = (splits.train, splits.validation)
     inputs = np.concatenate([part.inputs.reshape(len(part.inputs), -1) for part in parts]).astype(float)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from jaxmlp import checks
+from jaxmlp.data.columns import Column
 from jaxmlp.nn import mlp
 from jaxmlp.nn.heads import HEADS
 from jaxmlp.runtime.files import strict_json
@@ -24,18 +25,6 @@ class Form(NamedTuple):
     """A name in ``mlp.ACTIVATIONS``."""
     votes: int = 1
     """How often the network counts in the average."""
-
-
-class Column(NamedTuple):
-    """How one column of a table became numbers."""
-
-    name: str
-    fill: float | None
-    """What stands for a missing number; None for a column of categories."""
-    gaps: bool
-    """Whether a second number says that the first was missing."""
-    categories: tuple[str, ...]
-    """Each becomes a number, 1 where it holds; any other value is 0 in all of them."""
 
 
 class Description(NamedTuple):

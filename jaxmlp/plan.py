@@ -8,8 +8,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxmlp import batching, datasets, population, search
-from jaxmlp.datasets import Splits
+from jaxmlp import batching, population, search
+from jaxmlp.data.splits import Splits, layer_sizes
 from jaxmlp.halving import planned
 from jaxmlp.runtime.devices import num_bytes
 from jaxmlp.settings import Settings, make_groups
@@ -48,7 +48,7 @@ def estimate(splits: Splits, members: Sequence[Member], settings: Settings) -> C
     mesh = settings.mesh
     num_devices, shares = (mesh.size, mesh.shape["members"]) if mesh else (1, 1)
     for program, own, _ in groups:
-        sizes = datasets.layer_sizes(splits, program.structure.hidden_sizes)
+        sizes = layer_sizes(splits, program.structure.hidden_sizes)
         size = sum((num_inputs + 1) * num_outputs for num_inputs, num_outputs in pairwise(sizes))
         step = _STEP_SECONDS + size * (6 * settings.batch_size / (_SHARE_OF_PEAK * peak) + _PARAMETER_SECONDS)
         num_parameters += size * len(own)

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-from jaxmlp import batching, checks, datasets
+from jaxmlp import batching, checks
 from jaxmlp.calibration import calibrated
 from jaxmlp.checkpoints import Checkpoints
-from jaxmlp.datasets import Splits
+from jaxmlp.data.splits import Splits, fit_target_affine, layer_sizes, scale_part
 from jaxmlp.description import Description, Form
 from jaxmlp.models import Model
 from jaxmlp.nn import mlp, network
@@ -20,7 +20,6 @@ from jaxmlp.settings import Settings
 from jaxmlp.space import DEFAULT_SPACE, Member, Space, Structure, draw
 from jaxmlp.sweep_loop import sweep
 from jaxmlp.swept import Swept
-from jaxmlp.types import Dataset
 
 
 class Found(NamedTuple):
@@ -70,7 +69,7 @@ def fit_members(
 
 def hand_back(splits: Splits, swept: Swept) -> Found:
     """The best member and the ensemble of a sweep as calibrated models."""
-    affine, targets = fit_affine(splits.train.inputs), target_affine(splits)
+    affine, targets = fit_affine(splits.train.inputs), fit_target_affine(splits)
     best = swept.members[swept.best].structure, 1, swept.best_params
     chosen = [(swept.members[c.member].structure, c.votes, c.params) for c in swept.chosen]
     single, together = (_model(splits, affine, targets, networks) for networks in ([best], chosen))
@@ -85,12 +84,12 @@ def prepare(
     Pixels are scaled inside the program and rest as bytes. Tables and real targets are scaled here: their
     numbers would be part of the program, which another split could then not use again.
     """
-    affine, targets = fit_affine(splits.train.inputs), target_affine(splits)
+    affine, targets = fit_affine(splits.train.inputs), fit_target_affine(splits)
     pixels = splits.train.inputs.dtype == np.uint8
     inside = (float(affine.shift), float(affine.scale)) if pixels else None
-    network_of = partial(_network, datasets.layer_sizes(splits, ()), splits.task, inside, precision)
+    network_of = partial(_network, layer_sizes(splits, ()), splits.task, inside, precision)
     inputs = None if pixels else affine
-    train, validation, test = (scaled(part, inputs, targets) for part in splits[:3])
+    train, validation, test = (scale_part(part, inputs, targets) for part in splits[:3])
     return network_of, splits._replace(train=train, validation=validation, test=test)
 
 
@@ -131,31 +130,11 @@ def _network(
     )
 
 
-def target_affine(splits: Splits) -> Affine | None:
-    """What standardises each output of a regression."""
-    if splits.task != "regression":
-        return None
-    return fit_affine(splits.train.targets.reshape(len(splits.train.targets), -1))
-
-
-def scaled(part: Dataset, inputs: Affine | None, targets: Affine | None) -> Dataset:
-    """The part with its inputs and its targets scaled; those without an affine stay."""
-    if inputs is not None:
-        part = part._replace(
-            inputs=np.asarray((part.inputs - inputs.shift) / inputs.scale, inputs.shift.dtype)
-        )
-    if targets is not None:
-        values = part.targets.reshape(len(part.targets), -1)
-        values = np.asarray((values - targets.shift) / targets.scale, targets.shift.dtype)
-        part = part._replace(targets=values.reshape(part.targets.shape))
-    return part
-
-
 def _model(
     splits: Splits, affine: Affine, targets: Affine | None, networks: Sequence[tuple[Structure, int, Any]]
 ) -> Model:
     forms = tuple(
-        Form(datasets.layer_sizes(splits, structure.hidden_sizes), structure.activation, count)
+        Form(layer_sizes(splits, structure.hidden_sizes), structure.activation, count)
         for structure, count, _ in networks
     )
     description = Description(

@@ -10,7 +10,8 @@ import pytest
 
 from experiments import activations
 from experiments.activations import Config, Outcome
-from jaxmlp import datasets, fit_affine
+from jaxmlp import fit_affine
+from jaxmlp.data import sources
 from jaxmlp.nn import heads, mlp
 from jaxmlp.nn.network import make_network
 from jaxmlp.types import Dataset, Layer
@@ -59,7 +60,7 @@ def test_a_run_is_as_long_as_one_rate_needs_for_all_seeds(when, asked, monkeypat
     monkeypatch.setattr(activations, "fit_population", fit_population)
     monkeypatch.setattr(activations, "choose", choose)
     with pytest.raises(StopAsyncIteration):
-        activations.train(Config(), datasets.load("digits"), 1, "relu")
+        activations.train(Config(), sources.load_dataset("digits"), 1, "relu")
     assert calls == asked
 
 

@@ -11,7 +11,8 @@ from scipy.signal import correlate2d
 
 from experiments import cnn
 from experiments.command_line import main
-from jaxmlp import datasets
+from jaxmlp.data import sources
+from jaxmlp.data.splits import first_examples
 
 CONVOLUTIONS = ((5, 4), (3, 6))
 pytestmark = pytest.mark.usefixtures("quick_to_compile")
@@ -78,7 +79,7 @@ def test_the_network_is_convolutions_then_layers():
 
 @pytest.fixture
 def splits():
-    return datasets.head(datasets.load("digits"), 100)
+    return first_examples(sources.load_dataset("digits"), 100)
 
 
 @pytest.mark.parametrize(("better", "epochs"), [(0, 22), (1, 44)])

@@ -6,7 +6,8 @@ import pytest
 import sklearn.datasets
 from scipy.sparse import csr_matrix
 
-from jaxmlp import datasets
+from jaxmlp.data import class_weights, sources
+from jaxmlp.data.splits import _is_mapped, first_examples, from_arrays, layer_sizes, standardize
 from jaxmlp.nn.preprocessing import fit_affine
 from jaxmlp.types import Dataset, InputError
 
@@ -27,7 +28,7 @@ def one_line(error: pytest.ExceptionInfo) -> str:
 
 
 def test_digits_are_scikit_learns_images():
-    splits = datasets.load("digits")
+    splits = sources.load_dataset("digits")
     bunch = sklearn.datasets.load_digits()
     images = np.concatenate([part.inputs for part in splits[:3]])
     labels = np.concatenate([part.targets for part in splits[:3]])
@@ -54,7 +55,7 @@ def test_digits_are_scikit_learns_images():
     ],
 )
 def test_tables_have_their_published_size_and_task(name, task, shape, num_classes):
-    splits = datasets.load(name)
+    splits = sources.load_dataset(name)
     assert splits.task == task
     assert sum(len(part.inputs) for part in splits[:3]) == shape[0]
     assert splits.train.inputs.shape[1:] == shape[1:]
@@ -63,7 +64,7 @@ def test_tables_have_their_published_size_and_task(name, task, shape, num_classe
 
 
 def test_diabetes_columns_are_raw_not_scaled_with_the_test_part():
-    ages = np.concatenate([part.inputs[:, 0] for part in datasets.load("diabetes")[:3]])
+    ages = np.concatenate([part.inputs[:, 0] for part in sources.load_dataset("diabetes")[:3]])
     assert (ages.min(), ages.max()) == (19, 79)
 
 
@@ -71,7 +72,7 @@ def test_diabetes_columns_are_raw_not_scaled_with_the_test_part():
 
 
 def test_parts_are_disjoint_complete_and_sized_as_asked():
-    splits = datasets.from_arrays(TABLE, LABELS, test_fraction=0.25, validation_fraction=0.2)
+    splits = from_arrays(TABLE, LABELS, test_fraction=0.25, validation_fraction=0.2)
     assert [len(part.inputs) for part in splits[:3]] == [36, 9, 15]
     assert len(set.union(*(rows(part) for part in splits[:3]))) == 60
     for part in splits[:3]:
@@ -79,17 +80,17 @@ def test_parts_are_disjoint_complete_and_sized_as_asked():
 
 
 def test_split_is_stratified_to_within_one_example():
-    splits = datasets.load("digits")
+    splits = sources.load_dataset("digits")
     totals = np.bincount(sklearn.datasets.load_digits().target)
     for part, fraction in zip(splits[:3], (0.8 * 0.9, 0.8 * 0.1, 0.2), strict=True):
         # A second cut rounds what the first has rounded: one example each.
         assert np.abs(np.bincount(part.targets) - fraction * totals).max() < 2
-    given = datasets.from_arrays(TABLE, LABELS, test=(TABLE, LABELS), validation_fraction=0.3)
+    given = from_arrays(TABLE, LABELS, test=(TABLE, LABELS), validation_fraction=0.3)
     np.testing.assert_array_equal(np.bincount(given.validation.targets), [6, 6, 6])
 
 
 def test_split_follows_the_seed():
-    first, again, other = (datasets.load("iris", split_seed=seed) for seed in (1, 1, 2))
+    first, again, other = (sources.load_dataset("iris", split_seed=seed) for seed in (1, 1, 2))
     for a, b in zip(first[:3], again[:3], strict=True):
         np.testing.assert_array_equal(a.inputs, b.inputs)
     assert rows(first.test) != rows(other.test)
@@ -98,7 +99,7 @@ def test_split_follows_the_seed():
 
 
 def test_given_test_part_is_kept_as_it_is():
-    splits = datasets.from_arrays(TABLE, LABELS, test=(TABLE[::-1], LABELS[::-1]))
+    splits = from_arrays(TABLE, LABELS, test=(TABLE[::-1], LABELS[::-1]))
     np.testing.assert_array_equal(splits.test.inputs, TABLE[::-1])
     assert len(splits.train.inputs) + len(splits.validation.inputs) == 60
 
@@ -120,15 +121,15 @@ def test_given_test_part_is_kept_as_it_is():
     ],
 )
 def test_task_and_names_follow_the_stated_rule(targets, options, task, names):
-    splits = datasets.from_arrays(TABLE, targets, **options)
+    splits = from_arrays(TABLE, targets, **options)
     assert (splits.task, splits.class_names) == (task, names)
     assert splits.train.targets.dtype == (np.float32 if task == "regression" else np.int32)
 
 
 @pytest.mark.parametrize("dtype", [np.int64, np.uint16, bool, np.float16, np.float64])
 def test_inputs_become_floats_except_uint8(dtype):
-    assert datasets.from_arrays(TABLE.astype(dtype), LABELS).train.inputs.dtype == np.float32
-    assert datasets.from_arrays(TABLE.astype(np.uint8), LABELS).train.inputs.dtype == np.uint8
+    assert from_arrays(TABLE.astype(dtype), LABELS).train.inputs.dtype == np.float32
+    assert from_arrays(TABLE.astype(np.uint8), LABELS).train.inputs.dtype == np.uint8
 
 
 # Guards
@@ -196,7 +197,7 @@ def altered(array, row, value):
 )
 def test_guards_name_the_argument_and_the_value(inputs, targets, options, says):
     with pytest.raises(InputError, match=says) as error:
-        datasets.from_arrays(inputs, targets, **options)
+        from_arrays(inputs, targets, **options)
     one_line(error)
 
 
@@ -207,7 +208,7 @@ def test_a_sparse_matrix_is_refused():
         with pytest.raises(
             InputError, match=r"inputs: must be dense, got a sparse matrix; pass its toarray\(\)"
         ):
-            datasets.from_arrays(csr_matrix(TABLE), LABELS)
+            from_arrays(csr_matrix(TABLE), LABELS)
     finally:
         jaxtyping.config.update("jaxtyping_disable", False)
 
@@ -226,7 +227,7 @@ def test_a_sparse_matrix_is_refused():
 )
 def test_numbers_are_numbers_however_they_lie_in_memory(same):
     table = np.round(TABLE * 8) / 8
-    found, expected = (datasets.from_arrays(x, LABELS).train.inputs for x in (same(table), table))
+    found, expected = (from_arrays(x, LABELS).train.inputs for x in (same(table), table))
     assert found.dtype == np.float32 and found.flags.c_contiguous
     np.testing.assert_array_equal(found, expected)
 
@@ -237,11 +238,11 @@ def test_bytes_of_a_mapped_file_are_split_into_mapped_files_that_go_with_the_pro
     labels = np.arange(2500) % 3
     np.save(tmp_path / "images.npy", images)
     mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
-    found, expected = (datasets.from_arrays(one, labels) for one in (mapped, images))
+    found, expected = (from_arrays(one, labels) for one in (mapped, images))
     for part, same in zip(found[:3], expected[:3], strict=True):
         np.testing.assert_array_equal(part.inputs, same.inputs)
         np.testing.assert_array_equal(part.targets, same.targets)
-        assert datasets._is_mapped(part.inputs) and not datasets._is_mapped(same.inputs)
+        assert _is_mapped(part.inputs) and not _is_mapped(same.inputs)
     assert list((tmp_path / "cache").iterdir()) == []
     # What is written to a part changes no file of its owner.
     found.train.inputs[:] = 0
@@ -253,24 +254,24 @@ def test_a_part_that_cannot_be_kept_says_where(tmp_path, monkeypatch):
     monkeypatch.setenv("JAXMLP_CACHE_DIR", str(tmp_path / "file"))
     np.save(tmp_path / "images.npy", np.zeros((60, 2, 2), np.uint8))
     with pytest.raises(InputError, match=r"cannot be kept in .*file: .*set JAXMLP_CACHE_DIR") as error:
-        datasets.from_arrays(np.load(tmp_path / "images.npy", mmap_mode="r"), LABELS)
+        from_arrays(np.load(tmp_path / "images.npy", mmap_mode="r"), LABELS)
     one_line(error)
 
 
 def test_arrays_that_are_read_only_stay_as_they_are():
     table = TABLE.copy()
     table.setflags(write=False)
-    datasets.scaled(datasets.from_arrays(table, LABELS))
+    standardize(from_arrays(table, LABELS))
 
 
 @pytest.mark.parametrize("column", [0.0, 3.0, 1e-40])
 def test_a_column_that_tells_nothing_becomes_finite_numbers(column):
     table = TABLE.copy()
     table[:, 0] = column * np.linspace(0, 1, len(table)) if column == 1e-40 else column
-    splits = datasets.from_arrays(table, LABELS)
+    splits = from_arrays(table, LABELS)
     scaled = fit_affine(splits.train.inputs)
     assert scaled.scale[0] == 1
-    assert np.isfinite(datasets.scaled(splits).train.inputs).all()
+    assert np.isfinite(standardize(splits).train.inputs).all()
 
 
 # Class weights
@@ -282,14 +283,14 @@ def labelled(labels) -> Dataset:
 
 def test_balanced_weights_by_hand():
     # Four examples, classes of 3 and 1: 4 / (2·3) = 2/3 and 4 / (2·1) = 2.
-    weights = datasets.with_class_weights(labelled([0, 0, 1, 0]), "balanced").weights
+    weights = class_weights.with_class_weights(labelled([0, 0, 1, 0]), "balanced").weights
     np.testing.assert_allclose(weights, [2 / 3, 2 / 3, 2, 2 / 3], rtol=1e-6)
     assert weights.dtype == np.float32
 
 
 def test_given_weights_have_mean_one():
     # 1, 1, 3 have the mean 5/3.
-    weights = datasets.with_class_weights(labelled([0, 0, 1]), {0: 1.0, 1: 3.0}).weights
+    weights = class_weights.with_class_weights(labelled([0, 0, 1]), {0: 1.0, 1: 3.0}).weights
     np.testing.assert_allclose(weights, [0.6, 0.6, 1.8], rtol=1e-6)
 
 
@@ -305,19 +306,19 @@ def test_given_weights_have_mean_one():
 )
 def test_class_weight_guards(class_weight, says):
     with pytest.raises(InputError, match=says) as error:
-        datasets.with_class_weights(labelled([0, 1, 1]), class_weight)
+        class_weights.with_class_weights(labelled([0, 1, 1]), class_weight)
     one_line(error)
 
 
 def test_class_weights_refuse_regression():
     with pytest.raises(InputError, match="needs class labels"):
-        datasets.with_class_weights(Dataset(TABLE, TABLE[:, 0]), "balanced")
+        class_weights.with_class_weights(Dataset(TABLE, TABLE[:, 0]), "balanced")
 
 
 def test_the_head_of_the_splits_is_their_first_examples_with_their_weights():
-    splits = datasets.load("iris")
-    splits = splits._replace(train=datasets.with_class_weights(splits.train, "balanced"))
-    short = datasets.head(splits, 20)
+    splits = sources.load_dataset("iris")
+    splits = splits._replace(train=class_weights.with_class_weights(splits.train, "balanced"))
+    short = first_examples(splits, 20)
     assert [len(part.inputs) for part in (short.train, short.validation, short.test)] == [20, 12, 20]
     for name in ("inputs", "targets", "weights"):
         np.testing.assert_array_equal(getattr(short.train, name), getattr(splits.train, name)[:20])
@@ -328,12 +329,12 @@ def test_the_head_of_the_splits_is_their_first_examples_with_their_weights():
     ("name", "sizes"), [("digits", (64, 5, 10)), ("breast_cancer", (30, 5, 1)), ("linnerud", (3, 5, 3))]
 )
 def test_layer_sizes_follow_from_the_data(name, sizes):
-    assert datasets.layer_sizes(datasets.load(name), (5,)) == sizes
+    assert layer_sizes(sources.load_dataset(name), (5,)) == sizes
 
 
 @pytest.mark.parametrize("name", ["digits", "wine", "diabetes"])
 def test_scaled_rows_follow_the_training_part(name):
-    raw, rows = datasets.load(name), datasets.scaled(datasets.load(name))
+    raw, rows = sources.load_dataset(name), standardize(sources.load_dataset(name))
     inputs = raw.train.inputs.reshape(len(raw.train.inputs), -1).astype(float)
     if name == "digits":
         shift, scale = inputs.min(), np.ptp(inputs)

@@ -13,6 +13,7 @@ import pytest
 from experiments import command_line, digits, optimizers
 from experiments.command_line import main
 from jaxmlp import models
+from jaxmlp.data import sources
 
 ROOT = Path(__file__).parents[1]
 
@@ -65,11 +66,10 @@ def test_the_record_says_what_was_run_and_how_sure_it_is(smoke):
 
 
 def test_the_saved_network_has_the_recorded_accuracy(smoke):
-    from jaxmlp import datasets
 
     record = json.loads((smoke / "record.json").read_text())
     model = models.load(smoke / "model.safetensors")
-    test = datasets.load("digits").test
+    test = sources.load_dataset("digits").test
     predictions = models.predict(model, test.inputs)
     best = np.argmax(record["metrics"]["validation_accuracy"]["values"])
     np.testing.assert_allclose(

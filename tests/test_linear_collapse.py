@@ -11,7 +11,8 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from experiments import linear_collapse
 from experiments.linear_collapse import Config, Kind
-from jaxmlp import Affine, Hyperparams, Layer, datasets, make_network
+from jaxmlp import Affine, Hyperparams, Layer, make_network
+from jaxmlp.data.splits import from_arrays
 from jaxmlp.nn import heads
 from tests.test_experiments import refused, run
 
@@ -106,7 +107,7 @@ def test_no_line_parts_the_moons_though_neighbours_do():
 
 def test_the_witness_reads_the_test_part():
     inputs, targets = np.arange(-50, 50)[:, None] * 4.0, np.arange(100) // 50
-    splits = datasets.from_arrays(inputs, targets, test=(inputs[::25], [0, 0, 1, 0]))
+    splits = from_arrays(inputs, targets, test=(inputs[::25], [0, 0, 1, 0]))
     assert linear_collapse.logistic_regression(splits) == 0.75
 
 

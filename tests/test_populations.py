@@ -8,7 +8,7 @@ import pytest
 
 from experiments import populations
 from experiments.populations import Config
-from jaxmlp import datasets
+from jaxmlp.data import sources
 from tests.test_experiments import refused, run
 
 
@@ -35,7 +35,7 @@ def test_ratios_are_of_the_same_repetition(record):
 
 
 def test_the_limit_counts_the_matrix_products():
-    splits = datasets.load("digits")
+    splits = sources.load_dataset("digits")
     train, validation = len(splits.train.inputs), len(splits.validation.inputs)
     # Forward: 64·8 and 8·10 multiplications; backward: both weights, and the error to the hidden layer.
     expected = 2 * (train * (2 * 64 * 8 + 3 * 8 * 10) + validation * (64 * 8 + 8 * 10))
@@ -61,7 +61,7 @@ def test_the_race_ends_when_the_goal_is_reached(monkeypatch):
         ]
     )
     monkeypatch.setattr(populations.search, "fit_members", lambda *arguments, **options: next(runs))
-    (race,) = populations.race(Config(num_seeds=1), datasets.load("digits"), populations.SPACE)
+    (race,) = populations.race(Config(num_seeds=1), sources.load_dataset("digits"), populations.SPACE)
     assert (race["full"], race["halving"], race["full_total"], race["halving_total"]) == (20, 4, 30, 4)
     np.testing.assert_allclose(race["difference"], -0.0005)
 
@@ -75,7 +75,7 @@ def test_halving_is_compared_where_it_reached_the_goal(halving, share, ratios):
         for time in halving
     ]
     times = {"race of 2": [1.0, 1.0], "one after another": [2.0, 3.0]}
-    config, splits = Config(num_members=2), datasets.load("digits")
+    config, splits = Config(num_members=2), sources.load_dataset("digits")
     measured = populations.measures(config, splits, times, {1: 0.5}, [1e9, 1e9], races)
     assert np.mean(measured["halving_reached"][0]) == share
     found = measured.get("ratio_halving")

@@ -13,7 +13,10 @@ import numpy as np
 import pytest
 
 from experiments import mnist
-from jaxmlp import datasets, models, prepared
+from jaxmlp import models
+from jaxmlp.data import sources
+from jaxmlp.data import tfds as data_tfds
+from jaxmlp.data.splits import _is_mapped
 from jaxmlp.types import InputError
 from tests.test_experiments import run
 
@@ -85,21 +88,21 @@ def cache(tmp_path, monkeypatch):
 @pytest.mark.parametrize(("config", "shape", "num_test"), [("colour", (2, 2, 3), 6), ("grey", (2, 2), 4)])
 def test_image_set_is_prepared_once_and_read_again(tiny_image_sets, cache, capfd, config, shape, num_test):
     name = f"tiny_set/{config}"
-    splits, again = datasets.load(name), datasets.load(name)
+    splits, again = sources.load_dataset(name), sources.load_dataset(name)
     assert capfd.readouterr() == ("", f"preparing {name} (once)...\n")
     assert splits.train.inputs.shape[1:] == shape
     assert len(splits.test.inputs) == num_test
     assert splits.class_names == ("low", "high")
     for part, same in zip(splits[:3], again[:3], strict=True):
-        assert part.inputs.dtype == np.uint8 and datasets._is_mapped(part.inputs)
+        assert part.inputs.dtype == np.uint8 and _is_mapped(part.inputs)
         np.testing.assert_array_equal(part.inputs.reshape(len(part.inputs), -1)[:, 0], 200 * part.targets)
         np.testing.assert_array_equal(part.inputs, same.inputs)
     assert len(list(cache.iterdir())) == 1
 
 
 def test_images_decoded_some_at_a_time_are_all_there(tiny_image_sets, cache, monkeypatch):
-    monkeypatch.setattr(prepared, "_AT_ONCE", 7)
-    splits = datasets.load("tiny_set/colour")
+    monkeypatch.setattr(data_tfds, "_BATCH_SIZE", 7)
+    splits = sources.load_dataset("tiny_set/colour")
     assert sum(len(part.inputs) for part in splits[:3]) == 30
     for part in splits[:3]:
         np.testing.assert_array_equal(part.inputs[:, 1, 1, 2], 200 * part.targets)
@@ -107,7 +110,7 @@ def test_images_decoded_some_at_a_time_are_all_there(tiny_image_sets, cache, mon
 
 @pytest.mark.parametrize("damage", ["truncated", "flipped", "no meta", "no array", "not a folder"])
 def test_damaged_cache_is_replaced(tiny_image_sets, cache, capfd, damage):
-    whole = datasets.load("tiny_set/grey")
+    whole = sources.load_dataset("tiny_set/grey")
     (entry,) = cache.iterdir()
     array = entry / "inputs.npy"
     if damage == "truncated":
@@ -119,23 +122,23 @@ def test_damaged_cache_is_replaced(tiny_image_sets, cache, capfd, damage):
         entry.write_text("")
     else:
         (entry / "meta.json" if damage == "no meta" else array).unlink()
-    np.testing.assert_array_equal(datasets.load("tiny_set/grey").train.inputs, whole.train.inputs)
+    np.testing.assert_array_equal(sources.load_dataset("tiny_set/grey").train.inputs, whole.train.inputs)
     assert "is damaged and will be replaced" in capfd.readouterr().err
-    assert datasets.load("tiny_set/grey").name == "tiny_set/grey"
+    assert sources.load_dataset("tiny_set/grey").name == "tiny_set/grey"
     assert [path.name for path in cache.iterdir()] == [entry.name]
 
 
 def test_of_two_preparing_at_once_the_second_keeps_the_firsts_entry(tiny_image_sets, cache, monkeypatch):
-    prepare, entries = prepared._prepare, []
+    prepare, entries = data_tfds.prepare, []
 
     def prepare_after_another(*arguments):
-        monkeypatch.setattr(prepared, "_prepare", prepare)
-        datasets.load("tiny_set/grey")
+        monkeypatch.setattr(data_tfds, "prepare", prepare)
+        sources.load_dataset("tiny_set/grey")
         entries.extend((path.name, path.stat().st_ino) for path in cache.glob("tiny*"))
         return prepare(*arguments)
 
-    monkeypatch.setattr(prepared, "_prepare", prepare_after_another)
-    assert len(datasets.load("tiny_set/grey").test.inputs) == 4
+    monkeypatch.setattr(data_tfds, "prepare", prepare_after_another)
+    assert len(sources.load_dataset("tiny_set/grey").test.inputs) == 4
     assert [(path.name, path.stat().st_ino) for path in cache.iterdir()] == entries
 
 
@@ -154,7 +157,7 @@ def test_of_two_preparing_at_once_the_second_keeps_the_firsts_entry(tiny_image_s
 )
 def test_unusable_names_leave_no_trace(tiny_image_sets, cache, name, says):
     with pytest.raises(InputError, match=f"^dataset: .*{says}") as error:
-        datasets.load(name)
+        sources.load_dataset(name)
     assert str(cache) not in one_line(error)
     assert list(cache.iterdir()) == []
 
@@ -163,18 +166,19 @@ def test_unwritable_cache_is_named(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("JAXMLP_CACHE_DIR", str(tmp_path / "file" / "cache"))
     with pytest.raises(InputError, match=r"cannot keep 'mnist' in .*set JAXMLP_CACHE_DIR") as error:
-        datasets.load("mnist")
+        sources.load_dataset("mnist")
     one_line(error)
 
 
 WITHOUT = """
 import sys
-from jaxmlp import datasets, types
+from jaxmlp import types
+from jaxmlp.data import sources
 for module in ("tensorflow_datasets", "tensorflow"):
     sys.modules[module] = None
     for name in sys.argv[1:]:
         try:
-            datasets.load(name)
+            sources.load_dataset(name)
         except types.InputError as error:
             print(error)
     del sys.modules[module]
@@ -208,11 +212,11 @@ def test_without_the_extra_the_nearest_name_is_suggested_and_the_extra_named(tmp
 
 def test_no_files_and_no_network(cache, monkeypatch):
     needs_tensorflow_datasets()
-    monkeypatch.setattr(prepared, "_reachable", lambda url: False)
+    monkeypatch.setattr(data_tfds, "_reachable", lambda url: False)
     with pytest.raises(
         InputError, match=r"no connection.*train-images-idx3-ubyte\.gz.*--manual-dir"
     ) as error:
-        datasets.load("mnist")
+        sources.load_dataset("mnist")
     one_line(error)
     assert list(cache.iterdir()) == []
 
@@ -220,7 +224,7 @@ def test_no_files_and_no_network(cache, monkeypatch):
 def test_manual_dir_must_exist(cache):
     needs_tensorflow_datasets()
     with pytest.raises(InputError, match="manual_dir: must be an existing folder, got '/no/such'"):
-        datasets.load("mnist", manual_dir="/no/such")
+        sources.load_dataset("mnist", manual_dir="/no/such")
     assert list(cache.iterdir()) == []
 
 
@@ -237,7 +241,7 @@ def mnist_files():
 def mnist_cache(mnist_files, tmp_path_factory):
     folder = tmp_path_factory.mktemp("mnist-cache")
     done = run_python(
-        "from jaxmlp import datasets; datasets.load('mnist')",
+        "from jaxmlp.data import sources; sources.load_dataset('mnist')",
         JAXMLP_CACHE_DIR=str(folder),
         JAXMLP_MANUAL_DIR=str(mnist_files),
     )
@@ -248,7 +252,7 @@ def mnist_cache(mnist_files, tmp_path_factory):
 @pytest.mark.long
 def test_mnist_is_what_is_known_of_it(mnist_cache, monkeypatch):
     monkeypatch.setenv("JAXMLP_CACHE_DIR", str(mnist_cache))
-    splits = datasets.load("mnist")
+    splits = sources.load_dataset("mnist")
     assert splits.train.inputs.shape == (54_000, 28, 28)
     assert splits.test.inputs.shape == (10_000, 28, 28)
     assert splits.train.inputs.dtype == splits.test.inputs.dtype == np.uint8
@@ -266,8 +270,8 @@ def test_mnist_is_what_is_known_of_it(mnist_cache, monkeypatch):
 def test_second_load_imports_no_tensorflow(mnist_cache):
     code = """
 import sys
-from jaxmlp import datasets
-assert len(datasets.load("mnist").test.inputs) == 10_000
+from jaxmlp.data import sources
+assert len(sources.load_dataset("mnist").test.inputs) == 10_000
 print([name for name in ("tensorflow", "tensorflow_datasets") if name in sys.modules])
 """
     done = run_python(code, JAXMLP_CACHE_DIR=str(mnist_cache), JAXMLP_MANUAL_DIR="")
@@ -285,7 +289,7 @@ def test_the_experiment_reads_it_by_its_name(mnist_cache, monkeypatch, tmp_path)
 
 def test_a_file_of_another_set_is_refused(mnist_files, cache):
     with pytest.raises(InputError, match="is not the one registered for 'fashion_mnist'") as error:
-        datasets.load("fashion_mnist", manual_dir=mnist_files)
+        sources.load_dataset("fashion_mnist", manual_dir=mnist_files)
     one_line(error)
     assert list(cache.iterdir()) == []
 
@@ -299,7 +303,7 @@ def test_a_corrupt_file_is_refused_by_name(mnist_files, cache, tmp_path, capfd):
     with pytest.raises(
         InputError, match=r"dataset: train-images-idx3-ubyte\.gz from .* may be corrupt"
     ) as error:
-        datasets.load("mnist", manual_dir=tmp_path)
+        sources.load_dataset("mnist", manual_dir=tmp_path)
     one_line(error)
     assert list(cache.iterdir()) == []
     assert capfd.readouterr() == ("", "preparing mnist (once)...\n")

@@ -7,7 +7,9 @@ import pytest
 from sklearn.metrics import accuracy_score, log_loss, mean_squared_error, r2_score
 
 import jaxmlp
-from jaxmlp import calibration, datasets, models, plan, search, sweep_loop
+from jaxmlp import calibration, models, plan, search, sweep_loop
+from jaxmlp.data import sources
+from jaxmlp.data.splits import scale_part
 from jaxmlp.halving import planned
 from jaxmlp.runtime import compilation, devices
 from jaxmlp.settings import Settings
@@ -21,7 +23,7 @@ SPACE |= {"activation": Choice(("relu",))}
 
 
 def splits_of(name, **options):
-    return datasets.load(name, validation_fraction=0.25, **options)
+    return sources.load_dataset(name, validation_fraction=0.25, **options)
 
 
 def searched(splits, **options):
@@ -141,10 +143,10 @@ def test_another_split_of_a_table_needs_no_new_program(wine):
 
 def test_pixels_rest_as_bytes_and_tables_are_scaled_before(wine):
     images = splits_of("digits")
-    assert search.scaled(images.train, None, None).inputs.dtype == np.uint8
+    assert scale_part(images.train, None, None).inputs.dtype == np.uint8
     splits, _ = wine
     affine = jaxmlp.fit_affine(splits.train.inputs)
-    scaled = search.scaled(splits.train, affine, None).inputs
+    scaled = scale_part(splits.train, affine, None).inputs
     np.testing.assert_allclose(scaled.mean(axis=0), 0, atol=1e-5)
     assert scaled.dtype == jnp.zeros(()).dtype
 

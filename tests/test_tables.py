@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from jaxmlp import tables
-from jaxmlp.description import Column
+from jaxmlp.data import tables
+from jaxmlp.data.columns import MAX_CATEGORIES, Column, encode, fit_columns
 from jaxmlp.types import InputError
 
 SIZES = [1.0, 2.0, np.nan, 10.0] * 5
@@ -55,9 +55,9 @@ def with_target(values):
 def test_a_mixed_table_is_read_from_each_kind_of_file(tmp_path, suffix):
     path = tmp_path / f"pets.{suffix}"
     MIXED.to_parquet(path) if suffix == "parquet" else MIXED.to_csv(path, index=False)
-    columns = tables.fit_columns(tables.read(path).drop(columns="kind"))
+    columns = fit_columns(tables.read_frame(path).drop(columns="kind"))
     assert columns == MIXED_COLUMNS
-    splits, _ = tables.load(path, "kind")
+    splits, _ = tables.read_table(path, "kind")
     inputs, labels = rows_of(splits)
     assert (splits.task, splits.class_names) == ("binary", ("cat", "dog"))
     assert splits.name.startswith("pets")
@@ -75,21 +75,21 @@ def test_rows_become_numbers_as_worked_by_hand():
         [2, 1, 2, 1, 0, 0, 0, 1],
         [10, 0, 3, 0, 0, 1, 1, 0],
     ]
-    encoded = tables.encode(MIXED, MIXED_COLUMNS)
+    encoded = encode(MIXED, MIXED_COLUMNS)
     np.testing.assert_array_equal(encoded[:4], expected)
     # No row depends on those beside it.
     for row in range(4):
-        np.testing.assert_array_equal(tables.encode(MIXED[row : row + 1], MIXED_COLUMNS)[0], expected[row])
+        np.testing.assert_array_equal(encode(MIXED[row : row + 1], MIXED_COLUMNS)[0], expected[row])
 
 
 def test_medians_categories_and_gaps_are_learnt_from_the_training_rows_alone():
     frame = pd.DataFrame({"row": range(100), "y": np.arange(100) % 2})
-    train = np.sort(tables.load(frame, "y")[0].train.inputs[:, 0]).astype(int)
+    train = np.sort(tables.read_table(frame, "y")[0].train.inputs[:, 0]).astype(int)
     outside = np.setdiff1d(np.arange(100), train)
     frame["x"] = np.where(np.isin(frame["row"], train), frame["row"], 1e6)
     frame["gap"] = np.where(np.isin(frame["row"], train), 1.0, np.nan)
     frame["word"] = np.where(np.isin(frame["row"], train), "seen", "unseen")
-    splits, columns = tables.load(frame, "y")
+    splits, columns = tables.read_table(frame, "y")
     assert columns[1:] == (
         Column("x", float(np.median(train)), False, ()),
         Column("gap", 1.0, False, ()),
@@ -108,21 +108,21 @@ def test_new_rows_may_be_reordered_wider_unseen_and_written_as_text():
     before = new.assign(size=[np.inf, 3])
     after = before.copy()
     expected = [[2, 1, 7, 0, 0, 0, 0, 1], [3, 0, 8.5, 0, 1, 0, 0, 0]]
-    np.testing.assert_array_equal(tables.encode(after, MIXED_COLUMNS), expected)
+    np.testing.assert_array_equal(encode(after, MIXED_COLUMNS), expected)
     pd.testing.assert_frame_equal(before, after)
 
 
 def test_one_category_may_be_written_as_text_or_as_a_number():
-    (column,) = columns = tables.fit_columns(pd.DataFrame({"c": ["1", "a", None]}))
+    (column,) = columns = fit_columns(pd.DataFrame({"c": ["1", "a", None]}))
     assert column.categories == ("", "1", "a")
-    encoded = tables.encode(pd.DataFrame({"c": [1.0, np.nan]}), columns)
+    encoded = encode(pd.DataFrame({"c": [1.0, np.nan]}), columns)
     np.testing.assert_array_equal(encoded, [[0, 1, 0], [1, 0, 0]])
 
 
 def test_a_column_keeps_its_most_frequent_categories():
     words = [f"{i:03}" for i in range(100) for _ in range(1 + (i >= 90))]
-    (column,) = tables.fit_columns(pd.DataFrame({"c": words}))
-    assert len(column.categories) == tables.MAX_CATEGORIES
+    (column,) = fit_columns(pd.DataFrame({"c": words}))
+    assert len(column.categories) == MAX_CATEGORIES
     assert {f"{i:03}" for i in range(90, 100)} < set(column.categories)
     assert list(column.categories) == sorted(column.categories)
 
@@ -140,14 +140,14 @@ def test_a_column_keeps_its_most_frequent_categories():
 )
 def test_numbers_are_numbers_whatever_holds_them(values):
     frame = pd.DataFrame({"x": values})
-    columns = tables.fit_columns(frame)
+    columns = fit_columns(frame)
     assert columns == (Column("x", 2.0, True, ()),)
-    np.testing.assert_array_equal(tables.encode(frame, columns), [[1, 0], [2, 1], [3, 0]])
+    np.testing.assert_array_equal(encode(frame, columns), [[1, 0], [2, 1], [3, 0]])
 
 
 def test_columns_may_be_called_by_numbers():
     frame = pd.DataFrame(np.arange(40).reshape(20, 2) // [1, 20])
-    splits, (column,) = tables.load(frame, "1")
+    splits, (column,) = tables.read_table(frame, "1")
     assert column.name == "0"
     assert splits.class_names == ("0", "1")
 
@@ -173,7 +173,7 @@ def test_columns_may_be_called_by_numbers():
     ],
 )
 def test_the_task_is_inferred_or_given(values, task, expected, class_names):
-    splits, _ = tables.load(with_target(values * 20), "y", task=task)
+    splits, _ = tables.read_table(with_target(values * 20), "y", task=task)
     assert (splits.task, splits.class_names) == (expected, class_names)
     inputs, targets = rows_of(splits)
     value_of_row = inputs[:, 0].astype(int) % len(values)
@@ -183,7 +183,7 @@ def test_the_task_is_inferred_or_given(values, task, expected, class_names):
 def test_the_split_is_as_asked_and_follows_its_seed():
     frame = with_target(["a", "b"] * 50)
     cut = {"validation_fraction": 0.25, "test_fraction": 0.4}
-    first, again, other = (tables.load(frame, "y", **cut, split_seed=seed)[0] for seed in (1, 1, 2))
+    first, again, other = (tables.read_table(frame, "y", **cut, split_seed=seed)[0] for seed in (1, 1, 2))
     assert [len(part.inputs) for part in first[:3]] == [45, 15, 40]
     np.testing.assert_array_equal(first.train.inputs, again.train.inputs)
     assert set(first.test.inputs.ravel()) != set(other.test.inputs.ravel())
@@ -216,7 +216,7 @@ def test_files_that_hold_no_table_are_refused(tmp_path, name, content, says):
     path = tmp_path / name
     if content is not None:
         path.write_bytes(content)
-    message = refusal(tables.read, path)
+    message = refusal(tables.read_frame, path)
     assert re.match(re.escape(f"{path}: ") + says, message), message
 
 
@@ -248,7 +248,7 @@ def test_files_that_hold_no_table_are_refused(tmp_path, name, content, says):
     ],
 )
 def test_tables_that_cannot_be_learnt_from_are_refused(frame, target, options, says):
-    assert refusal(tables.load, frame, target, **options).startswith(says)
+    assert refusal(tables.read_table, frame, target, **options).startswith(says)
 
 
 @pytest.mark.parametrize(
@@ -264,11 +264,14 @@ def test_tables_that_cannot_be_learnt_from_are_refused(frame, target, options, s
     ],
 )
 def test_new_rows_that_do_not_fit_are_refused(frame, says):
-    assert refusal(tables.encode, frame, MIXED_COLUMNS).startswith(says)
+    assert refusal(encode, frame, MIXED_COLUMNS).startswith(says)
 
 
 def test_without_pandas_the_extra_is_named(tmp_path, monkeypatch):
     path = tmp_path / "pets.csv"
     MIXED.to_csv(path)
     monkeypatch.setitem(sys.modules, "pandas", None)
-    assert refusal(tables.read, path) == "tables need pandas; install the extra: pip install 'jaxmlp[tables]'"
+    assert (
+        refusal(tables.read_frame, path)
+        == "tables need pandas; install the extra: pip install 'jaxmlp[tables]'"
+    )

@@ -8,6 +8,7 @@ import pytest
 
 from experiments import tabular
 from experiments.tabular import Comparison, Outcome
+from jaxmlp.data import sources
 from jaxmlp.runtime import compilation
 from tests.test_experiments import refused, run
 
@@ -68,7 +69,7 @@ def test_differences_are_paired_by_split():
 @pytest.mark.long
 def test_a_sweep_that_finds_its_programs_compiles_nothing_and_gives_the_same():
     config = tabular.Config(smoke=True, num_members=2, max_programs=1, progress=False)
-    splits = tabular.datasets.load("diabetes", validation_fraction=0.2)
+    splits = sources.load_dataset("diabetes", validation_fraction=0.2)
     kept = jax.config.values["jax_compilation_cache_dir"]
     least = jax.config.values["jax_persistent_cache_min_compile_time_secs"]
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
@@ -86,7 +87,7 @@ def test_a_sweep_that_finds_its_programs_compiles_nothing_and_gives_the_same():
 
 
 def test_the_peers_learn_from_all_but_the_test_data():
-    splits = tabular.datasets.load("wine", validation_fraction=0.2)
+    splits = sources.load_dataset("wine", validation_fraction=0.2)
     fitted = {}
 
     class Peer:

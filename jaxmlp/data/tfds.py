@@ -1,8 +1,7 @@
-"""Image sets of tensorflow-datasets, prepared once and kept as plain arrays.
+"""Image sets of tensorflow-datasets, downloaded, decoded and written as plain arrays.
 
-A set is prepared in a scratch folder and kept as ``.npy`` files; reading those needs neither TensorFlow nor
-tensorflow-datasets. Images go to the files a thousand at a time and are mapped from there, so a set may be
-larger than the memory.
+A set is prepared in a scratch folder and kept as ``.npy`` files. Images go to the files a thousand at a time,
+so a set may be larger than the memory.
 """
 
 import contextlib
@@ -15,98 +14,23 @@ import json
 import logging
 import os
 import sys
-import tempfile
-import urllib.parse
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from jaxmlp import checks
-from jaxmlp.runtime import files as runtime_files
 from jaxmlp.types import InputError
 
-_AT_ONCE = 1000
+_BATCH_SIZE = 1000
 """Images that are decoded together."""
 _WELL_KNOWN = ("cifar10", "cifar100", "emnist", "fashion_mnist", "kmnist", "mnist", "svhn_cropped")
 """Sets to suggest where tensorflow-datasets is not there to list its own."""
 
 
-class Raw(NamedTuple):
-    """A data set as its source delivers it; ``test`` is None where the source has no test part."""
-
-    inputs: np.ndarray
-    targets: np.ndarray
-    class_names: tuple[str, ...]
-    test: tuple[np.ndarray, np.ndarray] | None
-
-
-def read(name: str, manual_dir: str | Path | None, others: Sequence[str] = ()) -> Raw:
-    """The set ``name`` (or ``name/config``) from our cache, prepared first if it is not there or damaged.
-
-    ``manual_dir``, or else JAXMLP_MANUAL_DIR, is a folder of files downloaded beforehand, looked at only
-    while the set is prepared. ``others`` are names the caller has elsewhere, for the hints in errors.
-
-    The entry appears by one rename, so a reader never sees half of it, and of two processes that prepare the
-    same set the second to finish keeps the first one's entry. Everything that can go wrong raises InputError.
-    """
-    root = runtime_files.cache_folder()
-    entry = root / f"{urllib.parse.quote(name, safe='')}-v1"
-    raw = _read_entry(entry)
-    if raw is not None:
-        return raw
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(
-            dir=root, prefix=".preparing-", ignore_cleanup_errors=True
-        ) as scratch:
-            _prepare(name, _manual_dir(manual_dir), Path(scratch), others)
-            raw = _read_entry(Path(scratch, "entry"))
-            _publish(Path(scratch, "entry"), entry)
-    except OSError as error:
-        raise InputError(
-            f"dataset: cannot keep {name!r} in {root}: {checks.first_line(error)}; "
-            "set JAXMLP_CACHE_DIR to another folder"
-        ) from error
-    if raw is None:
-        raise InputError(f"dataset: {name!r} is not as it was written to {root}; check the disk")
-    return raw
-
-
-def _manual_dir(given: str | Path | None) -> Path | None:
-    chosen = given or os.environ.get("JAXMLP_MANUAL_DIR")
-    if not chosen:
-        return None
-    folder = Path(chosen).expanduser()
-    if not folder.is_dir():
-        raise InputError(f"manual_dir: must be an existing folder, got {str(chosen)!r}")
-    return folder
-
-
-def _read_entry(entry: Path) -> Raw | None:
-    """What ``_write_entry`` wrote, mapped from its files; None if it is not there, or not whole."""
-    if not entry.exists():
-        return None
-    try:
-        meta = json.loads((entry / "meta.json").read_text())
-        arrays = {stem: _read_array(entry / f"{stem}.npy", crc) for stem, crc in meta["crc32"].items()}
-        test = (arrays["test_inputs"], arrays["test_targets"]) if "test_inputs" in arrays else None
-        return Raw(arrays["inputs"], arrays["targets"], tuple(meta["class_names"]), test)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        print(f"the cached copy in {entry} is damaged and will be replaced", file=sys.stderr)
-        return None
-
-
-def _read_array(path: Path, crc: int) -> np.ndarray:
-    if _crc(path) != crc:
-        raise ValueError(f"{path} has changed")
-    # Who writes to it gets a copy of that page.
-    return np.asarray(np.load(path, mmap_mode="c", allow_pickle=False))
-
-
-def _crc(path: Path) -> int:
+def checksum(path: Path) -> int:
     total = 0
     with path.open("rb") as file:
         while block := file.read(2**20):
@@ -114,17 +38,7 @@ def _crc(path: Path) -> int:
     return total
 
 
-def _publish(complete: Path, entry: Path) -> None:
-    """Rename ``complete`` to ``entry``, unless another process did so first; what is damaged moves aside."""
-    try:
-        complete.replace(entry)
-    except OSError:
-        if _read_entry(entry) is None:
-            entry.replace(complete.with_name("damaged"))
-            complete.replace(entry)
-
-
-def _prepare(name: str, manual_dir: Path | None, scratch: Path, others: Sequence[str]) -> None:
+def prepare(name: str, manual_dir: Path | None, scratch: Path, others: Sequence[str]) -> None:
     """Let tensorflow-datasets download and check the files of a set, and decode it, all within ``scratch``;
     the arrays come to be in its folder ``entry``.
     """
@@ -227,14 +141,17 @@ def _write_entry(entry: Path, tfds: Any, builder: Any) -> None:
     for part, prefix in (("train", ""), ("test", "test_")):
         if part in parts:
             _write_part(tfds, builder, part, entry / f"{prefix}inputs.npy", entry / f"{prefix}targets.npy")
-    names, sums = builder.info.features["label"].names, {path.stem: _crc(path) for path in entry.iterdir()}
+    names, sums = (
+        builder.info.features["label"].names,
+        {path.stem: checksum(path) for path in entry.iterdir()},
+    )
     (entry / "meta.json").write_text(json.dumps({"class_names": names, "crc32": sums}))
 
 
 def _write_part(tfds: Any, builder: Any, part: str, inputs: Path, targets: Path) -> None:
     """Images and labels as arrays in files, some at a time."""
     wanted = tfds.decode.PartialDecoding({"image": True, "label": True})
-    data = builder.as_dataset(split=part, batch_size=_AT_ONCE, decoders=wanted)
+    data = builder.as_dataset(split=part, batch_size=_BATCH_SIZE, decoders=wanted)
     image, labels = builder.info.features["image"], []
     shape, dtype = image.shape, np.dtype(image.np_dtype)
     shape = (builder.info.splits[part].num_examples, *(shape[:-1] if shape[-1] == 1 else shape))

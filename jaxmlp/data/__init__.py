@@ -1,0 +1,1 @@
+"""Arrays, tables and named sets, checked and split."""

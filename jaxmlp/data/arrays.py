@@ -1,0 +1,129 @@
+"""Arrays of a person's own as inputs and targets, or an error of one line that says what is wrong."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import ArrayLike
+
+from jaxmlp import checks
+from jaxmlp.types import Dataset, InputError
+
+TASKS = ("binary", "multiclass", "regression")
+
+
+def float_dtype() -> np.dtype:
+    return jnp.zeros(()).dtype
+
+
+def as_numbers(argument: str, values: ArrayLike) -> np.ndarray:
+    if np.ma.is_masked(values):
+        raise InputError(
+            f"{argument}: must have no masked values, which would be taken as they are; fill them"
+        )
+    if hasattr(values, "toarray"):
+        raise InputError(f"{argument}: must be dense, got a sparse matrix; pass its toarray()")
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise InputError(f"{argument}: rows must have one shape; {checks.first_line(error)}") from error
+    if array.dtype.kind not in "biuf":
+        raise InputError(
+            f"{argument}: must be an array of real numbers, got dtype {array.dtype}; encode it as numbers"
+        )
+    if array.size == 0 or array.ndim == 0:
+        raise InputError(f"{argument}: must hold at least one example and value, got shape {array.shape}")
+    return array
+
+
+def _as_floats(argument: str, array: np.ndarray) -> np.ndarray:
+    with np.errstate(over="ignore"):
+        floats = array.astype(float_dtype())
+    for good, rule in (
+        (np.isfinite(floats), "got NaN or infinity"),
+        # Their differences must be finite, too.
+        (np.abs(floats) <= np.finfo(floats.dtype).max / 16, "got numbers near the largest there is"),
+    ):
+        broken = ~good.reshape(len(floats), -1).all(axis=1)
+        if broken.any():
+            raise InputError(
+                f"{argument}: must be finite as {floats.dtype}, {rule} in {broken.sum()} of "
+                f"{len(broken)} rows, the first is row {broken.argmax()}; fill or drop them"
+            )
+    return floats
+
+
+def as_labels(argument: str, array: np.ndarray) -> np.ndarray:
+    if array.ndim != 1:
+        raise InputError(
+            f"{argument}: must be one label per example, got shape {array.shape}; "
+            "of one-hot rows pass argmax(axis=1)"
+        )
+    if array.dtype.kind == "f":
+        broken = _as_floats(argument, array) % 1 != 0
+        if broken.any():
+            row = int(broken.argmax())
+            raise InputError(f"{argument}: labels must be whole numbers, got {array[row]} in row {row}")
+    return array
+
+
+def are_classes(targets: np.ndarray) -> bool:
+    """Whether targets given without a task are labels; rows of whole numbers could be either."""
+    if targets.dtype.kind != "f" and targets.ndim > 1:
+        raise InputError(
+            f"task: cannot be inferred from whole-number targets of shape {targets.shape}; pass 'regression'"
+        )
+    return targets.dtype.kind != "f"
+
+
+def number_classes(labels: np.ndarray) -> tuple[str, ...]:
+    """The numbers "0"…"k−1" as names, if each occurs."""
+    occurring = np.unique(labels)
+    if occurring[0] >= 0 and not np.array_equal(occurring, np.arange(len(occurring))):
+        missing = int(np.argmax(occurring != np.arange(len(occurring))))
+        raise InputError(
+            f"targets: labels must be 0…k-1, but {missing} never occurs and {occurring[-1]} does; "
+            "renumber them, give class_names, or pass task='regression'"
+        )
+    return tuple(map(str, range(len(occurring))))
+
+
+def check_task(task: str, class_names: Sequence[str]) -> None:
+    if task == "regression" and class_names:
+        raise InputError(f"class_names: must be empty for regression, got {tuple(class_names)}")
+    if task == "binary" and len(class_names) > 2:
+        raise InputError(f"task: 'binary' has two classes, got {len(class_names)}; pass 'multiclass'")
+
+
+def make_part(part: str, inputs: ArrayLike, targets: ArrayLike, class_names: Sequence[str]) -> Dataset:
+    """Inputs and targets as one Dataset; ``part`` is put before the argument's name in errors."""
+    examples: Any = as_numbers(f"{part}inputs", inputs)
+    values: Any = as_numbers(f"{part}targets", targets)
+    if examples.ndim < 2:
+        raise InputError(f"{part}inputs: need an axis of values per example, got shape {examples.shape}")
+    if len(examples) != len(values):
+        raise InputError(f"{part}targets: must be as many as inputs, got {len(values)} for {len(examples)}")
+    if examples.dtype != np.uint8:
+        examples = _as_floats(f"{part}inputs", examples)
+    if not class_names:
+        values = _as_floats(f"{part}targets", values)
+        return Dataset(examples, values)
+    labels: Any = as_labels(f"{part}targets", values)
+    outside = (labels < 0) | (labels >= len(class_names))
+    if outside.any():
+        row = int(outside.argmax())
+        raise InputError(
+            f"{part}targets: labels must be 0…{len(class_names) - 1}, got {labels[row]} in row {row}"
+        )
+    return Dataset(examples, labels.astype(np.int32))
+
+
+def check_same_shapes(train: Dataset, test: Dataset) -> None:
+    pairs = (("inputs", train.inputs, test.inputs), ("targets", train.targets, test.targets))
+    for argument, ours, theirs in pairs:
+        if ours.shape[1:] != theirs.shape[1:] or ours.dtype != theirs.dtype:
+            raise InputError(
+                f"test {argument}: must be like the training {argument}, {ours.dtype}{ours.shape[1:]} each, "
+                f"got {theirs.dtype}{theirs.shape[1:]}"
+            )

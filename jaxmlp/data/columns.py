@@ -1,0 +1,124 @@
+"""The columns of a table as numbers, and new rows as the same numbers.
+
+A column of numbers has its gaps filled with the median of the training rows, and, if it has gaps there, a
+second column that says where; any other column becomes one column for each category.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from jaxmlp.types import InputError
+
+if TYPE_CHECKING:
+    import pandas
+
+
+class Column(NamedTuple):
+    """How one column of a table became numbers."""
+
+    name: str
+    fill: float | None
+    """What stands for a missing number; None for a column of categories."""
+    gaps: bool
+    """Whether a second number says that the first was missing."""
+    categories: tuple[str, ...]
+    """Each becomes a number, 1 where it holds; any other value is 0 in all of them."""
+
+
+MAX_CATEGORIES = 64
+MAX_COLUMNS = 50_000
+_MISSING = ""
+
+
+def fit_columns(frame: "pandas.DataFrame") -> tuple[Column, ...]:
+    """How to read each column of ``frame``, learnt from its rows; InputError for one without any value."""
+    return tuple(_fit_column(str(name), frame[name]) for name in frame.columns)
+
+
+def _fit_column(name: str, values: "pandas.Series") -> Column:
+    numeric = is_numeric(values)
+    known = as_floats(name, values) if numeric else values
+    if known.isna().all():
+        raise InputError(f"column {name!r}: has no value in any training row; drop it from the table")
+    if numeric:
+        return Column(name, float(known.median()), bool(known.isna().any()), ())
+    frequent = _as_words(values).value_counts().index[:MAX_CATEGORIES]
+    return Column(name, None, False, tuple(sorted(frequent)))
+
+
+def encode(frame: "pandas.DataFrame", columns: Sequence[Column]) -> Float[np.ndarray, "rows values"]:
+    """The rows of ``frame`` as numbers; its columns may come in any order, and others are left out.
+
+    InputError for a column that is not there or holds what is no number where numbers were learnt.
+    """
+    frame = check_frame(frame)
+    values: list[np.ndarray] = []
+    for name, fill, gaps, categories in columns:
+        if name not in frame:
+            raise InputError(f"column {name!r}: is not in the table, which has {_listed(frame.columns)}")
+        if fill is None:
+            words = _as_words(frame[name]).to_numpy(object)
+            values += [words == category for category in categories]
+        else:
+            numbers = as_floats(name, frame[name]).to_numpy()
+            missing = np.isnan(numbers)
+            values += [np.where(missing, fill, numbers), *([missing] if gaps else [])]
+    return np.column_stack(values).astype(float)
+
+
+def check_frame(frame: "pandas.DataFrame") -> "pandas.DataFrame":
+    """The table with text as its columns' names, if it has rows and no two columns of one name."""
+    if not len(frame):
+        raise InputError("table: must hold at least one row, got none")
+    frame = frame.rename(columns=str)
+    check_width(frame.shape[1], "table")
+    check_names(frame.columns, "table")
+    return frame
+
+
+def check_width(num_columns: int, table: str) -> None:
+    if num_columns > MAX_COLUMNS:
+        raise InputError(f"{table}: must have at most {MAX_COLUMNS} columns, got about {num_columns}")
+
+
+def check_names(names: Any, table: str) -> None:
+    repeated = list(names[names.duplicated()])
+    if repeated:
+        raise InputError(f"{table}: has two columns called {repeated[0]!r}; rename one")
+
+
+def is_numeric(values: "pandas.Series") -> bool:
+    """Whether all are numbers, also where their type is "object"; truth values are none."""
+    kind = import_pandas().api.types.infer_dtype(values, skipna=True)
+    return kind in ("integer", "floating", "mixed-integer-float", "decimal")
+
+
+def _as_words(values: "pandas.Series") -> "pandas.Series":
+    """Each value as text, so that 1, 1.0 and "1", or True and "True", are one category; a gap is one, too."""
+    words = values.astype(object).where(values.notna(), _MISSING).astype(str)
+    # Whole numbers beside gaps are read as floats.
+    return words.str.removesuffix(".0")
+
+
+def as_floats(name: str, values: "pandas.Series") -> "pandas.Series":
+    numbers = import_pandas().to_numeric(values, errors="coerce").astype(float)
+    wrong = numbers.isna() & values.notna()
+    if wrong.any():
+        raise InputError(f"column {name!r}: must hold numbers, got {values[wrong].iloc[0]!r}")
+    return numbers.replace([np.inf, -np.inf], np.nan)
+
+
+def _listed(names: Any) -> str:
+    shown = ", ".join(map(repr, list(map(str, names))[:8]))
+    return f"{shown}, …" if len(names) > 8 else shown
+
+
+def import_pandas() -> Any:
+    try:
+        import pandas
+    except ImportError:
+        raise InputError("tables need pandas; install the extra: pip install 'jaxmlp[tables]'") from None
+    return pandas

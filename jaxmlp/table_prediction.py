@@ -1,0 +1,36 @@
+"""Predictions of a saved model for the rows of a table."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from jaxmlp import ensemble, models
+from jaxmlp.data.columns import encode, import_pandas
+from jaxmlp.models import Model
+from jaxmlp.types import InputError
+
+if TYPE_CHECKING:
+    import pandas
+
+
+def predict_table(model: Model, frame: "pandas.DataFrame") -> "pandas.DataFrame":
+    """A prediction for each row: the class's name and each class's probability, or the value and the ends of
+    the interval that should hold 90 % of what is measured.
+
+    Raises InputError when the model was not trained on a table, or a column does not fit.
+    """
+    description = model.description
+    if description.columns is None:
+        raise InputError("model: was not trained on a table; give it arrays, with models.predict")
+    inputs, names = encode(frame, description.columns), description.class_names
+    if names:
+        probabilities = models.probabilities(model, inputs)
+        columns = {"prediction": np.asarray(names)[probabilities.argmax(axis=1)]}
+        columns |= {f"probability of {name}": probabilities[:, i] for i, name in enumerate(names)}
+    else:
+        values = models.predict(model, inputs)
+        columns = {"prediction": values}
+        if description.noise_scale is not None:
+            margin = ensemble.interval_margin(description.noise_scale[0])
+            columns |= {"5 %": values - margin, "95 %": values + margin}
+    return import_pandas().DataFrame(columns, index=frame.index)
