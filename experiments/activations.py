@@ -26,16 +26,18 @@ from jaxtyping import Array
 
 from experiments.command_line import main
 from experiments.receipt import ImageConfig, begin, finish, load, seeds
-from jaxmlp import batching, checks, optimizers
+from jaxmlp import checks
 from jaxmlp.data.splits import Splits, layer_sizes
 from jaxmlp.nn import heads, metrics, mlp
 from jaxmlp.nn.network import Network, make_network
 from jaxmlp.nn.preprocessing import apply_affine, fit_affine
 from jaxmlp.plots import charts
-from jaxmlp.probes import epoch_seconds
 from jaxmlp.statistics import shown_sign, summarize, with_error
-from jaxmlp.sweep import fit_population, grid, seed_keys
-from jaxmlp.train import Train, make_train
+from jaxmlp.train import batching, optimizers
+from jaxmlp.train.population import grid, seed_keys
+from jaxmlp.train.snapshots import epoch_seconds
+from jaxmlp.train.step import Train, make_train
+from jaxmlp.train.tuning import fit_population
 from jaxmlp.types import Dataset, Hyperparams, Params
 
 Cell = tuple[int, str]

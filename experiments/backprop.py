@@ -22,7 +22,7 @@ from jax.flatten_util import ravel_pytree
 
 from experiments.command_line import main
 from experiments.receipt import ImageConfig, begin, finish, load, seeds
-from jaxmlp import checks, optimizers, sweep
+from jaxmlp import checks
 from jaxmlp.data import sources
 from jaxmlp.data.splits import Splits, layer_sizes, standardize
 from jaxmlp.nn import heads, metrics
@@ -30,8 +30,9 @@ from jaxmlp.nn.network import Network, make_network
 from jaxmlp.nn.preprocessing import Affine
 from jaxmlp.plots import charts
 from jaxmlp.plots.images import image_grid
-from jaxmlp.probes import snapshots
-from jaxmlp.train import make_evaluate, make_train
+from jaxmlp.train import optimizers, population
+from jaxmlp.train.snapshots import parameter_snapshots
+from jaxmlp.train.step import make_evaluate, make_train
 from jaxmlp.types import Dataset, Hyperparams, InputError, Layer, Params
 
 STATES = ("untrained", "trained")
@@ -111,14 +112,14 @@ def train(config: Config, splits: Splits) -> Case:
     data = standardize(splits).train
     network = make_network(layer_sizes(splits, config.hidden_sizes), heads.HEADS[splits.task], UNCHANGED)
     run_of_one = make_train(network.init_fn, network.loss_fn, SGD, config.batch_size)
-    runs, _ = sweep.over(
+    runs, _ = population.vmap_runs(
         run_of_one, make_evaluate(network.predict_fn, metrics.METRICS[splits.task]), "key", "data_key"
     )
-    key, data_key = sweep.seed_keys(seeds(config))
+    key, data_key = population.seed_keys(seeds(config))
     options: dict[str, Any] = {"key": key, "data_key": data_key}
     options["hyperparams"] = Hyperparams(config.learning_rate)
     began = time.perf_counter()
-    path = jax.device_get(list(snapshots(runs, [data] * config.num_epochs, **options)))
+    path = jax.device_get(list(parameter_snapshots(runs, [data] * config.num_epochs, **options)))
     batch = jax.tree.map(lambda values: values[: config.batch_size], data)
     stacked = jax.tree.map(lambda *leaves: np.stack(leaves, axis=1), *path)
     return Case(splits.task, network, batch, stacked, time.perf_counter() - began)

@@ -14,11 +14,9 @@ import numpy as np
 
 from experiments import receipt
 from experiments.predict import ink_fraction
-from jaxmlp import batching, checks, models, optimizers
-from jaxmlp.checkpoints import Checkpoints, clear
+from jaxmlp import checks, models
 from jaxmlp.data import class_weights
 from jaxmlp.data.splits import Splits, layer_sizes
-from jaxmlp.loop import Fit, fit
 from jaxmlp.nn import heads, mlp, preprocessing
 from jaxmlp.nn.augment import random_deformation, with_augmentation
 from jaxmlp.nn.metrics import CLASSIFICATION
@@ -27,8 +25,11 @@ from jaxmlp.plots import weights
 from jaxmlp.runtime import environment as runtime_environment
 from jaxmlp.runtime.devices import batch_sharding, make_mesh
 from jaxmlp.statistics import summarize, with_error
-from jaxmlp.sweep import over, seed_keys
-from jaxmlp.train import make_evaluate, make_train
+from jaxmlp.train import batching, optimizers
+from jaxmlp.train.checkpoints import Checkpoints, clear
+from jaxmlp.train.loop import FitResult, fit
+from jaxmlp.train.population import seed_keys, vmap_runs
+from jaxmlp.train.step import make_evaluate, make_train
 from jaxmlp.types import Hyperparams, InputError
 
 
@@ -91,7 +92,7 @@ class Outcome(NamedTuple):
 
     splits: Splits
     affine: preprocessing.Affine
-    fit: Fit
+    fit: FitResult
     metrics: dict[str, np.ndarray]
 
 
@@ -173,7 +174,7 @@ def train_seeds(config: Config, splits: Splits, checkpoints: Checkpoints) -> Out
     num_epochs = min(config.num_epochs, 2) if config.smoke else config.num_epochs
     mesh = make_mesh(config.mesh, num_members=config.num_seeds)
     describe(config, splits)
-    train, evaluate = over(
+    train, evaluate = vmap_runs(
         make_train(
             network.init_fn,
             network.loss_fn,
@@ -206,7 +207,7 @@ def train_seeds(config: Config, splits: Splits, checkpoints: Checkpoints) -> Out
 
 def hyperparams_of(config: Config, num_steps: int) -> Hyperparams:
     """The configuration's traced values; what it leaves out is the optimizer's default."""
-    recipe = optimizers.recipe_named(config.optimizer)
+    recipe = optimizers.get_recipe(config.optimizer)
     given = {name: getattr(config, name, None) for name in Hyperparams._fields}
     if given["learning_rate"] is None:
         given["learning_rate"] = recipe.learning_rate
@@ -216,7 +217,7 @@ def hyperparams_of(config: Config, num_steps: int) -> Hyperparams:
     return Hyperparams(**given)
 
 
-def measure(evaluate: Any, fitted: Fit, splits: Splits) -> dict[str, np.ndarray]:
+def measure(evaluate: Any, fitted: FitResult, splits: Splits) -> dict[str, np.ndarray]:
     """``validation_accuracy``, ``test_accuracy``, … of the chosen epochs, one value per seed."""
     evaluated = {
         part: jax.jit(evaluate)(fitted.params, fitted.model_state, getattr(splits, part))

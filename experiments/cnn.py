@@ -23,16 +23,17 @@ import numpy as np
 import jaxmlp
 from experiments.command_line import main
 from experiments.receipt import ImageConfig, begin, finish, load, seeds
-from jaxmlp import batching, checks
+from jaxmlp import checks
 from jaxmlp.data.splits import Splits, layer_sizes
-from jaxmlp.epochs import Evaluate
-from jaxmlp.loop import Fit, fit
 from jaxmlp.nn import heads, metrics, mlp
 from jaxmlp.nn.augment import random_shift, with_augmentation
 from jaxmlp.nn.network import Network, make_network
 from jaxmlp.plots import charts, images
-from jaxmlp.probes import epoch_seconds
 from jaxmlp.statistics import summarize, verdict, with_error
+from jaxmlp.train import batching
+from jaxmlp.train.epoch import Evaluate
+from jaxmlp.train.loop import FitResult, fit
+from jaxmlp.train.snapshots import epoch_seconds
 from jaxmlp.types import Dataset, Hyperparams, InputError, Numbers
 
 HIDDEN, DROPOUT, WIDE, WIDE_DROPOUT = 128, 0.5, (512, 512), 0.2
@@ -79,7 +80,7 @@ class Outcome(NamedTuple):
 
     form: Form
     size: int
-    fit: Fit
+    fit: FitResult
     tried: dict[str, float]
 
 
@@ -213,7 +214,7 @@ def train(config: Config, splits: Splits, form: Form, num_epochs: int, runs: Seq
     num_steps = num_epochs * batching.num_batches(len(splits.train.inputs), config.batch_size)
     hyperparams = Hyperparams(config.learning_rate, dropout=form.dropout, num_steps=num_steps)
     options: dict[str, Any] = {"num_epochs": num_epochs, "hyperparams": hyperparams}
-    fits: list[Fit] = []
+    fits: list[FitResult] = []
     for key, data_key in zip(*jaxmlp.seed_keys(runs), strict=True):
         options |= {"key": key, "data_key": data_key, "progress": config.progress}
         fits.append(fit(form.train, form.evaluate, splits.train, splits.validation, **options))

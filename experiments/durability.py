@@ -28,8 +28,9 @@ import numpy as np
 
 from experiments import receipt
 from experiments.command_line import main
-from jaxmlp import checkpoints, checks, models, records
+from jaxmlp import checks, models, records
 from jaxmlp.plots import charts
+from jaxmlp.train import checkpoints
 from jaxmlp.types import InputError
 
 
@@ -290,7 +291,7 @@ def damage_cases(config: Config, out: Path) -> dict[str, dict[str, Any]]:
     readers: dict[str, tuple[Path, Callable[[Path], Any]]] = {
         "checkpoint": (
             max(out.glob("checkpoints/*/epoch-*")),
-            lambda path: checkpoints.opened(path.read_bytes()),
+            lambda path: checkpoints.decode(path.read_bytes()),
         ),
         "model": (out / "model.safetensors", models.load),
     }

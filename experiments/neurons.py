@@ -22,19 +22,20 @@ import numpy as np
 
 from experiments.command_line import main
 from experiments.receipt import ImageConfig, begin, finish, load, seeds
-from jaxmlp import checks, sweep
+from jaxmlp import checks
 from jaxmlp.data import splits as data_splits
 from jaxmlp.data.splits import Splits
 from jaxmlp.nn import heads, metrics, mlp
 from jaxmlp.nn.network import Network, make_network
 from jaxmlp.nn.preprocessing import Affine, apply_affine, fit_affine
-from jaxmlp.optimizers import make_optimizer
 from jaxmlp.plots import charts
 from jaxmlp.plots.images import image_grid
 from jaxmlp.plots.weights import neuron_animation, neuron_weights
-from jaxmlp.probes import snapshots
 from jaxmlp.statistics import shown_sign, summarize, with_error
-from jaxmlp.train import make_evaluate, make_train
+from jaxmlp.train import population
+from jaxmlp.train.optimizers import make_optimizer
+from jaxmlp.train.snapshots import parameter_snapshots
+from jaxmlp.train.step import make_evaluate, make_train
 from jaxmlp.types import AnyArray, Dataset, Hyperparams, InputError, Layer, Numbers, Params
 
 ACCURACY = {"accuracy": metrics.CLASSIFICATION["accuracy"]}
@@ -98,7 +99,9 @@ def train(config: Config, splits: Splits, network: Network) -> tuple[Tables, lis
     after each pass: measures [moments, seeds, settings], the first setting's networks, seconds taken."""
     moves = make_train(network.init_fn, network.loss_fn, make_optimizer("adamw"), config.batch_size)
     evaluate = make_evaluate(network.predict_fn, ACCURACY)
-    moves, evaluate = sweep.over(*sweep.over(moves, evaluate, "hyperparams"), "key", "data_key")
+    moves, evaluate = population.vmap_runs(
+        *population.vmap_runs(moves, evaluate, "hyperparams"), "key", "data_key"
+    )
     (inputs, targets, _), judge = splits.train, jax.jit(evaluate)
     size = max(len(inputs) // 10, config.batch_size)
     starts = range(0, len(inputs) - size + 1, size)
@@ -106,8 +109,8 @@ def train(config: Config, splits: Splits, network: Network) -> tuple[Tables, lis
     parts += parts if config.smoke else [splits.train] * (config.num_epochs - 1)
     hyperparams = jax.tree.map(lambda *values: jnp.array(values), *settings(config).values())
     clock, neurons, accuracy, networks = [time.perf_counter()], [], [], []
-    key, data_key = sweep.seed_keys(seeds(config))
-    for params in snapshots(moves, parts, key=key, data_key=data_key, hyperparams=hyperparams):
+    key, data_key = population.seed_keys(seeds(config))
+    for params in parameter_snapshots(moves, parts, key=key, data_key=data_key, hyperparams=hyperparams):
         clock.append(time.perf_counter())
         neurons.append(autocorrelation_of_neurons(params[0].weight, inputs))
         accuracy.append(np.asarray(judge(params, (), splits.validation)["accuracy"]))

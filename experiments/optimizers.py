@@ -19,12 +19,13 @@ import numpy as np
 import jaxmlp
 from experiments.command_line import main
 from experiments.receipt import ImageConfig, begin, finish, load, seeds
-from jaxmlp import Hyperparams, checks, optimizers, statistics
+from jaxmlp import Hyperparams, checks, statistics
 from jaxmlp.data import splits as data_splits
 from jaxmlp.data.splits import Splits
 from jaxmlp.nn import heads, metrics
 from jaxmlp.plots import charts
-from jaxmlp.probes import epoch_seconds
+from jaxmlp.train import optimizers
+from jaxmlp.train.snapshots import epoch_seconds
 from jaxmlp.types import Numbers
 
 
@@ -59,7 +60,7 @@ class Outcome(NamedTuple):
 
 def run(config: Config) -> None:
     """Train every optimizer in turn, record and draw."""
-    checks.each("optimizers", config.optimizers, lambda _, name: optimizers.recipe_named(name))
+    checks.each("optimizers", config.optimizers, lambda _, name: optimizers.get_recipe(name))
     for name in ("num_rates", "num_epochs", "batch_size"):
         checks.whole_number(name, getattr(config, name))
     receipt = begin(config)
@@ -89,7 +90,7 @@ def train(config: Config, splits: Splits, name: str) -> Outcome:
     """All seeds at all learning rates as one program."""
     if config.progress:
         print(f"{name}: {config.num_seeds} seeds × {config.num_rates} learning rates")
-    recipe = optimizers.recipe_named(name)
+    recipe = optimizers.get_recipe(name)
     rates = recipe.learning_rate * np.logspace(-2.5, 2.5, config.num_rates)
     layer_sizes = data_splits.layer_sizes(splits, config.hidden_sizes)
     network = jaxmlp.make_network(

@@ -31,9 +31,9 @@ from jaxmlp import checks, statistics
 from jaxmlp.data import sources
 from jaxmlp.data import splits as data_splits
 from jaxmlp.data.splits import Splits, standardize
-from jaxmlp.loop import fit
 from jaxmlp.nn import heads, metrics
 from jaxmlp.plots import charts, classifier
+from jaxmlp.train.loop import fit
 from jaxmlp.types import Numbers
 
 OUTPUTS = {"breast_cancer": "sigmoid", "wine": "softmax", "diabetes": "linear", "digits": "softmax"}
@@ -119,8 +119,8 @@ def train_network(config: Config, splits: list[Splits]) -> tuple[np.ndarray, dic
     adam, monitor = jaxmlp.make_optimizer("adam"), "rmse" if task == "regression" else "log_loss"
     run_of_one = jaxmlp.make_train(network.init_fn, network.loss_fn, adam, BATCH_SIZE)
     evaluate = jaxmlp.make_evaluate(network.predict_fn, {monitor: metrics.METRICS[task][monitor]})
-    runs, evaluate = jaxmlp.over(
-        *jaxmlp.over(run_of_one, evaluate, "hyperparams"), "key", "dataset", "data_key"
+    runs, evaluate = jaxmlp.vmap_runs(
+        *jaxmlp.vmap_runs(run_of_one, evaluate, "hyperparams"), "key", "dataset", "data_key"
     )
     key, data_key = jaxmlp.seed_keys(receipt.seeds(config))
     fitted = fit(

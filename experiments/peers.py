@@ -105,15 +105,15 @@ def jaxmlp(work: Work, data: Data, precision: str = "float32") -> Trainer:
     import jax.numpy as jnp
 
     from jaxmlp import make_evaluate, make_optimizer, make_train
-    from jaxmlp.epochs import make_begin
     from jaxmlp.nn import metrics
+    from jaxmlp.train.epoch import make_init
     from jaxmlp.types import Dataset, Hyperparams, Layer
 
     raw, network, unscaled = own_networks(work, data, precision)
     train = make_train(network.init_fn, network.loss_fn, make_optimizer("adam"), work.batch_size)
     hyperparams = Hyperparams(learning_rate=work.learning_rate)
     key, data_key = jax.random.split(jax.random.key(work.seed))
-    state = make_begin(train)(key, hyperparams).train
+    state = make_init(train)(key, hyperparams).train
     params = tuple(Layer(jnp.asarray(weight), jnp.asarray(bias)) for weight, bias in initial(work))
     state = state._replace(params=params)
     advance = jax.jit(train.advance, donate_argnums=0)
@@ -138,7 +138,7 @@ def jaxmlp_population(work: Work, data: Data, precision: str = "float32") -> Tra
     from jaxmlp.nn import metrics
     from jaxmlp.settings import Settings, make_groups
     from jaxmlp.space import Member, Structure
-    from jaxmlp.sweep import seed_keys
+    from jaxmlp.train.population import seed_keys
     from jaxmlp.types import Dataset, Hyperparams, Layer
 
     raw, network, unscaled = own_networks(work, data, precision)

@@ -28,7 +28,7 @@ from jaxmlp.plots import charts
 from jaxmlp.settings import Settings
 from jaxmlp.space import Choice, Member, Range, draw
 from jaxmlp.statistics import summarize, with_error
-from jaxmlp.sweep import seed_keys
+from jaxmlp.train.population import seed_keys
 
 SPACE = {
     "depth": Choice((1,)),

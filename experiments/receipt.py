@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxmlp import checks, records
-from jaxmlp.checkpoints import Checkpoints
 from jaxmlp.data import sources
 from jaxmlp.data.splits import Splits, first_examples
 from jaxmlp.runtime.files import FolderLock
 from jaxmlp.runtime.signals import exit_if_stopped
+from jaxmlp.train.checkpoints import Checkpoints
 from jaxmlp.types import InputError, Numbers
 
 SMOKE_EXAMPLES = 512

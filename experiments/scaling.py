@@ -35,15 +35,15 @@ from experiments import receipt
 from experiments.command_line import main
 from jaxmlp import checks, predictor
 from jaxmlp.data.splits import from_arrays
-from jaxmlp.loop import fit
 from jaxmlp.nn import heads
 from jaxmlp.nn.metrics import CLASSIFICATION
 from jaxmlp.nn.network import make_network
 from jaxmlp.nn.preprocessing import Affine
-from jaxmlp.optimizers import make_optimizer
 from jaxmlp.plots import charts
 from jaxmlp.statistics import summarize, with_error
-from jaxmlp.train import make_evaluate, make_train
+from jaxmlp.train.loop import fit
+from jaxmlp.train.optimizers import make_optimizer
+from jaxmlp.train.step import make_evaluate, make_train
 from jaxmlp.types import Dataset, Hyperparams, InputError
 
 # Per GPU, of NVIDIA's data sheets for the H100 SXM and the DGX H100: not measured here.

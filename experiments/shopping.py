@@ -23,10 +23,11 @@ from scipy.special import expit, logit
 import jaxmlp
 from experiments import receipt
 from experiments.command_line import main
-from jaxmlp import batching, checks, statistics, sweep
+from jaxmlp import checks, statistics
 from jaxmlp.data.splits import Splits, from_arrays, layer_sizes
 from jaxmlp.nn import heads, metrics
 from jaxmlp.plots import charts
+from jaxmlp.train import batching, tuning
 
 # What a motive asks of an offer: factors of price and utility, and a constant.
 MOTIVES = {"value for money": (-1, 1, -0.2), "necessity": (0, 1, -0.8), "bargain hunter": (-1, 0, 0.2)}
@@ -135,7 +136,7 @@ def by_motive(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def resemblance(network: jaxmlp.Network, params: jaxmlp.Params) -> np.ndarray:
     """[networks, motives] |r| of each index and the neuron that stands for it."""
-    return np.abs([by_motive(sums)[1] for sums in sweep.outputs(network, params[:1], PLANE)])
+    return np.abs([by_motive(sums)[1] for sums in tuning.population_logits(network, params[:1], PLANE)])
 
 
 def appearances(trained: np.ndarray, untrained: np.ndarray) -> Measured:
@@ -191,8 +192,8 @@ def draw(folder: Path, models: dict[str, Model], trained: np.ndarray, untrained:
     best = int(np.argmin(mlp.tuned.scores[:, mlp.tuned.setting]))
     maps = {"known truth": buying_probability(PLANE)}
     for name, model in (("logistic regression", models["logistic"]), ("three hidden neurons", mlp)):
-        maps[name] = expit(sweep.outputs(model.network, model.tuned.params, PLANE)[best, :, 0])
-    sums, r = by_motive(sweep.outputs(mlp.network, mlp.tuned.params[:1], PLANE)[best])
+        maps[name] = expit(tuning.population_logits(model.network, model.tuned.params, PLANE)[best, :, 0])
+    sums, r = by_motive(tuning.population_logits(mlp.network, mlp.tuned.params[:1], PLANE)[best])
     names = [f"nearest to {motive}:\nr = {x:+.2f}" for motive, x in zip(MOTIVES, r, strict=True)]
     chance: Any = {"colour_label": "probability of a purchase", "boundary": 0.5}
     plane(maps, folder / "decisions.png", title="Black line: 1/2, where the decision turns", **chance)

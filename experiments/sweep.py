@@ -18,7 +18,6 @@ from experiments import receipt
 from experiments.command_line import main
 from experiments.predict import ink_fraction
 from jaxmlp import calibration, checks, models, search, space
-from jaxmlp.checkpoints import Checkpoints, clear
 from jaxmlp.data import sources, tables
 from jaxmlp.data.splits import Splits, first_examples
 from jaxmlp.halving import rungs
@@ -30,6 +29,7 @@ from jaxmlp.runtime.devices import make_mesh
 from jaxmlp.search import Found
 from jaxmlp.settings import Settings
 from jaxmlp.statistics import summarize, verdict, with_error
+from jaxmlp.train.checkpoints import Checkpoints, clear
 from jaxmlp.types import InputError
 
 

@@ -8,13 +8,14 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxmlp import batching, population, search
+from jaxmlp import population, search
 from jaxmlp.data.splits import Splits, layer_sizes
 from jaxmlp.halving import planned
 from jaxmlp.runtime.devices import num_bytes
 from jaxmlp.settings import Settings, make_groups
 from jaxmlp.space import Member
-from jaxmlp.streaming import limit
+from jaxmlp.train import batching
+from jaxmlp.train.streaming import max_data_bytes
 
 # Measured with two cores and rounded; the plan says "about".
 _COMPILE_SECONDS, _STEP_SECONDS, _SHARE_OF_PEAK, _PARAMETER_SECONDS = 3.5, 2e-4, 0.5, 1e-9
@@ -60,7 +61,7 @@ def estimate(splits: Splits, members: Sequence[Member], settings: Settings) -> C
     return Cost(
         len(groups),
         num_parameters,
-        min(num_bytes(data.train), limit(settings.data_bytes))
+        min(num_bytes(data.train), max_data_bytes(settings.data_bytes))
         + num_bytes(data.validation)
         + -(-states // shares),
         _COMPILE_SECONDS * len(groups),

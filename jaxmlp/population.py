@@ -14,14 +14,15 @@ import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Array, Integer, Key
 
-from jaxmlp import epochs
-from jaxmlp.epochs import Choice, Evaluate, FitState, Functions, epoch_number, make_begin
 from jaxmlp.runtime.compilation import compile_for
 from jaxmlp.runtime.devices import check_memory, device_memory_bytes, device_put, gather, num_bytes, sharding
 from jaxmlp.space import Member, Structure
-from jaxmlp.streaming import Stream
-from jaxmlp.sweep import over, seed_keys
-from jaxmlp.train import Train
+from jaxmlp.train import epoch as train_epoch
+from jaxmlp.train.epoch import Evaluate, RunFunctions, epoch_index, make_init
+from jaxmlp.train.population import seed_keys, vmap_runs
+from jaxmlp.train.state import EarlyStopping, FitState
+from jaxmlp.train.step import Train
+from jaxmlp.train.streaming import Stream
 from jaxmlp.types import AnyArray, Dataset, Hyperparams, PyTree
 
 # What a chunk's work takes, in sizes of its state: the state, its gradients and updates, an evaluation.
@@ -34,7 +35,7 @@ class Program(NamedTuple):
     """
 
     structure: Structure
-    run: Functions
+    run: RunFunctions
     chunk_size: int = 1
     wait: bool = False
     mesh: Mesh | None = None
@@ -68,8 +69,8 @@ def make_program(
     mesh: Mesh | None = None,
 ) -> Program:
     """The program of one structure, from the functions of a single run; of ``monitor`` more is better."""
-    train, evaluate = over(train, evaluate, "key", "hyperparams")
-    run = Functions(train, evaluate, Choice(monitor), sharding(mesh, "members"))
+    train, evaluate = vmap_runs(train, evaluate, "key", "hyperparams")
+    run = RunFunctions(train, evaluate, EarlyStopping(monitor), sharding(mesh, "members"))
     return Program(structure, run, mesh=mesh)
 
 
@@ -80,7 +81,7 @@ def begin(group: Group) -> list[Chunk]:
         hyperparams = jax.tree.map(_column, *(members[row].hyperparams for row in rows))
         key, _ = seed_keys([members[row].seed for row in rows])
         key, hyperparams = _put(program, (key, hyperparams))
-        start = make_begin(program.run.train, program.run.where)
+        start = make_init(program.run.train, program.run.where)
         state = compile_for(start, key, hyperparams)(key, hyperparams)
         alive = dict.fromkeys(numbers[row] for row in rows)
         chunks.append(_put_back(Chunk(program, tuple(alive), hyperparams, state)))
@@ -102,8 +103,8 @@ def compile_epoch(
     chunk: Chunk, data: Dataset | Stream, validation: Dataset, epoch: int, data_key: Key[Array, ""]
 ) -> Callable[..., Any]:
     """The epoch of a chunk that has arrived, compiled; only the first call for a program takes time."""
-    program, number = chunk.program, epoch_number(epoch, chunk.program.mesh)
-    return epochs.compile_epoch(
+    program, number = chunk.program, epoch_index(epoch, chunk.program.mesh)
+    return train_epoch.compile_epoch(
         program.run, chunk.state, chunk.hyperparams, data, validation, number, data_key
     )
 
@@ -114,7 +115,7 @@ def advance(
     """The chunk after one more epoch, and what each member reports: ``train_loss`` and each measure."""
     chunk = arrived(chunk)
     program = compile_epoch(chunk, data, validation, epoch, data_key)
-    state, (info, report, _) = program(chunk.state, epoch_number(epoch, chunk.program.mesh))
+    state, (info, report, _) = program(chunk.state, epoch_index(epoch, chunk.program.mesh))
     info, report = gather((info, report))
     size = len(chunk.members)
     report = {"train_loss": info.loss} | {f"validation_{name}": values for name, values in report.items()}
@@ -226,7 +227,7 @@ def state_bytes(program: Program, member: Member) -> int:
     """What one member takes between two epochs: what it trains with, and its best parameters so far."""
     key, _ = seed_keys([member.seed])
     # Not the program's own begin, which may spread members over more devices than one member fills.
-    state = jax.eval_shape(make_begin(program.run.train), key, jax.tree.map(_column, member.hyperparams))
+    state = jax.eval_shape(make_init(program.run.train), key, jax.tree.map(_column, member.hyperparams))
     return num_bytes(state)
 
 

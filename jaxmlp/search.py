@@ -7,9 +7,8 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-from jaxmlp import batching, checks
+from jaxmlp import checks
 from jaxmlp.calibration import calibrated
-from jaxmlp.checkpoints import Checkpoints
 from jaxmlp.data.splits import Splits, fit_target_affine, layer_sizes, scale_part
 from jaxmlp.description import Description, Form
 from jaxmlp.models import Model
@@ -20,6 +19,8 @@ from jaxmlp.settings import Settings
 from jaxmlp.space import DEFAULT_SPACE, Member, Space, Structure, draw
 from jaxmlp.sweep_loop import sweep
 from jaxmlp.swept import Swept
+from jaxmlp.train import batching
+from jaxmlp.train.checkpoints import Checkpoints
 
 
 class Found(NamedTuple):

@@ -6,14 +6,15 @@ from typing import NamedTuple
 
 from jax.sharding import Mesh
 
-from jaxmlp import batching, checks, ensemble, population
+from jaxmlp import checks, ensemble, population
 from jaxmlp.nn.metrics import METRICS
 from jaxmlp.nn.network import Network
-from jaxmlp.optimizers import make_optimizer
 from jaxmlp.population import Group, Program
 from jaxmlp.runtime.devices import batch_sharding
 from jaxmlp.space import Member, Structure, groups
-from jaxmlp.train import make_evaluate, make_train
+from jaxmlp.train import batching
+from jaxmlp.train.optimizers import make_optimizer
+from jaxmlp.train.step import make_evaluate, make_train
 from jaxmlp.types import Dataset, InputError
 
 

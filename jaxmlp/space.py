@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from jaxmlp import checks, optimizers
+from jaxmlp import checks
 from jaxmlp.nn import mlp
+from jaxmlp.train import optimizers
 from jaxmlp.types import Hyperparams, InputError
 
 
@@ -226,7 +227,7 @@ def _ends(distribution: Range) -> tuple[float, float]:
 
 
 def _learning_rates(optimizer: str) -> Range:
-    recipe = optimizers.recipe_named(optimizer)
+    recipe = optimizers.get_recipe(optimizer)
     return Range(recipe.low, recipe.high, log=True)
 
 
@@ -273,7 +274,7 @@ def _check_value(name: str, value: Any) -> None:
     if name == "activation":
         mlp.get_activation(value)
     elif name == "optimizer":
-        optimizers.recipe_named(value)
+        optimizers.get_recipe(value)
     elif name in ("hidden_sizes", "depth"):
         checks.whole_number(name, value, at_least=1 if name == "hidden_sizes" else 0)
     elif value is None or np.ndim(value) > 0:

@@ -10,7 +10,6 @@ import numpy as np
 from jaxtyping import Array, Float, Key
 
 from jaxmlp import ensemble, population
-from jaxmlp.checkpoints import Checkpoints, due, load
 from jaxmlp.halving import planned, rungs, survivors
 from jaxmlp.nn.metrics import METRICS
 from jaxmlp.nn.network import Network
@@ -21,10 +20,11 @@ from jaxmlp.runtime.selftest import check_backend
 from jaxmlp.runtime.signals import interruptible, note_stop
 from jaxmlp.settings import Settings, check, make_groups
 from jaxmlp.space import Member, Structure, groups
-from jaxmlp.streaming import Stream, placed
-from jaxmlp.sweep import seed_keys
 from jaxmlp.sweep_state import SweepState, identity, store, stored
 from jaxmlp.swept import Swept
+from jaxmlp.train.checkpoints import Checkpoints, load, should_save
+from jaxmlp.train.population import seed_keys
+from jaxmlp.train.streaming import Stream, place_data
 from jaxmlp.types import Dataset, InputError
 
 
@@ -54,7 +54,7 @@ def sweep(
         state = stored(kept, state, members)
         print(f"resumed after epoch {state.epoch}", flush=True)
     data_key, validation = device_put((data_key, validation), sharding(settings.mesh))
-    data = placed(dataset, settings.batch_size, data_key, settings.data_bytes, settings.mesh)
+    data = place_data(dataset, settings.batch_size, data_key, settings.data_bytes, settings.mesh)
     # As if it had begun so much earlier.
     began -= state.seconds
     with interruptible() as asked_to_stop, _progress_bar(state, settings, progress) as bar:
@@ -97,7 +97,7 @@ def _store(checkpoints: Checkpoints | None, state: SweepState, run: dict[str, An
     """A checkpoint, if one is due."""
     if checkpoints is not None:
         last = state.epoch == state.num_epochs
-        if due(checkpoints, state.epoch, last=last, stopped=stopped):
+        if should_save(checkpoints, state.epoch, last=last, stopped=stopped):
             store(checkpoints, state, run)
 
 

@@ -9,12 +9,20 @@ import numpy as np
 from jaxtyping import Float
 
 from jaxmlp import population
-from jaxmlp.checkpoints import Checkpoints, Kept, bare, fingerprint, restore, save, table
 from jaxmlp.ensemble import Chosen
 from jaxmlp.population import Chunk
 from jaxmlp.runtime.devices import gather
 from jaxmlp.settings import Settings
 from jaxmlp.space import Member, columns
+from jaxmlp.train.checkpoints import (
+    Checkpoint,
+    Checkpoints,
+    data_fingerprint,
+    key_data_tree,
+    restore,
+    restore_arrays,
+    save,
+)
 from jaxmlp.types import Dataset, PyTree
 
 
@@ -48,7 +56,7 @@ def identity(
     # Devices, memory and time may be others when it is gone on with.
     fixed = settings._replace(mesh=None, time_budget=None, data_bytes=None)._asdict()
     names = ("training data", "validation data")
-    prints = {name: fingerprint(part) for name, part in zip(names, data, strict=True)}
+    prints = {name: data_fingerprint(part) for name, part in zip(names, data, strict=True)}
     # Their shapes and numbers by name, to say what differs, and all that they are.
     return {**fixed, **prints, **columns(members), "members": zlib.crc32(repr(members).encode()), **run}
 
@@ -57,7 +65,7 @@ def store(checkpoints: Checkpoints, state: SweepState, run: Mapping[str, Any]) -
     """The state as a checkpoint."""
     structures = _structures(state.chunks)
     trees = {
-        "chunks": [gather((chunk.hyperparams, bare(chunk.state))) for chunk in state.chunks],
+        "chunks": [gather((chunk.hyperparams, key_data_tree(chunk.state))) for chunk in state.chunks],
         "chosen": [(c.share, c.params) for c in state.chosen],
         "history": state.history,
         "shares": {str(member): share for member, share in state.shares.items()},
@@ -83,7 +91,7 @@ _NOTED = (
 )
 
 
-def stored(kept: Kept, begun: SweepState, members: Sequence[Member]) -> SweepState:
+def stored(kept: Checkpoint, begun: SweepState, members: Sequence[Member]) -> SweepState:
     """The state that ``store`` stored, of the sweep that begins with ``begun``."""
     programs = {repr(chunk.program.structure): chunk for chunk in begun.chunks}
     like = [programs[kept.notes["structures"][number]] for number, _ in kept.notes["chunks"]]
@@ -95,13 +103,13 @@ def stored(kept: Kept, begun: SweepState, members: Sequence[Member]) -> SweepSta
     return begun._replace(
         chunks=chunks,
         chosen=_chosen(kept, programs, members),
-        history=table(kept, "history"),
-        shares={int(member): share for member, share in table(kept, "shares").items()},
+        history=restore_arrays(kept, "history"),
+        shares={int(member): share for member, share in restore_arrays(kept, "shares").items()},
         **{name: kept.notes[name] for name in _NOTED},
     )
 
 
-def _chosen(kept: Kept, programs: Mapping[str, Chunk], members: Sequence[Member]) -> list[Chosen]:
+def _chosen(kept: Checkpoint, programs: Mapping[str, Chunk], members: Sequence[Member]) -> list[Chosen]:
     """The ensemble, whose parameters look like those of the programs' members."""
     noted, templates = kept.notes["chosen"], []
     for number, (member, *_) in enumerate(noted):

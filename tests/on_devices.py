@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxmlp import epochs, loop, make_evaluate, make_network, make_optimizer, make_train, over
+from jaxmlp import make_evaluate, make_network, make_optimizer, make_train, vmap_runs
 from jaxmlp.nn import heads
 from jaxmlp.nn.metrics import CLASSIFICATION
 from jaxmlp.nn.preprocessing import Affine
@@ -16,8 +16,10 @@ from jaxmlp.runtime import compilation
 from jaxmlp.runtime.devices import batch_sharding, device_put, make_mesh, shard_keys, sharding
 from jaxmlp.settings import Settings
 from jaxmlp.space import Choice, Range, draw
-from jaxmlp.sweep import seed_keys
 from jaxmlp.sweep_loop import sweep
+from jaxmlp.train import epoch, loop
+from jaxmlp.train.population import seed_keys
+from jaxmlp.train.state import EarlyStopping
 from jaxmlp.types import Dataset, Hyperparams
 
 MESHES = {"one": None, "data": {"data": 8}, "members": {"members": 8}, "both": {"members": 2, "data": 4}}
@@ -46,7 +48,7 @@ def trained(sizes):
         batch_size=100,
         batch_sharding=batch_sharding(mesh),
     )
-    train, evaluate = over(train, make_evaluate(network.predict_fn, CLASSIFICATION), "key", "data_key")
+    train, evaluate = vmap_runs(train, make_evaluate(network.predict_fn, CLASSIFICATION), "key", "data_key")
     key, data_key = seed_keys(range(5))
     data, validation = dataset(250), dataset(30)
     options = {"key": key, "data_key": data_key, "hyperparams": HYPERPARAMS, "num_epochs": 5}
@@ -55,9 +57,9 @@ def trained(sizes):
     if mesh:
         key, data_key = shard_keys(mesh, key), shard_keys(mesh, data_key)
     where, shared = sharding(mesh, "members"), device_put((HYPERPARAMS, data, validation), sharding(mesh))
-    state = epochs.compiled(epochs.make_begin(train, where), key, shared[0])(key, shared[0])
-    one_epoch = epochs.make_epoch(train, evaluate, epochs.Choice("accuracy"), where)
-    program = epochs.compiled(one_epoch, state, *shared, epochs.epoch_number(0, mesh), data_key)
+    state = epoch.compiled(epoch.make_init(train, where), key, shared[0])(key, shared[0])
+    one_epoch = epoch.make_epoch(train, evaluate, EarlyStopping("accuracy"), where)
+    program = epoch.compiled(one_epoch, state, *shared, epoch.epoch_index(0, mesh), data_key)
     return {
         "reached": plain((found.params, found.history["train_loss"])),
         "collectives": re.findall(

@@ -187,7 +187,7 @@ def test_the_claim_holds_where_both_its_halves_are_shown():
 def test_pictures_show_every_depth_and_name_the_initial_weights(monkeypatch, tmp_path):
     config, outcomes, found = measured(monkeypatch)
     drawn = {}
-    for kind in ("dots", "lines"):
+    for kind in ("point_plot", "line_plot"):
         monkeypatch.setattr(
             activations.charts, kind, lambda panels, path, **_: drawn.update({path.stem: panels})
         )

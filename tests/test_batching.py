@@ -7,14 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
-from jaxmlp import batching
+from jaxmlp.train import batching
 
 KEY = jax.random.key(0)
 few = settings(max_examples=15, deadline=None, derandomize=True, database=None)
 
 
 def order(num_examples: int, epoch: int = 0, key=KEY) -> np.ndarray:
-    return np.asarray(batching.order(key, jnp.int32(epoch), num_examples))
+    return np.asarray(batching.epoch_order(key, jnp.int32(epoch), num_examples))
 
 
 @few
@@ -37,18 +37,18 @@ def test_the_same_key_and_epoch_give_the_same_order():
 
 def test_jit_and_vmap_give_the_same_orders():
     keys = jax.random.split(KEY, 3)
-    orders = jax.jit(jax.vmap(lambda key: batching.order(key, jnp.int32(4), 50)))(keys)
+    orders = jax.jit(jax.vmap(lambda key: batching.epoch_order(key, jnp.int32(4), 50)))(keys)
     np.testing.assert_array_equal(orders, [order(50, 4, key) for key in keys])
 
 
 def test_every_place_is_as_likely():
-    orders = jax.vmap(lambda key: batching.order(key, jnp.int32(0), 10))(jax.random.split(KEY, 4000))
+    orders = jax.vmap(lambda key: batching.epoch_order(key, jnp.int32(0), 10))(jax.random.split(KEY, 4000))
     places = np.argmin(orders, axis=1)
     assert chisquare(np.bincount(places, minlength=10)).pvalue > 1e-3
 
 
 def test_every_order_is_as_likely_over_the_epochs():
-    orders = jax.vmap(lambda epoch: batching.order(KEY, epoch, 4))(jnp.arange(4800))
+    orders = jax.vmap(lambda epoch: batching.epoch_order(KEY, epoch, 4))(jnp.arange(4800))
     _, counts = np.unique(orders, axis=0, return_counts=True)
     assert len(counts) == 24
     assert chisquare(counts).pvalue > 1e-3
@@ -59,7 +59,7 @@ def test_every_order_is_as_likely_over_the_epochs():
 def test_a_cut_keeps_every_example_and_its_weight_once(num_examples, batch_size, weighted):
     weights = np.linspace(0.5, 1.5, num_examples, dtype=np.float32) if weighted else None
     shuffled = np.random.default_rng(num_examples).permutation(num_examples)
-    indices, found = batching.cut(jnp.asarray(shuffled), weights, batch_size)
+    indices, found = batching.make_batches(jnp.asarray(shuffled), weights, batch_size)
     steps = int(np.ceil(num_examples / batch_size))
     assert indices.shape == found.shape == (steps, batch_size)
     assert batching.num_batches(num_examples, batch_size) == steps
@@ -72,7 +72,7 @@ def test_a_cut_keeps_every_example_and_its_weight_once(num_examples, batch_size,
 
 def test_a_cut_by_hand():
     weights = np.array([0.2, 0.4, 0.6, 0.8, 3.0], np.float32)
-    batches = batching.cut(jnp.array([4, 1, 3, 0, 2]), weights, 2)
+    batches = batching.make_batches(jnp.array([4, 1, 3, 0, 2]), weights, 2)
     np.testing.assert_array_equal(batches.indices, [[4, 1], [3, 0], [2, 0]])
     np.testing.assert_array_equal(
         batches.weights, weights[[[4, 1], [3, 0], [2, 0]]] * [[1, 1], [1, 1], [1, 0]]
@@ -81,4 +81,4 @@ def test_a_cut_by_hand():
 
 def test_no_dtype_is_hard_coded():
     with jax.enable_x64(True):
-        assert batching.cut(jnp.arange(3), None, 2).weights.dtype == "float64"
+        assert batching.make_batches(jnp.arange(3), None, 2).weights.dtype == "float64"

@@ -11,17 +11,17 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxmlp import checkpoints
-from jaxmlp.checkpoints import Checkpoints
-from jaxmlp.loop import fit
 from jaxmlp.nn import heads
 from jaxmlp.nn.metrics import CLASSIFICATION
 from jaxmlp.nn.network import make_network
 from jaxmlp.nn.preprocessing import Affine
-from jaxmlp.optimizers import make_optimizer
 from jaxmlp.runtime import signals
-from jaxmlp.sweep import over, seed_keys
-from jaxmlp.train import make_evaluate, make_train
+from jaxmlp.train import checkpoints
+from jaxmlp.train.checkpoints import Checkpoints
+from jaxmlp.train.loop import fit
+from jaxmlp.train.optimizers import make_optimizer
+from jaxmlp.train.population import seed_keys, vmap_runs
+from jaxmlp.train.step import make_evaluate, make_train
 from jaxmlp.types import Dataset, Hyperparams, InputError
 
 pytestmark = pytest.mark.usefixtures("quick_to_compile")
@@ -58,7 +58,7 @@ def functions(hidden_size=6, optimizer="adam", population=False):
         shape = jax.ShapeDtypeStruct(loss.shape, loss.dtype)
         return report | {"log_loss": jax.pure_callback(signalled, shape, loss, vmap_method="broadcast_all")}
 
-    return over(train, evaluate, "key", "data_key") if population else (train, evaluate)
+    return vmap_runs(train, evaluate, "key", "data_key") if population else (train, evaluate)
 
 
 def trained(folder=None, stop_at=0, *, every=1, resume=False, run=None, population=False, **options):
@@ -79,7 +79,7 @@ def newest(folder):
 
 
 def tensors(folder):
-    return checkpoints.opened(newest(folder).read_bytes())[0]
+    return checkpoints.decode(newest(folder).read_bytes())[0]
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["one", "population"])
@@ -145,7 +145,7 @@ def test_they_are_written_as_often_as_asked_and_the_last_two_stay(tmp_path):
         "epoch-00000005.safetensors",
         "epoch-00000004.safetensors",
     ]
-    assert len(list(tmp_path.iterdir())) == checkpoints.KEPT
+    assert len(list(tmp_path.iterdir())) == checkpoints.NUM_KEPT
     trained(tmp_path / "none", every=None)
     assert not (tmp_path / "none").exists()
 
@@ -237,11 +237,15 @@ def test_a_checkpoint_of_another_run_is_refused_with_what_differs(options, messa
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
-def test_a_newer_format_is_refused_and_not_passed_over(tmp_path, monkeypatch):
-    monkeypatch.setattr(checkpoints, "FORMAT", 2)
+@pytest.mark.parametrize(
+    ("wrote", "reads", "remedy"),
+    [(3, 2, "upgrade jaxmlp"), (1, 2, "resume it with the release that wrote it")],
+)
+def test_another_format_is_refused_and_not_passed_over(tmp_path, monkeypatch, wrote, reads, remedy):
+    monkeypatch.setattr(checkpoints, "FORMAT", wrote)
     trained(tmp_path, 3)
-    monkeypatch.setattr(checkpoints, "FORMAT", 1)
-    with pytest.raises(InputError, match="has format 2, and this jaxmlp reads 1; upgrade jaxmlp"):
+    monkeypatch.setattr(checkpoints, "FORMAT", reads)
+    with pytest.raises(InputError, match=f"has format {wrote}, and this jaxmlp reads {reads}; {remedy}"):
         trained(tmp_path, resume=True)
 
 

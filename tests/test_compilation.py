@@ -7,13 +7,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxmlp import epochs, loop
 from jaxmlp.nn import heads, network
 from jaxmlp.nn.metrics import CLASSIFICATION
 from jaxmlp.nn.preprocessing import Affine
-from jaxmlp.optimizers import make_optimizer
-from jaxmlp.sweep import over, seed_keys
-from jaxmlp.train import make_evaluate, make_train
+from jaxmlp.train import loop
+from jaxmlp.train.epoch import make_epoch, make_init
+from jaxmlp.train.optimizers import make_optimizer
+from jaxmlp.train.population import seed_keys, vmap_runs
+from jaxmlp.train.state import EarlyStopping
+from jaxmlp.train.step import make_evaluate, make_train
 from jaxmlp.types import Dataset, Hyperparams
 
 NUM_EXAMPLES, NUM_INPUTS = 11, 5
@@ -76,7 +78,7 @@ def test_an_epoch_traces_once_for_other_numbers_data_and_epochs():
 @pytest.mark.parametrize("population", [False, True])
 def test_a_run_copies_nothing_to_the_device_unasked(population):
     keys = seed_keys([0, 1]) if population else (jax.random.key(0), jax.random.key(1))
-    train_and_evaluate = over(*functions(), "key", "data_key") if population else functions()
+    train_and_evaluate = vmap_runs(*functions(), "key", "data_key") if population else functions()
     with jax.transfer_guard_host_to_device("disallow"):
         with pytest.raises(Exception, match="Disallowed host-to-device transfer"):
             jnp.sin(np.ones(2))
@@ -87,8 +89,8 @@ def test_a_run_copies_nothing_to_the_device_unasked(population):
 def test_the_state_is_donated():
     train, evaluate = functions()
     key, data = jax.random.key(0), jax.tree.map(jnp.asarray, dataset())
-    state = epochs.make_begin(train)(key, HYPERPARAMS)
-    advance = epochs.make_epoch(train, evaluate, epochs.Choice("accuracy"))
+    state = make_init(train)(key, HYPERPARAMS)
+    advance = make_epoch(train, evaluate, EarlyStopping("accuracy"))
     new, _ = advance(state, HYPERPARAMS, data, data, jnp.int32(0), key)
     assert all(leaf.is_deleted() for leaf in jax.tree.leaves((state.train.params, state.best.params)))
     assert not any(leaf.is_deleted() for leaf in jax.tree.leaves((new, data)))

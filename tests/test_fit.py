@@ -10,11 +10,11 @@ import numpy as np
 import optax
 import pytest
 
-from jaxmlp.loop import fit
-from jaxmlp.optimizers import make_optimizer
-from jaxmlp.probes import epoch_seconds, snapshots
-from jaxmlp.sweep import over
-from jaxmlp.train import Train, make_train
+from jaxmlp.train.loop import fit
+from jaxmlp.train.optimizers import make_optimizer
+from jaxmlp.train.population import vmap_runs
+from jaxmlp.train.snapshots import epoch_seconds, parameter_snapshots
+from jaxmlp.train.step import Train, make_train
 from jaxmlp.types import Dataset, Hyperparams, InputError
 
 KEY, DATA_KEY = jax.random.split(jax.random.key(0))
@@ -172,7 +172,9 @@ def test_a_loss_that_is_not_finite_names_epoch_and_step(own_handler):
 def of_rates(*rates):
     """A population whose members' loss is infinite from the parameter 4 on, reached rate by rate."""
     train = diverging_train(lambda params, hyperparams: params >= 4)
-    population, evaluate = over(train, lambda params, model_state, dataset: {"score": params}, "hyperparams")
+    population, evaluate = vmap_runs(
+        train, lambda params, model_state, dataset: {"score": params}, "hyperparams"
+    )
     return {"train": population, "evaluate": evaluate, "hyperparams": Hyperparams(jnp.array(rates))}
 
 
@@ -267,14 +269,16 @@ def test_snapshots_are_taken_at_the_start_and_after_each_part():
     # The counter takes one step for every two examples.
     two, five = DATASET, Dataset(np.ones(5, np.float32), np.ones(5, np.float32))
     keys = {"key": KEY, "data_key": DATA_KEY, "hyperparams": Hyperparams()}
-    taken = [float(params) for params in snapshots(counter(), [two, five, two], **keys)]
+    taken = [float(params) for params in parameter_snapshots(counter(), [two, five, two], **keys)]
     # A partial last batch counts by its share.
     np.testing.assert_allclose(taken, [0, 1, 3.5, 4.5])
 
 
 def test_snapshots_end_where_nothing_is_finite():
     train = diverging_train(lambda params, hyperparams: params >= 3)
-    taken = snapshots(train, [DATASET] * 3, key=KEY, data_key=DATA_KEY, hyperparams=Hyperparams(1.0))
+    taken = parameter_snapshots(
+        train, [DATASET] * 3, key=KEY, data_key=DATA_KEY, hyperparams=Hyperparams(1.0)
+    )
     assert [float(next(taken)), float(next(taken))] == [0, 2]
     with pytest.raises(FloatingPointError, match=r"^the loss became non-finite in epoch 2, step 2; "):
         next(taken)

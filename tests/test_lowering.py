@@ -12,16 +12,18 @@ import numpy as np
 import pytest
 from jax.sharding import AbstractMesh, AxisType, NamedSharding, PartitionSpec
 
-from jaxmlp import epochs, models, streaming
-from jaxmlp.epochs import Choice
+from jaxmlp import models
 from jaxmlp.nn import heads
 from jaxmlp.nn.metrics import CLASSIFICATION
 from jaxmlp.nn.network import make_network
 from jaxmlp.nn.preprocessing import Affine
-from jaxmlp.optimizers import RECIPES, make_optimizer
 from jaxmlp.runtime import devices
-from jaxmlp.sweep import over, seed_keys
-from jaxmlp.train import make_evaluate, make_train
+from jaxmlp.train import streaming
+from jaxmlp.train.epoch import make_epoch, make_init, make_validate
+from jaxmlp.train.optimizers import RECIPES, make_optimizer
+from jaxmlp.train.population import seed_keys, vmap_runs
+from jaxmlp.train.state import EarlyStopping
+from jaxmlp.train.step import make_evaluate, make_train
 from jaxmlp.types import Dataset, Hyperparams
 
 PLATFORMS = ("cuda", "rocm", "tpu")
@@ -52,26 +54,26 @@ def epoch(optimizer="adam", precision="float32", differing=(), where=None, shard
     train, evaluate = functions(optimizer, precision, sharding)
     key, settings = (KEY[0], DATA_KEY[0]), hyperparams(optimizer, **values)
     if differing:
-        train, evaluate = over(train, evaluate, *differing)
+        train, evaluate = vmap_runs(train, evaluate, *differing)
         key = KEY, DATA_KEY if "data_key" in differing else DATA_KEY[0]
     if "hyperparams" in differing:
         settings = jax.tree.map(lambda value: np.stack([value, value]), settings)
-    begin = epochs.make_begin(train, where)
+    begin = make_init(train, where)
     state = jax.eval_shape(begin, key[0], settings)
-    one_epoch = epochs.make_epoch(train, evaluate, Choice("accuracy"), where)
+    one_epoch = make_epoch(train, evaluate, EarlyStopping("accuracy"), where)
     yield begin, (key[0], settings)
     yield one_epoch, (state, settings, DATA, DATA, EPOCH, key[1])
 
 
 def streamed():
     train, evaluate = functions()
-    state = jax.eval_shape(epochs.make_begin(train), KEY[0], hyperparams())
-    begin, step, end = streaming.programs(train, NUM_EXAMPLES)
+    state = jax.eval_shape(make_init(train), KEY[0], hyperparams())
+    begin, step, end = streaming.part_programs(train, NUM_EXAMPLES)
     info = jax.eval_shape(begin, KEY[0])
     yield begin, (KEY[0],)
     yield step, (state.train, info, hyperparams(), DATA, EPOCH, EPOCH)
     yield end, (info,)
-    judge = epochs.make_judge(train, evaluate, Choice("accuracy"))
+    judge = make_validate(train, evaluate, EarlyStopping("accuracy"))
     yield judge, (state.best, state.train, info, hyperparams(), DATA, EPOCH)
 
 

@@ -8,8 +8,8 @@ import optax
 import optax.contrib
 import pytest
 
-from jaxmlp.optimizers import RECIPES, SCHEDULES, make_optimizer, project_max_norm, recipe_named
-from jaxmlp.train import make_train
+from jaxmlp.train.optimizers import RECIPES, SCHEDULES, get_recipe, make_optimizer, project_max_norm
+from jaxmlp.train.step import make_train
 from jaxmlp.types import Dataset, Hyperparams, InputError, Layer
 
 
@@ -148,7 +148,7 @@ def is_weight(params):
 )
 def test_a_refused_name_says_why_in_one_line(name, reason):
     with pytest.raises(InputError, match=rf"^optimizer: {name!r} is not offered[^\n]*{reason}[^\n]*$"):
-        recipe_named(name)
+        get_recipe(name)
 
 
 @pytest.mark.parametrize(

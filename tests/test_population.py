@@ -7,17 +7,17 @@ import numpy as np
 import pytest
 
 from jaxmlp import population
-from jaxmlp.epochs import epoch_number
 from jaxmlp.nn import heads
 from jaxmlp.nn.metrics import CLASSIFICATION
 from jaxmlp.nn.network import make_network
 from jaxmlp.nn.preprocessing import Affine
-from jaxmlp.optimizers import make_optimizer
 from jaxmlp.population import Group
 from jaxmlp.runtime import compilation
 from jaxmlp.space import Choice, Range, Structure, draw
-from jaxmlp.sweep import seed_keys
-from jaxmlp.train import make_evaluate, make_train
+from jaxmlp.train.epoch import epoch_index
+from jaxmlp.train.optimizers import make_optimizer
+from jaxmlp.train.population import seed_keys
+from jaxmlp.train.step import make_evaluate, make_train
 from jaxmlp.types import Dataset
 
 pytestmark = pytest.mark.usefixtures("quick_to_compile")
@@ -68,7 +68,7 @@ def alone(train, member, num_epochs):
     state = train.start(key[0], hyperparams)
     advance, data = jax.jit(train.advance), jax.tree.map(jnp.asarray, dataset())
     for epoch in range(num_epochs):
-        state, _ = advance(state, hyperparams, data, epoch_number(epoch), DATA_KEY)
+        state, _ = advance(state, hyperparams, data, epoch_index(epoch), DATA_KEY)
     return train.eval_params(state, hyperparams)
 
 

@@ -16,8 +16,8 @@ from jaxmlp.nn import heads, mlp
 from jaxmlp.nn.metrics import METRICS
 from jaxmlp.nn.network import make_network
 from jaxmlp.nn.preprocessing import Affine, fit_affine
-from jaxmlp.optimizers import make_optimizer
-from jaxmlp.train import make_evaluate, make_train
+from jaxmlp.train.optimizers import make_optimizer
+from jaxmlp.train.step import make_evaluate, make_train
 from jaxmlp.types import Dataset, Hyperparams
 
 pytestmark = pytest.mark.usefixtures("quick_to_compile")

@@ -8,7 +8,7 @@ import pytest
 import jaxmlp
 from experiments import shopping
 from jaxmlp.nn import heads
-from jaxmlp.sweep import Tuned
+from jaxmlp.train.tuning import TuneResult
 from tests.test_experiments import refused, run
 
 VALUE, NECESSITY, BARGAIN = range(3)
@@ -110,7 +110,7 @@ def test_bayes_rule_is_scored_on_the_test_data_and_subtracted():
     test = jaxmlp.Dataset(offers, np.array([1, 0, 0], np.int32))
     scores = {"accuracy": np.array([1.0, 0.5]), "log_loss": np.array([0.3, 0.4])}
     validation = np.array([[0.3, 0.1], [0.4, 0.2]])
-    tuned = Tuned(1, validation, (), (), None, lambda params, model_state, dataset: scores)
+    tuned = TuneResult(1, validation, (), (), None, lambda params, model_state, dataset: scores)
     model = shopping.Model(None, tuned)
     measured = shopping.decisions(shopping.Config(), test, {"logistic": model, "mlp": model})
     p = shopping.buying_probability(offers)

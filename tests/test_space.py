@@ -9,8 +9,8 @@ import pytest
 from scipy.stats import qmc
 
 from jaxmlp import space
-from jaxmlp.optimizers import RECIPES
 from jaxmlp.space import Choice, Range, Structure, columns, draw, groups, parse
+from jaxmlp.train.optimizers import RECIPES
 from jaxmlp.types import Hyperparams, InputError
 
 ONE_STRUCTURE = {

@@ -8,20 +8,20 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxmlp import streaming
-from jaxmlp.loop import fit
 from jaxmlp.nn import heads
 from jaxmlp.nn.metrics import CLASSIFICATION
 from jaxmlp.nn.network import make_network
 from jaxmlp.nn.preprocessing import Affine
-from jaxmlp.optimizers import make_optimizer
 from jaxmlp.runtime import compilation
 from jaxmlp.runtime.devices import num_bytes
 from jaxmlp.settings import Settings
 from jaxmlp.space import Choice, Range, draw
-from jaxmlp.sweep import over, seed_keys
 from jaxmlp.sweep_loop import sweep
-from jaxmlp.train import make_evaluate, make_train
+from jaxmlp.train import streaming
+from jaxmlp.train.loop import fit
+from jaxmlp.train.optimizers import make_optimizer
+from jaxmlp.train.population import seed_keys, vmap_runs
+from jaxmlp.train.step import make_evaluate, make_train
 from jaxmlp.types import Dataset, Hyperparams, InputError
 
 pytestmark = pytest.mark.usefixtures("quick_to_compile")
@@ -42,7 +42,7 @@ def dataset(num_examples, weights=None):
 def functions(*differing):
     train = make_train(NETWORK.init_fn, NETWORK.loss_fn, make_optimizer("adam"), BATCH_SIZE)
     evaluate = make_evaluate(NETWORK.predict_fn, CLASSIFICATION)
-    return over(train, evaluate, *differing) if differing else (train, evaluate)
+    return vmap_runs(train, evaluate, *differing) if differing else (train, evaluate)
 
 
 def trained(data, data_bytes, *differing, seeds=2, **options):
@@ -118,7 +118,7 @@ def test_a_bad_step_is_named_by_its_place_in_the_whole_epoch():
 def test_parts_arrive_in_order_and_hold_every_example_once():
     stream = streaming.Stream(dataset(150), 2, BATCH_SIZE, None)
     order = np.random.default_rng(0).permutation(150)
-    found = list(streaming.parts(stream, order))
+    found = list(streaming.iterate_parts(stream, order))
     assert [len(part.inputs) for part in found] == [16] * 9 + [6]
     np.testing.assert_array_equal(
         np.concatenate([part.targets for part in found]), dataset(150).targets[order]
@@ -138,5 +138,5 @@ def test_bytes_that_cannot_be_are_refused(data_bytes, message):
 
 
 def test_half_of_some_memory_is_for_data():
-    assert 1e8 < streaming.limit(None) < 1e15
-    assert streaming.limit(7) == 7
+    assert 1e8 < streaming.max_data_bytes(None) < 1e15
+    assert streaming.max_data_bytes(7) == 7

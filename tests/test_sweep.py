@@ -9,14 +9,15 @@ import numpy as np
 import optax
 import pytest
 
-from jaxmlp.loop import fit
 from jaxmlp.nn import heads
 from jaxmlp.nn.metrics import CLASSIFICATION, Metric
 from jaxmlp.nn.network import Network, make_network
 from jaxmlp.nn.preprocessing import Affine
-from jaxmlp.optimizers import make_optimizer
-from jaxmlp.sweep import fit_population, grid, outputs, over, seed_keys, tune
-from jaxmlp.train import make_evaluate, make_train
+from jaxmlp.train.loop import fit
+from jaxmlp.train.optimizers import make_optimizer
+from jaxmlp.train.population import grid, seed_keys, vmap_runs
+from jaxmlp.train.step import make_evaluate, make_train
+from jaxmlp.train.tuning import fit_population, population_logits, tune
 from jaxmlp.types import Dataset, Hyperparams, InputError, Layer
 
 pytestmark = pytest.mark.usefixtures("quick_to_compile")
@@ -42,7 +43,7 @@ def functions(batch_size=4, dtype=np.float32):
 
 @cache
 def population(batch_size=4, dtype=np.float32):
-    return over(*functions(batch_size, dtype), "key", "data_key")
+    return vmap_runs(*functions(batch_size, dtype), "key", "data_key")
 
 
 def fitted(train, evaluate, key, data_key, num_epochs, hyperparams=HYPERPARAMS):
@@ -124,7 +125,7 @@ def test_the_keys_of_a_seed_do_not_depend_on_the_others(seed):
 def test_seeds_times_settings_are_the_runs_alone_in_double_precision():
     settings = grid(HYPERPARAMS, learning_rate=(0.01, 0.1), dropout=(0.0, 0.5))
     with jax.enable_x64(True):
-        both = over(*over(*functions(dtype=np.float64), "hyperparams"), "key", "data_key")
+        both = vmap_runs(*vmap_runs(*functions(dtype=np.float64), "hyperparams"), "key", "data_key")
         members = fitted(*both, *seed_keys(SEEDS), num_epochs=10, hyperparams=settings)
         assert members.best_epoch.shape == (3, 4)
         for seed, setting in ((0, 3), (2, 0), (1, 2)):
@@ -185,7 +186,7 @@ def test_the_setting_with_the_best_mean_wins_and_its_networks_are_kept(monitor, 
     assert best.setting == (np.argmax if higher_is_better else np.argmin)(scores.mean(axis=0))
     measured = best.evaluate(best.params, best.model_state, dataset())
     np.testing.assert_allclose(measured[monitor], best.scores[:, best.setting], rtol=1e-6)
-    logits = outputs(network, best.params, dataset().inputs)
+    logits = population_logits(network, best.params, dataset().inputs)
     assert logits.shape == (2, 13, 2)
     right = (logits.argmax(axis=-1) == dataset().targets).mean(axis=-1)
     np.testing.assert_allclose(measured["accuracy"], right, rtol=1e-6)
@@ -223,7 +224,9 @@ def test_the_first_layer_alone_gives_what_each_neuron_adds_up():
     weight = np.array([[[1.0, 2.0], [3.0, -1.0]]], np.float32)
     first = Layer(weight, np.array([[0.5, 0.0]], np.float32))
     # Standardised, the inputs are (-1, 0) and (2, -1).
-    np.testing.assert_allclose(outputs(network, (first,), inputs), [[[-0.5, -2.0], [-0.5, 5.0]]], rtol=1e-6)
+    np.testing.assert_allclose(
+        population_logits(network, (first,), inputs), [[[-0.5, -2.0], [-0.5, 5.0]]], rtol=1e-6
+    )
 
 
 def test_each_split_is_trained_and_validated_on_its_own_data():
@@ -235,7 +238,7 @@ def test_each_split_is_trained_and_validated_on_its_own_data():
         batch_size=2,
     )
     evaluate = make_evaluate(lambda w, state, x: w + x, {"sum": Metric(lambda z, y: jnp.sum(z), True, "1")})
-    train, evaluate = over(train, evaluate, "key", "dataset", "data_key")
+    train, evaluate = vmap_runs(train, evaluate, "key", "dataset", "data_key")
     key, data_key = seed_keys(range(2))
     data = Dataset(jnp.array([[[1.0], [3.0]], [[10.0], [30.0]]]), jnp.zeros((2, 2)))
     state, _ = train.advance(train.start(key, 0.1), 0.1, data, jnp.asarray(0), data_key)

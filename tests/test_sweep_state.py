@@ -7,11 +7,12 @@ import jax
 import numpy as np
 import pytest
 
-from jaxmlp import checkpoints, population, sweep_loop
-from jaxmlp.checkpoints import Checkpoints
+from jaxmlp import population, sweep_loop
 from jaxmlp.space import Choice, Range, draw
 from jaxmlp.sweep_loop import sweep
 from jaxmlp.sweep_state import store
+from jaxmlp.train import checkpoints
+from jaxmlp.train.checkpoints import Checkpoints
 from jaxmlp.types import InputError
 from tests.test_halving import SETTINGS, TRAIN, VALIDATION, one_network
 

@@ -8,13 +8,13 @@ import optax
 import pytest
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
-from jaxmlp import batching
 from jaxmlp.nn import heads, mlp
 from jaxmlp.nn.metrics import CLASSIFICATION, log_probabilities
 from jaxmlp.nn.network import make_network
 from jaxmlp.nn.preprocessing import Affine
-from jaxmlp.optimizers import make_optimizer
-from jaxmlp.train import make_evaluate, make_train
+from jaxmlp.train import batching
+from jaxmlp.train.optimizers import make_optimizer
+from jaxmlp.train.step import make_evaluate, make_train
 from jaxmlp.types import Dataset, Hyperparams, InputError
 
 KEY, DATA_KEY = jax.random.split(jax.random.key(0))
@@ -138,7 +138,7 @@ def test_a_run_in_double_precision_is_an_explicit_loop_over_examples():
             return optax.apply_updates(params, updates), opt_state
 
         for epoch in range(3):
-            order = np.asarray(batching.order(DATA_KEY, jnp.int32(epoch), 7))
+            order = np.asarray(batching.epoch_order(DATA_KEY, jnp.int32(epoch), 7))
             total = 0.0
             for examples in (order[:3], order[3:6], order[6:]):
                 grads = jax.tree.map(lambda leaf: np.zeros(leaf.shape), params)
@@ -179,7 +179,7 @@ def test_a_partial_last_batch_steps_as_the_same_examples_unpadded():
     # One step of batch size 3 holds two examples and padding; of batch size 2, only the two examples.
     values = scalars(1.0, 4.0, 4.0, 4.0, 1.0)
     padded, _ = run(make_train(*make_quadratic(), make_optimizer("sgd"), 3), values, Hyperparams(0.3))
-    order = np.asarray(batching.order(DATA_KEY, jnp.int32(0), 5))
+    order = np.asarray(batching.epoch_order(DATA_KEY, jnp.int32(0), 5))
     x = np.asarray(values.inputs)[order]
     first = 0.3 * x[:3].mean()
     second = first - 0.3 * np.sum(first - x[3:]) / 3

@@ -11,13 +11,15 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding
 from jaxtyping import Array, Integer, Key
 
-from jaxmlp import batching, checks
+from jaxmlp import checks
 from jaxmlp.runtime.compilation import compile_for
 from jaxmlp.runtime.devices import device_put, gather, memory_bytes, num_bytes, sharding
-from jaxmlp.train import Info, Train, TrainState, nothing, per_example
+from jaxmlp.train import batching
+from jaxmlp.train.state import Info, TrainState, mean_info, zero_info
+from jaxmlp.train.step import Train
 from jaxmlp.types import AnyArray, Dataset, InputError, PyTree
 
-_AT_ONCE = 2
+_NUM_PARTS = 2
 """Parts on the device: one to train on, and one that arrives."""
 
 
@@ -31,7 +33,7 @@ class Stream(NamedTuple):
     where: NamedSharding | None
 
 
-def placed(
+def place_data(
     dataset: Dataset,
     batch_size: int | None,
     data_key: Key[Array, "*orders"],
@@ -43,29 +45,29 @@ def placed(
 
     InputError where not even a step fits, or there is no ``batch_size``, so that nothing takes parts.
     """
-    size, most = num_bytes(dataset), limit(data_bytes)
+    size, most = num_bytes(dataset), max_data_bytes(data_bytes)
     if size <= most:
         return device_put(dataset, sharding(mesh))
     if batch_size is None:
         raise InputError("data_bytes: this train has no advance_part, so its data have to fit on the device")
     checks.dataset_shapes(dataset, batch_size)
     step_bytes = size // len(dataset.inputs) * batch_size * max(1, data_key.size)
-    num_steps = most // (_AT_ONCE * step_bytes)
+    num_steps = most // (_NUM_PARTS * step_bytes)
     if num_steps < 1:
         raise InputError(
-            f"data_bytes: must hold {_AT_ONCE} steps of {step_bytes} bytes, got {most}; "
+            f"data_bytes: must hold {_NUM_PARTS} steps of {step_bytes} bytes, got {most}; "
             "try a smaller batch_size"
         )
     print(f"{size / 1e9:.2f} GB of training data come in parts of {num_steps} steps", flush=True)
     return Stream(dataset, num_steps, batch_size, sharding(mesh, *["members"] * data_key.ndim))
 
 
-def limit(data_bytes: int | None) -> int:
+def max_data_bytes(data_bytes: int | None) -> int:
     """Bytes that training data may take on the device: ``data_bytes``, or half of its memory."""
     return memory_bytes() // 2 if data_bytes is None else checks.whole_number("data_bytes", data_bytes)
 
 
-def parts(stream: Stream, order: Integer[np.ndarray, "*orders examples"]) -> Iterator[Dataset]:
+def iterate_parts(stream: Stream, order: Integer[np.ndarray, "*orders examples"]) -> Iterator[Dataset]:
     """The data in this order, part by part; the next one is fetched while one is used."""
     size = stream.num_steps * stream.batch_size
 
@@ -94,7 +96,7 @@ def compile_parts(
     trained. What was compiled before is found again.
     """
     num_examples, size = len(stream.dataset.inputs), stream.num_steps * stream.batch_size
-    begin, step, end = programs(train, num_examples)
+    begin, step, end = part_programs(train, num_examples)
     info = begin(state.key)
     compile_for(_order(data_key.ndim, num_examples), data_key, epoch)
 
@@ -112,7 +114,7 @@ def compile_parts(
     return end(info)
 
 
-def advance(
+def advance_in_parts(
     train: Train,
     stream: Stream,
     state: TrainState,
@@ -124,10 +126,10 @@ def advance(
     used again.
     """
     num_examples = len(stream.dataset.inputs)
-    order = ordered(data_key, epoch, num_examples)
-    begin, step, end = programs(train, num_examples)
+    order = order_on_host(data_key, epoch, num_examples)
+    begin, step, end = part_programs(train, num_examples)
     info = begin(state.key)
-    for number, part in enumerate(parts(stream, order)):
+    for number, part in enumerate(iterate_parts(stream, order)):
         arguments = state, info, hyperparams, part, epoch, jnp.asarray(number * stream.num_steps)
         state, info = compile_for(step, *arguments)(*arguments)
         # Not ahead by more than the part that arrives.
@@ -135,30 +137,30 @@ def advance(
     return state, end(info)
 
 
-def ordered(
+def order_on_host(
     data_key: Key[Array, "*orders"], epoch: Integer[Array, ""], num_examples: int
 ) -> Integer[np.ndarray, "*orders examples"]:
-    """``batching.order`` of every data_key, on the host."""
+    """``batching.epoch_order`` of every data_key, on the host."""
     in_order = compile_for(_order(data_key.ndim, num_examples), data_key, epoch)
     return gather(in_order(data_key, epoch))
 
 
 @lru_cache(maxsize=64)
 def _order(num_axes: int, num_examples: int) -> Callable[..., Array]:
-    order: Callable[..., Array] = partial(batching.order, num_examples=num_examples)
+    order: Callable[..., Array] = partial(batching.epoch_order, num_examples=num_examples)
     for _ in range(num_axes):
         order = jax.vmap(order, in_axes=(0, None))
     return jax.jit(order)
 
 
 @lru_cache(maxsize=64)
-def programs(train: Train, num_examples: int) -> tuple[Callable[..., Any], ...]:
+def part_programs(train: Train, num_examples: int) -> tuple[Callable[..., Any], ...]:
     """What comes before the first part, each part, and what comes after the last one, compiled."""
     assert train.advance_part is not None and train.batch_size is not None
     num_steps = batching.num_batches(num_examples, train.batch_size)
 
     def begin(keys: Key[Array, "*members"]) -> Info:
-        return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, keys.shape), nothing(num_steps))
+        return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, keys.shape), zero_info(num_steps))
 
-    end = partial(per_example, batch_size=train.batch_size, num_examples=num_examples)
+    end = partial(mean_info, batch_size=train.batch_size, num_examples=num_examples)
     return jax.jit(begin), jax.jit(train.advance_part, donate_argnums=(0, 1)), jax.jit(end)

@@ -8,14 +8,14 @@ import numpy as np
 from jaxtyping import Array, Key
 
 from jaxmlp import checks
-from jaxmlp.divergence import told
-from jaxmlp.epochs import epoch_number
 from jaxmlp.runtime.compilation import compile_for
-from jaxmlp.train import Train
+from jaxmlp.train.divergence import failure_message
+from jaxmlp.train.epoch import epoch_index
+from jaxmlp.train.step import Train
 from jaxmlp.types import Dataset, PyTree
 
 
-def snapshots(
+def parameter_snapshots(
     train: Train,
     parts: Sequence[Dataset],
     *,
@@ -31,12 +31,12 @@ def snapshots(
     checks.hyperparams(hyperparams)
     state = jax.jit(train.start)(key, hyperparams)
     advance, eval_params = jax.jit(train.advance), jax.jit(train.eval_params)
-    programs = [compile_for(advance, state, hyperparams, part, epoch_number(0), data_key) for part in parts]
+    programs = [compile_for(advance, state, hyperparams, part, epoch_index(0), data_key) for part in parts]
     yield eval_params(state, hyperparams)
     for index, (program, part) in enumerate(zip(programs, parts, strict=True)):
-        state, info = program(state, hyperparams, part, epoch_number(index), data_key)
+        state, info = program(state, hyperparams, part, epoch_index(index), data_key)
         if not np.any(np.isfinite(info.loss)):
-            raise FloatingPointError(told(info, index))
+            raise FloatingPointError(failure_message(info, index))
         yield eval_params(state, hyperparams)
 
 
@@ -59,7 +59,7 @@ def epoch_seconds(
         began = time.perf_counter()
         # The first one compiles, and trains on the order of epoch 0 like the next.
         state, _ = jax.block_until_ready(
-            advance(state, hyperparams, dataset, epoch_number(max(epoch, 0)), data_key)
+            advance(state, hyperparams, dataset, epoch_index(max(epoch, 0)), data_key)
         )
         seconds.append(time.perf_counter() - began)
     return seconds[1:]

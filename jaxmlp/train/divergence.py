@@ -9,10 +9,11 @@ import numpy as np
 from jax.sharding import NamedSharding
 from jaxtyping import Array, Integer, Key
 
-from jaxmlp import streaming
 from jaxmlp.runtime.devices import gather
-from jaxmlp.streaming import Stream
-from jaxmlp.train import Info, Train, TrainState
+from jaxmlp.train import streaming
+from jaxmlp.train.state import Info, TrainState
+from jaxmlp.train.step import Train
+from jaxmlp.train.streaming import Stream
 from jaxmlp.types import Dataset, PyTree
 
 
@@ -36,10 +37,10 @@ def first_failure(
         return None
     stream = Stream(dataset, 1, train.batch_size, where)
     num_examples = len(dataset.inputs)
-    order = streaming.ordered(data_key, epoch, num_examples)
-    begin, advance_part, _ = streaming.programs(train, num_examples)
+    order = streaming.order_on_host(data_key, epoch, num_examples)
+    begin, advance_part, _ = streaming.part_programs(train, num_examples)
     info = begin(state.key)
-    for number, part in enumerate(streaming.parts(stream, order)):
+    for number, part in enumerate(streaming.iterate_parts(stream, order)):
         state, info = advance_part(state, info, hyperparams, part, epoch, jnp.asarray(number))
         # The loss first, then what follows from it.
         found = {"loss": info.loss, "opt_state": state.opt_state, "params": state.params}
@@ -51,7 +52,7 @@ def first_failure(
     return None
 
 
-def told(info: Info, epoch: int, first: tuple[int, str] | None = None) -> str:
+def failure_message(info: Info, epoch: int, first: tuple[int, str] | None = None) -> str:
     """The line of an error: ``epoch``, from 0, and step that lost the last finite loss; what failed first."""
     member = last_member(info)
     which, step = " of the last member" if member else "", info.first_bad_step[member]

@@ -21,7 +21,7 @@ def num_batches(num_examples: int, batch_size: int) -> int:
     return -(-num_examples // batch_size)
 
 
-def order(
+def epoch_order(
     data_key: Key[Array, ""], epoch: Integer[Array, ""], num_examples: int
 ) -> Integer[Array, " examples"]:
     """A uniformly random order of the examples, another one for each epoch.
@@ -33,7 +33,7 @@ def order(
     return jnp.argsort(bits)
 
 
-def cut(
+def make_batches(
     order: Integer[Array, " examples"], weights: Float[AnyArray, " examples"] | None, batch_size: int
 ) -> Batches:
     """``order`` in rows of ``batch_size``, the last one padded with weight 0."""

@@ -16,8 +16,8 @@ from jaxmlp.runtime import environment, processes
 from jaxmlp.runtime.files import pack, strict_json, unpack, write_atomic
 from jaxmlp.types import Dataset, InputError, PyTree
 
-FORMAT = 1
-KEPT = 2
+FORMAT = 2
+NUM_KEPT = 2
 """Checkpoints that stay: the last, and the one before, should the last be damaged."""
 
 
@@ -33,7 +33,7 @@ class Checkpoints(NamedTuple):
     """What the run is, in values that JSON has: a checkpoint of another one is refused."""
 
 
-class Kept(NamedTuple):
+class Checkpoint(NamedTuple):
     """A checkpoint that was read."""
 
     epoch: int
@@ -43,7 +43,7 @@ class Kept(NamedTuple):
     """What was noted beside them."""
 
 
-def due(checkpoints: Checkpoints, epoch: int, *, last: bool, stopped: bool) -> bool:
+def should_save(checkpoints: Checkpoints, epoch: int, *, last: bool, stopped: bool) -> bool:
     """Whether to save after ``epoch`` (from 1), which may be the last one, or the one that a signal ended."""
     return stopped or (checkpoints.every is not None and (last or epoch % checkpoints.every == 0))
 
@@ -70,7 +70,7 @@ def save(
         files = _files(checkpoints.folder)
         # Those of later epochs are of a run that was here before.
         place = files.index(path)
-        for old in files[:place] + files[place + KEPT :]:
+        for old in files[:place] + files[place + NUM_KEPT :]:
             old.unlink()
         for half in checkpoints.folder.glob(".*.tmp"):
             half.unlink()
@@ -78,7 +78,7 @@ def save(
         _warn(f"no checkpoint of epoch {epoch}: {checkpoints.folder}: {error.strerror or error}")
 
 
-def load(checkpoints: Checkpoints | None, run: Mapping[str, Any]) -> Kept | None:
+def load(checkpoints: Checkpoints | None, run: Mapping[str, Any]) -> Checkpoint | None:
     """The newest checkpoint that is whole; None where there is none, or the run is not to be resumed.
 
     Damaged ones are named on stderr and passed over. InputError for one of another run or a newer format,
@@ -90,17 +90,17 @@ def load(checkpoints: Checkpoints | None, run: Mapping[str, Any]) -> Kept | None
     if content is None:
         print(f"nothing to resume in {checkpoints.folder}: the run begins", flush=True)
         return None
-    tensors, about = opened(content)
+    tensors, about = decode(content)
     # As it reads after having been written.
     run = json.loads(json.dumps(dict(run), default=float))
     if changed := _changes(about["run"], run):
         raise InputError(f"resume: {checkpoints.folder} is of another run: {changed[0]}")
     if changed := _changes(about["environment"], environment.conditions()):
         _warn(f"resumed under other conditions, so the last digits may differ: {'; '.join(changed)}")
-    return Kept(about["epoch"], tensors, about["notes"])
+    return Checkpoint(about["epoch"], tensors, about["notes"])
 
 
-def restore(kept: Kept, name: str, template: PyTree) -> PyTree:
+def restore(kept: Checkpoint, name: str, template: PyTree) -> PyTree:
     """The tree that was saved as ``name``, on the host, with the structure of ``template``, whose leaves need
     no more than shape and dtype.
 
@@ -113,7 +113,7 @@ def restore(kept: Kept, name: str, template: PyTree) -> PyTree:
         has = "lacks" if key in wanted else "has"
         raise InputError(f"resume: the checkpoint is of another network or optimizer: it {has} {key}")
     for key, leaf in wanted.items():
-        theirs, ours = (f"{x.dtype}{list(x.shape)}" for x in (found[key], jax.eval_shape(_bare_leaf, leaf)))
+        theirs, ours = (f"{x.dtype}{list(x.shape)}" for x in (found[key], jax.eval_shape(_key_data, leaf)))
         if ours != theirs:
             raise InputError(
                 f"resume: the checkpoint is of another run: {key} is {theirs}, here it is {ours}"
@@ -123,15 +123,15 @@ def restore(kept: Kept, name: str, template: PyTree) -> PyTree:
     return jax.tree.unflatten(structure, [_as_key(found[key], leaf) for leaf, key in pairs])
 
 
-def table(kept: Kept, name: str) -> dict[str, np.ndarray]:
+def restore_arrays(kept: Checkpoint, name: str) -> dict[str, np.ndarray]:
     """The dictionary of arrays, of whatever shapes, that was saved as ``name``."""
     keys = {key: re.fullmatch(rf"{name}\['(.*)'\]", key) for key in kept.tensors}
     return {found[1]: kept.tensors[key] for key, found in keys.items() if found}
 
 
-def bare(tree: PyTree) -> PyTree:
+def key_data_tree(tree: PyTree) -> PyTree:
     """The tree with the numbers that random keys consist of in place of the keys."""
-    return jax.tree.map(_bare_leaf, tree)
+    return jax.tree.map(_key_data, tree)
 
 
 def clear(checkpoints: Checkpoints) -> None:
@@ -143,7 +143,7 @@ def clear(checkpoints: Checkpoints) -> None:
             folder.rmdir()
 
 
-def fingerprint(dataset: Dataset) -> dict[str, Any]:
+def data_fingerprint(dataset: Dataset) -> dict[str, Any]:
     """Shape and checksum of each array, to tell one data set from another."""
     fields = dataset._asdict().items()
     return {name: [list(values.shape), _crc(values)] for name, values in fields if values is not None}
@@ -169,7 +169,7 @@ def _newest(folder: Path) -> bytes | None:
     for path in files:
         try:
             content = path.read_bytes()
-            opened(content)
+            decode(content)
         except (InputError, OSError) as error:
             if isinstance(error, _OtherFormatError):
                 raise InputError(f"resume: {path} {error}") from None
@@ -187,16 +187,16 @@ class _OtherFormatError(InputError):
     pass
 
 
-def opened(content: bytes) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+def decode(content: bytes) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """The tensors of a checkpoint, and what is noted beside them. InputError unless it is a whole one."""
     tensors, texts = unpack(content)
     about = strict_json(texts.get("jaxmlp"), "notes")
     if not isinstance(about, dict) or "epoch" not in about:
         raise InputError("is no checkpoint; give the folder of a run that wrote some")
     if about["format"] != FORMAT:
-        raise _OtherFormatError(
-            f"has format {about['format']}, and this jaxmlp reads {FORMAT}; upgrade jaxmlp"
-        )
+        newer = about["format"] > FORMAT
+        remedy = "upgrade jaxmlp" if newer else "resume it with the release that wrote it, or begin anew"
+        raise _OtherFormatError(f"has format {about['format']}, and this jaxmlp reads {FORMAT}; {remedy}")
     return tensors, about
 
 
@@ -216,7 +216,7 @@ def _is_key(leaf: Any) -> bool:
     return jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key)
 
 
-def _bare_leaf(leaf: Any) -> Any:
+def _key_data(leaf: Any) -> Any:
     return jax.random.key_data(leaf) if _is_key(leaf) else leaf
 
 

@@ -125,7 +125,7 @@ SCHEDULES: dict[str, optax.Schedule] = {
 """Factors on the learning rate, as functions of progress through the run in ticks."""
 
 
-def recipe_named(name: str) -> Recipe:
+def get_recipe(name: str) -> Recipe:
     """The recipe of that name; an unknown name suggests the nearest, a refused one says why."""
     if name in _REFUSED:
         raise InputError(f"optimizer: {name!r} is not offered, because {_REFUSED[name]}")
@@ -142,16 +142,16 @@ def make_optimizer(
     """
     unit = SCHEDULES[checks.known_name("schedule", schedule, SCHEDULES)]
     if not isinstance(optimizer, str):
-        return partial(_around, lambda hyperparams: _own(optimizer, hyperparams), unit, False)
-    recipe = recipe_named(optimizer)
+        return partial(_wrap, lambda hyperparams: _user_optimizer(optimizer, hyperparams), unit, False)
+    recipe = get_recipe(optimizer)
     if recipe.averages and schedule != "constant":
         raise InputError(
             f"schedule: {optimizer} averages instead of decaying; use 'constant', not {schedule!r}"
         )
-    return partial(_around, partial(_core, optimizer, recipe), unit, recipe.averages)
+    return partial(_wrap, partial(_named_optimizer, optimizer, recipe), unit, recipe.averages)
 
 
-def _around(
+def _wrap(
     make_core: Callable[[Hyperparams], optax.GradientTransformation],
     unit: optax.Schedule,
     averages: bool,
@@ -175,7 +175,7 @@ def _around(
     return optax.chain(*parts), _average if averages else lambda opt_state, params: params
 
 
-def _core(name: str, recipe: Recipe, hyperparams: Hyperparams) -> optax.GradientTransformation:
+def _named_optimizer(name: str, recipe: Recipe, hyperparams: Hyperparams) -> optax.GradientTransformation:
     """The recipe itself with decoupled weight decay (Loshchilov and Hutter 2019) at its traced rate."""
     rate, decay, momentum = hyperparams.learning_rate, hyperparams.weight_decay, hyperparams.momentum
     if rate is None:
@@ -192,7 +192,9 @@ def _core(name: str, recipe: Recipe, hyperparams: Hyperparams) -> optax.Gradient
     return core
 
 
-def _own(optimizer: optax.GradientTransformation, hyperparams: Hyperparams) -> optax.GradientTransformation:
+def _user_optimizer(
+    optimizer: optax.GradientTransformation, hyperparams: Hyperparams
+) -> optax.GradientTransformation:
     for field in ("learning_rate", "weight_decay", "momentum"):
         if getattr(hyperparams, field) is not None:
             raise InputError(

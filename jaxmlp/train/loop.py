@@ -11,10 +11,6 @@ from jax.sharding import Mesh
 from jaxtyping import Array, Float, Integer, Key
 
 from jaxmlp import checks
-from jaxmlp.checkpoints import Checkpoints, Kept, bare, due, load, save, table
-from jaxmlp.divergence import first_failure, last_member, told
-from jaxmlp.epochs import Choice, Evaluate, FitState, Functions, compile_epoch, epoch_number, make_begin
-from jaxmlp.fit_state import identity, stored
 from jaxmlp.runtime import processes
 from jaxmlp.runtime.compilation import compile_for
 from jaxmlp.runtime.devices import (
@@ -28,12 +24,25 @@ from jaxmlp.runtime.devices import (
 )
 from jaxmlp.runtime.selftest import check_backend
 from jaxmlp.runtime.signals import interruptible, note_stop
-from jaxmlp.streaming import placed
-from jaxmlp.train import Train, TrainState
+from jaxmlp.train.checkpoints import (
+    Checkpoint,
+    Checkpoints,
+    key_data_tree,
+    load,
+    restore_arrays,
+    save,
+    should_save,
+)
+from jaxmlp.train.divergence import failure_message, first_failure, last_member
+from jaxmlp.train.epoch import Evaluate, RunFunctions, compile_epoch, epoch_index, make_init
+from jaxmlp.train.resume import restore_state, run_fingerprint
+from jaxmlp.train.state import EarlyStopping, FitState, TrainState
+from jaxmlp.train.step import Train
+from jaxmlp.train.streaming import place_data
 from jaxmlp.types import Dataset, InputError, PyTree
 
 
-class Fit(NamedTuple):
+class FitResult(NamedTuple):
     """What ``fit`` returns. A population has its members on the first axis of every array."""
 
     params: PyTree
@@ -50,14 +59,14 @@ class Fit(NamedTuple):
     """The number of the signal that ended the run before its time; 0 if none did."""
 
 
-class _Course(NamedTuple):
+class LoopConfig(NamedTuple):
     """What stays the same from epoch to epoch."""
 
     program: Callable[..., Any]
     num_epochs: int
     members: int | None
     mesh: Mesh | None
-    choice: Choice
+    choice: EarlyStopping
     first_failure: Callable[..., tuple[int, str] | None]
     checkpoints: Checkpoints | None
     run: dict[str, Any]
@@ -81,7 +90,7 @@ def fit(
     data_bytes: int | None = None,
     checkpoints: Checkpoints | None = None,
     progress: bool = True,
-) -> Fit:
+) -> FitResult:
     """Train for ``num_epochs`` and return the parameters of the epoch with the best ``monitor`` on
     ``validation``. With ``patience``, stop after that many epochs without a better one.
 
@@ -102,7 +111,7 @@ def fit(
     loss is finite any more, naming epoch, step and what failed first, and InputError for values out of range,
     or where the backend computes wrong.
     """
-    choice = Choice(monitor, higher_is_better, patience)
+    choice = EarlyStopping(monitor, higher_is_better, patience)
     _check(dataset, validation, hyperparams, num_epochs, choice)
     check_backend()
     began = time.perf_counter()
@@ -110,7 +119,7 @@ def fit(
     _check_room(train, key, hyperparams, mesh)
     run = {}
     if checkpoints is not None:
-        run = identity(train, (dataset, validation), (key, data_key), hyperparams, choice) | dict(
+        run = run_fingerprint(train, (dataset, validation), (key, data_key), hyperparams, choice) | dict(
             checkpoints.run
         )
     members, where = len(key) if key.ndim else None, sharding(mesh, *["members"] * key.ndim)
@@ -118,12 +127,12 @@ def fit(
     validation, hyperparams = device_put((validation, hyperparams), sharding(mesh))
     if mesh is not None:
         key, data_key = shard_keys(mesh, key), shard_keys(mesh, data_key)
-    state = jax.block_until_ready(compile_for(make_begin(train, where), key, hyperparams)(key, hyperparams))
+    state = jax.block_until_ready(compile_for(make_init(train, where), key, hyperparams)(key, hyperparams))
     if kept is not None:
-        state = stored(kept, state, members, where)
-    data = placed(dataset, train.batch_size, data_key, data_bytes, mesh)
-    functions = Functions(train, evaluate, choice, where)
-    program = compile_epoch(functions, state, hyperparams, data, validation, epoch_number(0, mesh), data_key)
+        state = restore_state(kept, state, members, where)
+    data = place_data(dataset, train.batch_size, data_key, data_bytes, mesh)
+    functions = RunFunctions(train, evaluate, choice, where)
+    program = compile_epoch(functions, state, hyperparams, data, validation, epoch_index(0, mesh), data_key)
     parts_where = sharding(mesh, *["members"] * data_key.ndim)
 
     def failure(state: TrainState, epoch: Array, member: tuple[int, ...]) -> tuple[int, str] | None:
@@ -132,10 +141,10 @@ def fit(
     ready = time.perf_counter()
     if progress:
         print(f"compiled in {ready - began:.1f} s", flush=True)
-    course = _Course(program, num_epochs, members, mesh, choice, failure, checkpoints, run)
-    state, history, seconds, stopped = _drive(course, state, kept, progress)
+    course = LoopConfig(program, num_epochs, members, mesh, choice, failure, checkpoints, run)
+    state, history, seconds, stopped = _run_epochs(course, state, kept, progress)
     best = state.best if mesh is None else unpad_members(gather(state.best), members)
-    return Fit(
+    return FitResult(
         best.params,
         best.model_state,
         1 + np.asarray(best.epoch),
@@ -146,13 +155,13 @@ def fit(
     )
 
 
-def _drive(
-    course: _Course, state: FitState, kept: Kept | None, progress: bool
+def _run_epochs(
+    course: LoopConfig, state: FitState, kept: Checkpoint | None, progress: bool
 ) -> tuple[FitState, dict[str, np.ndarray], float, int]:
     """The state after the last epoch, what each epoch told, the seconds, and the signal that came, if any."""
     done, history, notes = 0, {}, {"seconds": 0.0, "ended": False}
     if kept is not None:
-        done, history, notes = kept.epoch, table(kept, "history"), kept.notes
+        done, history, notes = kept.epoch, restore_arrays(kept, "history"), kept.notes
         if done > course.num_epochs:
             raise InputError(
                 f"num_epochs: must be at least the {done} of the checkpoint, got {course.num_epochs}"
@@ -161,14 +170,14 @@ def _drive(
     began, stopped = time.perf_counter() - notes["seconds"], 0
     with interruptible() as asked_to_stop, _progress_bar(course.num_epochs, done, progress) as bar:
         while done < course.num_epochs and not notes["ended"] and not stopped:
-            before, epoch = _copied(state), epoch_number(done, course.mesh)
+            before, epoch = _copy(state), epoch_index(done, course.mesh)
             state, (info, report, alive) = course.program(state, epoch)
             info, report, alive = unpad_members(gather((info, report, alive)), course.members)
             if not np.any(np.isfinite(info.loss)):
                 if done > 0:
                     _save(course, done, before, history, notes, stopped=True)
                 raise FloatingPointError(
-                    told(info, done, course.first_failure(before.train, epoch, last_member(info)))
+                    failure_message(info, done, course.first_failure(before.train, epoch, last_member(info)))
                 )
             done += 1
             news = {"train_loss": info.loss} | {f"validation_{k}": v for k, v in report.items()}
@@ -176,7 +185,7 @@ def _drive(
                 name: np.append(history.get(name, value[..., :0]), value, -1)
                 for name, value in _columns(news)
             }
-            bar.set_postfix_str(_line(course.choice, news), refresh=False)
+            bar.set_postfix_str(_progress_text(course.choice, news), refresh=False)
             bar.update()
             if stopped := processes.all_processes_max(asked_to_stop()):
                 note_stop(stopped)
@@ -186,7 +195,7 @@ def _drive(
 
 
 def _save(
-    course: _Course,
+    course: LoopConfig,
     done: int,
     state: FitState,
     history: dict[str, Any],
@@ -196,8 +205,8 @@ def _save(
 ) -> None:
     """A checkpoint, if one is due."""
     last = done == course.num_epochs or notes["ended"]
-    if course.checkpoints is not None and due(course.checkpoints, done, last=last, stopped=stopped):
-        trees = {"state": unpad_members(gather(bare(state)), course.members), "history": history}
+    if course.checkpoints is not None and should_save(course.checkpoints, done, last=last, stopped=stopped):
+        trees = {"state": unpad_members(gather(key_data_tree(state)), course.members), "history": history}
         save(course.checkpoints, done, trees, course.run, notes)
 
 
@@ -207,13 +216,13 @@ def _columns(told: dict[str, np.ndarray]) -> list[tuple[str, np.ndarray]]:
 
 
 @jax.jit
-def _copied(state: FitState) -> FitState:
+def _copy(state: FitState) -> FitState:
     """A copy that stays when the memory of ``state`` is used again."""
     return jax.tree.map(jnp.copy, state)
 
 
 def _check(
-    dataset: Dataset, validation: Dataset, hyperparams: PyTree, num_epochs: int, choice: Choice
+    dataset: Dataset, validation: Dataset, hyperparams: PyTree, num_epochs: int, choice: EarlyStopping
 ) -> None:
     """Raises InputError for what cannot be, before anything is compiled."""
     checks.whole_number("num_epochs", num_epochs, at_least=1)
@@ -230,7 +239,7 @@ def _check(
 
 def _check_room(train: Train, key: Key[Array, "*members"], hyperparams: PyTree, mesh: Mesh | None) -> None:
     """InputError where what a run carries from step to step would not fit into memory."""
-    state = jax.eval_shape(make_begin(train), key, hyperparams)
+    state = jax.eval_shape(make_init(train), key, hyperparams)
     shares = mesh.shape["members"] if mesh and key.ndim else 1
     check_memory(num_bytes(state) // shares)
 
@@ -239,7 +248,7 @@ def _float_dtype() -> Any:
     return jax.dtypes.canonicalize_dtype(float)
 
 
-def _line(choice: Choice, report: dict[str, np.ndarray]) -> str:
+def _progress_text(choice: EarlyStopping, report: dict[str, np.ndarray]) -> str:
     """Loss and score of the best member, and how many are lost."""
     monitor, higher_is_better, _ = choice
     finite = np.isfinite(report["train_loss"])

@@ -8,81 +8,56 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, Sharding
-from jaxtyping import Array, Float, Integer, Key
+from jaxtyping import Array, Integer, Key
 
-from jaxmlp import streaming
 from jaxmlp.runtime.compilation import compile_for
 from jaxmlp.runtime.devices import device_put, sharding
-from jaxmlp.streaming import Stream
-from jaxmlp.train import Info, Train, TrainState
+from jaxmlp.train import streaming
+from jaxmlp.train.state import Best, EarlyStopping, EpochReport, FitState, Info, TrainState
+from jaxmlp.train.step import Train
+from jaxmlp.train.streaming import Stream
 from jaxmlp.types import Dataset, InputError, PyTree
 
 Evaluate = Callable[[PyTree, PyTree, Dataset], dict[str, Array]]
-Judgement = tuple[Info, dict[str, Array], Array]
-"""What an epoch tells, what ``evaluate`` says after it, and who has patience left."""
 
 
-class Best(NamedTuple):
-    """The parameters of the best epoch so far; of epochs with equal scores, the latest."""
-
-    params: PyTree
-    model_state: PyTree
-    score: Float[Array, "*members"]
-    epoch: Integer[Array, "*members"]
-    last_gain: Integer[Array, "*members"]
-    """The last epoch that was strictly better than all before, from which patience counts."""
-
-
-class Choice(NamedTuple):
-    """What makes an epoch the best of its run, and how many epochs a run goes on without a better one."""
-
-    monitor: str
-    higher_is_better: bool = True
-    patience: int | None = None
-
-
-class FitState(NamedTuple):
-    """Everything a run is, between two epochs."""
-
-    train: TrainState
-    best: Best
-
-
-class Functions(NamedTuple):
+class RunFunctions(NamedTuple):
     """What a run consists of, and where its members lie."""
 
     train: Train
     evaluate: Evaluate
-    choice: Choice
+    choice: EarlyStopping
     where: Sharding | None = None
 
 
 def compile_epoch(
-    run: Functions,
+    run: RunFunctions,
     state: FitState,
     hyperparams: PyTree,
     data: Dataset | Stream,
     validation: Dataset,
     epoch: Integer[Array, ""],
     data_key: Key[Array, "*orders"],
-) -> Callable[[FitState, Integer[Array, ""]], tuple[FitState, Judgement]]:
+) -> Callable[[FitState, Integer[Array, ""]], tuple[FitState, EpochReport]]:
     """(state, epoch) -> what ``make_epoch`` says; what was compiled for such arguments is found again."""
     if not isinstance(data, Stream):
         arguments = hyperparams, data, validation
         whole = compile_for(make_epoch(*run), state, *arguments, epoch, data_key)
         return lambda state, epoch: whole(state, *arguments, epoch, data_key)
     info = streaming.compile_parts(run.train, data, state.train, hyperparams, epoch, data_key)
-    judge = compile_for(make_judge(*run), state.best, state.train, info, hyperparams, validation, epoch)
+    judge = compile_for(make_validate(*run), state.best, state.train, info, hyperparams, validation, epoch)
 
-    def in_parts(state: FitState, epoch: Integer[Array, ""]) -> tuple[FitState, Judgement]:
-        train_state, info = streaming.advance(run.train, data, state.train, hyperparams, epoch, data_key)
+    def in_parts(state: FitState, epoch: Integer[Array, ""]) -> tuple[FitState, EpochReport]:
+        train_state, info = streaming.advance_in_parts(
+            run.train, data, state.train, hyperparams, epoch, data_key
+        )
         return judge(state.best, train_state, info, hyperparams, validation, epoch)
 
     return in_parts
 
 
 @lru_cache(maxsize=64)
-def make_begin(train: Train, where: Sharding | None = None) -> Callable[..., FitState]:
+def make_init(train: Train, where: Sharding | None = None) -> Callable[..., FitState]:
     """(key, hyperparams) -> the state before the first epoch, which lies on the devices as ``where`` says."""
 
     def begin(key: Key[Array, "*members"], hyperparams: PyTree) -> FitState:
@@ -99,13 +74,15 @@ def make_begin(train: Train, where: Sharding | None = None) -> Callable[..., Fit
 
 
 @lru_cache(maxsize=64)
-def make_epoch(train: Train, evaluate: Evaluate, choice: Choice, where: Sharding | None = None) -> Callable:
+def make_epoch(
+    train: Train, evaluate: Evaluate, choice: EarlyStopping, where: Sharding | None = None
+) -> Callable:
     """One epoch of training, its validation and the choice of the best, as one program.
 
     (state, hyperparams, dataset, validation, epoch, data_key) -> (state, (Info, what ``evaluate`` says, who
     has patience left)); the state's memory is used again.
     """
-    judge = partial(_judge, train, evaluate, choice)
+    judge = partial(_validate, train, evaluate, choice)
 
     def advance(
         state: FitState,
@@ -114,7 +91,7 @@ def make_epoch(train: Train, evaluate: Evaluate, choice: Choice, where: Sharding
         validation: Dataset,
         epoch: Integer[Array, ""],
         data_key: Key[Array, "*orders"],
-    ) -> tuple[FitState, Judgement]:
+    ) -> tuple[FitState, EpochReport]:
         train_state, info = train.advance(state.train, hyperparams, dataset, epoch, data_key)
         return judge(state.best, train_state, info, hyperparams, validation, epoch)
 
@@ -122,43 +99,45 @@ def make_epoch(train: Train, evaluate: Evaluate, choice: Choice, where: Sharding
 
 
 @lru_cache(maxsize=64)
-def make_judge(train: Train, evaluate: Evaluate, choice: Choice, where: Sharding | None = None) -> Callable:
+def make_validate(
+    train: Train, evaluate: Evaluate, choice: EarlyStopping, where: Sharding | None = None
+) -> Callable:
     """The second half of ``make_epoch``, from (best, train_state, info, hyperparams, validation, epoch)."""
-    judge = partial(_judge, train, evaluate, choice)
+    judge = partial(_validate, train, evaluate, choice)
     return jax.jit(judge, donate_argnums=(0, 1), out_shardings=where)
 
 
-def _judge(
+def _validate(
     train: Train,
     evaluate: Evaluate,
-    choice: Choice,
+    choice: EarlyStopping,
     best: Best,
     train_state: TrainState,
     info: Info,
     hyperparams: PyTree,
     validation: Dataset,
     epoch: Integer[Array, ""],
-) -> tuple[FitState, Judgement]:
+) -> tuple[FitState, EpochReport]:
     monitor, higher_is_better, patience = choice
     params = train.eval_params(train_state, hyperparams)
     report = evaluate(params, train_state.model_state, validation)
     if monitor not in report:
         raise InputError(f"monitor: must be one of the metrics {sorted(report)}, got {monitor!r}")
     score = report[monitor] if higher_is_better else -report[monitor]
-    alive = _alive(best, epoch - 1, patience)
+    alive = _has_patience(best, epoch - 1, patience)
     # Of a network that is not finite, accuracy is 0, which would be the best of nothing.
     score = jnp.where(jnp.isfinite(info.loss), score, jnp.nan)
-    best = _better(best, params, train_state.model_state, score, epoch, alive)
-    return FitState(train_state, best), (info, report, _alive(best, epoch, patience))
+    best = _update_best(best, params, train_state.model_state, score, epoch, alive)
+    return FitState(train_state, best), (info, report, _has_patience(best, epoch, patience))
 
 
-def _alive(best: Best, epoch: Integer[Array, ""], patience: int | None) -> Array:
+def _has_patience(best: Best, epoch: Integer[Array, ""], patience: int | None) -> Array:
     if patience is None:
         return jnp.full(best.epoch.shape, True)
-    return epoch - best.last_gain < patience
+    return epoch - best.last_improvement < patience
 
 
-def _better(
+def _update_best(
     best: Best, params: PyTree, model_state: PyTree, score: Array, epoch: Integer[Array, ""], alive: Array
 ) -> Best:
     """``best``, replaced where the score is at least as good; a member out of patience keeps its own."""
@@ -173,10 +152,10 @@ def _better(
         jax.tree.map(choose, model_state, best.model_state),
         jnp.where(keep, score, best.score),
         jnp.where(keep, epoch, best.epoch),
-        jnp.where(gain, epoch, best.last_gain),
+        jnp.where(gain, epoch, best.last_improvement),
     )
 
 
-def epoch_number(epoch: int, mesh: Mesh | None = None) -> Integer[Array, ""]:
+def epoch_index(epoch: int, mesh: Mesh | None = None) -> Integer[Array, ""]:
     """The number, from 0, as a compiled epoch takes it."""
     return device_put(np.int32(epoch), sharding(mesh))

@@ -12,8 +12,10 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Integer, Key
 
-from jaxmlp import batching, checks
+from jaxmlp import checks
 from jaxmlp.nn.metrics import Metric
+from jaxmlp.train import batching
+from jaxmlp.train.state import Info, TrainState, mean_info, zero_info
 from jaxmlp.types import Dataset, InputError, PyTree
 
 InitFn = Callable[[Key[Array, ""], PyTree], tuple[PyTree, PyTree]]
@@ -22,23 +24,6 @@ LossFn = Callable[..., tuple[Array, PyTree]]
 """(params, model_state, (x, target), key, hyperparams) -> (loss, model_state), for one example."""
 PredictFn = Callable[[PyTree, PyTree, Array], Array]
 """(params, model_state, x) -> logits, for one example."""
-
-
-class TrainState(NamedTuple):
-    """What the next step needs. ``key`` is the run's own, for dropout; it never changes."""
-
-    params: PyTree
-    model_state: PyTree
-    opt_state: PyTree
-    key: Key[Array, ""]
-
-
-class Info(NamedTuple):
-    """What one epoch tells: the mean loss per example, and the first step whose loss was not finite
-    (the number of steps when all were)."""
-
-    loss: Float[Array, ""]
-    first_bad_step: Integer[Array, ""]
 
 
 class Train(NamedTuple):
@@ -74,7 +59,7 @@ def make_train(
     batch lies on several devices (``mesh.batch_sharding`` makes it); each then computes its share.
     """
     checks.whole_number("batch_size", batch_size, at_least=1)
-    train_on = partial(_train_on, partial(_batch_loss, loss_fn), make_optimizer, batch_sharding)
+    train_on = partial(_train_steps, partial(_batch_loss, loss_fn), make_optimizer, batch_sharding)
 
     def start(key: Key[Array, ""], hyperparams: PyTree) -> TrainState:
         init_key, run_key = jax.random.split(key)
@@ -86,11 +71,11 @@ def make_train(
         state: TrainState, hyperparams: PyTree, dataset: Dataset, epoch: Integer[Array, ""], data_key: Array
     ) -> tuple[TrainState, Info]:
         checks.dataset_shapes(dataset, batch_size)
-        order = batching.order(data_key, epoch, len(dataset.inputs))
-        batches = batching.cut(order, dataset.weights, batch_size)
-        begun = state, nothing(len(batches.indices))
+        order = batching.epoch_order(data_key, epoch, len(dataset.inputs))
+        batches = batching.make_batches(order, dataset.weights, batch_size)
+        begun = state, zero_info(len(batches.indices))
         state, info = train_on(*begun, hyperparams, dataset, batches, epoch, jnp.asarray(0))
-        return state, per_example(info, batch_size, len(dataset.inputs))
+        return state, mean_info(info, batch_size, len(dataset.inputs))
 
     def advance_part(
         state: TrainState,
@@ -100,7 +85,7 @@ def make_train(
         epoch: Integer[Array, ""],
         first_step: Integer[Array, ""],
     ) -> tuple[TrainState, Info]:
-        batches = batching.cut(jnp.arange(len(part.inputs)), part.weights, batch_size)
+        batches = batching.make_batches(jnp.arange(len(part.inputs)), part.weights, batch_size)
         return train_on(state, info, hyperparams, part, batches, epoch, first_step)
 
     def eval_params(state: TrainState, hyperparams: PyTree) -> PyTree:
@@ -109,7 +94,7 @@ def make_train(
     return Train(start, advance, eval_params, advance_part, batch_size)
 
 
-def _train_on(
+def _train_steps(
     batch_loss: Callable[..., tuple[Array, PyTree]],
     make_optimizer: Callable,
     batch_sharding: jax.sharding.Sharding | None,
@@ -149,16 +134,6 @@ def _train_on(
     steps = first_step + jnp.arange(len(batches.indices))
     (state, info), _ = jax.lax.scan(step, (state, info), (steps, batches))
     return state, info
-
-
-def nothing(num_steps: int) -> Info:
-    """The Info before the first of ``num_steps`` steps."""
-    return Info(jnp.zeros(()), jnp.asarray(num_steps))
-
-
-def per_example(info: Info, batch_size: int, num_examples: int) -> Info:
-    """The Info of a whole epoch, whose steps have added up their losses."""
-    return info._replace(loss=info.loss * batch_size / num_examples)
 
 
 def _batch_loss(

@@ -7,30 +7,32 @@ import numpy as np
 from jax.sharding import NamedSharding
 from jaxtyping import Array, Key
 
-from jaxmlp.checkpoints import Kept, bare, fingerprint, restore
-from jaxmlp.epochs import Choice, FitState
 from jaxmlp.runtime.devices import device_put, pad_members
-from jaxmlp.train import Train
+from jaxmlp.train.checkpoints import Checkpoint, data_fingerprint, key_data_tree, restore
+from jaxmlp.train.state import EarlyStopping, FitState
+from jaxmlp.train.step import Train
 from jaxmlp.types import Dataset, PyTree
 
 
-def identity(
+def run_fingerprint(
     train: Train,
     data: tuple[Dataset, Dataset],
     keys: tuple[Key[Array, "*members"], Key[Array, "*orders"]],
     hyperparams: PyTree,
-    choice: Choice,
+    choice: EarlyStopping,
 ) -> dict[str, Any]:
     """What makes this run another than others, as far as its functions let one see: for its checkpoints."""
-    prints = dict(zip(("training data", "validation data"), map(fingerprint, data), strict=True))
+    prints = dict(zip(("training data", "validation data"), map(data_fingerprint, data), strict=True))
     numbers = jax.tree.map(lambda leaf: np.asarray(leaf).tolist(), {"hyperparams": hyperparams})
     # By name, to say which of them differs.
     named = getattr(numbers["hyperparams"], "_asdict", lambda: numbers)()
-    drawn = [np.asarray(key).tolist() for key in bare(keys)]
+    drawn = [np.asarray(key).tolist() for key in key_data_tree(keys)]
     return {"batch_size": train.batch_size, **choice._asdict(), **prints, **named, "keys": drawn}
 
 
-def stored(kept: Kept, begun: FitState, members: int | None, where: NamedSharding | None) -> FitState:
+def restore_state(
+    kept: Checkpoint, begun: FitState, members: int | None, where: NamedSharding | None
+) -> FitState:
     """The state that was kept, on the devices as ``begun`` is, with which the run would begin; of a
     population with as many ``members``, not counting those that fill up the devices.
     """

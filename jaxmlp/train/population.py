@@ -1,0 +1,70 @@
+"""Many runs as one program: ``vmap`` of a run."""
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import product
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Key
+
+from jaxmlp import checks
+from jaxmlp.train.epoch import Evaluate
+from jaxmlp.train.step import Train
+from jaxmlp.types import Hyperparams, InputError
+
+VARIED = ("key", "hyperparams", "dataset", "data_key")
+
+
+def vmap_runs(train: Train, evaluate: Evaluate, *differing: str) -> tuple[Train, Evaluate]:
+    """Runs that differ in the arguments called ``differing``, each on its first axis, and share the rest.
+
+    - ``"key", "data_key"``: seeds. Each has its own order of the data; a shared one understates their spread.
+    - ``"hyperparams"``: settings, every field an array, with the same initial draw, dropout and order, to be
+      compared in pairs.
+    - ``"key", "hyperparams"``: members of a sweep, which share the order, and so the reading of the data.
+    - ``"key", "dataset", "data_key"``: splits; every array of every Dataset has them on its first axis.
+
+    Seeds × settings are ``vmap_runs(*vmap_runs(train, evaluate, "hyperparams"), "key", "data_key")``.
+    InputError for another name, or when the runs would all start alike.
+    """
+    for name in differing:
+        checks.known_name("differing", name, VARIED)
+    if not {"key", "hyperparams"} & set(differing):
+        raise InputError(f"differing: must name 'key' or 'hyperparams', got {differing}")
+    key, hyperparams, dataset, data_key = (0 if name in differing else None for name in VARIED)
+    population = Train(
+        start=jax.vmap(train.start, in_axes=(key, hyperparams)),
+        advance=jax.vmap(train.advance, in_axes=(0, hyperparams, dataset, None, data_key)),
+        eval_params=jax.vmap(train.eval_params, in_axes=(0, hyperparams)),
+        advance_part=None if dataset == 0 else _vmap_parts(train, hyperparams, data_key),
+        batch_size=train.batch_size,
+    )
+    return population, jax.vmap(evaluate, in_axes=(0, 0, dataset))
+
+
+def _vmap_parts(train: Train, hyperparams: int | None, data_key: int | None) -> Callable | None:
+    """``advance_part`` of many runs: those with an order of their own see parts of their own."""
+    if train.advance_part is None:
+        return None
+    return jax.vmap(train.advance_part, in_axes=(0, 0, hyperparams, data_key, None, None))
+
+
+def grid(hyperparams: Hyperparams, **values: Iterable[float | int]) -> Hyperparams:
+    """Every combination of ``values``, the last varying fastest, each field an array over the settings.
+
+    Fields that are not in ``values`` keep what ``hyperparams`` says. Raises InputError for a name that is no
+    hyperparameter or has no values.
+    """
+    for name in values:
+        checks.known_name("values", name, Hyperparams._fields)
+    rows = list(product(*values.values()))
+    if not rows:
+        raise InputError("values: every hyperparameter needs at least one value")
+    settings = [hyperparams._replace(**dict(zip(values, row, strict=True))) for row in rows]
+    return jax.tree.map(lambda *numbers: jnp.asarray(numbers, float), *settings)
+
+
+def seed_keys(seeds: Sequence[int]) -> tuple[Key[Array, " seeds"], Key[Array, " seeds"]]:
+    """The key of each run and of its order of the data, as ``jax.random.split(jax.random.key(seed))``."""
+    keys = jax.vmap(lambda seed: jax.random.split(jax.random.key(seed)))(jnp.asarray(seeds))
+    return keys[:, 0], keys[:, 1]
