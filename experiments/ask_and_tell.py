@@ -9,10 +9,11 @@ import optuna
 
 import jaxmlp
 from jaxmlp.data import sources
+from jaxmlp.nn.network import NetworkSpec
 from jaxmlp.search import Found, with_defaults
 from jaxmlp.space import Member, Structure
 
-STRUCTURE = Structure((32,), "relu", "adamw")
+STRUCTURE = Structure(NetworkSpec((32,), "relu"), "adamw")
 
 
 def suggest(trial: optuna.Trial) -> Member:

@@ -14,9 +14,11 @@ import numpy as np
 
 from experiments import receipt
 from experiments.predict import ink_fraction
-from jaxmlp import checks, models
+from jaxmlp import checks
 from jaxmlp.data import class_weights
 from jaxmlp.data.splits import Splits, layer_sizes
+from jaxmlp.models import schema
+from jaxmlp.models.model import Model, predict, predict_proba, save
 from jaxmlp.nn import heads, mlp, preprocessing
 from jaxmlp.nn.augment import random_deformation, with_augmentation
 from jaxmlp.nn.metrics import CLASSIFICATION
@@ -115,7 +117,7 @@ def run(config: Config) -> None:
     model, chosen = best_network(config, outcomes)
     values = {name: varied_values(config, outcomes, name) for name in outcomes[0].metrics}
     seconds = {name: sum(outcome.fit.seconds[name] for outcome in outcomes) for name in ("compile", "train")}
-    models.save(begun.folder / "model.safetensors", model)
+    save(begun.folder / "model.safetensors", model)
     receipt.finish(
         begun,
         config,
@@ -236,25 +238,25 @@ def varied_values(config: Config, outcomes: list[Outcome], name: str) -> np.ndar
     return values.mean(axis=1) if config.num_splits > 1 else values[0]
 
 
-def best_network(config: Config, outcomes: list[Outcome]) -> tuple[models.Model, Outcome]:
+def best_network(config: Config, outcomes: list[Outcome]) -> tuple[Model, Outcome]:
     """The network with the best validation accuracy, ready to be saved, and where it came from."""
     scores = np.stack([outcome.metrics["validation_accuracy"] for outcome in outcomes])
     split, seed = np.unravel_index(np.argmax(scores), scores.shape)
     outcome = outcomes[split]
     splits, environment = outcome.splits, runtime_environment.describe()
     images = np.asarray(splits.train.inputs)
-    description = models.Description(
-        networks=(models.Form(layer_sizes(splits, config.hidden_sizes), config.activation),),
+    description = schema.ModelSpec(
+        networks=(schema.SavedNetwork(layer_sizes(splits, config.hidden_sizes), config.activation),),
         head=splits.task,
         input_shape=images.shape[1:],
         class_names=splits.class_names,
         dataset=splits.name,
         metrics={name: float(values[seed]) for name, values in outcome.metrics.items()},
         versions={name: environment[name] for name in ("jaxmlp", "jax", "numpy")},
-        ink_box=ink_fraction(images) if images.ndim > 2 else None,
+        drawing_extent=ink_fraction(images) if images.ndim > 2 else None,
     )
     params = jax.tree.map(lambda leaf: np.asarray(leaf[seed]), outcome.fit.params)
-    return models.Model((params,), outcome.affine, description), outcome
+    return Model((params,), outcome.affine, description), outcome
 
 
 def curves_of(outcomes: list[Outcome]) -> dict[str, list[list[float]]]:
@@ -265,14 +267,14 @@ def curves_of(outcomes: list[Outcome]) -> dict[str, list[list[float]]]:
     }
 
 
-def draw(out: Path, model: models.Model, outcome: Outcome, outcomes: list[Outcome]) -> None:
+def draw(out: Path, model: Model, outcome: Outcome, outcomes: list[Outcome]) -> None:
     """The pictures of the chosen network, and the curves of all."""
     from jaxmlp.plots import classifier
     from jaxmlp.plots import images as plots_images
 
     test, class_names = outcome.splits.test, outcome.splits.class_names
-    probabilities = np.asarray(models.probabilities(model, test.inputs))
-    predictions = np.asarray(models.predict(model, test.inputs))
+    probabilities = np.asarray(predict_proba(model, test.inputs))
+    predictions = np.asarray(predict(model, test.inputs))
     classifier.learning_curves(curves_of(outcomes), out / "curves.png", title=outcome.splits.name)
     classifier.confusion_matrix(test.targets, predictions, class_names, out / "confusion.png")
     if test.inputs.ndim > 2:

@@ -28,7 +28,8 @@ import numpy as np
 
 from experiments import receipt
 from experiments.command_line import main
-from jaxmlp import checks, models, records
+from jaxmlp import checks, records
+from jaxmlp.models import model
 from jaxmlp.plots import charts
 from jaxmlp.train import checkpoints
 from jaxmlp.types import InputError
@@ -239,7 +240,7 @@ def vanishing(config: Config, out: Path) -> tuple[bool, str]:
     wait_for(lambda: epochs_of(out) > 1, process)
     shutil.rmtree(out, ignore_errors=True)
     status, line = outcome(process)
-    whole = (out / "model.safetensors").exists() and models.load(out / "model.safetensors") is not None
+    whole = (out / "model.safetensors").exists() and model.load(out / "model.safetensors") is not None
     return (status == 0 and whole) or line.startswith("error: "), f"status {status}: {line}"
 
 
@@ -293,7 +294,7 @@ def damage_cases(config: Config, out: Path) -> dict[str, dict[str, Any]]:
             max(out.glob("checkpoints/*/epoch-*")),
             lambda path: checkpoints.decode(path.read_bytes()),
         ),
-        "model": (out / "model.safetensors", models.load),
+        "model": (out / "model.safetensors", model.load),
     }
     for name, (path, read) in readers.items():
         content, changed = path.read_bytes(), out / "damaged" / path.name

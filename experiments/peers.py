@@ -136,6 +136,7 @@ def jaxmlp_population(work: Work, data: Data, precision: str = "float32") -> Tra
 
     from jaxmlp import make_evaluate, population
     from jaxmlp.nn import metrics
+    from jaxmlp.nn.network import NetworkSpec
     from jaxmlp.settings import Settings, make_groups
     from jaxmlp.space import Member, Structure
     from jaxmlp.train.population import seed_keys
@@ -143,7 +144,7 @@ def jaxmlp_population(work: Work, data: Data, precision: str = "float32") -> Tra
 
     raw, network, unscaled = own_networks(work, data, precision)
     structure, hyperparams = (
-        Structure(work.layer_sizes[1:-1], "relu", "adam"),
+        Structure(NetworkSpec(work.layer_sizes[1:-1], "relu"), "adam"),
         Hyperparams(work.learning_rate),
     )
     members = [Member(structure, hyperparams, seed) for seed in range(work.num_members)]

@@ -23,6 +23,7 @@ from experiments import receipt
 from experiments.command_line import main
 from jaxmlp import checks, population, search, sweep_loop
 from jaxmlp.data.splits import Splits, layer_sizes
+from jaxmlp.models.training import prepare_training
 from jaxmlp.plan import measured_peak
 from jaxmlp.plots import charts
 from jaxmlp.settings import Settings
@@ -108,7 +109,7 @@ def population_epoch(
 ) -> Callable[[], float]:
     """A function that trains ``members`` for an epoch, compiled here; it says the seconds per member."""
     settings = Settings(splits.task, batch_size=config.batch_size, chunk_size=chunk_size)
-    network_of, data = search.prepare(splits)
+    network_of, data = prepare_training(splits)
     chunks = sweep_loop.begin(members, network_of, settings, len(data.train.inputs)).chunks
     _, (data_key,) = seed_keys([0])
     dataset, validation = jax.device_put((data.train, data.validation))

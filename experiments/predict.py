@@ -21,9 +21,9 @@ from PIL import Image, ImageOps
 from scipy import ndimage
 
 from experiments import command_line
-from jaxmlp import models, table_prediction
-from jaxmlp.data import tables
-from jaxmlp.models import Model
+from jaxmlp.data.tables import read_frame
+from jaxmlp.models.model import Model, load, predict_proba
+from jaxmlp.models.tables import predict_table
 from jaxmlp.plots.images import prediction
 from jaxmlp.records import check_writable
 from jaxmlp.types import InputError
@@ -50,13 +50,13 @@ def run(config: Config) -> None:
     """Predicts all files of ``config``; nothing is written before all of them could be read."""
     if not config.files:
         raise InputError("files: name at least one picture or table after the model")
-    model = models.load(config.model)
+    model = load(config.model)
     (predict_images if model.description.columns is None else predict_tables)(model, config.files, config.out)
 
 
 def predict_tables(model: Model, paths: Sequence[Path], out: Path) -> None:
     """Writes a table of predictions for each table."""
-    predicted = [table_prediction.predict_table(model, tables.read_frame(path)) for path in paths]
+    predicted = [predict_table(model, read_frame(path)) for path in paths]
     check_writable(out)
     for path, frame, name in zip(paths, predicted, output_names(paths, "predictions", ".csv"), strict=True):
         frame.to_csv(out / name, index=False)
@@ -67,7 +67,7 @@ def predict_images(model: Model, paths: Sequence[Path], out: Path) -> None:
     """Classifies and draws each picture."""
     images = [read_picture(path) for path in paths]
     seen = np.stack([_seen(model, path, image) for path, image in zip(paths, images, strict=True)])
-    probabilities = models.probabilities(model, seen).astype(float)
+    probabilities = predict_proba(model, seen).astype(float)
     check_writable(out)
     class_names = model.description.class_names
     for index, name in enumerate(output_names(paths, "prediction", ".png")):
@@ -111,7 +111,7 @@ def read_picture(path: Path) -> Image.Image:
 def _seen(model: Model, path: Path, image: Image.Image) -> Shaped[np.ndarray, "..."]:
     low = np.asarray(model.affine.shift)
     high = low + np.asarray(model.affine.scale)
-    ink_box = model.description.ink_box or MNIST_INK_BOX
+    ink_box = model.description.drawing_extent or MNIST_INK_BOX
     try:
         return as_network_input(image, model.description.input_shape, low, high, ink_box)
     except InputError as error:
@@ -230,7 +230,7 @@ def _start(mass: Float[np.ndarray, " length"], side: int) -> int:
 
 def ink_fraction(images: Shaped[np.ndarray, "examples height width ..."]) -> float:
     """The share of the image's side that a drawing fills: the median over training ``images`` of the longer
-    side of the box around all values above the lowest. An experiment saves it as ``Description.ink_box``.
+    side of the box around all values above the lowest. It is saved as ``ModelSpec.drawing_extent``.
     """
     marked = images > images.min()
     marked = marked.reshape(*marked.shape[:3], -1).any(axis=3)

@@ -33,8 +33,9 @@ import numpy as np
 
 from experiments import receipt
 from experiments.command_line import main
-from jaxmlp import checks, predictor
+from jaxmlp import checks
 from jaxmlp.data.splits import from_arrays
+from jaxmlp.models import numpy_predictor
 from jaxmlp.nn import heads
 from jaxmlp.nn.metrics import CLASSIFICATION
 from jaxmlp.nn.network import make_network
@@ -158,7 +159,7 @@ def agreement(config: Config, folder: Path) -> dict[str, tuple[Any, str]]:
         flags = ["--hidden-sizes", "60", "--num-seeds", str(config.num_members), "--batch-size", "512"]
         mesh = "--mesh", f"{axis}={number}"
         trained(config, folder, *flags, *mesh, number=number, JAX_ENABLE_X64="1")
-        tensors = predictor.load(folder / "0" / "model.safetensors").tensors
+        tensors = numpy_predictor.load(folder / "0" / "model.safetensors").tensors
         return np.concatenate([np.ravel(tensor) for _, tensor in sorted(tensors.items())])
 
     found = {}

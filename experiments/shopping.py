@@ -28,6 +28,7 @@ from jaxmlp.data.splits import Splits, from_arrays, layer_sizes
 from jaxmlp.nn import heads, metrics
 from jaxmlp.plots import charts
 from jaxmlp.train import batching, tuning
+from jaxmlp.train.tuning import TuneResult
 
 # What a motive asks of an offer: factors of price and utility, and a constant.
 MOTIVES = {"value for money": (-1, 1, -0.2), "necessity": (0, 1, -0.8), "bargain hunter": (-1, 0, 0.2)}
@@ -99,7 +100,7 @@ class Model(NamedTuple):
     """One kind of network, trained with every seed."""
 
     network: jaxmlp.Network
-    tuned: jaxmlp.sweep.Tuned
+    tuned: TuneResult
 
 
 def train(config: Config, splits: Splits, *hidden_sizes: int) -> Model:

@@ -17,10 +17,12 @@ import numpy as np
 from experiments import receipt
 from experiments.command_line import main
 from experiments.predict import ink_fraction
-from jaxmlp import calibration, checks, models, search, space
+from jaxmlp import checks, search, space
 from jaxmlp.data import sources, tables
 from jaxmlp.data.splits import Splits, first_examples
 from jaxmlp.halving import rungs
+from jaxmlp.models import evaluation
+from jaxmlp.models.model import Model, save, with_spec
 from jaxmlp.nn.metrics import METRICS
 from jaxmlp.plan import estimate
 from jaxmlp.plots import charts, classifier, sweeps, weights
@@ -121,8 +123,8 @@ def run(config: Config) -> None:
     first = outcomes[0]
     swept = first.found.swept
     model = described(first.found.ensemble, first)
-    models.save(begun.folder / "model.safetensors", model)
-    models.save(begun.folder / "best_member.safetensors", described(first.found.best, first))
+    save(begun.folder / "model.safetensors", model)
+    save(begun.folder / "best_member.safetensors", described(first.found.best, first))
     values = {name: np.array([outcome.metrics[name] for outcome in outcomes]) for name in first.metrics}
     receipt.finish(
         begun,
@@ -233,15 +235,15 @@ def measures(found: Found, splits: Splits) -> dict[str, float]:
     values: dict[str, float] = {}
     for name, model in {"ensemble": found.ensemble, "best_member": found.best}.items():
         for part in ("validation", "test"):
-            measured = calibration.measure(model, getattr(splits, part))
+            measured = evaluation.evaluate(model, getattr(splits, part))
             values |= {f"{name}_{part}_{measure}": value for measure, value in measured.items()}
     first = next(iter(METRICS[splits.task]))
     values["ensemble_minus_best_member"] = (
         values[f"ensemble_test_{first}"] - values[f"best_member_test_{first}"]
     )
     if splits.class_names:
-        untempered = calibration.described(found.ensemble, temperature=1.0)
-        values["untempered_test_calibration_error"] = calibration.measure(untempered, splits.test)[
+        untempered = with_spec(found.ensemble, temperature=1.0)
+        values["untempered_test_calibration_error"] = evaluation.evaluate(untempered, splits.test)[
             "calibration_error"
         ]
         values["temperature"] = found.ensemble.description.temperature
@@ -256,20 +258,20 @@ def intervals(found: Found, splits: Splits) -> dict[str, tuple[float, float]]:
     for part in ("validation", "test"):
         data = getattr(splits, part)
         for name, model in {"ensemble": found.ensemble, "best_member": found.best}.items():
-            bounds[f"{name}_{part}_{first}"] = calibration.interval(model, data)
-        difference = calibration.difference_interval(found.ensemble, found.best, data)
+            bounds[f"{name}_{part}_{first}"] = evaluation.score_interval(model, data)
+        difference = evaluation.difference_interval(found.ensemble, found.best, data)
         bounds[f"ensemble_minus_best_member_{part}_{first}"] = difference
     return bounds
 
 
-def described(model: models.Model, outcome: Outcome) -> models.Model:
+def described(model: Model, outcome: Outcome) -> Model:
     """The model with what a reader of its file wants to know."""
     environment, images = runtime_environment.describe(), np.asarray(outcome.splits.train.inputs)
-    return calibration.described(
+    return with_spec(
         model,
         metrics=outcome.metrics,
         versions={name: environment[name] for name in ("jaxmlp", "jax", "numpy")},
-        ink_box=ink_fraction(images) if images.ndim > 2 else None,
+        drawing_extent=ink_fraction(images) if images.ndim > 2 else None,
         columns=outcome.columns,
     )
 

@@ -33,9 +33,11 @@ from sklearn.preprocessing import StandardScaler
 
 from experiments import receipt
 from experiments.command_line import main
-from jaxmlp import calibration, ensemble, search
+from jaxmlp import ensemble, search
 from jaxmlp.data import sources
 from jaxmlp.data.splits import Splits
+from jaxmlp.models import evaluation
+from jaxmlp.models.model import with_spec
 from jaxmlp.nn.metrics import METRICS
 from jaxmlp.plots import charts
 from jaxmlp.statistics import summarize, verdict, with_error
@@ -117,7 +119,7 @@ def compare(config: Config, name: str) -> Comparison:
                 warm_seconds.append(again)
                 measured[-1] |= {f"unguarded_{k}": v for k, v in tested(unguarded, splits).items()}
         outcomes["ensemble"].append(Outcome(measured[-1][first], seconds))
-        best = calibration.measure(found.best, splits.test)[first]
+        best = evaluation.evaluate(found.best, splits.test)[first]
         outcomes["best member"].append(Outcome(best, seconds))
         for system, make in (("scikit-learn", peer), ("scikit-learn tuned", tuned_peer)):
             outcomes[system].append(trained(make(config, splits, seed), splits))
@@ -156,7 +158,7 @@ def swept(config: Config, splits: Splits, seed: int, **settings: Any) -> tuple[s
 
 def tested(found: search.Found, splits: Splits) -> dict[str, float]:
     """What the ensemble reaches on test data."""
-    return calibration.measure(found.ensemble, splits.test)
+    return evaluation.evaluate(found.ensemble, splits.test)
 
 
 def ensemble_measures(config: Config, found: search.Found, splits: Splits) -> dict[str, float]:
@@ -171,7 +173,7 @@ def ensemble_measures(config: Config, found: search.Found, splits: Splits) -> di
         smaller = search.hand_back(splits, found.swept._replace(chosen=fewer))
         measured[f"score_of_{size}"] = tested(smaller, splits)[first]
     if splits.class_names:
-        untempered = calibration.measure(calibration.described(found.ensemble, temperature=1.0), splits.test)
+        untempered = evaluation.evaluate(with_spec(found.ensemble, temperature=1.0), splits.test)
         measured["untempered_calibration_error"] = untempered["calibration_error"]
     return measured
 

@@ -45,14 +45,11 @@ _ROOM_OF = {
     "tune": "train.tuning",
 }
 _ROOMS = [
-    "calibration",
     "checks",
     "ensemble",
     "halving",
-    "models",
     "plan",
     "population",
-    "predictor",
     "records",
     "search",
     "settings",

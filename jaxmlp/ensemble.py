@@ -5,9 +5,8 @@ true class, or its error where the target is real. The share of an average of ne
 their shares, so that choosing needs nothing else.
 """
 
-import math
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -121,53 +120,3 @@ def choose_again(
     fresh = zip(finite.tolist(), counts[len(chosen) :], strict=True)
     # A row of ``shares`` would hold on to all rows: a copy.
     return kept + [Chosen(members[i], epoch, int(n), shares[i].copy(), params_of(i)) for i, n in fresh if n]
-
-
-def mean(
-    outputs: Float[np.ndarray, "networks examples outputs"], counts: Sequence[int]
-) -> Float[np.ndarray, "examples outputs"]:
-    """The average of the networks' outputs, each as often as it counts."""
-    return np.average(outputs, axis=0, weights=np.asarray(counts, float))
-
-
-def fit_temperature(
-    probabilities: Float[np.ndarray, "examples classes"], labels: Integer[np.ndarray, " examples"]
-) -> float:
-    """The temperature, from 1 to 20, whose ``tempered`` probabilities cost least on these examples, in
-    cross-entropy (Guo et al. 2017).
-
-    It never makes probabilities surer: a network was chosen by the examples that are at hand here, and seems
-    better on them than it is.
-    """
-    from scipy.optimize import minimize_scalar
-
-    def cost(log_temperature: float) -> float:
-        p = tempered(probabilities, math.exp(log_temperature))
-        return float(-np.mean(np.log(np.maximum(p[np.arange(len(labels)), labels], 1e-300))))
-
-    found = math.exp(minimize_scalar(cost, bounds=(0, math.log(20)), method="bounded").x)
-    # The search comes close to its bounds, and does not reach them.
-    return found if cost(math.log(found)) < cost(0.0) else 1.0
-
-
-def tempered(
-    probabilities: Float[np.ndarray, "examples classes"], temperature: float
-) -> Float[np.ndarray, "examples classes"]:
-    """Each probability to the power of 1 / temperature, and the sum back to 1."""
-    logs = np.log(np.maximum(np.asarray(probabilities, float), 1e-300)) / temperature
-    powers = np.exp(logs - logs.max(axis=-1, keepdims=True))
-    return powers / powers.sum(axis=-1, keepdims=True)
-
-
-def interval_margin(noise_scale: Float[np.ndarray, "..."] | float, probability: float = 0.9) -> Any:
-    """Half the width of the normal interval that should hold ``probability`` of all errors."""
-    from scipy.stats import norm
-
-    return noise_scale * norm.ppf(0.5 + probability / 2)
-
-
-def coverage(
-    errors: Float[np.ndarray, "..."], noise_scale: Float[np.ndarray, "..."] | float, probability: float = 0.9
-) -> float:
-    """The share of errors inside that interval."""
-    return float(np.mean(np.abs(errors) <= interval_margin(noise_scale, probability)))

@@ -8,9 +8,10 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxmlp import population, search
+from jaxmlp import population
 from jaxmlp.data.splits import Splits, layer_sizes
 from jaxmlp.halving import planned
+from jaxmlp.models import training
 from jaxmlp.runtime.devices import num_bytes
 from jaxmlp.settings import Settings, make_groups
 from jaxmlp.space import Member
@@ -40,7 +41,7 @@ class Cost(NamedTuple):
 
 def estimate(splits: Splits, members: Sequence[Member], settings: Settings) -> Cost:
     """What ``search.fit_members`` will take; a matrix product is timed to know this machine."""
-    network_of, data = search.prepare(splits, settings.precision)
+    network_of, data = training.prepare_training(splits, settings.precision)
     num_examples, peak = len(data.train.inputs), measured_peak()
     share = sum(planned(len(members), settings.num_epochs, settings.halving)) / len(members)
     steps = share * batching.num_batches(num_examples, settings.batch_size)
@@ -49,7 +50,7 @@ def estimate(splits: Splits, members: Sequence[Member], settings: Settings) -> C
     mesh = settings.mesh
     num_devices, shares = (mesh.size, mesh.shape["members"]) if mesh else (1, 1)
     for program, own, _ in groups:
-        sizes = layer_sizes(splits, program.structure.hidden_sizes)
+        sizes = layer_sizes(splits, program.structure.network.hidden_sizes)
         size = sum((num_inputs + 1) * num_outputs for num_inputs, num_outputs in pairwise(sizes))
         step = _STEP_SECONDS + size * (6 * settings.batch_size / (_SHARE_OF_PEAK * peak) + _PARAMETER_SECONDS)
         num_parameters += size * len(own)

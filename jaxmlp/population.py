@@ -201,7 +201,7 @@ def fitted(groups: Sequence[Group]) -> list[Group]:
     total = sum(n * len(g.members) for n, g in zip(sizes, groups, strict=True)) // shares
     if memory is None:
         check_memory(total)
-        most = [8 if max(g.program.structure.hidden_sizes, default=0) <= 128 else 1 for g in groups]
+        most = [8 if max(g.program.structure.network.hidden_sizes, default=0) <= 128 else 1 for g in groups]
     else:
         check_memory(max(sizes))
         most = [max(1, int(memory // (_ROOM * size))) for size in sizes]

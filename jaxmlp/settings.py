@@ -8,7 +8,7 @@ from jax.sharding import Mesh
 
 from jaxmlp import checks, ensemble, population
 from jaxmlp.nn.metrics import METRICS
-from jaxmlp.nn.network import Network
+from jaxmlp.nn.network import Network, NetworkSpec
 from jaxmlp.population import Group, Program
 from jaxmlp.runtime.devices import batch_sharding
 from jaxmlp.space import Member, Structure, groups
@@ -69,7 +69,7 @@ def check(settings: Settings, members: Sequence[Member], dataset: Dataset) -> No
 
 def make_groups(
     members: Sequence[Member],
-    network_of: Callable[[Structure], Network],
+    network_of: Callable[[NetworkSpec], Network],
     settings: Settings,
     num_examples: int,
 ) -> list[Group]:
@@ -79,7 +79,7 @@ def make_groups(
     for structure, numbers in groups(members).items():
         own = [members[number] for number in numbers]
         own = [m._replace(hyperparams=m.hyperparams._replace(num_steps=num_steps)) for m in own]
-        network = network_of(structure)
+        network = network_of(structure.network)
         options = settings.task, settings.schedule, settings.batch_size, settings.mesh
         program = _program(structure, network, *options)
         made.append(Group(program, own, numbers))

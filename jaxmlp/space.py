@@ -11,6 +11,7 @@ from jaxtyping import Float
 
 from jaxmlp import checks
 from jaxmlp.nn import mlp
+from jaxmlp.nn.network import NetworkSpec
 from jaxmlp.train import optimizers
 from jaxmlp.types import Hyperparams, InputError
 
@@ -39,8 +40,7 @@ Space = Mapping[str, Distribution]
 class Structure(NamedTuple):
     """What shapes a program: members of one structure differ in numbers alone, and train as one."""
 
-    hidden_sizes: tuple[int, ...]
-    activation: str
+    network: NetworkSpec
     optimizer: str
 
 
@@ -207,7 +207,7 @@ def _grid(space: Space, num_members: int, max_programs: int, seed: int) -> list[
 
 
 def _structure(width: int, depth: int, activation: str, optimizer: str) -> Structure:
-    return Structure((int(width),) * int(depth), activation, optimizer)
+    return Structure(NetworkSpec((int(width),) * int(depth), activation), optimizer)
 
 
 def _levels(space: Space, name: str) -> Choice:
@@ -286,9 +286,9 @@ def _check_value(name: str, value: Any) -> None:
 def columns(members: Sequence[Member]) -> dict[str, list[Any]]:
     """Each part of the structure and each hyperparameter that all members have, one value for each member."""
     found: dict[str, list[Any]] = {
-        "hidden_sizes": [max(member.structure.hidden_sizes, default=0) for member in members],
-        "depth": [len(member.structure.hidden_sizes) for member in members],
-        "activation": [member.structure.activation for member in members],
+        "hidden_sizes": [max(member.structure.network.hidden_sizes, default=0) for member in members],
+        "depth": [len(member.structure.network.hidden_sizes) for member in members],
+        "activation": [member.structure.network.activation for member in members],
         "optimizer": [member.structure.optimizer for member in members],
     }
     for name in Hyperparams._fields:

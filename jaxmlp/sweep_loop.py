@@ -12,14 +12,14 @@ from jaxtyping import Array, Float, Key
 from jaxmlp import ensemble, population
 from jaxmlp.halving import planned, rungs, survivors
 from jaxmlp.nn.metrics import METRICS
-from jaxmlp.nn.network import Network
+from jaxmlp.nn.network import Network, NetworkSpec
 from jaxmlp.population import Chunk
 from jaxmlp.runtime import processes
 from jaxmlp.runtime.devices import device_put, gather, sharding
 from jaxmlp.runtime.selftest import check_backend
 from jaxmlp.runtime.signals import interruptible, note_stop
 from jaxmlp.settings import Settings, check, make_groups
-from jaxmlp.space import Member, Structure, groups
+from jaxmlp.space import Member, groups
 from jaxmlp.sweep_state import SweepState, identity, store, stored
 from jaxmlp.swept import Swept
 from jaxmlp.train.checkpoints import Checkpoints, load, should_save
@@ -30,7 +30,7 @@ from jaxmlp.types import Dataset, InputError
 
 def sweep(
     members: Sequence[Member],
-    network_of: Callable[[Structure], Network],
+    network_of: Callable[[NetworkSpec], Network],
     dataset: Dataset,
     validation: Dataset,
     settings: Settings,
@@ -40,7 +40,7 @@ def sweep(
 ) -> Swept:
     """Train ``members`` (``space.draw`` makes them) and choose the best of them and an ensemble.
 
-    ``network_of(structure)`` is the network of a structure. Ctrl-C, SIGTERM, or the end of the time budget,
+    ``network_of(spec)`` is the network of a NetworkSpec. Ctrl-C, SIGTERM, or the end of the time budget,
     ends the sweep with what it has. With ``checkpoints`` it can be gone on with from any epoch, to the same
     bits. Raises InputError, and FloatingPointError when no member's loss is finite.
     """
@@ -103,7 +103,7 @@ def _store(checkpoints: Checkpoints | None, state: SweepState, run: dict[str, An
 
 def begin(
     members: Sequence[Member],
-    network_of: Callable[[Structure], Network],
+    network_of: Callable[[NetworkSpec], Network],
     settings: Settings,
     num_examples: int,
 ) -> SweepState:

@@ -76,7 +76,7 @@ def swept(sizes, data_bytes=None):
     settings = settings._replace(data_bytes=data_bytes)
     found = sweep(
         draw(space, 7, max_programs=1),
-        lambda structure: network_of(structure.hidden_sizes),
+        lambda spec: network_of(spec.hidden_sizes),
         dataset(50),
         dataset(30),
         settings,

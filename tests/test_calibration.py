@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import r2_score
 
-from jaxmlp import calibration
-from jaxmlp.models import Description, Form, Model
+from jaxmlp.models import evaluation
+from jaxmlp.models.model import Model
+from jaxmlp.models.schema import ModelSpec, SavedNetwork
 from jaxmlp.nn.preprocessing import Affine
 from jaxmlp.types import Dataset, Layer
 
@@ -15,8 +16,8 @@ def repeating(size, head="multiclass", factor=1.0):
     """A network without hidden layers whose outputs are its inputs, times a factor."""
     params = (Layer(factor * jnp.eye(size, dtype=np.float32), jnp.zeros(size, np.float32)),)
     names = tuple(map(str, range(size))) if head != "regression" else ()
-    description = Description(
-        networks=(Form((size, size), "relu"),),
+    description = ModelSpec(
+        networks=(SavedNetwork((size, size), "relu"),),
         head=head,
         input_shape=(size,),
         class_names=names,
@@ -31,7 +32,7 @@ def repeating(size, head="multiclass", factor=1.0):
 def test_the_spread_of_an_accuracy_is_binomial(num_right):
     logits = np.eye(3, dtype=np.float32)[(np.arange(100) < num_right).astype(int)]
     part = Dataset(logits, np.ones(100, np.int32))
-    (values,) = calibration.resampled([repeating(3)], part, num_resamples=4000)
+    (values,) = evaluation.bootstrap_scores([repeating(3)], part, num_resamples=4000)
     share = num_right / 100
     np.testing.assert_allclose(values.mean(), share, atol=0.005)
     np.testing.assert_allclose(values.std(), np.sqrt(share * (1 - share) / 100), rtol=0.06)
@@ -41,18 +42,18 @@ def test_models_are_compared_on_the_same_examples():
     logits = np.random.default_rng(0).normal(size=(60, 3)).astype(np.float32)
     part = Dataset(logits, (np.arange(60) % 3).astype(np.int32))
     pair = [repeating(3), repeating(3, factor=2.0)]
-    one, other = calibration.resampled(pair, part, num_resamples=50)
+    one, other = evaluation.bootstrap_scores(pair, part, num_resamples=50)
     np.testing.assert_array_equal(one, other)
     assert len(set(one)) > 5
-    np.testing.assert_array_equal(calibration.resampled(pair, part, num_resamples=50)[0], one)
-    assert not np.array_equal(calibration.resampled(pair, part, num_resamples=50, seed=1)[0], one)
+    np.testing.assert_array_equal(evaluation.bootstrap_scores(pair, part, num_resamples=50)[0], one)
+    assert not np.array_equal(evaluation.bootstrap_scores(pair, part, num_resamples=50, seed=1)[0], one)
 
 
 def test_a_regression_is_measured_by_r2():
     random = np.random.default_rng(0)
     targets = random.normal(size=(80, 1)).astype(np.float32)
     predictions = targets + random.normal(scale=0.5, size=(80, 1)).astype(np.float32)
-    (values,) = calibration.resampled([repeating(1, "regression")], Dataset(predictions, targets[:, 0]))
+    (values,) = evaluation.bootstrap_scores([repeating(1, "regression")], Dataset(predictions, targets[:, 0]))
     expected = [r2_score(targets[rows], predictions[rows]) for rows in random.integers(0, 80, (1000, 80))]
     quantiles = (0.025, 0.5, 0.975)
     np.testing.assert_allclose(np.quantile(values, quantiles), np.quantile(expected, quantiles), atol=0.03)
@@ -64,17 +65,17 @@ def test_a_regression_is_measured_by_r2():
 def test_the_interval_of_an_accuracy_is_wilsons(num_right, low, high):
     # Worked by hand from (p + z²/2n ± z √(p(1 − p)/n + z²/4n²)) / (1 + z²/n) with z = 1.96, n = 36.
     logits = np.eye(2, dtype=np.float32)[(np.arange(36) < num_right).astype(int)]
-    bounds = calibration.interval(repeating(2), Dataset(logits, np.ones(36, np.int32)))
+    bounds = evaluation.score_interval(repeating(2), Dataset(logits, np.ones(36, np.int32)))
     np.testing.assert_allclose(bounds, (low, high), atol=1e-4)
 
 
 def test_the_interval_of_a_difference_is_of_pairs():
     logits = np.random.default_rng(1).normal(size=(400, 2)).astype(np.float32)
     part = Dataset(logits, np.argmax(logits, axis=1).astype(np.int32))
-    assert calibration.difference_interval(repeating(2), repeating(2, factor=3.0), part) == (0, 0)
-    low, high = calibration.difference_interval(repeating(2, factor=-1.0), repeating(2), part)
+    assert evaluation.difference_interval(repeating(2), repeating(2, factor=3.0), part) == (0, 0)
+    low, high = evaluation.difference_interval(repeating(2, factor=-1.0), repeating(2), part)
     assert (low, high) == (-1, -1)
     half = part._replace(targets=np.where(np.arange(400) < 200, part.targets, 1 - part.targets))
-    low, high = calibration.difference_interval(repeating(2), repeating(2, factor=-1.0), half)
+    low, high = evaluation.difference_interval(repeating(2), repeating(2, factor=-1.0), half)
     # Each pair gives 1 or -1, so the difference has a standard error of √(1/400) = 0.05.
     np.testing.assert_allclose((low, high), (-0.098, 0.098), atol=0.02)

@@ -6,7 +6,9 @@ import pytest
 import sklearn.metrics
 
 from jaxmlp import ensemble
-from jaxmlp.ensemble import choose_again, coverage, fit_temperature, greedy, tempered
+from jaxmlp.ensemble import choose_again, greedy
+from jaxmlp.models import calibration
+from jaxmlp.models.calibration import apply_temperature, coverage, fit_temperature
 
 SQUARED = ensemble.losses_of("regression")
 CROSS_ENTROPY = ensemble.losses_of("multiclass")
@@ -51,7 +53,7 @@ def test_an_average_share_costs_what_the_average_network_does():
     random = np.random.default_rng(1)
     logits, labels = random.normal(size=(3, 50, 4)).astype(np.float32), random.integers(0, 4, 50)
     shares = [np.asarray(ensemble.probability_of_label(jnp.asarray(z), jnp.asarray(labels))) for z in logits]
-    together = ensemble.mean(softmax(logits.astype(float)), [2, 1, 0])
+    together = calibration.weighted_mean(softmax(logits.astype(float)), [2, 1, 0])
     np.testing.assert_allclose(together, (2 * softmax(logits[0]) + softmax(logits[1])) / 3, rtol=1e-5)
     expected = sklearn.metrics.log_loss(labels, together, labels=range(4))
     np.testing.assert_allclose(cost(shares, [2, 1, 0]), expected, rtol=1e-5)
@@ -217,15 +219,15 @@ def test_the_temperature_stays_within_its_bounds():
 
 
 def test_tempered_probabilities_are_those_worked_by_hand():
-    half = tempered(np.array([[0.8, 0.2]]), 0.5)
+    half = apply_temperature(np.array([[0.8, 0.2]]), 0.5)
     np.testing.assert_allclose(half, [[0.64 / 0.68, 0.04 / 0.68]], rtol=1e-12)
-    np.testing.assert_allclose(tempered(np.array([[0.8, 0.2]]), 1.0), [[0.8, 0.2]], rtol=1e-12)
+    np.testing.assert_allclose(apply_temperature(np.array([[0.8, 0.2]]), 1.0), [[0.8, 0.2]], rtol=1e-12)
 
 
 @pytest.mark.parametrize("temperature", [0.05, 0.7, 20.0])
 def test_tempered_probabilities_sum_to_one_and_keep_their_order(temperature):
     probabilities = np.vstack([np.random.default_rng(0).dirichlet(np.ones(5), 50), np.eye(5)])
-    found = tempered(probabilities, temperature)
+    found = apply_temperature(probabilities, temperature)
     np.testing.assert_allclose(found.sum(axis=1), 1, rtol=1e-12)
     ranked = np.take_along_axis(found, np.argsort(probabilities, axis=1), axis=1)
     assert (np.diff(ranked, axis=1) >= 0).all()

@@ -12,8 +12,8 @@ import pytest
 
 from experiments import command_line, digits, optimizers
 from experiments.command_line import main
-from jaxmlp import models
 from jaxmlp.data import sources
+from jaxmlp.models.model import load, predict
 
 ROOT = Path(__file__).parents[1]
 
@@ -68,9 +68,9 @@ def test_the_record_says_what_was_run_and_how_sure_it_is(smoke):
 def test_the_saved_network_has_the_recorded_accuracy(smoke):
 
     record = json.loads((smoke / "record.json").read_text())
-    model = models.load(smoke / "model.safetensors")
+    model = load(smoke / "model.safetensors")
     test = sources.load_dataset("digits").test
-    predictions = models.predict(model, test.inputs)
+    predictions = predict(model, test.inputs)
     best = np.argmax(record["metrics"]["validation_accuracy"]["values"])
     np.testing.assert_allclose(
         np.mean(predictions == test.targets), record["metrics"]["test_accuracy"]["values"][best], atol=1e-6
@@ -80,7 +80,7 @@ def test_the_saved_network_has_the_recorded_accuracy(smoke):
 def test_the_same_seed_gives_the_same_bits(tmp_path):
     for name in ("first", "second"):
         run(digits, "--smoke", "--out", tmp_path / name)
-    first, second = (models.load(tmp_path / name / "model.safetensors") for name in ("first", "second"))
+    first, second = (load(tmp_path / name / "model.safetensors") for name in ("first", "second"))
     for ours, theirs in zip(first.networks[0], second.networks[0], strict=True):
         np.testing.assert_array_equal(ours.weight, theirs.weight)
         np.testing.assert_array_equal(ours.bias, theirs.bias)

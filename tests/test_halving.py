@@ -11,7 +11,7 @@ import pytest
 from jaxmlp import sweep_loop
 from jaxmlp.halving import planned, rungs, survivors
 from jaxmlp.nn import heads
-from jaxmlp.nn.network import make_network
+from jaxmlp.nn.network import NetworkSpec, make_network
 from jaxmlp.nn.preprocessing import Affine
 from jaxmlp.settings import Settings
 from jaxmlp.space import Choice, Member, Range, Structure, draw
@@ -35,17 +35,17 @@ def blobs(num_examples, seed, num_classes=3):
 TRAIN, VALIDATION = blobs(64, 0), blobs(60, 1)
 
 
-def network_of(structure, make_head=heads.multiclass, num_outputs=3):
+def network_of(spec, make_head=heads.multiclass, num_outputs=3):
     affine = Affine(jnp.zeros(()), jnp.ones(()))
-    return make_network((2, *structure.hidden_sizes, num_outputs), make_head, affine)
+    return make_network((2, *spec.hidden_sizes, num_outputs), make_head, affine)
 
 
 NETWORKS = {}
 
 
-def one_network(structure):
+def one_network(spec):
     """The same functions each time, so that a program compiles once for all tests."""
-    return NETWORKS.setdefault(structure, network_of(structure))
+    return NETWORKS.setdefault(spec, network_of(spec))
 
 
 def swept(members=None, settings=SETTINGS, **changes):
@@ -96,7 +96,7 @@ def test_who_is_cut_was_no_better_than_who_stayed(nine):
 def test_the_best_member_comes_with_the_parameters_of_its_best_epoch(nine):
     assert nine.fates[nine.best] == "finished"
     np.testing.assert_allclose(nine.scores[nine.best], np.nanmax(nine.history["validation_accuracy"]))
-    network = one_network(nine.members[nine.best].structure)
+    network = one_network(nine.members[nine.best].structure.network)
     logits = np.stack([network.predict_fn(nine.best_params, (), x) for x in jnp.asarray(VALIDATION.inputs)])
     np.testing.assert_allclose(np.mean(logits.argmax(axis=1) == VALIDATION.targets), nine.scores[nine.best])
 
@@ -105,7 +105,7 @@ def test_the_ensemble_is_of_snapshots_that_give_what_their_share_says(nine):
     assert 1 <= sum(c.votes for c in nine.chosen) <= SETTINGS.max_ensemble
     for c in nine.chosen:
         assert np.isfinite(nine.history["train_loss"][c.member, c.epoch - 1])
-        network = one_network(nine.members[c.member].structure)
+        network = one_network(nine.members[c.member].structure.network)
         logits = np.stack([network.predict_fn(c.params, (), x) for x in jnp.asarray(VALIDATION.inputs)])
         p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
         np.testing.assert_allclose(p[np.arange(60), VALIDATION.targets], c.share, rtol=1e-4)
@@ -145,16 +145,16 @@ def test_a_lost_member_is_named_and_harms_nobody():
 
 
 def test_all_lost_is_an_error_that_says_what_to_do():
-    members = [Member(Structure((8,), "relu", "adam"), Hyperparams(1e30), seed) for seed in range(2)]
+    members = [
+        Member(Structure(NetworkSpec((8,), "relu"), "adam"), Hyperparams(1e30), seed) for seed in range(2)
+    ]
     with pytest.raises(FloatingPointError, match="smaller learning rates"):
         swept(members, num_epochs=8)
 
 
 def test_a_regression_is_swept_by_its_r2():
-    def regression(structure):
-        return NETWORKS.setdefault(
-            ("regression", structure), network_of(structure, heads.regression, num_outputs=1)
-        )
+    def regression(spec):
+        return NETWORKS.setdefault(("regression", spec), network_of(spec, heads.regression, num_outputs=1))
 
     parts = [part._replace(targets=part.inputs.sum(axis=1) / 2) for part in (TRAIN, VALIDATION)]
     settings = SETTINGS._replace(task="regression", num_epochs=3, halving=None)

@@ -12,12 +12,22 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import msgspec
 import numpy as np
 import pytest
 import safetensors.numpy
 
-from jaxmlp import models
-from jaxmlp.models import Description, Form, Model
+from jaxmlp.models.model import (
+    Model,
+    _network_outputs,
+    load,
+    network_outputs,
+    predict,
+    predict_proba,
+    save,
+    with_spec,
+)
+from jaxmlp.models.schema import ModelSpec, SavedNetwork
 from jaxmlp.nn import mlp
 from jaxmlp.nn.preprocessing import fit_affine
 from jaxmlp.runtime import files
@@ -31,15 +41,15 @@ CLASS_NAMES = {"binary": ("no", "yes"), "multiclass": ("ant", "bee", "cat"), "re
 def make_model(head: str = "multiclass", num_outputs: int = 3, activation: str = "tanh") -> Model:
     layer_sizes = (12, 5, num_outputs)
     params = mlp.init(jax.random.key(1), layer_sizes, activation=mlp.get_activation(activation))
-    description = Description(
-        networks=(Form(layer_sizes, activation),),
+    description = ModelSpec(
+        networks=(SavedNetwork(layer_sizes, activation),),
         head=head,
         input_shape=INPUT_SHAPE,
         class_names=CLASS_NAMES[head],
         dataset="zoo",
         metrics={"test accuracy": 0.5},
         versions={"jax": jax.__version__, "jaxmlp": None},
-        ink_box=0.75,
+        drawing_extent=0.75,
     )
     return Model((params,), fit_affine(IMAGES), description)
 
@@ -55,15 +65,17 @@ def forward(model: Model, inputs: np.ndarray) -> np.ndarray:
 
 @pytest.fixture
 def saved(tmp_path: Path) -> Path:
-    return models.save(tmp_path / "model.safetensors", make_model())
+    return save(tmp_path / "model.safetensors", make_model())
 
 
 @pytest.mark.parametrize("activation", sorted(mlp.ACTIVATIONS))
 def test_a_loaded_model_has_the_same_description_and_predicts_the_same_bits(tmp_path, activation):
     model = make_model(activation=activation)
-    loaded = models.load(models.save(tmp_path / "new" / "folder" / "model.safetensors", model))
+    loaded = load(save(tmp_path / "new" / "folder" / "model.safetensors", model))
     assert loaded.description == model.description
-    np.testing.assert_array_equal(models.outputs(loaded, IMAGES), models.outputs(model, IMAGES), strict=True)
+    np.testing.assert_array_equal(
+        network_outputs(loaded, IMAGES), network_outputs(model, IMAGES), strict=True
+    )
 
 
 def test_the_file_is_what_safetensors_itself_reads(saved):
@@ -82,65 +94,61 @@ def test_the_file_is_what_safetensors_itself_reads(saved):
 def test_a_transposed_view_is_stored_as_it_reads(tmp_path):
     model = make_model()
     views = tuple(Layer(np.asarray(layer.weight.T).copy().T, layer.bias) for layer in model.networks[0])
-    loaded = models.load(models.save(tmp_path / "model", model._replace(networks=(views,))))
+    loaded = load(save(tmp_path / "model", model._replace(networks=(views,))))
     np.testing.assert_array_equal(loaded.networks[0][0].weight, model.networks[0][0].weight)
 
 
 def test_float64_survives_where_it_is_enabled_and_is_refused_where_it_would_be_rounded(tmp_path):
     with jax.enable_x64(True):
         model = make_model()
-        path = models.save(tmp_path / "model", model)
-        loaded = models.load(path)
+        path = save(tmp_path / "model", model)
+        loaded = load(path)
         assert loaded.networks[0][0].weight.dtype == jnp.float64
-        np.testing.assert_array_equal(models.outputs(loaded, IMAGES), models.outputs(model, IMAGES))
+        np.testing.assert_array_equal(network_outputs(loaded, IMAGES), network_outputs(model, IMAGES))
     if not jax.config.jax_enable_x64:
         with pytest.raises(InputError, match="JAX_ENABLE_X64"):
-            models.load(path)
+            load(path)
 
 
 def test_scalars_of_numpy_and_jax_are_described_as_numbers(tmp_path):
     model = make_model()
-    description = model.description._replace(
-        networks=(Form((np.int64(12), 5, 3), "tanh"),),
-        metrics={"loss": jnp.float32(0.5), "error": np.float32(0.25)},
-    )
-    loaded = models.load(models.save(tmp_path / "model", model._replace(description=description)))
+    networks = (SavedNetwork((np.int64(12), 5, 3), "tanh"),)
+    metrics = {"loss": jnp.float32(0.5), "error": np.float32(0.25)}
+    loaded = load(save(tmp_path / "model", with_spec(model, networks=networks, metrics=metrics)))
     assert loaded.description.metrics == {"loss": 0.5, "error": 0.25}
 
 
 def test_logits_and_probabilities_of_several_classes_against_numpy():
     model = make_model()
     expected = forward(model, IMAGES)
-    np.testing.assert_allclose(models.outputs(model, IMAGES)[0], expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(network_outputs(model, IMAGES)[0], expected, rtol=1e-4, atol=1e-5)
     exponentials = np.exp(expected)
     shares = exponentials / exponentials.sum(axis=1, keepdims=True)
-    np.testing.assert_allclose(models.probabilities(model, IMAGES), shares, rtol=1e-4)
-    np.testing.assert_array_equal(models.predict(model, IMAGES), expected.argmax(axis=1))
+    np.testing.assert_allclose(predict_proba(model, IMAGES), shares, rtol=1e-4)
+    np.testing.assert_array_equal(predict(model, IMAGES), expected.argmax(axis=1))
 
 
 def test_a_binary_model_has_one_logit_and_two_columns():
     model = make_model("binary", num_outputs=1)
     one = 1 / (1 + np.exp(-forward(model, IMAGES)[:, 0]))
-    np.testing.assert_allclose(
-        models.probabilities(model, IMAGES), np.stack([1 - one, one], axis=1), rtol=1e-4
-    )
-    np.testing.assert_array_equal(models.predict(model, IMAGES), one > 0.5)
+    np.testing.assert_allclose(predict_proba(model, IMAGES), np.stack([1 - one, one], axis=1), rtol=1e-4)
+    np.testing.assert_array_equal(predict(model, IMAGES), one > 0.5)
 
 
 def test_a_regression_predicts_values_and_has_no_probabilities():
     model = make_model("regression", num_outputs=2)
-    np.testing.assert_allclose(models.predict(model, IMAGES), forward(model, IMAGES), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(predict(model, IMAGES), forward(model, IMAGES), rtol=1e-4, atol=1e-5)
     with pytest.raises(InputError, match="use predict"):
-        models.probabilities(model, IMAGES)
+        predict_proba(model, IMAGES)
 
 
 def test_predicting_twice_compiles_once():
     model = make_model()
-    models.outputs(model, IMAGES)
-    size = models._outputs._cache_size()
-    models.probabilities(model, IMAGES)
-    models.predict(model, IMAGES)
-    assert models._outputs._cache_size() == size
+    network_outputs(model, IMAGES)
+    size = _network_outputs._cache_size()
+    predict_proba(model, IMAGES)
+    predict(model, IMAGES)
+    assert _network_outputs._cache_size() == size
 
 
 @pytest.mark.parametrize(
@@ -155,17 +163,17 @@ def test_predicting_twice_compiles_once():
 )
 def test_inputs_that_do_not_fit_are_refused(inputs, message):
     with pytest.raises(InputError, match=message):
-        models.predict(make_model(), inputs)
+        predict(make_model(), inputs)
 
 
 def described(**changes: Any) -> Callable[[Model], Model]:
-    return lambda model: model._replace(description=model.description._replace(**changes))
+    return lambda model: with_spec(model, **changes)
 
 
 def formed(**changes: Any) -> Callable[[Model], Model]:
     def change(model: Model) -> Model:
         (form,) = model.description.networks
-        return described(networks=(form._replace(**changes),))(model)
+        return described(networks=(msgspec.structs.replace(form, **changes),))(model)
 
     return change
 
@@ -187,7 +195,7 @@ UNSAVABLE = {
         "layers.0.bias has values that are not finite",
     ),
     "an infinite weight": (poisoned(np.inf), "not finite"),
-    "a metric that is not finite": (described(metrics={"loss": np.nan}), "JSON"),
+    "a metric that is not finite": (described(metrics={"loss": np.nan}), "got `null`, at metrics"),
     "other layer sizes": (
         formed(layer_sizes=(12, 6, 3)),
         r"networks.0.layers.0.bias|layers.0.weight .* \(12, 6\)",
@@ -210,7 +218,7 @@ UNSAVABLE = {
 def test_what_could_not_be_loaded_is_not_saved_and_the_old_file_stays(saved, change, message):
     before = saved.read_bytes()
     with pytest.raises(InputError, match=message) as caught:
-        models.save(saved, change(make_model()))
+        save(saved, change(make_model()))
     assert "\n" not in str(caught.value)
     assert saved.read_bytes() == before
     assert list(saved.parent.iterdir()) == [saved]
@@ -223,14 +231,14 @@ def test_a_disk_that_fails_while_writing_leaves_the_old_file(saved, monkeypatch)
     before = saved.read_bytes()
     monkeypatch.setattr(files.os, "fsync", fail)
     with pytest.raises(InputError, match="cannot be written: No space left"):
-        models.save(saved, make_model("regression", num_outputs=2))
+        save(saved, make_model("regression", num_outputs=2))
     assert saved.read_bytes() == before
     assert list(saved.parent.iterdir()) == [saved]
 
 
 def test_saving_replaces_an_older_model(saved):
-    models.save(saved, make_model("binary", num_outputs=1))
-    assert models.load(saved).description.head == "binary"
+    save(saved, make_model("binary", num_outputs=1))
+    assert load(saved).description.head == "binary"
     assert list(saved.parent.iterdir()) == [saved]
 
 
@@ -331,30 +339,36 @@ DAMAGED = {
     "an older format": (with_description(format=2), "format must be 3, got 2; save the model again"),
     "no format": (with_description(format=...), "format must be 3, got None"),
     "a format of another type": (with_description(format=True), "format must be 3, got True"),
-    "a missing field": (with_description(dataset=...), "lacks or adds the field 'dataset'"),
-    "a field too many": (with_description(colour="red"), "lacks or adds the field 'colour'"),
+    "a missing field": (with_description(dataset=...), "missing required field `dataset`"),
+    "a field too many": (with_description(colour="red"), "unknown field `colour`"),
     "an unknown activation": (with_form(activation="rellu"), "did you mean 'relu'"),
     "an unknown head": (with_description(head="poisson"), "head: unknown name 'poisson'"),
-    "an activation that is no name": (with_form(activation=3), "networks must be one or more"),
-    "one layer size": (with_form(layer_sizes=[12]), "its layer_sizes .two or more"),
-    "a negative layer size": (with_form(layer_sizes=[12, -5, 3]), "its layer_sizes"),
-    "a layer size that is no number": (with_form(layer_sizes=[12, True, 3]), "its layer_sizes"),
-    "a network without its votes": (with_form(votes=...), "networks must be one or more"),
-    "a network that counts never": (with_form(votes=0), "networks must be one or more"),
-    "no network": (with_description(networks=[]), "networks must be one or more"),
+    "an activation that is no name": (with_form(activation=3), "`str`, got `int`, at networks.*activation"),
+    "one layer size": (with_form(layer_sizes=[12]), "length >= 2, at networks.*layer_sizes"),
+    "a negative layer size": (with_form(layer_sizes=[12, -5, 3]), ">= 1, at networks.*layer_sizes"),
+    "a layer size that is no number": (
+        with_form(layer_sizes=[12, True, 3]),
+        "`int`, got `bool`, at networks.*layer_sizes",
+    ),
+    "a network with a field too many": (with_form(colour="red"), "unknown field `colour`"),
+    "a network that counts never": (with_form(votes=0), ">= 1, at networks.*votes"),
+    "no network": (with_description(networks=[]), "length >= 1, at networks"),
     "another network's outputs": (
         with_description(
             networks=[{"layer_sizes": [12, 5, n], "activation": "tanh", "votes": 1} for n in (3, 2)]
         ),
         "networks have 3 and 2 outputs",
     ),
-    "a temperature of 0": (with_description(temperature=0), "temperature must be"),
-    "a noise scale below 0": (with_description(noise_scale=[-1.0]), "noise_scale must be"),
-    "an empty input shape": (with_description(input_shape=[]), "input_shape must be"),
-    "a class name that is no text": (with_description(class_names=["a", 1, "c"]), "class_names must be"),
-    "metrics that are no table": (with_description(metrics=[1]), "metrics must be"),
-    "a metric that is not finite": (with_description(metrics={"loss": float("inf")}), "metrics must be"),
-    "an ink box above 1": (with_description(ink_box=1.5), "ink_box must be"),
+    "a temperature of 0": (with_description(temperature=0), "> 0.0, at temperature"),
+    "a noise scale below 0": (with_description(noise_scale=[-1.0]), "> 0.0, at noise_scale"),
+    "an empty input shape": (with_description(input_shape=[]), "length >= 1, at input_shape"),
+    "a class name that is no text": (
+        with_description(class_names=["a", 1, "c"]),
+        "`str`, got `int`, at class_names",
+    ),
+    "metrics that are no table": (with_description(metrics=[1]), "`object`, got `array`, at metrics"),
+    "a metric that is not finite": (with_description(metrics={"loss": float("inf")}), "<= 1.7.*, at metrics"),
+    "an ink box above 1": (with_description(ink_box=1.5), "<= 1.0, at ink_box"),
     "fewer layers": (
         with_form(layer_sizes=[12, 3]),
         r"layers.0.bias must have the shape \(3,\)|layers.0.weight must",
@@ -389,7 +403,7 @@ DAMAGED = {
 def test_a_damaged_file_is_refused_in_one_line(saved, damage, message):
     saved.write_bytes(damage(saved.read_bytes()))
     with pytest.raises(InputError, match=message) as caught:
-        models.load(saved)
+        load(saved)
     assert str(caught.value).startswith(f"{saved}: ")
     assert "\n" not in str(caught.value)
 
@@ -404,7 +418,7 @@ def test_every_flipped_bit_is_seen(saved):
         broken[place] ^= 1 << int(draws.integers(8))
         saved.write_bytes(broken)
         with pytest.raises(InputError):
-            models.load(saved)
+            load(saved)
 
 
 def split_at(content: bytes) -> int:
@@ -433,7 +447,7 @@ def test_a_hostile_file_is_refused_within_bounded_memory(saved, header):
     saved.write_bytes(resealed(join(hostile, bytes(16))))
     tracemalloc.start()
     with pytest.raises(InputError):
-        models.load(saved)
+        load(saved)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 5e6
@@ -442,23 +456,23 @@ def test_a_hostile_file_is_refused_within_bounded_memory(saved, header):
 def test_a_header_of_100_megabytes_is_not_read(saved):
     saved.write_bytes(join(" " * 100_000_000, b""))
     with pytest.raises(InputError, match="not a safetensors file"):
-        models.load(saved)
+        load(saved)
 
 
 def test_the_helpers_that_damage_files_leave_whole_ones_whole(saved):
     for unchanged in (with_description(), with_tensors(), with_header_text("F32", "F32")):
         saved.write_bytes(unchanged(saved.read_bytes()))
-        models.load(saved)
+        load(saved)
 
 
 def test_a_missing_file_and_a_folder_are_refused(tmp_path):
     for path in (tmp_path / "model", tmp_path):
         with pytest.raises(InputError, match="no such file"):
-            models.load(path)
+            load(path)
 
 
 def test_a_path_that_cannot_be_written_is_refused(tmp_path):
     (tmp_path / "file").write_text("here first")
     for path in (tmp_path / "file" / "model", tmp_path):
         with pytest.raises(InputError, match="cannot be written"):
-            models.save(path, make_model())
+            save(path, make_model())

@@ -9,7 +9,7 @@ import pytest
 from jaxmlp import population
 from jaxmlp.nn import heads
 from jaxmlp.nn.metrics import CLASSIFICATION
-from jaxmlp.nn.network import make_network
+from jaxmlp.nn.network import NetworkSpec, make_network
 from jaxmlp.nn.preprocessing import Affine
 from jaxmlp.population import Group
 from jaxmlp.runtime import compilation
@@ -49,7 +49,7 @@ def program(optimizer, chunk_size=2, batch_size=6):
     network = make_network((3, 5, 3), heads.multiclass, affine, activation=jax.nn.silu)
     train = make_train(network.init_fn, network.loss_fn, make_optimizer(optimizer), batch_size)
     evaluate = make_evaluate(network.predict_fn, CLASSIFICATION)
-    structure = Structure((5,), "silu", optimizer)
+    structure = Structure(NetworkSpec((5,), "silu"), optimizer)
     made = population.make_program(structure, train, evaluate, monitor="accuracy")
     return made._replace(chunk_size=chunk_size), train
 
@@ -157,7 +157,9 @@ def test_the_parameters_of_a_member_stay_when_the_population_goes_on():
     ("width", "num_members", "size"), [(64, 40, 8), (64, 16, 8), (64, 3, 3), (1024, 40, 1), (0, 17, 6)]
 )
 def test_chunks_on_a_cpu_are_even_and_wide_networks_go_alone(width, num_members, size):
-    made = program("adam")[0]._replace(structure=Structure((width,) if width else (), "relu", "adam"))
+    made = program("adam")[0]._replace(
+        structure=Structure(NetworkSpec((width,) if width else (), "relu"), "adam")
+    )
     (found,) = population.fitted([Group(made, drawn("adam", 1) * num_members, range(num_members))])
     assert (found.program.chunk_size, found.program.wait) == (size, False)
 

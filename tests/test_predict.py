@@ -14,8 +14,9 @@ from sklearn.linear_model import LogisticRegression
 
 from experiments import command_line, predict
 from experiments.predict import as_network_input, ink_fraction
-from jaxmlp import models
-from jaxmlp.models import Description, Form, Model
+from jaxmlp.models import model
+from jaxmlp.models.model import Model
+from jaxmlp.models.schema import ModelSpec, SavedNetwork
 from jaxmlp.nn.preprocessing import fit_affine
 from jaxmlp.types import InputError, Layer
 
@@ -32,15 +33,15 @@ def digits_model() -> Model:
     scaled = (images.reshape(NUM_TRAIN, 64) - affine.shift) / affine.scale
     fitted = LogisticRegression(max_iter=500).fit(scaled, DIGITS.target[:NUM_TRAIN])
     layer = Layer(jnp.asarray(fitted.coef_.T, jnp.float32), jnp.asarray(fitted.intercept_, jnp.float32))
-    description = Description(
-        networks=(Form((64, 10), "relu"),),
+    description = ModelSpec(
+        networks=(SavedNetwork((64, 10), "relu"),),
         head="multiclass",
         input_shape=(8, 8),
         class_names=tuple("0123456789"),
         dataset="digits",
         metrics={},
         versions={},
-        ink_box=ink_fraction(images),
+        drawing_extent=ink_fraction(images),
     )
     return Model(((layer,),), affine, description)
 
@@ -209,7 +210,7 @@ def command(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int
 
 
 def test_the_command_reads_enlarged_digits_and_draws_them(tmp_path, digits_model, capsys):
-    path = models.save(tmp_path / "model.safetensors", digits_model)
+    path = model.save(tmp_path / "model.safetensors", digits_model)
     pictures = [tmp_path / f"digit-{label}.png" for label in range(10)]
     for label, picture in enumerate(pictures):
         digit = TEST_IMAGES[TEST_LABELS.tolist().index(label)]
@@ -227,7 +228,7 @@ def test_the_command_reads_enlarged_digits_and_draws_them(tmp_path, digits_model
 
 
 def test_one_bad_picture_stops_the_command_before_anything_is_written(tmp_path, digits_model, capsys):
-    path = models.save(tmp_path / "model.safetensors", digits_model)
+    path = model.save(tmp_path / "model.safetensors", digits_model)
     sheet(TEST_IMAGES[0]).save(tmp_path / "good.png")
     Image.new("L", (50, 50), 255).save(tmp_path / "blank.png")
     (tmp_path / "text.png").write_text("no picture")
@@ -247,7 +248,7 @@ def test_one_bad_picture_stops_the_command_before_anything_is_written(tmp_path, 
 def test_the_command_without_pictures_or_with_a_folder_in_the_way_says_what_to_do(
     tmp_path, digits_model, capsys
 ):
-    path = models.save(tmp_path / "model.safetensors", digits_model)
+    path = model.save(tmp_path / "model.safetensors", digits_model)
     sheet(TEST_IMAGES[0]).save(tmp_path / "good.png")
     nothing = "error: files: name at least one picture or table after the model\n"
     assert command(capsys, path) == (2, "", nothing)

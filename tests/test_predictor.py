@@ -6,10 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
-from jaxmlp import description, models, predictor
+from jaxmlp.models import numpy_predictor, schema
+from jaxmlp.models.model import network_outputs, predict, predict_proba, save
 from jaxmlp.nn import mlp
 from tests.test_models import make_model
 
@@ -18,19 +20,19 @@ INPUTS = np.random.default_rng(1).normal(100, 300, size=(9, 3, 4)).astype(np.flo
 
 def saved(path, **options):
     model = make_model(**options)
-    models.save(path, model)
-    return model, predictor.load(path), INPUTS
+    save(path, model)
+    return model, numpy_predictor.load(path), INPUTS
 
 
 def test_it_knows_every_activation():
-    assert set(predictor.ACTIVATIONS) == set(mlp.ACTIVATIONS)
+    assert set(numpy_predictor.ACTIVATIONS) == set(mlp.ACTIVATIONS)
 
 
 @pytest.mark.parametrize("activation", sorted(mlp.ACTIVATIONS))
 def test_every_activation_gives_the_same_outputs(activation, tmp_path):
     model, alone, inputs = saved(tmp_path / "m", activation=activation)
     np.testing.assert_allclose(
-        predictor.outputs(alone, inputs), models.outputs(model, inputs), rtol=1e-5, atol=1e-5
+        numpy_predictor.outputs(alone, inputs), network_outputs(model, inputs), rtol=1e-5, atol=1e-5
     )
 
 
@@ -38,7 +40,7 @@ def test_every_activation_gives_the_same_outputs(activation, tmp_path):
 def test_an_activation_survives_large_values(name):
     x = np.array([-1e4, -90.0, -1.0, 0.0, 1.0, 90.0, 1e4], np.float32)
     with np.errstate(over="ignore"):
-        found = predictor.ACTIVATIONS[name](x)
+        found = numpy_predictor.ACTIVATIONS[name](x)
     np.testing.assert_allclose(found, mlp.ACTIVATIONS[name](x), rtol=1e-5, atol=1e-5)
 
 
@@ -46,26 +48,28 @@ def test_an_activation_survives_large_values(name):
 def test_every_head_predicts_the_same(head, num_outputs, tmp_path):
     model, alone, inputs = saved(tmp_path / "m", head=head, num_outputs=num_outputs)
     if head != "regression":
-        found, expected = predictor.probabilities(alone, inputs), models.probabilities(model, inputs)
+        found, expected = numpy_predictor.probabilities(alone, inputs), predict_proba(model, inputs)
         np.testing.assert_allclose(found, expected, atol=1e-5)
-    np.testing.assert_allclose(predictor.predict(alone, inputs), models.predict(model, inputs), rtol=1e-5)
+    np.testing.assert_allclose(numpy_predictor.predict(alone, inputs), predict(model, inputs), rtol=1e-5)
 
 
 def test_an_ensemble_votes_and_is_tempered_alike(tmp_path):
     one, other = make_model(), make_model(activation="relu")
-    forms = tuple(m.description.networks[0]._replace(votes=v) for m, v in ((one, 3), (other, 1)))
-    told = one.description._replace(networks=forms, temperature=2.5)
+    forms = tuple(
+        msgspec.structs.replace(m.description.networks[0], count=v) for m, v in ((one, 3), (other, 1))
+    )
+    told = msgspec.structs.replace(one.description, networks=forms, temperature=2.5)
     model = one._replace(networks=one.networks + other.networks, description=told)
-    models.save(tmp_path / "m", model)
-    found = predictor.probabilities(predictor.load(tmp_path / "m"), INPUTS)
-    np.testing.assert_allclose(found, models.probabilities(model, INPUTS), atol=1e-5)
+    save(tmp_path / "m", model)
+    found = numpy_predictor.probabilities(numpy_predictor.load(tmp_path / "m"), INPUTS)
+    np.testing.assert_allclose(found, predict_proba(model, INPUTS), atol=1e-5)
     plain = model._replace(description=told._replace(temperature=1.0))
-    assert np.abs(found - models.probabilities(plain, INPUTS)).max() > 0.01
+    assert np.abs(found - predict_proba(plain, INPUTS)).max() > 0.01
 
 
 def test_it_runs_where_there_is_no_jax_and_no_jaxmlp(tmp_path):
     model, _, inputs = saved(tmp_path / "m")
-    shutil.copy(predictor.__file__, tmp_path / "predictor.py")
+    shutil.copy(numpy_predictor.__file__, tmp_path / "predictor.py")
     np.save(tmp_path / "inputs.npy", inputs)
     code = (
         "import sys; sys.modules.update(jax=None, jaxmlp=None, safetensors=None)\n"
@@ -74,24 +78,24 @@ def test_it_runs_where_there_is_no_jax_and_no_jaxmlp(tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == models.predict(model, inputs).tolist()
+    assert json.loads(done.stdout) == predict(model, inputs).tolist()
 
 
 def test_what_does_not_fit_is_refused(tmp_path):
     _, alone, inputs = saved(tmp_path / "m")
     with pytest.raises(ValueError, match="inputs: must be finite numbers of shape"):
-        predictor.outputs(alone, inputs[:, :1])
+        numpy_predictor.outputs(alone, inputs[:, :1])
     with pytest.raises(ValueError, match="inputs: must be finite"):
-        predictor.predict(alone, np.full_like(inputs, np.nan))
+        numpy_predictor.predict(alone, np.full_like(inputs, np.nan))
     content = (tmp_path / "m").read_bytes()
     for damaged in (b"", b"x" * 100, content[:-7], content[:40]):
         Path(tmp_path / "d").write_bytes(damaged)
         with pytest.raises(ValueError, match="is no model of jaxmlp, or a damaged one"):
-            predictor.load(tmp_path / "d")
+            numpy_predictor.load(tmp_path / "d")
     _, values, _ = saved(tmp_path / "r", head="regression", num_outputs=2)
     with pytest.raises(ValueError, match="a regression has no classes"):
-        predictor.probabilities(values, inputs)
-    assert values.description["format"] == description.FORMAT
+        numpy_predictor.probabilities(values, inputs)
+    assert values.description["format"] == schema.FORMAT
 
 
 def test_a_flipped_bit_is_refused(tmp_path):
@@ -100,4 +104,4 @@ def test_a_flipped_bit_is_refused(tmp_path):
     for place in (20, len(content) // 2, len(content) - 1):
         (tmp_path / "m").write_bytes(content[:place] + bytes([content[place] ^ 4]) + content[place + 1 :])
         with pytest.raises(ValueError, match="is no model of jaxmlp, or a damaged one"):
-            predictor.load(tmp_path / "m")
+            numpy_predictor.load(tmp_path / "m")

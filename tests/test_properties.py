@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jaxmlp import models, predictor
-from jaxmlp.models import Description, Form, Model
+from jaxmlp.models import numpy_predictor
+from jaxmlp.models.model import Model, load, predict, predict_proba, save
+from jaxmlp.models.schema import ModelSpec, SavedNetwork
 from jaxmlp.nn import heads, mlp
 from jaxmlp.nn.metrics import METRICS
 from jaxmlp.nn.network import make_network
@@ -116,8 +117,10 @@ def test_saving_and_loading_is_the_identity(head, sizes, activation, precision, 
         trained = [made(head, sizes, activation, seed=seed) for seed in range(num_networks)]
         data, num_outputs = trained[0][2], NUM_OUTPUTS[head]
         num_classes = {"binary": 2, "multiclass": 3, "regression": 0}[head]
-        description = Description(
-            networks=tuple(Form((*sizes, num_outputs), activation, seed + 1) for seed in range(num_networks)),
+        description = ModelSpec(
+            networks=tuple(
+                SavedNetwork((*sizes, num_outputs), activation, seed + 1) for seed in range(num_networks)
+            ),
             head=head,
             input_shape=(sizes[0],),
             class_names=tuple(map(str, range(num_classes))),
@@ -127,15 +130,15 @@ def test_saving_and_loading_is_the_identity(head, sizes, activation, precision, 
             temperature=temperature,
         )
         model = Model(tuple(params for _, params, _ in trained), fit_affine(data.inputs), description)
-        path = models.save(Path(folder, "m"), model)
-        loaded = models.load(path)
+        path = save(Path(folder, "m"), model)
+        loaded = load(path)
         assert loaded.description == description
         for found, expected in zip(jax.tree.leaves(loaded[:2]), jax.tree.leaves(model[:2]), strict=True):
             assert found.dtype == precision
             np.testing.assert_array_equal(found, expected)
-        answers = models.predict if head == "regression" else models.probabilities
+        answers = predict if head == "regression" else predict_proba
         np.testing.assert_array_equal(answers(loaded, data.inputs), answers(model, data.inputs))
-        alone = predictor.predict if head == "regression" else predictor.probabilities
+        alone = numpy_predictor.predict if head == "regression" else numpy_predictor.probabilities
         np.testing.assert_allclose(
-            alone(predictor.load(path), data.inputs), answers(model, data.inputs), rtol=1e-5, atol=1e-5
+            alone(numpy_predictor.load(path), data.inputs), answers(model, data.inputs), rtol=1e-5, atol=1e-5
         )

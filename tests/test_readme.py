@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from jaxmlp import models
+from jaxmlp.models.model import load
 
 README = Path(__file__).parents[1] / "README.md"
 
@@ -34,7 +34,7 @@ def test_the_examples_train_networks(capsys):
 def test_the_saved_networks_beside_the_records_can_be_read():
     # Those that the README names; larger ones are not kept.
     for name in ("digits", "mnist"):
-        model = models.load(README.parent / "results" / name / "model.safetensors")
+        model = load(README.parent / "results" / name / "model.safetensors")
         assert model.description.dataset == name
 
 

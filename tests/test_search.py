@@ -7,10 +7,12 @@ import pytest
 from sklearn.metrics import accuracy_score, log_loss, mean_squared_error, r2_score
 
 import jaxmlp
-from jaxmlp import calibration, models, plan, search, sweep_loop
+from jaxmlp import plan, search, sweep_loop
 from jaxmlp.data import sources
 from jaxmlp.data.splits import scale_part
 from jaxmlp.halving import planned
+from jaxmlp.models import evaluation, training
+from jaxmlp.models.model import load, network_outputs, predict, predict_proba, save, with_spec
 from jaxmlp.runtime import compilation, devices
 from jaxmlp.settings import Settings
 from jaxmlp.space import Choice, draw
@@ -45,17 +47,17 @@ def diabetes():
 
 def test_the_best_model_predicts_from_raw_values_what_its_score_says(wine):
     splits, found = wine
-    predictions = models.predict(found.best, splits.validation.inputs)
+    predictions = predict(found.best, splits.validation.inputs)
     score = accuracy_score(splits.validation.targets, predictions)
     np.testing.assert_allclose(score, found.swept.scores[found.swept.best], rtol=1e-6)
 
 
 def test_the_ensembles_file_holds_all_it_takes(wine, tmp_path):
     splits, found = wine
-    loaded = models.load(models.save(tmp_path / "model.safetensors", found.ensemble))
+    loaded = load(save(tmp_path / "model.safetensors", found.ensemble))
     assert loaded.description == found.ensemble.description
-    assert [form.votes for form in loaded.description.networks] == [c.votes for c in found.swept.chosen]
-    first, second = (models.probabilities(model, splits.test.inputs) for model in (found.ensemble, loaded))
+    assert [one.count for one in loaded.description.networks] == [c.votes for c in found.swept.chosen]
+    first, second = (predict_proba(model, splits.test.inputs) for model in (found.ensemble, loaded))
     np.testing.assert_array_equal(first, second)
     np.testing.assert_allclose(first.sum(axis=1), 1, rtol=1e-5)
 
@@ -63,12 +65,12 @@ def test_the_ensembles_file_holds_all_it_takes(wine, tmp_path):
 def test_an_ensembles_probabilities_are_the_tempered_average(wine):
     splits, found = wine
     description = found.ensemble.description
-    logits = models.outputs(found.ensemble, splits.test.inputs)
+    logits = network_outputs(found.ensemble, splits.test.inputs)
     each = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
-    average = np.average(each, axis=0, weights=[form.votes for form in description.networks])
+    average = np.average(each, axis=0, weights=[network.count for network in description.networks])
     expected = average ** (1 / description.temperature)
     np.testing.assert_allclose(
-        models.probabilities(found.ensemble, splits.test.inputs),
+        predict_proba(found.ensemble, splits.test.inputs),
         expected / expected.sum(axis=1, keepdims=True),
         rtol=1e-4,
     )
@@ -80,8 +82,8 @@ def test_the_temperature_costs_least_on_validation_data_of_those_that_do_not_sha
 
     def cost(factor):
         temperature = factor * found.ensemble.description.temperature
-        model = calibration.described(found.ensemble, temperature=temperature)
-        return calibration.measure(model, splits.validation)["log_loss"]
+        model = with_spec(found.ensemble, temperature=temperature)
+        return evaluation.evaluate(model, splits.validation)["log_loss"]
 
     sharper = [cost(0.8)] if 0.8 * found.ensemble.description.temperature >= 1 else []
     assert cost(1) <= min([cost(1.25), *sharper])
@@ -89,14 +91,14 @@ def test_the_temperature_costs_least_on_validation_data_of_those_that_do_not_sha
 
 def test_measures_against_scikit_learn(wine, diabetes):
     splits, found = wine
-    measured = calibration.measure(found.ensemble, splits.test)
-    probabilities = models.probabilities(found.ensemble, splits.test.inputs)
+    measured = evaluation.evaluate(found.ensemble, splits.test)
+    probabilities = predict_proba(found.ensemble, splits.test.inputs)
     np.testing.assert_allclose(
         measured["log_loss"], log_loss(splits.test.targets, probabilities.astype(float)), rtol=1e-4
     )
     splits, found = diabetes
-    measured = calibration.measure(found.ensemble, splits.test)
-    values = models.predict(found.ensemble, splits.test.inputs)
+    measured = evaluation.evaluate(found.ensemble, splits.test)
+    values = predict(found.ensemble, splits.test.inputs)
     np.testing.assert_allclose(measured["r2"], r2_score(splits.test.targets, values), rtol=1e-4)
     np.testing.assert_allclose(
         measured["rmse"], np.sqrt(mean_squared_error(splits.test.targets, values)), rtol=1e-4
@@ -105,19 +107,19 @@ def test_measures_against_scikit_learn(wine, diabetes):
 
 def test_a_regression_knows_its_noise_in_the_targets_unit(diabetes, tmp_path):
     splits, found = diabetes
-    loaded = models.load(models.save(tmp_path / "model.safetensors", found.ensemble))
-    errors = models.predict(loaded, splits.validation.inputs) - splits.validation.targets
+    loaded = load(save(tmp_path / "model.safetensors", found.ensemble))
+    errors = predict(loaded, splits.validation.inputs) - splits.validation.targets
     (noise,) = loaded.description.noise_scale
     np.testing.assert_allclose(noise, np.sqrt(np.mean(np.square(errors))), rtol=1e-5)
-    inside = np.abs(models.predict(loaded, splits.test.inputs) - splits.test.targets) <= 1.6448536 * noise
-    np.testing.assert_allclose(calibration.measure(loaded, splits.test)["coverage_90"], inside.mean())
+    inside = np.abs(predict(loaded, splits.test.inputs) - splits.test.targets) <= 1.6448536 * noise
+    np.testing.assert_allclose(evaluation.evaluate(loaded, splits.test)["coverage_90"], inside.mean())
 
 
 def test_several_targets_are_scaled_each_by_its_own(tmp_path):
     splits = splits_of("linnerud")
     found = searched(splits, batch_size=8)
-    loaded = models.load(models.save(tmp_path / "model.safetensors", found.ensemble))
-    assert models.predict(loaded, splits.test.inputs).shape == splits.test.targets.shape
+    loaded = load(save(tmp_path / "model.safetensors", found.ensemble))
+    assert predict(loaded, splits.test.inputs).shape == splits.test.targets.shape
     assert len(loaded.description.noise_scale) == 3
     spread = splits.train.targets.std(axis=0)
     np.testing.assert_allclose(np.asarray(loaded.targets.scale), spread, rtol=1e-5)
@@ -126,9 +128,9 @@ def test_several_targets_are_scaled_each_by_its_own(tmp_path):
 def test_two_classes_have_two_columns():
     splits = splits_of("breast_cancer")
     found = searched(splits, max_ensemble=4)
-    probabilities = models.probabilities(found.ensemble, splits.test.inputs)
+    probabilities = predict_proba(found.ensemble, splits.test.inputs)
     assert probabilities.shape == (len(splits.test.inputs), 2)
-    measured = calibration.measure(found.ensemble, splits.test)
+    measured = evaluation.evaluate(found.ensemble, splits.test)
     np.testing.assert_allclose(measured["accuracy"], np.mean(probabilities.argmax(1) == splits.test.targets))
     np.testing.assert_allclose(
         measured["log_loss"], log_loss(splits.test.targets, probabilities.astype(float)), rtol=1e-4
@@ -163,7 +165,7 @@ def test_rounded_products_train_every_member_almost_alike(wine):
 def test_a_small_data_set_has_small_batches(num_examples, size):
     splits = splits_of("wine")
     train = splits.train._replace(inputs=np.zeros((num_examples, 2)))
-    assert search.default_batch_size(splits._replace(train=train)) == size
+    assert training.default_batch_size(splits._replace(train=train)) == size
 
 
 def test_the_plan_knows_the_memory_of_a_member_and_counts_who_trains(monkeypatch):
@@ -174,7 +176,7 @@ def test_the_plan_knows_the_memory_of_a_member_and_counts_who_trains(monkeypatch
     expected = plan.estimate(splits, members, settings)
     size = 65 * 8 + 9 * 10
     assert (expected.num_programs, expected.num_parameters) == (1, 9 * size)
-    network_of, data = search.prepare(splits)
+    network_of, data = training.prepare_training(splits)
     held = sweep_loop.begin(members, network_of, settings._replace(chunk_size=9), 1).chunks[0].state, data[:2]
     assert expected.memory_bytes == sum(leaf.nbytes for leaf in jax.tree.leaves(held))
     # Parameters, the best so far, and Adam's two moments.

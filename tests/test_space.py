@@ -9,6 +9,7 @@ import pytest
 from scipy.stats import qmc
 
 from jaxmlp import space
+from jaxmlp.nn.network import NetworkSpec
 from jaxmlp.space import Choice, Range, Structure, columns, draw, groups, parse
 from jaxmlp.train.optimizers import RECIPES
 from jaxmlp.types import Hyperparams, InputError
@@ -148,9 +149,9 @@ def test_structures_are_few_and_their_members_lie_together(method):
     assert len(runs) == len(set(runs)) == 5
     assert set(Counter(member.structure for member in members).values()) == {10}
     for structure in runs:
-        assert set(structure.hidden_sizes) <= {64, 128, 256, 512}
-        assert 1 <= len(structure.hidden_sizes) <= 3
-        assert structure.activation in ("relu", "gelu", "silu")
+        assert set(structure.network.hidden_sizes) <= {64, 128, 256, 512}
+        assert 1 <= len(structure.network.hidden_sizes) <= 3
+        assert structure.network.activation in ("relu", "gelu", "silu")
         assert structure.optimizer in ("adamw", "nadamw")
     together = groups(members)
     assert [*together] == runs
@@ -164,13 +165,13 @@ def test_a_few_members_are_as_many_structures_at_most():
 
 def test_depth_repeats_the_width():
     (member,) = draw(ONE_STRUCTURE | {"depth": Choice((3,))}, 1)
-    assert member.structure == Structure((8, 8, 8), "relu", "adam")
+    assert member.structure == Structure(NetworkSpec((8, 8, 8), "relu"), "adam")
 
 
 @pytest.mark.parametrize(("log", "expected"), [(False, {1, 2, 3, 4, 5, 6, 7, 8}), (True, {1, 2, 4, 8})])
 def test_depths_in_the_logarithm_lie_on_a_grid(log, expected):
     found = draw({"depth": Range(1, 8, log=log), "activation": Choice(("relu",))}, 200, max_programs=200)
-    assert {len(member.structure.hidden_sizes) for member in found} == expected
+    assert {len(member.structure.network.hidden_sizes) for member in found} == expected
 
 
 # Numbers
@@ -252,7 +253,8 @@ def test_a_grid_is_the_cartesian_product():
     members = draw(ONE_STRUCTURE | given, 12, method="grid")
     expected = product(((8,), (8, 8)), (0.1, 0.4), (0.0, 0.5, 0.25))
     assert [
-        (m.structure.hidden_sizes, m.hyperparams.learning_rate, m.hyperparams.dropout) for m in members
+        (m.structure.network.hidden_sizes, m.hyperparams.learning_rate, m.hyperparams.dropout)
+        for m in members
     ] == [*expected]
 
 

@@ -5,8 +5,9 @@ second column that says where; any other column becomes one column for each cate
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 from jaxtyping import Float
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     import pandas
 
 
-class Column(NamedTuple):
+class Column(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How one column of a table became numbers."""
 
     name: str
@@ -56,16 +57,17 @@ def encode(frame: "pandas.DataFrame", columns: Sequence[Column]) -> Float[np.nda
     """
     frame = check_frame(frame)
     values: list[np.ndarray] = []
-    for name, fill, gaps, categories in columns:
+    for column in columns:
+        name, fill = column.name, column.fill
         if name not in frame:
             raise InputError(f"column {name!r}: is not in the table, which has {_listed(frame.columns)}")
         if fill is None:
             words = _as_words(frame[name]).to_numpy(object)
-            values += [words == category for category in categories]
+            values += [words == category for category in column.categories]
         else:
             numbers = as_floats(name, frame[name]).to_numpy()
             missing = np.isnan(numbers)
-            values += [np.where(missing, fill, numbers), *([missing] if gaps else [])]
+            values += [np.where(missing, fill, numbers), *([missing] if column.gaps else [])]
     return np.column_stack(values).astype(float)
 
 

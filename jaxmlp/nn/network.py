@@ -14,6 +14,14 @@ from jaxmlp.nn.preprocessing import Affine, apply_affine
 from jaxmlp.types import Hyperparams, InputError, Params, PyTree
 
 
+class NetworkSpec(NamedTuple):
+    """What shapes a perceptron beside its data."""
+
+    hidden_sizes: tuple[int, ...]
+    activation: str
+    """A name in ``mlp.ACTIVATIONS``."""
+
+
 class Network(NamedTuple):
     """A network of any kind as the functions that ``make_train`` and ``make_evaluate`` take."""
 

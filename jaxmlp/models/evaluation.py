@@ -1,60 +1,59 @@
-"""How sure a model may be: fitted on validation data, measured on others."""
+"""Models calibrated on validation data, and measured on others, with intervals over the examples."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxmlp import ensemble, models
-from jaxmlp.models import Model
+from jaxmlp.models import calibration
+from jaxmlp.models.model import Model, predict, predict_proba, with_spec
 from jaxmlp.nn.metrics import METRICS
 from jaxmlp.statistics import share_interval
 from jaxmlp.types import Dataset
 
 
-def calibrated(model: Model, validation: Dataset) -> Model:
+def calibrate(model: Model, validation: Dataset) -> Model:
     """The model with the temperature, or for a regression the noise scale, that fits ``validation``."""
     if model.description.head == "regression":
         errors = regression_errors(model, validation)
         scale = np.sqrt(np.mean(np.square(errors), axis=0))
-        return described(model, noise_scale=tuple(scale.tolist()))
-    raw = models.probabilities(described(model, temperature=1.0), validation.inputs)
-    return described(model, temperature=ensemble.fit_temperature(raw, np.asarray(validation.targets)))
+        return with_spec(model, noise_scale=tuple(scale.tolist()))
+    raw = predict_proba(with_spec(model, temperature=1.0), validation.inputs)
+    return with_spec(model, temperature=calibration.fit_temperature(raw, np.asarray(validation.targets)))
 
 
-def measure(model: Model, part: Dataset) -> dict[str, float]:
+def evaluate(model: Model, part: Dataset) -> dict[str, float]:
     """Each measure of ``METRICS`` on ``part``; of a calibrated regression ``coverage_90``, too: the share of
     targets within the interval that should hold 90 %.
     """
-    answers, targets = _answers(model, part), jnp.asarray(part.targets)
+    answers, targets = _predictions(model, part), jnp.asarray(part.targets)
     measures = METRICS[model.description.head]
     values = {name: float(metric.function(answers, targets)) for name, metric in measures.items()}
     noise = model.description.noise_scale
     if noise is not None:
-        values["coverage_90"] = ensemble.coverage(regression_errors(model, part), np.asarray(noise))
+        values["coverage_90"] = calibration.coverage(regression_errors(model, part), np.asarray(noise))
     return values
 
 
-def interval(model: Model, part: Dataset) -> tuple[float, float]:
+def score_interval(model: Model, part: Dataset) -> tuple[float, float]:
     """The 95 % interval, over examples such as those of ``part``, of the measure that chooses: the
     bootstrap's for R², for an accuracy Wilson's, which is wider than nothing where all are right.
     """
     if model.description.head == "regression":
-        (values,) = resampled([model], part)
+        (values,) = bootstrap_scores([model], part)
         return _middle(values)
-    right = np.argmax(_answers(model, part), axis=-1) == np.asarray(part.targets)
+    right = np.argmax(_predictions(model, part), axis=-1) == np.asarray(part.targets)
     return share_interval(int(right.sum()), len(right))
 
 
 def difference_interval(one: Model, other: Model, part: Dataset) -> tuple[float, float]:
     """The 95 % interval of how much ``one`` is above ``other`` in that measure, by the paired bootstrap."""
-    ours, theirs = resampled([one, other], part)
+    ours, theirs = bootstrap_scores([one, other], part)
     return _middle(ours - theirs)
 
 
-def resampled(
+def bootstrap_scores(
     compared: Sequence[Model], part: Dataset, num_resamples: int = 1000, seed: int = 0
 ) -> np.ndarray:
     """The measure that chooses, of each model on examples of ``part`` drawn with replacement, as many as it
@@ -62,7 +61,7 @@ def resampled(
     """
     first, *_ = METRICS[compared[0].description.head].values()
     targets = jnp.asarray(part.targets)
-    answers = [_answers(model, part) for model in compared]
+    answers = [_predictions(model, part) for model in compared]
 
     def measured(key: jax.Array) -> jax.Array:
         drawn = jax.random.randint(key, (len(targets),), 0, len(targets))
@@ -78,21 +77,16 @@ def _middle(values: np.ndarray) -> tuple[float, float]:
     return low, high
 
 
-def _answers(model: Model, part: Dataset) -> jax.Array:
+def _predictions(model: Model, part: Dataset) -> jax.Array:
     """What the measures of ``METRICS`` want: predictions of a regression, or the logarithm of
     probabilities.
     """
     if model.description.head == "regression":
-        return jnp.asarray(models.predict(model, part.inputs).reshape(len(part.inputs), -1))
-    return jnp.log(jnp.asarray(models.probabilities(model, part.inputs)))
+        return jnp.asarray(predict(model, part.inputs).reshape(len(part.inputs), -1))
+    return jnp.log(jnp.asarray(predict_proba(model, part.inputs)))
 
 
 def regression_errors(model: Model, part: Dataset) -> np.ndarray:
     """Prediction minus target, [examples, outputs], in the targets' unit."""
     targets = np.asarray(part.targets, float).reshape(len(part.targets), -1)
-    return models.predict(model, part.inputs).reshape(targets.shape) - targets
-
-
-def described(model: Model, **changes: Any) -> Model:
-    """The model with ``changes`` to its description."""
-    return model._replace(description=model.description._replace(**changes))
+    return predict(model, part.inputs).reshape(targets.shape) - targets

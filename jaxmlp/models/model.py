@@ -6,18 +6,18 @@ Reading runs nothing that the file brings (no pickle), and what does not fit tog
 import functools
 import itertools
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import msgspec
 import numpy as np
 from jaxtyping import Array, Float, Shaped
 
 from jaxmlp import checks
-from jaxmlp.description import FORMAT as FORMAT
-from jaxmlp.description import Description, from_json, to_json
-from jaxmlp.description import Form as Form
-from jaxmlp.ensemble import mean, tempered
+from jaxmlp.models.calibration import apply_temperature, weighted_mean
+from jaxmlp.models.schema import FORMAT as FORMAT
+from jaxmlp.models.schema import ModelSpec, from_json, to_json
 from jaxmlp.nn import mlp
 from jaxmlp.nn.heads import HEADS
 from jaxmlp.nn.preprocessing import Affine, apply_affine
@@ -33,7 +33,7 @@ class Model(NamedTuple):
 
     networks: tuple[Params, ...]
     affine: Affine
-    description: Description
+    description: ModelSpec
     targets: Affine | None = None
     """Of a regression whose targets were scaled: value = output × scale + shift."""
 
@@ -80,7 +80,7 @@ def load(path: str | Path) -> Model:
         raise InputError(f"{path}: {error}") from None
 
 
-def outputs(
+def network_outputs(
     model: Model, inputs: Shaped[Array | np.ndarray, "examples ..."]
 ) -> Float[np.ndarray, "networks examples outputs"]:
     """What each network puts out for raw ``inputs``, [n, *input_shape]: logits, or values in the targets'
@@ -90,7 +90,7 @@ def outputs(
     checked = _check_inputs(inputs, model.description.input_shape)
     check_backend()
     raw = [
-        np.asarray(_outputs(params, model.affine, checked, mlp.get_activation(form.activation)))
+        np.asarray(_network_outputs(params, model.affine, checked, mlp.get_activation(form.activation)))
         for params, form in zip(model.networks, model.description.networks, strict=True)
     ]
     if model.targets is None:
@@ -98,7 +98,7 @@ def outputs(
     return np.stack(raw) * np.asarray(model.targets.scale) + np.asarray(model.targets.shift)
 
 
-def probabilities(
+def predict_proba(
     model: Model, inputs: Shaped[Array | np.ndarray, "examples ..."]
 ) -> Float[np.ndarray, "examples classes"]:
     """The probability of each class for raw ``inputs``, [n, *input_shape]; a binary model has two columns.
@@ -109,9 +109,11 @@ def probabilities(
     head, temperature = model.description.head, model.description.temperature
     if head == "regression":
         raise InputError("model: a regression has no classes; use predict for its values")
-    links = np.asarray(jax.vmap(jax.vmap(HEADS[head]().link))(jnp.asarray(outputs(model, inputs))))
-    average = mean(np.stack([1 - links, links], axis=-1) if head == "binary" else links, _counts(model))
-    return average if temperature == 1 else tempered(average, temperature).astype(average.dtype)
+    links = np.asarray(jax.vmap(jax.vmap(HEADS[head]().link))(jnp.asarray(network_outputs(model, inputs))))
+    average = weighted_mean(
+        np.stack([1 - links, links], axis=-1) if head == "binary" else links, _counts(model)
+    )
+    return average if temperature == 1 else apply_temperature(average, temperature).astype(average.dtype)
 
 
 def predict(
@@ -122,17 +124,17 @@ def predict(
     Raises InputError as ``outputs`` does.
     """
     if model.description.head != "regression":
-        return np.argmax(probabilities(model, inputs), axis=1).astype(np.int32)
-    values = mean(outputs(model, inputs), _counts(model))
+        return np.argmax(predict_proba(model, inputs), axis=1).astype(np.int32)
+    values = weighted_mean(network_outputs(model, inputs), _counts(model))
     return values[:, 0] if values.shape[1] == 1 else values
 
 
 def _counts(model: Model) -> list[int]:
-    return [form.votes for form in model.description.networks]
+    return [network.count for network in model.description.networks]
 
 
 @functools.partial(jax.jit, static_argnames="activation")
-def _outputs(params: Params, affine: Affine, inputs: Array, activation: mlp.Activation) -> Array:
+def _network_outputs(params: Params, affine: Affine, inputs: Array, activation: mlp.Activation) -> Array:
     def one(x: Array) -> Array:
         return mlp.apply(params, apply_affine(affine, x), activation=activation)
 
@@ -184,7 +186,7 @@ def _from_bytes(content: bytes) -> Model:
     return Model(networks, affine, description, targets)
 
 
-def _check_shapes(tensors: dict[str, np.ndarray], description: Description) -> None:
+def _check_shapes(tensors: dict[str, np.ndarray], description: ModelSpec) -> None:
     shapes: dict[str, tuple[int, ...]] = {}
     for number, form in enumerate(description.networks):
         for index, (num_inputs, num_outputs) in enumerate(itertools.pairwise(form.layer_sizes)):
@@ -223,3 +225,8 @@ def _check_values(tensors: dict[str, np.ndarray]) -> None:
     for name in ("preprocess.scale", "targets.scale"):
         if not np.all(tensors.get(name, 1)):
             raise InputError(f"its tensor {name} must not hold 0; save the model again")
+
+
+def with_spec(model: Model, **changes: Any) -> Model:
+    """The model with ``changes`` to its description."""
+    return model._replace(description=msgspec.structs.replace(model.description, **changes))

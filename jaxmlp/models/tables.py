@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from jaxmlp import ensemble, models
 from jaxmlp.data.columns import encode, import_pandas
-from jaxmlp.models import Model
+from jaxmlp.models import calibration
+from jaxmlp.models.model import Model, predict, predict_proba
 from jaxmlp.types import InputError
 
 if TYPE_CHECKING:
@@ -24,13 +24,13 @@ def predict_table(model: Model, frame: "pandas.DataFrame") -> "pandas.DataFrame"
         raise InputError("model: was not trained on a table; give it arrays, with models.predict")
     inputs, names = encode(frame, description.columns), description.class_names
     if names:
-        probabilities = models.probabilities(model, inputs)
+        probabilities = predict_proba(model, inputs)
         columns = {"prediction": np.asarray(names)[probabilities.argmax(axis=1)]}
         columns |= {f"probability of {name}": probabilities[:, i] for i, name in enumerate(names)}
     else:
-        values = models.predict(model, inputs)
+        values = predict(model, inputs)
         columns = {"prediction": values}
         if description.noise_scale is not None:
-            margin = ensemble.interval_margin(description.noise_scale[0])
+            margin = calibration.interval_margin(description.noise_scale[0])
             columns |= {"5 %": values - margin, "95 %": values + margin}
     return import_pandas().DataFrame(columns, index=frame.index)
