@@ -63,7 +63,7 @@ def test_an_ensemble_votes_and_is_tempered_alike(tmp_path):
     save(tmp_path / "m", model)
     found = numpy_predictor.probabilities(numpy_predictor.load(tmp_path / "m"), INPUTS)
     np.testing.assert_allclose(found, predict_proba(model, INPUTS), atol=1e-5)
-    plain = model._replace(description=told._replace(temperature=1.0))
+    plain = model._replace(description=msgspec.structs.replace(told, temperature=1.0))
     assert np.abs(found - predict_proba(plain, INPUTS)).max() > 0.01
 
 
