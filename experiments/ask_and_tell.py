@@ -10,8 +10,8 @@ import optuna
 import jaxmlp
 from jaxmlp.data import sources
 from jaxmlp.nn.network import NetworkSpec
-from jaxmlp.search import Found, with_defaults
-from jaxmlp.space import Member, Structure
+from jaxmlp.sweep.search import SearchResult, make_config
+from jaxmlp.sweep.space import Member, Structure
 
 STRUCTURE = Structure(NetworkSpec((32,), "relu"), "adamw")
 
@@ -25,10 +25,12 @@ def suggest(trial: optuna.Trial) -> Member:
     return Member(STRUCTURE, hyperparams, seed=trial.number)
 
 
-def search(num_rounds: int = 4, num_members: int = 8, num_epochs: int = 10) -> tuple[optuna.Study, Found]:
+def search(
+    num_rounds: int = 4, num_members: int = 8, num_epochs: int = 10
+) -> tuple[optuna.Study, SearchResult]:
     """The trials, and what the round with the best member found."""
     splits = sources.load_dataset("digits", validation_fraction=0.2)
-    settings = with_defaults(splits, {"num_epochs": num_epochs})
+    settings = make_config(splits, {"num_epochs": num_epochs})
     sampler = optuna.samplers.TPESampler(seed=0, constant_liar=True)
     study, rounds = optuna.create_study(direction="maximize", sampler=sampler), []
     for _ in range(num_rounds):
@@ -36,9 +38,9 @@ def search(num_rounds: int = 4, num_members: int = 8, num_epochs: int = 10) -> t
         rounds.append(
             jaxmlp.fit_members(splits, [suggest(trial) for trial in trials], settings, progress=False)
         )
-        for trial, score in zip(trials, rounds[-1].swept.scores.tolist(), strict=True):
+        for trial, score in zip(trials, rounds[-1].sweep.scores.tolist(), strict=True):
             study.tell(trial, score)
-    return study, max(rounds, key=lambda found: found.swept.scores[found.swept.best])
+    return study, max(rounds, key=lambda found: found.sweep.scores[found.sweep.best])
 
 
 if __name__ == "__main__":

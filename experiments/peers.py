@@ -134,11 +134,13 @@ def jaxmlp_population(work: Work, data: Data, precision: str = "float32") -> Tra
     import jax
     import jax.numpy as jnp
 
-    from jaxmlp import make_evaluate, population
+    from jaxmlp import make_evaluate
     from jaxmlp.nn import metrics
     from jaxmlp.nn.network import NetworkSpec
-    from jaxmlp.settings import Settings, make_groups
-    from jaxmlp.space import Member, Structure
+    from jaxmlp.sweep import chunks as sweep_chunks
+    from jaxmlp.sweep.config import SweepConfig
+    from jaxmlp.sweep.programs import make_groups
+    from jaxmlp.sweep.space import Member, Structure
     from jaxmlp.train.population import seed_keys
     from jaxmlp.types import Dataset, Hyperparams, Layer
 
@@ -148,9 +150,9 @@ def jaxmlp_population(work: Work, data: Data, precision: str = "float32") -> Tra
         Hyperparams(work.learning_rate),
     )
     members = [Member(structure, hyperparams, seed) for seed in range(work.num_members)]
-    settings = Settings("multiclass", batch_size=work.batch_size)
+    settings = SweepConfig("multiclass", batch_size=work.batch_size)
     (group,) = make_groups(members, lambda structure: network, settings, len(data.inputs))
-    chunks, states = population.begin(group), []
+    chunks, states = sweep_chunks.init_chunks(group), []
     for chunk in chunks:
         own = [initial(work, member) for member in chunk.members]
         own += own[-1:] * (group.program.chunk_size - len(own))

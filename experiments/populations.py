@@ -21,14 +21,17 @@ import numpy as np
 
 from experiments import receipt
 from experiments.command_line import main
-from jaxmlp import checks, population, search, sweep_loop
+from jaxmlp import checks
 from jaxmlp.data.splits import Splits, layer_sizes
 from jaxmlp.models.training import prepare_training
-from jaxmlp.plan import measured_peak
 from jaxmlp.plots import charts
-from jaxmlp.settings import Settings
-from jaxmlp.space import Choice, Member, Range, draw
 from jaxmlp.statistics import summarize, with_error
+from jaxmlp.sweep import loop, search
+from jaxmlp.sweep.chunks import advance_chunk
+from jaxmlp.sweep.config import SweepConfig
+from jaxmlp.sweep.cost import measure_peak
+from jaxmlp.sweep.sampling import draw_members
+from jaxmlp.sweep.space import Choice, Member, Range
 from jaxmlp.train.population import seed_keys
 
 SPACE = {
@@ -85,9 +88,9 @@ def cost(
     ways: dict[str, Callable[[], float]] = {}
     memory = {}
     for size in sizes:
-        ways[str(size)] = population_epoch(config, splits, draw(space, size, max_programs=1))
+        ways[str(size)] = population_epoch(config, splits, draw_members(space, size, max_programs=1))
         memory[size] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-    alone = draw(space, config.num_members, max_programs=1)
+    alone = draw_members(space, config.num_members, max_programs=1)
     ways["one after another"] = population_epoch(config, splits, alone[:4], chunk_size=1)
     ways[f"race of {config.num_members}"] = population_epoch(config, splits, alone)
     torch = torch_epoch(config, splits, alone[0])
@@ -98,7 +101,7 @@ def cost(
     times: dict[str, list[float]] = {name: [] for name in ways}
     peaks = []
     for _ in range(config.num_seeds):
-        peaks.append(measured_peak(1536))
+        peaks.append(measure_peak(1536))
         for name, epoch in ways.items():
             times[name].append(epoch())
     return times, memory, peaks
@@ -108,16 +111,16 @@ def population_epoch(
     config: Config, splits: Splits, members: list[Member], chunk_size: int | None = None
 ) -> Callable[[], float]:
     """A function that trains ``members`` for an epoch, compiled here; it says the seconds per member."""
-    settings = Settings(splits.task, batch_size=config.batch_size, chunk_size=chunk_size)
+    settings = SweepConfig(splits.task, batch_size=config.batch_size, chunk_size=chunk_size)
     network_of, data = prepare_training(splits)
-    chunks = sweep_loop.begin(members, network_of, settings, len(data.train.inputs)).chunks
+    chunks = loop.init_sweep(members, network_of, settings, len(data.train.inputs)).chunks
     _, (data_key,) = seed_keys([0])
     dataset, validation = jax.device_put((data.train, data.validation))
 
     def epoch() -> float:
         began = time.perf_counter()
         for index, chunk in enumerate(chunks):
-            chunks[index], _ = population.advance(chunk, dataset, validation, 0, data_key)
+            chunks[index], _ = advance_chunk(chunk, dataset, validation, 0, data_key)
         return (time.perf_counter() - began) / len(members)
 
     epoch()
@@ -165,20 +168,20 @@ def race(config: Config, splits: Splits, space: Any) -> list[dict[str, float]]:
     and those of the whole sweep, with halving and without. What is compiled is compiled before.
     """
     num_epochs = 2 if config.smoke else config.num_epochs
-    settings = Settings(splits.task, num_epochs=num_epochs, batch_size=config.batch_size)
+    settings = SweepConfig(splits.task, num_epochs=num_epochs, batch_size=config.batch_size)
     races = []
     for seed in receipt.seeds(config):
-        members = draw(space, config.num_members, max_programs=1, seed=seed)
+        members = draw_members(space, config.num_members, max_programs=1, seed=seed)
         found = {}
         for name, factor in {"full": None, "halving": config.halving}.items():
             options = settings._replace(halving=factor, seed=seed)
-            found[name] = search.fit_members(splits, members, options, progress=config.progress).swept
+            found[name] = search.fit_members(splits, members, options, progress=config.progress).sweep
         goal = found["full"].scores.max() - 0.001
         result = {"difference": float(found["halving"].scores.max() - found["full"].scores.max())}
         for name, swept in found.items():
             best = np.nanmax(swept.history["validation_accuracy"], axis=0)
             reached = np.flatnonzero(best >= goal)
-            seconds = np.array(swept.growth["seconds"]) - swept.seconds["compile"]
+            seconds = np.array(swept.ensemble_history["seconds"]) - swept.seconds["compile"]
             result[name] = float(seconds[reached[0]]) if len(reached) else np.nan
             result[f"{name}_total"] = float(seconds[-1])
         races.append(result)

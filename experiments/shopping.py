@@ -163,7 +163,7 @@ def decisions(config: Config, test: jaxmlp.Dataset, models: dict[str, Model]) ->
         measured[f"{name}_learning_rate"] = config.learning_rates[tuned.setting], "1"
         measured[f"{name}_validation_log_loss"] = tuned.scores[:, tuned.setting], "nats"
         reached[name] = jax.tree.map(np.asarray, tuned.evaluate(tuned.params, (), test))
-    rule = jnp.asarray(logit(buying_probability(test.inputs)))[:, None]
+    rule = jnp.asarray(logit(buying_probability(np.asarray(test.inputs))))[:, None]
     for measure, (function, _, unit) in MEASURES.items():
         bayes = np.asarray(function(rule, jnp.asarray(test.targets)))
         logistic, mlp = reached["logistic"][measure], reached["mlp"][measure]

@@ -17,20 +17,21 @@ import numpy as np
 from experiments import receipt
 from experiments.command_line import main
 from experiments.predict import ink_fraction
-from jaxmlp import checks, search, space
+from jaxmlp import checks
 from jaxmlp.data import sources, tables
 from jaxmlp.data.splits import Splits, first_examples
-from jaxmlp.halving import rungs
 from jaxmlp.models import evaluation
 from jaxmlp.models.model import Model, save, with_spec
 from jaxmlp.nn.metrics import METRICS
-from jaxmlp.plan import estimate
 from jaxmlp.plots import charts, classifier, sweeps, weights
 from jaxmlp.runtime import environment as runtime_environment
 from jaxmlp.runtime.devices import make_mesh
-from jaxmlp.search import Found
-from jaxmlp.settings import Settings
 from jaxmlp.statistics import summarize, verdict, with_error
+from jaxmlp.sweep import sampling, search, space
+from jaxmlp.sweep.config import SweepConfig
+from jaxmlp.sweep.cost import estimate_cost
+from jaxmlp.sweep.halving import rungs
+from jaxmlp.sweep.search import SearchResult
 from jaxmlp.train.checkpoints import Checkpoints, clear
 from jaxmlp.types import InputError
 
@@ -104,7 +105,7 @@ class Outcome(NamedTuple):
 
     splits: Splits
     columns: tuple[tables.Column, ...] | None
-    found: Found
+    found: SearchResult
     metrics: dict[str, float]
     intervals: dict[str, tuple[float, float]]
 
@@ -115,13 +116,13 @@ def run(config: Config) -> None:
     for seed in receipt.seeds(config):
         checkpoints = receipt.checkpoints(begun, config, f"sweep-{seed}")
         outcomes.append(sweep(config, ranges, seed, checkpoints))
-        if outcomes[-1].found.swept.interrupted:
+        if outcomes[-1].found.sweep.interrupted:
             print("stopped; what follows is of the epochs so far, and --resume goes on")
             break
         if config.checkpoint_every is None:
             clear(checkpoints)
     first = outcomes[0]
-    swept = first.found.swept
+    swept = first.found.sweep
     model = described(first.found.ensemble, first)
     save(begun.folder / "model.safetensors", model)
     save(begun.folder / "best_member.safetensors", described(first.found.best, first))
@@ -133,8 +134,8 @@ def run(config: Config) -> None:
         metrics={name: (value, unit_of(name)) for name, value in values.items()},
         curves={f"member_{name}": rows for name, rows in swept.history.items()},
         tables=tables_of(first),
-        seconds={key: sum(o.found.swept.seconds[key] for o in outcomes) for key in ("compile", "train")},
-        notes={"fates": swept.fates, "best": swept.best, "interrupted": bool(swept.interrupted)},
+        seconds={key: sum(o.found.sweep.seconds[key] for o in outcomes) for key in ("compile", "train")},
+        notes={"fates": swept.statuses, "best": swept.best, "interrupted": bool(swept.interrupted)},
     )
     draw(begun.folder, first)
     tell(first, values)
@@ -174,7 +175,7 @@ def sweep(
     given |= {"halving": config.halving if config.halving > 1 else None}
     given |= {"mesh": make_mesh(config.mesh, num_members=config.num_members)}
     given |= {"time_budget": None if config.time_budget is None else 60 * config.time_budget}
-    settings = search.with_defaults(splits, given)
+    settings = search.make_config(splits, given)
     describe(splits, draw_members(config, ranges, seed), settings)
     found = search.fit_ensemble(
         splits,
@@ -191,7 +192,7 @@ def sweep(
 
 def draw_members(config: Config, ranges: dict[str, space.Distribution], seed: int = 0) -> list[space.Member]:
     """The members as they will be."""
-    return space.draw(
+    return sampling.draw_members(
         ranges, config.num_members, method=config.search, max_programs=config.max_programs, seed=seed
     )
 
@@ -207,14 +208,14 @@ def load(config: Config, split_seed: int) -> tuple[Splits, tuple[tables.Column, 
     return (first_examples(splits, receipt.SMOKE_EXAMPLES) if config.smoke else splits), columns
 
 
-def describe(splits: Splits, members: list[space.Member], settings: Settings) -> None:
+def describe(splits: Splits, members: list[space.Member], settings: SweepConfig) -> None:
     """The plan, before anything starts."""
     parts = ", ".join(
         f"{len(getattr(splits, part).inputs):,} {part}" for part in ("train", "validation", "test")
     )
     kind = f"{len(splits.class_names)} classes" if splits.class_names else "real values"
     print(f"{splits.name}: {parts} examples, {splits.task} ({kind})")
-    expected = estimate(splits, members, settings)
+    expected = estimate_cost(splits, members, settings)
     rungs_text = ", ".join(map(str, rungs(settings.num_epochs, settings.halving, len(members))))
     print(
         f"{len(members)} members in {expected.num_programs} programs, {expected.num_parameters:,} "
@@ -230,7 +231,7 @@ def describe(splits: Splits, members: list[space.Member], settings: Settings) ->
     )
 
 
-def measures(found: Found, splits: Splits) -> dict[str, float]:
+def measures(found: SearchResult, splits: Splits) -> dict[str, float]:
     """What ensemble and best member reach on validation and test data, and what calibration changed."""
     values: dict[str, float] = {}
     for name, model in {"ensemble": found.ensemble, "best_member": found.best}.items():
@@ -247,12 +248,12 @@ def measures(found: Found, splits: Splits) -> dict[str, float]:
             "calibration_error"
         ]
         values["temperature"] = found.ensemble.description.temperature
-    values["ensemble_networks"] = len(found.swept.chosen)
-    values["num_programs"] = found.swept.num_programs
+    values["ensemble_networks"] = len(found.sweep.ensemble)
+    values["num_programs"] = found.sweep.num_programs
     return values
 
 
-def intervals(found: Found, splits: Splits) -> dict[str, tuple[float, float]]:
+def intervals(found: SearchResult, splits: Splits) -> dict[str, tuple[float, float]]:
     """95 % intervals over the examples, of ensemble and best member and of their paired difference."""
     first, bounds = next(iter(METRICS[splits.task])), {}
     for part in ("validation", "test"):
@@ -285,12 +286,12 @@ def unit_of(name: str) -> str:
 
 def tables_of(outcome: Outcome) -> dict[str, Any]:
     """The members, and the ensemble as it grew and as it is."""
-    swept = outcome.found.swept
-    ensemble = [{"member": c.member, "epoch": c.epoch, "votes": c.votes} for c in swept.chosen]
+    swept = outcome.found.sweep
+    ensemble = [{"member": c.member, "epoch": c.epoch, "votes": c.count} for c in swept.ensemble]
     return {
-        "settings": space.columns(swept.members),
+        "settings": space.member_columns(swept.members),
         "scores": swept.scores,
-        "growth": swept.growth,
+        "growth": swept.ensemble_history,
         "intervals": outcome.intervals,
         "ensemble": ensemble,
         "test_examples": len(outcome.splits.test.inputs),
@@ -299,13 +300,13 @@ def tables_of(outcome: Outcome) -> dict[str, Any]:
 
 def draw(folder: Path, outcome: Outcome) -> None:
     """Every member learning, where the good ones lie, what mattered, how the ensemble grew, its neurons."""
-    swept, splits = outcome.found.swept, outcome.splits
+    swept, splits = outcome.found.sweep, outcome.splits
     first = next(iter(METRICS[splits.task]))
     percent, label = METRICS[splits.task][first].unit == "fraction", f"validation {first}"
-    history, settings = swept.history[f"validation_{first}"], space.columns(swept.members)
+    history, settings = swept.history[f"validation_{first}"], space.member_columns(swept.members)
     options: dict[str, Any] = {"percent": percent, "title": splits.name}
     path = folder / "members.png"
-    sweeps.member_curves(history, swept.fates, path, ylabel=label, best=swept.best, **options)
+    sweeps.member_curves(history, swept.statuses, path, ylabel=label, best=swept.best, **options)
     if any(len(set(values)) > 1 for values in settings.values()):
         scores = np.where(np.isfinite(swept.scores), swept.scores, np.nan)
         sweeps.score_maps(settings, scores, folder / "landscape.png", score_label=label, **options)
@@ -314,11 +315,14 @@ def draw(folder: Path, outcome: Outcome) -> None:
         charts.point_plot(
             {"": mattered}, folder / "importance.png", xlabel="loss of R² when shuffled", title=title
         )
-    growth = {"validation_loss": [swept.growth["loss"]], "networks": [swept.growth["networks"]]}
+    growth = {
+        "validation_loss": [swept.ensemble_history["loss"]],
+        "networks": [swept.ensemble_history["networks"]],
+    }
     classifier.learning_curves(growth, folder / "growth.png", title="The ensemble after each epoch")
     if splits.train.inputs.ndim > 2:
-        for number in range(min(3, len(swept.chosen))):
-            member = sorted(swept.chosen, key=lambda c: -c.votes)[number]
+        for number in range(min(3, len(swept.ensemble))):
+            member = sorted(swept.ensemble, key=lambda c: -c.count)[number]
             title = f"member {member.member} after epoch {member.epoch}"
             weight, shape = member.params[0].weight, splits.train.inputs.shape[1:]
             weights.neuron_weights(weight, shape, folder / f"neurons_{number + 1}.png", title=title)
@@ -326,9 +330,9 @@ def draw(folder: Path, outcome: Outcome) -> None:
 
 def tell(outcome: Outcome, values: dict[str, np.ndarray]) -> None:
     """The result: the best member and the ensemble with their errors."""
-    swept, task = outcome.found.swept, outcome.splits.task
+    swept, task = outcome.found.sweep, outcome.splits.task
     first = next(iter(METRICS[task]))
-    setting = {name: column[swept.best] for name, column in space.columns(swept.members).items()}
+    setting = {name: column[swept.best] for name, column in space.member_columns(swept.members).items()}
     print(f"best member: {', '.join(f'{name} {said(value)}' for name, value in setting.items())}")
     for name in ("best_member", "ensemble"):
         for part in ("validation", "test"):
@@ -340,7 +344,9 @@ def tell(outcome: Outcome, values: dict[str, np.ndarray]) -> None:
     print(f"ensemble minus best member: {within(difference, unit_of(first))} over the test examples", end="")
     many = f"; {verdict(values['ensemble_minus_best_member'], unit_of(first))}"
     print(many if len(values["ensemble_minus_best_member"]) > 1 else "")
-    lost = [f"member {i} ({fate})" for i, fate in enumerate(swept.fates) if fate.startswith("not finite")]
+    lost = [
+        f"member {i} ({status})" for i, status in enumerate(swept.statuses) if status.startswith("not finite")
+    ]
     if lost:
         print(f"{len(lost)} members were lost: {', '.join(lost)}")
 

@@ -33,7 +33,6 @@ from sklearn.preprocessing import StandardScaler
 
 from experiments import receipt
 from experiments.command_line import main
-from jaxmlp import ensemble, search
 from jaxmlp.data import sources
 from jaxmlp.data.splits import Splits
 from jaxmlp.models import evaluation
@@ -41,6 +40,7 @@ from jaxmlp.models.model import with_spec
 from jaxmlp.nn.metrics import METRICS
 from jaxmlp.plots import charts
 from jaxmlp.statistics import summarize, verdict, with_error
+from jaxmlp.sweep import search, selection
 
 SYSTEMS = ("ensemble", "best member", "scikit-learn", "scikit-learn tuned")
 
@@ -147,7 +147,7 @@ def use_cache(folder: str | None) -> None:
     compilation_cache.reset_cache()
 
 
-def swept(config: Config, splits: Splits, seed: int, **settings: Any) -> tuple[search.Found, float]:
+def swept(config: Config, splits: Splits, seed: int, **settings: Any) -> tuple[search.SearchResult, float]:
     """A sweep with default ranges, and its seconds."""
     settings |= {"num_members": config.num_members, "max_programs": config.max_programs, "seed": seed}
     settings |= {"num_epochs": 3} if config.smoke else {}
@@ -156,21 +156,21 @@ def swept(config: Config, splits: Splits, seed: int, **settings: Any) -> tuple[s
     return found, time.perf_counter() - began
 
 
-def tested(found: search.Found, splits: Splits) -> dict[str, float]:
+def tested(found: search.SearchResult, splits: Splits) -> dict[str, float]:
     """What the ensemble reaches on test data."""
     return evaluation.evaluate(found.ensemble, splits.test)
 
 
-def ensemble_measures(config: Config, found: search.Found, splits: Splits) -> dict[str, float]:
+def ensemble_measures(config: Config, found: search.SearchResult, splits: Splits) -> dict[str, float]:
     """Of the ensemble on test data, its calibration error before the temperature, and the score of smaller
     ensembles, chosen on validation data from its networks.
     """
     measured, first = tested(found, splits), next(iter(METRICS[splits.task]))
-    chosen, losses = found.swept.chosen, ensemble.losses_of(splits.task)
+    chosen, losses = found.sweep.ensemble, selection.contribution_loss(splits.task)
     for size in config.sizes:
-        votes = ensemble.greedy(np.stack([one.share for one in chosen]), losses, size)
-        fewer = [one._replace(votes=int(n)) for one, n in zip(chosen, votes, strict=True) if n]
-        smaller = search.hand_back(splits, found.swept._replace(chosen=fewer))
+        votes = selection.greedy_selection(np.stack([one.contribution for one in chosen]), losses, size)
+        fewer = [one._replace(count=int(n)) for one, n in zip(chosen, votes, strict=True) if n]
+        smaller = search.build_models(splits, found.sweep._replace(ensemble=fewer))
         measured[f"score_of_{size}"] = tested(smaller, splits)[first]
     if splits.class_names:
         untempered = evaluation.evaluate(with_spec(found.ensemble, temperature=1.0), splits.test)

@@ -101,9 +101,9 @@ def serve(system: str, work: Work, folder: Path) -> None:
 def machine_peak() -> float:
     """Operations per second of a large matrix product."""
     # Here, since another system's process is not to load what it does not need.
-    from jaxmlp.plan import measured_peak
+    from jaxmlp.sweep.cost import measure_peak
 
-    return measured_peak(1536)
+    return measure_peak(1536)
 
 
 def seconds_of(function: Callable[[], Any]) -> float:

@@ -14,9 +14,10 @@ from jaxmlp.nn.metrics import CLASSIFICATION
 from jaxmlp.nn.preprocessing import Affine
 from jaxmlp.runtime import compilation
 from jaxmlp.runtime.devices import batch_sharding, device_put, make_mesh, shard_keys, sharding
-from jaxmlp.settings import Settings
-from jaxmlp.space import Choice, Range, draw
-from jaxmlp.sweep_loop import sweep
+from jaxmlp.sweep.config import SweepConfig
+from jaxmlp.sweep.loop import run_sweep
+from jaxmlp.sweep.sampling import draw_members
+from jaxmlp.sweep.space import Choice, Range
 from jaxmlp.train import epoch, loop
 from jaxmlp.train.population import seed_keys
 from jaxmlp.train.state import EarlyStopping
@@ -72,17 +73,19 @@ def trained(sizes):
 def swept(sizes, data_bytes=None):
     """Seven members that are cut on the way: the last chunks lack some."""
     space = {"hidden_sizes": Choice((5,)), "depth": Choice((1,)), "dropout": Range(0.1, 0.3)}
-    settings = Settings("multiclass", num_epochs=4, batch_size=12, mesh=make_mesh(sizes) if sizes else None)
+    settings = SweepConfig(
+        "multiclass", num_epochs=4, batch_size=12, mesh=make_mesh(sizes) if sizes else None
+    )
     settings = settings._replace(data_bytes=data_bytes)
-    found = sweep(
-        draw(space, 7, max_programs=1),
+    found = run_sweep(
+        draw_members(space, 7, max_programs=1),
         lambda spec: network_of(spec.hidden_sizes),
         dataset(50),
         dataset(30),
         settings,
         progress=False,
     )
-    return plain((found.history, found.fates, found.best_params))
+    return plain((found.history, found.statuses, found.best_params))
 
 
 def plain(tree):

@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 import sklearn.metrics
 
-from jaxmlp import ensemble
-from jaxmlp.ensemble import choose_again, greedy
 from jaxmlp.models import calibration
 from jaxmlp.models.calibration import apply_temperature, coverage, fit_temperature
+from jaxmlp.sweep import selection
+from jaxmlp.sweep.selection import greedy_selection, update_ensemble
 
-SQUARED = ensemble.losses_of("regression")
-CROSS_ENTROPY = ensemble.losses_of("multiclass")
+SQUARED = selection.contribution_loss("regression")
+CROSS_ENTROPY = selection.contribution_loss("multiclass")
 
 
 def random_shares(seed, num_candidates=30, num_examples=20, num_fresh=0):
@@ -37,22 +37,24 @@ def softmax(logits):
 def test_the_share_of_a_classifier_is_its_probability_of_the_true_class():
     logits = np.random.default_rng(0).normal(size=(6, 3)).astype(np.float32)
     labels = np.array([0, 2, 1, 1, 0, 2])
-    share = ensemble.probability_of_label(jnp.asarray(logits), jnp.asarray(labels))
+    share = selection.probability_of_label(jnp.asarray(logits), jnp.asarray(labels))
     np.testing.assert_allclose(share, softmax(logits)[np.arange(6), labels], rtol=1e-6)
-    one_logit = ensemble.probability_of_label(jnp.array([[2.0], [2.0]]), jnp.array([0, 1]))
+    one_logit = selection.probability_of_label(jnp.array([[2.0], [2.0]]), jnp.array([0, 1]))
     np.testing.assert_allclose(one_logit, [1 / (1 + np.e**2), 1 / (1 + np.e**-2)], rtol=1e-6)
 
 
 def test_the_share_of_a_regression_is_its_error_in_each_output():
     predictions = jnp.array([[1.0, 2.0], [3.0, 5.0]])
-    np.testing.assert_array_equal(ensemble.error(predictions, jnp.array([[1, 1], [5, 5]])), [0, 1, -2, 0])
-    np.testing.assert_array_equal(ensemble.error(predictions[:, :1], jnp.array([2, 2])), [-1, 1])
+    np.testing.assert_array_equal(
+        selection.prediction_error(predictions, jnp.array([[1, 1], [5, 5]])), [0, 1, -2, 0]
+    )
+    np.testing.assert_array_equal(selection.prediction_error(predictions[:, :1], jnp.array([2, 2])), [-1, 1])
 
 
 def test_an_average_share_costs_what_the_average_network_does():
     random = np.random.default_rng(1)
     logits, labels = random.normal(size=(3, 50, 4)).astype(np.float32), random.integers(0, 4, 50)
-    shares = [np.asarray(ensemble.probability_of_label(jnp.asarray(z), jnp.asarray(labels))) for z in logits]
+    shares = [np.asarray(selection.probability_of_label(jnp.asarray(z), jnp.asarray(labels))) for z in logits]
     together = calibration.weighted_mean(softmax(logits.astype(float)), [2, 1, 0])
     np.testing.assert_allclose(together, (2 * softmax(logits[0]) + softmax(logits[1])) / 3, rtol=1e-5)
     expected = sklearn.metrics.log_loss(labels, together, labels=range(4))
@@ -70,7 +72,7 @@ def test_greedy_picks_are_those_worked_by_hand():
     # Alone, the squared errors sum to 5, 5 and 2, so c is first. With c: a 2.25, b 1.25, c 2. With c and b,
     # of sum (-1, 2): a 2/9, b 2, c 1. With all three, of sum (1, 1): a 9/16, b 5/16, c 8/16.
     errors = np.array([[2.0, -1.0], [-2.0, 1.0], [1.0, 1.0]])
-    picks = [greedy(errors, SQUARED, size, num_bags=1).tolist() for size in (1, 2, 3, 4)]
+    picks = [greedy_selection(errors, SQUARED, size, num_bags=1).tolist() for size in (1, 2, 3, 4)]
     assert picks == [[0, 0, 1], [0, 1, 1], [1, 1, 1], [1, 2, 1]]
 
 
@@ -80,7 +82,7 @@ def test_two_picks_are_the_best_single_one_and_its_best_companion(seed):
     best = np.argmin([cost(shares, row) for row in np.eye(30)])
     pairs = np.eye(30) + np.eye(30)[best]
     expected = pairs[np.argmin([cost(shares, row) for row in pairs])]
-    np.testing.assert_array_equal(greedy(shares, CROSS_ENTROPY, 2, num_bags=1), expected)
+    np.testing.assert_array_equal(greedy_selection(shares, CROSS_ENTROPY, 2, num_bags=1), expected)
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 16])
@@ -91,18 +93,18 @@ def test_without_bags_the_ensemble_is_never_worse_than_its_best_member(losses, s
         shares = random_shares(seed, num_candidates=5)
         shares = shares if losses is CROSS_ENTROPY else shares - 0.5
         best = min(cost(shares, row, losses) for row in np.eye(5))
-        assert cost(shares, greedy(shares, losses, size, num_bags=1), losses) <= best + 1e-12
+        assert cost(shares, greedy_selection(shares, losses, size, num_bags=1), losses) <= best + 1e-12
 
 
 def test_of_equals_the_first_is_chosen():
-    assert greedy(np.full((3, 4), 0.5), CROSS_ENTROPY, 16).tolist() == [16, 0, 0]
+    assert greedy_selection(np.full((3, 4), 0.5), CROSS_ENTROPY, 16).tolist() == [16, 0, 0]
 
 
 @pytest.mark.parametrize(
     ("max_size", "num_bags", "size"), [(1, 8, 1), (5, 8, 5), (16, 8, 16), (20, 8, 16), (7, 3, 6), (7, 1, 7)]
 )
 def test_no_more_are_picked_than_allowed_and_as_many_in_each_bag(max_size, num_bags, size):
-    assert greedy(random_shares(0), CROSS_ENTROPY, max_size, num_bags=num_bags).sum() == size
+    assert greedy_selection(random_shares(0), CROSS_ENTROPY, max_size, num_bags=num_bags).sum() == size
 
 
 def test_bags_guard_against_a_small_validation_set():
@@ -110,7 +112,7 @@ def test_bags_guard_against_a_small_validation_set():
     for seed in range(60):
         shares = random_shares(seed, num_fresh=500)
         known, fresh = shares[:, :20], shares[:, 20:]
-        counts = [greedy(known, CROSS_ENTROPY, 32, num_bags=num_bags) for num_bags in (1, 8)]
+        counts = [greedy_selection(known, CROSS_ENTROPY, 32, num_bags=num_bags) for num_bags in (1, 8)]
         costs.append([[cost(part, c) for c in counts] for part in (known, fresh)])
     (one, eight), (fresh_one, fresh_eight) = np.mean(costs, axis=0)
     # Less is gained where the choice is made, and more elsewhere; a mean has a standard error of about 0.004.
@@ -132,7 +134,7 @@ def test_bags_guard_against_a_small_validation_set():
 def test_each_bag_begins_with_another_start_and_goes_on_with_the_best(starts, max_size, num_bags, votes):
     # The last candidate is right everywhere, so that every free pick is its.
     errors = np.array([[3.0, 2.0], [-2.0, 3.0], [0.0, 0.0]])
-    assert greedy(errors, SQUARED, max_size, num_bags=num_bags, starts=starts).tolist() == votes
+    assert greedy_selection(errors, SQUARED, max_size, num_bags=num_bags, starts=starts).tolist() == votes
 
 
 # Epoch by epoch
@@ -147,11 +149,11 @@ def choose(chosen, members, shares, *, epoch, max_size=2, num_bags=1):
         return f"member {members[row]} after epoch {epoch}"
 
     options = {"epoch": epoch, "losses": SQUARED, "max_size": max_size, "num_bags": num_bags}
-    return choose_again(chosen, members, np.array(shares), params_of, **options), asked
+    return update_ensemble(chosen, members, np.array(shares), params_of, **options), asked
 
 
 def told(chosen):
-    return [(c.member, c.epoch, c.votes, c.params) for c in chosen]
+    return [(c.member, c.epoch, c.count, c.params) for c in chosen]
 
 
 def test_an_ensemble_streams_over_epochs_as_worked_by_hand():
@@ -163,7 +165,7 @@ def test_an_ensemble_streams_over_epochs_as_worked_by_hand():
     second, asked = choose(first, [10, 20], [[3.0, 3.0], [-1.25, -1.25]], epoch=2)
     assert told(second) == [(10, 1, 1, "member 10 after epoch 1"), (20, 2, 1, "member 20 after epoch 2")]
     assert asked == [1]
-    np.testing.assert_array_equal([c.share for c in second], [[1, 1], [-1.25, -1.25]])
+    np.testing.assert_array_equal([c.contribution for c in second], [[1, 1], [-1.25, -1.25]])
     # One that is right takes all votes.
     third, asked = choose(second, [20], [[0.0, 0.0]], epoch=3)
     assert told(third) == [(20, 3, 2, "member 20 after epoch 3")]
@@ -175,11 +177,11 @@ def test_who_trains_now_has_a_vote_in_each_bag_to_begin_with():
     perfect, _ = choose([], [5], [[0.0, 0.0]], epoch=1)
     errors = [[3.0, 3.0], [1.0, 1.0], [np.nan, 0.0]]
     chosen, asked = choose(perfect, [5, 6, 7], errors, epoch=2, max_size=16, num_bags=4)
-    assert [(c.member, c.epoch, c.votes) for c in chosen] == [(5, 1, 12), (5, 2, 2), (6, 2, 2)]
+    assert [(c.member, c.epoch, c.count) for c in chosen] == [(5, 1, 12), (5, 2, 2), (6, 2, 2)]
     assert asked == [0, 1]
     # With one bag nobody is given a vote.
     alone, asked = choose(perfect, [5, 6, 7], errors, epoch=2, max_size=16)
-    assert [(c.member, c.epoch, c.votes) for c in alone] == [(5, 1, 16)] and asked == []
+    assert [(c.member, c.epoch, c.count) for c in alone] == [(5, 1, 16)] and asked == []
 
 
 @pytest.mark.parametrize("broken", [np.nan, np.inf, -np.inf])
@@ -195,9 +197,9 @@ def test_members_that_are_not_finite_are_passed_over(broken):
 def test_the_chosen_do_not_hold_on_to_the_shares_of_the_others():
     shares = np.array([[1.0, 1.0], [2.0, 2.0]])
     options = {"epoch": 1, "losses": SQUARED, "max_size": 1}
-    (chosen,) = choose_again([], [0, 1], shares, lambda row: None, **options)
+    (chosen,) = update_ensemble([], [0, 1], shares, lambda row: None, **options)
     shares[:] = 9
-    np.testing.assert_array_equal(chosen.share, [1, 1])
+    np.testing.assert_array_equal(chosen.contribution, [1, 1])
 
 
 # Calibration

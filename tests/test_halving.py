@@ -8,21 +8,22 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxmlp import sweep_loop
-from jaxmlp.halving import planned, rungs, survivors
 from jaxmlp.nn import heads
 from jaxmlp.nn.network import NetworkSpec, make_network
 from jaxmlp.nn.preprocessing import Affine
-from jaxmlp.settings import Settings
-from jaxmlp.space import Choice, Member, Range, Structure, draw
-from jaxmlp.sweep_loop import sweep
+from jaxmlp.sweep import loop
+from jaxmlp.sweep.config import SweepConfig
+from jaxmlp.sweep.halving import members_per_epoch, rungs, survivors
+from jaxmlp.sweep.loop import run_sweep
+from jaxmlp.sweep.sampling import draw_members
+from jaxmlp.sweep.space import Choice, Member, Range, Structure
 from jaxmlp.types import Dataset, Hyperparams, InputError
 
 pytestmark = pytest.mark.usefixtures("quick_to_compile")
 
 SPACE = {"hidden_sizes": Choice((8,)), "depth": Choice((1,)), "optimizer": Choice(("adam",))}
 SPACE |= {"activation": Choice(("relu",)), "learning_rate": Range(1e-4, 1e-1, log=True)}
-SETTINGS = Settings("multiclass", num_epochs=9, batch_size=16, halving=3)
+SETTINGS = SweepConfig("multiclass", num_epochs=9, batch_size=16, halving=3)
 
 
 def blobs(num_examples, seed, num_classes=3):
@@ -49,8 +50,8 @@ def one_network(spec):
 
 
 def swept(members=None, settings=SETTINGS, **changes):
-    members = members or draw(SPACE, 9, max_programs=1)
-    return sweep(members, one_network, TRAIN, VALIDATION, settings._replace(**changes), progress=False)
+    members = members or draw_members(SPACE, 9, max_programs=1)
+    return run_sweep(members, one_network, TRAIN, VALIDATION, settings._replace(**changes), progress=False)
 
 
 @pytest.fixture(scope="module")
@@ -67,8 +68,8 @@ def test_rungs_are_a_factor_apart_and_leave_somebody():
 
 
 def test_the_plan_counts_who_trains_in_each_epoch():
-    assert planned(9, 9, 3) == [9, 3, 3, 1, 1, 1, 1, 1, 1]
-    assert planned(10, 3, None) == [10, 10, 10]
+    assert members_per_epoch(9, 9, 3) == [9, 3, 3, 1, 1, 1, 1, 1, 1]
+    assert members_per_epoch(10, 3, None) == [10, 10, 10]
 
 
 def test_the_best_survive_by_score_and_then_by_loss():
@@ -79,22 +80,22 @@ def test_the_best_survive_by_score_and_then_by_loss():
 
 def test_each_rung_keeps_a_third_and_the_others_are_not_trained_further(nine):
     trained = np.isfinite(nine.history["train_loss"])
-    assert trained.sum(axis=0).tolist() == planned(9, 9, 3)
-    for row, fate in zip(trained, nine.fates, strict=True):
-        assert row.all() if fate == "finished" else row.sum() == int(fate.rpartition(" ")[2])
+    assert trained.sum(axis=0).tolist() == members_per_epoch(9, 9, 3)
+    for row, status in zip(trained, nine.statuses, strict=True):
+        assert row.all() if status == "finished" else row.sum() == int(status.rpartition(" ")[2])
 
 
 def test_who_is_cut_was_no_better_than_who_stayed(nine):
     accuracy = nine.history["validation_accuracy"]
     for epoch in (1, 3):
         best = np.nanmax(accuracy[:, :epoch], axis=1)
-        cut = [i for i, fate in enumerate(nine.fates) if fate == f"cut after epoch {epoch}"]
+        cut = [i for i, status in enumerate(nine.statuses) if status == f"cut after epoch {epoch}"]
         stayed = np.flatnonzero(np.isfinite(accuracy[:, epoch]))
         assert cut and min(best[stayed]) >= max(best[cut])
 
 
 def test_the_best_member_comes_with_the_parameters_of_its_best_epoch(nine):
-    assert nine.fates[nine.best] == "finished"
+    assert nine.statuses[nine.best] == "finished"
     np.testing.assert_allclose(nine.scores[nine.best], np.nanmax(nine.history["validation_accuracy"]))
     network = one_network(nine.members[nine.best].structure.network)
     logits = np.stack([network.predict_fn(nine.best_params, (), x) for x in jnp.asarray(VALIDATION.inputs)])
@@ -102,25 +103,27 @@ def test_the_best_member_comes_with_the_parameters_of_its_best_epoch(nine):
 
 
 def test_the_ensemble_is_of_snapshots_that_give_what_their_share_says(nine):
-    assert 1 <= sum(c.votes for c in nine.chosen) <= SETTINGS.max_ensemble
-    for c in nine.chosen:
+    assert 1 <= sum(c.count for c in nine.ensemble) <= SETTINGS.max_ensemble
+    for c in nine.ensemble:
         assert np.isfinite(nine.history["train_loss"][c.member, c.epoch - 1])
         network = one_network(nine.members[c.member].structure.network)
         logits = np.stack([network.predict_fn(c.params, (), x) for x in jnp.asarray(VALIDATION.inputs)])
         p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-        np.testing.assert_allclose(p[np.arange(60), VALIDATION.targets], c.share, rtol=1e-4)
+        np.testing.assert_allclose(p[np.arange(60), VALIDATION.targets], c.contribution, rtol=1e-4)
 
 
 def test_growth_tells_the_ensemble_of_each_epoch(nine):
-    assert {len(values) for values in nine.growth.values()} == {9}
-    assert nine.growth["networks"][-1] == len(nine.chosen)
-    share = np.average([c.share for c in nine.chosen], axis=0, weights=[c.votes for c in nine.chosen])
-    np.testing.assert_allclose(nine.growth["loss"][-1], -np.log(share).mean(), rtol=1e-5)
+    assert {len(values) for values in nine.ensemble_history.values()} == {9}
+    assert nine.ensemble_history["networks"][-1] == len(nine.ensemble)
+    share = np.average(
+        [c.contribution for c in nine.ensemble], axis=0, weights=[c.count for c in nine.ensemble]
+    )
+    np.testing.assert_allclose(nine.ensemble_history["loss"][-1], -np.log(share).mean(), rtol=1e-5)
 
 
 def test_without_halving_all_finish_and_the_same_sweep_gives_the_same_bits():
     first, second = (swept(halving=None, num_epochs=2) for _ in range(2))
-    assert set(first.fates) == {"finished"}
+    assert set(first.statuses) == {"finished"}
     for name, values in first.history.items():
         np.testing.assert_array_equal(values, second.history[name])
 
@@ -132,12 +135,12 @@ def test_a_cut_changes_nothing_for_those_who_go_on(nine):
 
 
 def test_a_lost_member_is_named_and_harms_nobody():
-    members = draw(SPACE, 4, max_programs=1)
+    members = draw_members(SPACE, 4, max_programs=1)
     members[2] = members[2]._replace(hyperparams=Hyperparams(1e30))
     found = swept(members, halving=None, num_epochs=3)
-    assert found.fates[2].startswith("not finite in epoch")
-    assert found.fates[:2] + found.fates[3:] == ["finished"] * 3
-    assert found.best != 2 and all(np.isfinite(c.share).all() for c in found.chosen)
+    assert found.statuses[2].startswith("not finite in epoch")
+    assert found.statuses[:2] + found.statuses[3:] == ["finished"] * 3
+    assert found.best != 2 and all(np.isfinite(c.contribution).all() for c in found.ensemble)
     unharmed = swept([members[0], members[1], members[3]], halving=None, num_epochs=3)
     np.testing.assert_allclose(
         found.history["train_loss"][[0, 1, 3]], unharmed.history["train_loss"], rtol=1e-4
@@ -158,11 +161,15 @@ def test_a_regression_is_swept_by_its_r2():
 
     parts = [part._replace(targets=part.inputs.sum(axis=1) / 2) for part in (TRAIN, VALIDATION)]
     settings = SETTINGS._replace(task="regression", num_epochs=3, halving=None)
-    found = sweep(draw(SPACE, 4, max_programs=1), regression, *parts, settings, progress=False)
+    found = run_sweep(draw_members(SPACE, 4, max_programs=1), regression, *parts, settings, progress=False)
     assert found.scores[found.best] == np.nanmax(found.history["validation_r2"]) > 0
     np.testing.assert_allclose(
-        found.growth["loss"][-1],
-        np.mean(np.square(np.average([c.share for c in found.chosen], 0, [c.votes for c in found.chosen]))),
+        found.ensemble_history["loss"][-1],
+        np.mean(
+            np.square(
+                np.average([c.contribution for c in found.ensemble], 0, [c.count for c in found.ensemble])
+            )
+        ),
         rtol=1e-5,
     )
 
@@ -170,10 +177,10 @@ def test_a_regression_is_swept_by_its_r2():
 def test_a_budget_decides_how_many_epochs_there_are(monkeypatch):
     # A clock that goes on by a second whenever somebody looks.
     ticks = itertools.count(0.0)
-    monkeypatch.setattr(sweep_loop, "time", SimpleNamespace(perf_counter=lambda: next(ticks)))
+    monkeypatch.setattr(loop, "time", SimpleNamespace(perf_counter=lambda: next(ticks)))
     short = swept(time_budget=100.0, num_epochs=100_000, halving=None)
-    assert short.chosen and 2 <= len(short.growth["loss"]) <= 100
-    assert short.growth["seconds"][-1] < 106 and set(short.fates) == {"finished"}
+    assert short.ensemble and 2 <= len(short.ensemble_history["loss"]) <= 100
+    assert short.ensemble_history["seconds"][-1] < 106 and set(short.statuses) == {"finished"}
 
 
 def test_no_time_for_anything_is_an_error_in_one_line():
@@ -200,7 +207,7 @@ def test_settings_that_cannot_be_are_refused(changes, message):
 
 def test_no_members_and_a_momentum_that_an_optimizer_lacks_are_refused():
     with pytest.raises(InputError, match="members: must hold at least one"):
-        sweep([], partial(network_of), TRAIN, VALIDATION, SETTINGS, progress=False)
-    members = draw(SPACE | {"optimizer": Choice(("cocob",)), "momentum": Range(0.1, 0.9)}, 2)
+        run_sweep([], partial(network_of), TRAIN, VALIDATION, SETTINGS, progress=False)
+    members = draw_members(SPACE | {"optimizer": Choice(("cocob",)), "momentum": Range(0.1, 0.9)}, 2)
     with pytest.raises(InputError, match="momentum: cocob has none"):
         swept(members)

@@ -19,11 +19,11 @@ SCORES = 0.9 + 0.02 * np.log10(SETTINGS["learning_rate"]) + 1e-3 * RANDOM.normal
 
 def test_every_member_has_a_line_in_the_colour_of_its_fate(figure_of):
     scores = np.array([[0.5, 0.8, 0.9], [0.4, np.nan, np.nan], [0.3, 0.2, np.nan]])
-    fates = ["finished", "cut after epoch 1", "not finite in epoch 3"]
+    statuses = ["finished", "cut after epoch 1", "not finite in epoch 3"]
     figure = figure_of(
         sweeps.member_curves,
         scores,
-        fates,
+        statuses,
         ylabel="validation accuracy",
         best=0,
         percent=True,

@@ -11,8 +11,8 @@ import jax
 import pytest
 
 from jaxmlp.runtime import devices
-from jaxmlp.settings import Settings, check
-from jaxmlp.space import draw
+from jaxmlp.sweep.config import SweepConfig, check_config
+from jaxmlp.sweep.sampling import draw_members
 from jaxmlp.types import InputError
 from tests.test_population import dataset
 
@@ -39,8 +39,8 @@ def test_devices_give_the_result_of_one(told, name):
 @pytest.mark.long
 @pytest.mark.parametrize("name", ["both", "in parts"])
 def test_a_sweep_on_devices_is_the_sweep_on_one(told, name):
-    (history, fates, params), expected = told["swept"][name], told["swept"]["one"]
-    assert fates == expected[1] and any(fate.startswith("cut") for fate in fates)
+    (history, statuses, params), expected = told["swept"][name], told["swept"]["one"]
+    assert statuses == expected[1] and any(status.startswith("cut") for status in statuses)
     chex.assert_trees_all_close((history, params), (expected[0], expected[2]), rtol=0, atol=1e-8)
 
 
@@ -81,11 +81,11 @@ def test_a_mesh_that_cannot_be_is_refused(sizes, message):
 
 def test_a_chunk_is_to_fill_the_devices_for_members():
     two = jax.sharding.AbstractMesh((2, 1), devices.AXES)
-    settings = Settings("multiclass", batch_size=6, chunk_size=3, mesh=two)
+    settings = SweepConfig("multiclass", batch_size=6, chunk_size=3, mesh=two)
     with pytest.raises(
         InputError, match="chunk_size: must be a multiple of the 2 devices for members, got 3"
     ):
-        check(settings, draw({}, 2), dataset())
+        check_config(settings, draw_members({}, 2), dataset())
 
 
 def test_one_device_needs_no_mesh():

@@ -6,14 +6,17 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxmlp import population
 from jaxmlp.nn import heads
 from jaxmlp.nn.metrics import CLASSIFICATION
 from jaxmlp.nn.network import NetworkSpec, make_network
 from jaxmlp.nn.preprocessing import Affine
-from jaxmlp.population import Group
 from jaxmlp.runtime import compilation
-from jaxmlp.space import Choice, Range, Structure, draw
+from jaxmlp.sweep import chunks as sweep_chunks
+from jaxmlp.sweep import programs
+from jaxmlp.sweep.chunks import advance_chunk, compile_chunk, init_chunks, member_params, select_members
+from jaxmlp.sweep.programs import Group
+from jaxmlp.sweep.sampling import draw_members
+from jaxmlp.sweep.space import Choice, Range, Structure
 from jaxmlp.train.epoch import epoch_index
 from jaxmlp.train.optimizers import make_optimizer
 from jaxmlp.train.population import seed_keys
@@ -50,16 +53,16 @@ def program(optimizer, chunk_size=2, batch_size=6):
     train = make_train(network.init_fn, network.loss_fn, make_optimizer(optimizer), batch_size)
     evaluate = make_evaluate(network.predict_fn, CLASSIFICATION)
     structure = Structure(NetworkSpec((5,), "silu"), optimizer)
-    made = population.make_program(structure, train, evaluate, monitor="accuracy")
+    made = programs.make_program(structure, train, evaluate, monitor="accuracy")
     return made._replace(chunk_size=chunk_size), train
 
 
 def drawn(optimizer, num_members=5):
-    return draw(SPACE | {"optimizer": Choice((optimizer,))}, num_members, max_programs=1)
+    return draw_members(SPACE | {"optimizer": Choice((optimizer,))}, num_members, max_programs=1)
 
 
 def parameters(chunks):
-    return {m: population.params_of(chunk, i) for chunk in chunks for i, m in enumerate(chunk.members)}
+    return {m: member_params(chunk, i) for chunk in chunks for i, m in enumerate(chunk.members)}
 
 
 def alone(train, member, num_epochs):
@@ -75,7 +78,7 @@ def alone(train, member, num_epochs):
 def trained(chunks, epochs):
     data = jax.tree.map(jnp.asarray, dataset())
     for epoch in epochs:
-        chunks = [population.advance(chunk, data, data, epoch, DATA_KEY)[0] for chunk in chunks]
+        chunks = [advance_chunk(chunk, data, data, epoch, DATA_KEY)[0] for chunk in chunks]
     return chunks
 
 
@@ -83,9 +86,9 @@ def trained(chunks, epochs):
 def test_a_member_is_its_run_alone_over_ten_epochs_and_a_cut_in_double_precision(optimizer):
     with jax.enable_x64(True):
         (made, train), members = program(optimizer), drawn(optimizer)
-        chunks = trained(population.begin(Group(made, members, range(5))), range(4))
+        chunks = trained(init_chunks(Group(made, members, range(5))), range(4))
         # Three survivors of three chunks move into two.
-        chunks = trained(population.keep(chunks, {0, 3, 4}), range(4, 10))
+        chunks = trained(select_members(chunks, {0, 3, 4}), range(4, 10))
         found = parameters(chunks)
         assert list(found) == [0, 3, 4]
         for number, params in found.items():
@@ -96,7 +99,7 @@ def test_a_member_is_its_run_alone_over_ten_epochs_and_a_cut_in_double_precision
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_a_member_is_its_run_alone_for_one_step_in_single_precision(optimizer):
     (made, train), members = program(optimizer, batch_size=23), drawn(optimizer)
-    found = parameters(trained(population.begin(Group(made, members, range(5))), range(1)))
+    found = parameters(trained(init_chunks(Group(made, members, range(5))), range(1)))
     for number, params in found.items():
         chex.assert_trees_all_close(params, alone(train, members[number], 1), rtol=0, atol=1e-6)
 
@@ -107,8 +110,8 @@ def test_what_a_member_reports_does_not_depend_on_its_company():
     for chunk_size in (5, 2):
         made, _ = program("nadamw", chunk_size)
         seen = {}
-        for chunk in population.begin(Group(made, members, range(5))):
-            _, report = population.advance(chunk, data, data, 0, DATA_KEY)
+        for chunk in init_chunks(Group(made, members, range(5))):
+            _, report = advance_chunk(chunk, data, data, 0, DATA_KEY)
             assert set(report) == {"train_loss", *(f"validation_{name}" for name in CLASSIFICATION)}
             seen |= dict(zip(chunk.members, report["train_loss"], strict=True))
         reports.append([seen[number] for number in range(5)])
@@ -118,36 +121,36 @@ def test_what_a_member_reports_does_not_depend_on_its_company():
 
 def test_a_last_chunk_is_filled_up_and_reports_its_members_alone():
     made, _ = program("nadamw", 4)
-    chunks = population.begin(Group(made, drawn("nadamw"), (10, 11, 12, 13, 14)))
+    chunks = init_chunks(Group(made, drawn("nadamw"), (10, 11, 12, 13, 14)))
     assert [chunk.members for chunk in chunks] == [(10, 11, 12, 13), (14,)]
     assert {len(chunk.hyperparams.learning_rate) for chunk in chunks} == {4}
     data = jax.tree.map(jnp.asarray, dataset())
-    _, report = population.advance(chunks[1], data, data, 0, DATA_KEY)
+    _, report = advance_chunk(chunks[1], data, data, 0, DATA_KEY)
     assert {values.shape for values in report.values()} == {(1,)}
 
 
 def test_cutting_compiles_no_new_epoch():
     made, _ = program("nadamw")
-    chunks = trained(population.begin(Group(made, drawn("nadamw"), range(5))), range(1))
+    chunks = trained(init_chunks(Group(made, drawn("nadamw"), range(5))), range(1))
     data = jax.tree.map(jnp.asarray, dataset())
-    population.compile_epoch(chunks[0], data, data, 1, DATA_KEY)
+    compile_chunk(chunks[0], data, data, 1, DATA_KEY)
     misses = compilation._compile.cache_info().misses
     for survivors in ({1, 2, 4}, {4}):
-        chunks = population.keep(chunks, survivors)
-        population.compile_epoch(chunks[-1], data, data, 1, DATA_KEY)
+        chunks = select_members(chunks, survivors)
+        compile_chunk(chunks[-1], data, data, 1, DATA_KEY)
     assert compilation._compile.cache_info().misses == misses
 
 
 def test_nobody_is_moved_when_all_survive():
     made, _ = program("nadamw")
-    chunks = population.begin(Group(made, drawn("nadamw"), range(5)))
-    assert population.keep(chunks, set(range(5))) == chunks
+    chunks = init_chunks(Group(made, drawn("nadamw"), range(5)))
+    assert select_members(chunks, set(range(5))) == chunks
 
 
 def test_the_parameters_of_a_member_stay_when_the_population_goes_on():
     made, _ = program("nadamw")
-    chunks = population.begin(Group(made, drawn("nadamw", 2), range(2)))
-    kept = population.params_of(chunks[0], 1)
+    chunks = init_chunks(Group(made, drawn("nadamw", 2), range(2)))
+    kept = member_params(chunks[0], 1)
     before = jax.tree.map(np.copy, kept)
     trained(chunks, range(2))
     chex.assert_trees_all_equal(kept, before)
@@ -160,7 +163,7 @@ def test_chunks_on_a_cpu_are_even_and_wide_networks_go_alone(width, num_members,
     made = program("adam")[0]._replace(
         structure=Structure(NetworkSpec((width,) if width else (), "relu"), "adam")
     )
-    (found,) = population.fitted([Group(made, drawn("adam", 1) * num_members, range(num_members))])
+    (found,) = programs.with_chunk_sizes([Group(made, drawn("adam", 1) * num_members, range(num_members))])
     assert (found.program.chunk_size, found.program.wait) == (size, False)
 
 
@@ -169,9 +172,9 @@ def test_chunks_on_a_cpu_are_even_and_wide_networks_go_alone(width, num_members,
     ("memory", "size", "wait"), [(10**9, 40, False), (40 * 700, 10, True), (8 * 700, 2, True), (1, 1, True)]
 )
 def test_chunks_on_another_device_fit_its_memory(memory, size, wait, monkeypatch):
-    monkeypatch.setattr(population, "device_memory_bytes", lambda: memory)
+    monkeypatch.setattr(programs, "device_memory_bytes", lambda: memory)
     made, _ = program("adam")
-    (found,) = population.fitted([Group(made, drawn("adam", 1) * 40, range(40))])
+    (found,) = programs.with_chunk_sizes([Group(made, drawn("adam", 1) * 40, range(40))])
     assert (found.program.chunk_size, found.program.wait) == (size, wait)
 
 
@@ -179,9 +182,9 @@ def test_members_that_wait_on_the_host_are_trained_to_the_same_bits():
     members, results = drawn("nadamw"), []
     for wait in (False, True):
         made = program("nadamw")[0]._replace(wait=wait)
-        chunks = trained(population.begin(Group(made, members, range(5))), range(2))
+        chunks = trained(init_chunks(Group(made, members, range(5))), range(2))
         assert isinstance(chunks[0].state.train.params[0].weight, np.ndarray) == wait
-        chunks = trained(population.keep(chunks, {0, 3, 4}), range(2, 4))
+        chunks = trained(select_members(chunks, {0, 3, 4}), range(2, 4))
         assert isinstance(chunks[0].state.train.params[0].weight, np.ndarray) == wait
         results.append(parameters(chunks))
     chex.assert_trees_all_equal(*results)

@@ -46,7 +46,7 @@ def test_the_race_ends_when_the_goal_is_reached(monkeypatch):
     def found(accuracy, seconds):
         history = {"validation_accuracy": np.array(accuracy)}
         return SimpleNamespace(
-            swept=SimpleNamespace(
+            sweep=SimpleNamespace(
                 history=history,
                 scores=np.nanmax(history["validation_accuracy"], axis=1),
                 growth={"seconds": seconds},

@@ -7,15 +7,18 @@ import pytest
 from sklearn.metrics import accuracy_score, log_loss, mean_squared_error, r2_score
 
 import jaxmlp
-from jaxmlp import plan, search, sweep_loop
 from jaxmlp.data import sources
 from jaxmlp.data.splits import scale_part
-from jaxmlp.halving import planned
 from jaxmlp.models import evaluation, training
 from jaxmlp.models.model import load, network_outputs, predict, predict_proba, save, with_spec
 from jaxmlp.runtime import compilation, devices
-from jaxmlp.settings import Settings
-from jaxmlp.space import Choice, draw
+from jaxmlp.sweep import cost as sweep_cost
+from jaxmlp.sweep import loop, search
+from jaxmlp.sweep.config import SweepConfig
+from jaxmlp.sweep.cost import estimate_cost, measure_peak
+from jaxmlp.sweep.halving import members_per_epoch
+from jaxmlp.sweep.sampling import draw_members
+from jaxmlp.sweep.space import Choice
 from jaxmlp.types import InputError
 
 pytestmark = pytest.mark.usefixtures("quick_to_compile")
@@ -49,14 +52,14 @@ def test_the_best_model_predicts_from_raw_values_what_its_score_says(wine):
     splits, found = wine
     predictions = predict(found.best, splits.validation.inputs)
     score = accuracy_score(splits.validation.targets, predictions)
-    np.testing.assert_allclose(score, found.swept.scores[found.swept.best], rtol=1e-6)
+    np.testing.assert_allclose(score, found.sweep.scores[found.sweep.best], rtol=1e-6)
 
 
 def test_the_ensembles_file_holds_all_it_takes(wine, tmp_path):
     splits, found = wine
     loaded = load(save(tmp_path / "model.safetensors", found.ensemble))
     assert loaded.description == found.ensemble.description
-    assert [one.count for one in loaded.description.networks] == [c.votes for c in found.swept.chosen]
+    assert [one.count for one in loaded.description.networks] == [c.count for c in found.sweep.ensemble]
     first, second = (predict_proba(model, splits.test.inputs) for model in (found.ensemble, loaded))
     np.testing.assert_array_equal(first, second)
     np.testing.assert_allclose(first.sum(axis=1), 1, rtol=1e-5)
@@ -156,7 +159,7 @@ def test_pixels_rest_as_bytes_and_tables_are_scaled_before(wine):
 def test_rounded_products_train_every_member_almost_alike(wine):
     splits, exact = wine
     coarse = searched(splits, precision="bfloat16")
-    losses = [found.swept.history["train_loss"] for found in (exact, coarse)]
+    losses = [found.sweep.history["train_loss"] for found in (exact, coarse)]
     np.testing.assert_allclose(*losses, rtol=0.03)
     assert (losses[0] != losses[1]).all()
 
@@ -170,30 +173,32 @@ def test_a_small_data_set_has_small_batches(num_examples, size):
 
 def test_the_plan_knows_the_memory_of_a_member_and_counts_who_trains(monkeypatch):
     splits = splits_of("digits")
-    members = draw(SPACE, 9, max_programs=1)
-    settings = Settings("multiclass", num_epochs=9, batch_size=128)
-    monkeypatch.setattr(plan, "measured_peak", lambda: 1e11)
-    expected = plan.estimate(splits, members, settings)
+    members = draw_members(SPACE, 9, max_programs=1)
+    settings = SweepConfig("multiclass", num_epochs=9, batch_size=128)
+    monkeypatch.setattr(sweep_cost, "measure_peak", lambda: 1e11)
+    expected = estimate_cost(splits, members, settings)
     size = 65 * 8 + 9 * 10
     assert (expected.num_programs, expected.num_parameters) == (1, 9 * size)
     network_of, data = training.prepare_training(splits)
-    held = sweep_loop.begin(members, network_of, settings._replace(chunk_size=9), 1).chunks[0].state, data[:2]
+    held = loop.init_sweep(members, network_of, settings._replace(chunk_size=9), 1).chunks[0].state, data[:2]
     assert expected.memory_bytes == sum(leaf.nbytes for leaf in jax.tree.leaves(held))
     # Parameters, the best so far, and Adam's two moments.
     assert 0 < expected.memory_bytes - sum(part.inputs.nbytes for part in data[:2]) - 9 * 16 * size < 10_000
     assert (expected.num_devices, expected.num_at_once, expected.wait) == (1, 5, False)
     two = settings._replace(mesh=jax.sharding.Mesh(np.array(2 * jax.devices())[:, None], devices.AXES))
-    spread = plan.estimate(splits, members, two)
+    spread = estimate_cost(splits, members, two)
     assert (spread.num_devices, spread.num_at_once) == (2, 10)
     np.testing.assert_allclose(spread.train_seconds, expected.train_seconds / 2)
     on_each = sum(leaf.nbytes for leaf in jax.tree.leaves(data[:2]))
     assert spread.memory_bytes - on_each == -(-(expected.memory_bytes - on_each) // 2)
-    twice = plan.estimate(splits, members, settings._replace(halving=None))
-    np.testing.assert_allclose(twice.train_seconds / expected.train_seconds, 81 / sum(planned(9, 9, 3)))
+    twice = estimate_cost(splits, members, settings._replace(halving=None))
+    np.testing.assert_allclose(
+        twice.train_seconds / expected.train_seconds, 81 / sum(members_per_epoch(9, 9, 3))
+    )
 
 
 def test_the_measured_peak_is_that_of_a_machine():
-    assert 1e8 < plan.measured_peak(256) < 1e17
+    assert 1e8 < measure_peak(256) < 1e17
 
 
 def test_what_the_space_and_the_settings_refuse_is_refused():

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from scipy.stats import qmc
 
-from jaxmlp import space
 from jaxmlp.nn.network import NetworkSpec
-from jaxmlp.space import Choice, Range, Structure, columns, draw, groups, parse
+from jaxmlp.sweep import sampling, space
+from jaxmlp.sweep.sampling import draw_members
+from jaxmlp.sweep.space import Choice, Range, Structure, group_by_structure, member_columns, parse
 from jaxmlp.train.optimizers import RECIPES
 from jaxmlp.types import Hyperparams, InputError
 
@@ -122,12 +123,14 @@ def test_what_cannot_be_drawn_from_is_refused_by_its_rule(name, text, says):
     ],
 )
 def test_what_cannot_be_drawn_is_refused(given, options, says):
-    message = refusal(draw, ONE_STRUCTURE | given, **({"num_members": 4} | options))
+    message = refusal(draw_members, ONE_STRUCTURE | given, **({"num_members": 4} | options))
     assert message.startswith(says)
 
 
 def test_a_value_that_is_no_distribution_is_refused():
-    assert refusal(space.check, "dropout", 0.5) == "dropout: must be a Range or a Choice, got 0.5"
+    assert (
+        refusal(space.check_distribution, "dropout", 0.5) == "dropout: must be a Range or a Choice, got 0.5"
+    )
 
 
 # Structures
@@ -138,12 +141,12 @@ def test_a_value_that_is_no_distribution_is_refused():
     [(64, 512, (64, 128, 256, 512)), (32, 100, (32, 57, 100)), (100, 110, (100, 110)), (1, 4, (1, 2, 4))],
 )
 def test_widths_are_about_factors_of_two_from_end_to_end(low, high, expected):
-    assert space.widths(Range(low, high)) == expected
+    assert sampling.width_grid(Range(low, high)) == expected
 
 
 @pytest.mark.parametrize("method", ["sobol", "random"])
 def test_structures_are_few_and_their_members_lie_together(method):
-    members = draw(space.DEFAULT_SPACE, 50, method=method, max_programs=5, seed=3)
+    members = draw_members(space.DEFAULT_SPACE, 50, method=method, max_programs=5, seed=3)
     runs = [a.structure for a, b in zip(members, [None, *members], strict=False) if b is None or a[0] != b[0]]
     assert len(members) == 50
     assert len(runs) == len(set(runs)) == 5
@@ -153,24 +156,26 @@ def test_structures_are_few_and_their_members_lie_together(method):
         assert 1 <= len(structure.network.hidden_sizes) <= 3
         assert structure.network.activation in ("relu", "gelu", "silu")
         assert structure.optimizer in ("adamw", "nadamw")
-    together = groups(members)
+    together = group_by_structure(members)
     assert [*together] == runs
     assert [*chain(*together.values())] == list(range(50))
 
 
 def test_a_few_members_are_as_many_structures_at_most():
-    assert len(groups(draw({}, 3, max_programs=8))) == 3
-    assert len(draw({}, 1)) == 1
+    assert len(group_by_structure(draw_members({}, 3, max_programs=8))) == 3
+    assert len(draw_members({}, 1)) == 1
 
 
 def test_depth_repeats_the_width():
-    (member,) = draw(ONE_STRUCTURE | {"depth": Choice((3,))}, 1)
+    (member,) = draw_members(ONE_STRUCTURE | {"depth": Choice((3,))}, 1)
     assert member.structure == Structure(NetworkSpec((8, 8, 8), "relu"), "adam")
 
 
 @pytest.mark.parametrize(("log", "expected"), [(False, {1, 2, 3, 4, 5, 6, 7, 8}), (True, {1, 2, 4, 8})])
 def test_depths_in_the_logarithm_lie_on_a_grid(log, expected):
-    found = draw({"depth": Range(1, 8, log=log), "activation": Choice(("relu",))}, 200, max_programs=200)
+    found = draw_members(
+        {"depth": Range(1, 8, log=log), "activation": Choice(("relu",))}, 200, max_programs=200
+    )
     assert {len(member.structure.network.hidden_sizes) for member in found} == expected
 
 
@@ -180,7 +185,7 @@ def test_depths_in_the_logarithm_lie_on_a_grid(log, expected):
 @pytest.mark.parametrize("method", ["sobol", "random"])
 def test_many_members_have_the_quartiles_of_their_ranges(method):
     ranges = {"learning_rate": Range(1e-4, 1e0, log=True), "dropout": Range(0.2, 0.6)}
-    members = draw(ONE_STRUCTURE | ranges, 1024, method=method)
+    members = draw_members(ONE_STRUCTURE | ranges, 1024, method=method)
     rates, dropouts = values_of(members, "learning_rate"), values_of(members, "dropout")
     assert 1e-4 <= rates.min() < rates.max() <= 1
     assert 0.2 <= dropouts.min() < dropouts.max() <= 0.6
@@ -191,13 +196,13 @@ def test_many_members_have_the_quartiles_of_their_ranges(method):
 
 def test_choices_are_equally_likely_and_drawn_apart_from_each_other():
     choices = {"momentum": Choice((0.5, 0.9)), "dropout": Choice((0.1, 0.2, 0.3, 0.4))}
-    members = draw(ONE_STRUCTURE | choices, 64)
+    members = draw_members(ONE_STRUCTURE | choices, 64)
     pairs = Counter((member.hyperparams.momentum, member.hyperparams.dropout) for member in members)
     assert pairs == dict.fromkeys(product((0.5, 0.9), (0.1, 0.2, 0.3, 0.4)), 8)
 
 
 def test_the_learning_rate_comes_from_the_recipe_of_the_members_optimizer():
-    members = draw(ONE_STRUCTURE | {"optimizer": Choice(("adam", "sgd"))}, 64)
+    members = draw_members(ONE_STRUCTURE | {"optimizer": Choice(("adam", "sgd"))}, 64)
     for optimizer in ("adam", "sgd"):
         mine = values_of([m for m in members if m.structure.optimizer == optimizer], "learning_rate")
         recipe = RECIPES[optimizer]
@@ -208,15 +213,15 @@ def test_the_learning_rate_comes_from_the_recipe_of_the_members_optimizer():
 def test_what_is_not_given_or_constantly_zero_is_absent():
     names = ("weight_decay", "dropout", "input_dropout", "label_smoothing")
     zeros = {name: parse(name, "0") for name in names} | {"momentum": parse("momentum", "0")}
-    (member,) = draw(ONE_STRUCTURE | zeros | {"learning_rate": Choice((0.5,))}, 1)
+    (member,) = draw_members(ONE_STRUCTURE | zeros | {"learning_rate": Choice((0.5,))}, 1)
     assert member.hyperparams == Hyperparams(0.5, momentum=0.0)
-    (member,) = draw(ONE_STRUCTURE | {"dropout": Choice((0.25,)), "learning_rate": Choice((0.5,))}, 1)
+    (member,) = draw_members(ONE_STRUCTURE | {"dropout": Choice((0.25,)), "learning_rate": Choice((0.5,))}, 1)
     assert member.hyperparams == Hyperparams(0.5, dropout=0.25)
 
 
 @pytest.mark.parametrize("method", ["sobol", "random"])
 def test_members_follow_the_seed(method):
-    first, again, other = (draw({}, 16, method=method, seed=seed) for seed in (1, 1, 2))
+    first, again, other = (draw_members({}, 16, method=method, seed=seed) for seed in (1, 1, 2))
     assert first == again
     assert not set(values_of(first, "learning_rate")) & set(values_of(other, "learning_rate"))
 
@@ -224,7 +229,7 @@ def test_members_follow_the_seed(method):
 @pytest.mark.parametrize("method", ["sobol", "random", "grid"])
 def test_every_member_has_weights_of_its_own_in_sweeps_of_different_seeds(method):
     given = ONE_STRUCTURE | {"dropout": Choice((0.1, 0.2)), "learning_rate": Choice((0.1, 0.2))}
-    seeds = [member.seed for seed in range(3) for member in draw(given, 4, method=method, seed=seed)]
+    seeds = [member.seed for seed in range(3) for member in draw_members(given, 4, method=method, seed=seed)]
     assert len(set(seeds)) == 12
 
 
@@ -234,7 +239,7 @@ def test_sobol_spreads_more_evenly_than_random():
     for seed in range(3):
         even, uneven = (
             qmc.discrepancy(
-                2 * np.stack([values_of(draw(ranges, 64, method=m, seed=seed), n) for n in names], 1)
+                2 * np.stack([values_of(draw_members(ranges, 64, method=m, seed=seed), n) for n in names], 1)
             )
             for m in ("sobol", "random")
         )
@@ -250,7 +255,7 @@ def test_a_grid_is_the_cartesian_product():
         "learning_rate": Range(0.1, 0.4, log=True),
         "dropout": Choice((0.0, 0.5, 0.25)),
     }
-    members = draw(ONE_STRUCTURE | given, 12, method="grid")
+    members = draw_members(ONE_STRUCTURE | given, 12, method="grid")
     expected = product(((8,), (8, 8)), (0.1, 0.4), (0.0, 0.5, 0.25))
     assert [
         (m.structure.network.hidden_sizes, m.hyperparams.learning_rate, m.hyperparams.dropout)
@@ -259,7 +264,7 @@ def test_a_grid_is_the_cartesian_product():
 
 
 def test_a_grid_has_the_ends_of_each_optimizers_recipe():
-    members = draw(ONE_STRUCTURE | {"optimizer": Choice(("adam", "sgd"))}, 4, method="grid")
+    members = draw_members(ONE_STRUCTURE | {"optimizer": Choice(("adam", "sgd"))}, 4, method="grid")
     assert [(m.structure.optimizer, m.hyperparams.learning_rate) for m in members] == [
         (name, rate) for name in ("adam", "sgd") for rate in (RECIPES[name].low, RECIPES[name].high)
     ]
@@ -267,14 +272,14 @@ def test_a_grid_has_the_ends_of_each_optimizers_recipe():
 
 def test_networks_without_hidden_layers_are_one_structure_of_a_grid():
     given = {"depth": Choice((0,)), "hidden_sizes": Choice((8, 16)), "learning_rate": Choice((0.1,))}
-    assert len(draw(ONE_STRUCTURE | given, 1, method="grid")) == 1
+    assert len(draw_members(ONE_STRUCTURE | given, 1, method="grid")) == 1
 
 
 def test_columns_are_what_the_members_have():
-    members = draw(
+    members = draw_members(
         ONE_STRUCTURE | {"learning_rate": Choice((0.1, 0.2)), "dropout": Choice((0.5,))}, 2, method="grid"
     )
-    assert columns(members) == {
+    assert member_columns(members) == {
         "hidden_sizes": [8, 8],
         "depth": [1, 1],
         "activation": ["relu", "relu"],

@@ -14,9 +14,10 @@ from jaxmlp.nn.network import make_network
 from jaxmlp.nn.preprocessing import Affine
 from jaxmlp.runtime import compilation
 from jaxmlp.runtime.devices import num_bytes
-from jaxmlp.settings import Settings
-from jaxmlp.space import Choice, Range, draw
-from jaxmlp.sweep_loop import sweep
+from jaxmlp.sweep.config import SweepConfig
+from jaxmlp.sweep.loop import run_sweep
+from jaxmlp.sweep.sampling import draw_members
+from jaxmlp.sweep.space import Choice, Range
 from jaxmlp.train import streaming
 from jaxmlp.train.loop import fit
 from jaxmlp.train.optimizers import make_optimizer
@@ -80,19 +81,20 @@ def test_parts_of_any_size_train_the_same_bits(num_steps, weights, differing, ca
 
 def test_a_sweep_of_parts_finds_the_same_bits_and_compiles_once(capsys):
     space = {"hidden_sizes": Choice((9,)), "depth": Choice((1,)), "dropout": Range(0.1, 0.3)}
-    members, data, found = draw(space, 4, max_programs=1), dataset(150), []
-    settings = Settings("multiclass", num_epochs=3, batch_size=BATCH_SIZE, halving=2, chunk_size=2)
+    members, data, found = draw_members(space, 4, max_programs=1), dataset(150), []
+    settings = SweepConfig("multiclass", num_epochs=3, batch_size=BATCH_SIZE, halving=2, chunk_size=2)
     for data_bytes in (None, bytes_of(data, 4)):
         now = settings._replace(data_bytes=data_bytes)
-        found.append(sweep(members, lambda _: NETWORK, data, dataset(20), now, progress=False))
+        found.append(run_sweep(members, lambda _: NETWORK, data, dataset(20), now, progress=False))
     assert "of training data come in parts of 4 steps" in capsys.readouterr().out
     whole, parts = (
-        (f.history, f.fates, f.best_params, [c._replace(share=0) for c in f.chosen]) for f in found
+        (f.history, f.statuses, f.best_params, [c._replace(contribution=0) for c in f.ensemble])
+        for f in found
     )
     jax.tree.map(np.testing.assert_array_equal, parts, whole)
-    assert any(fate.startswith("cut") for fate in parts[1])
+    assert any(status.startswith("cut") for status in parts[1])
     misses = compilation._compile.cache_info().misses
-    sweep(members, lambda _: NETWORK, data, dataset(20), now, progress=False)
+    run_sweep(members, lambda _: NETWORK, data, dataset(20), now, progress=False)
     assert compilation._compile.cache_info().misses == misses
 
 

@@ -7,10 +7,11 @@ import jax
 import numpy as np
 import pytest
 
-from jaxmlp import population, sweep_loop
-from jaxmlp.space import Choice, Range, draw
-from jaxmlp.sweep_loop import sweep
-from jaxmlp.sweep_state import store
+from jaxmlp.sweep import chunks, loop
+from jaxmlp.sweep.loop import run_sweep
+from jaxmlp.sweep.resume import save_sweep
+from jaxmlp.sweep.sampling import draw_members
+from jaxmlp.sweep.space import Choice, Range
 from jaxmlp.train import checkpoints
 from jaxmlp.train.checkpoints import Checkpoints
 from jaxmlp.types import InputError
@@ -21,13 +22,13 @@ pytestmark = pytest.mark.usefixtures("quick_to_compile")
 # Two structures, in three chunks: 9 members, of whom each rung leaves a third.
 SPACE = {"hidden_sizes": Choice((6, 8)), "depth": Choice((1,)), "optimizer": Choice(("adam",))}
 SPACE |= {"activation": Choice(("relu",)), "learning_rate": Range(1e-4, 1e-1, log=True)}
-MEMBERS = draw(SPACE, 9, max_programs=2)
+MEMBERS = draw_members(SPACE, 9, max_programs=2)
 
 
 def swept(folder=None, *, resume=False, every=1, run=None, members=MEMBERS, **changes):
     settings = SETTINGS._replace(chunk_size=3, max_ensemble=8, **changes)
     kept = folder and Checkpoints(folder, every, resume, run or {})
-    return sweep(members, one_network, TRAIN, VALIDATION, settings, checkpoints=kept, progress=False)
+    return run_sweep(members, one_network, TRAIN, VALIDATION, settings, checkpoints=kept, progress=False)
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +38,7 @@ def whole():
 
 def stop_after(monkeypatch, calls):
     """A real Ctrl-C while that many chunks have trained."""
-    advance, count = population.advance, [0]
+    advance, count = chunks.advance_chunk, [0]
 
     def counted(*arguments):
         count[0] += 1
@@ -45,7 +46,7 @@ def stop_after(monkeypatch, calls):
             os.kill(os.getpid(), signal.SIGINT)
         return advance(*arguments)
 
-    monkeypatch.setattr(population, "advance", counted)
+    monkeypatch.setattr(chunks, "advance_chunk", counted)
 
 
 # Four chunks train in the first epoch, then two, then one: within an epoch, at its end, between rungs.
@@ -59,13 +60,13 @@ def test_a_sweep_stopped_anywhere_and_resumed_finds_the_same(calls, whole, tmp_p
     found = swept(tmp_path, every=None, resume=True)
     assert "resumed after epoch" in capsys.readouterr().out
     assert not found.interrupted
-    assert (found.fates, found.best) == (whole.fates, whole.best)
-    assert [c[:3] for c in found.chosen] == [c[:3] for c in whole.chosen]
-    assert {k: v for k, v in found.growth.items() if k != "seconds"} == {
-        k: v for k, v in whole.growth.items() if k != "seconds"
+    assert (found.statuses, found.best) == (whole.statuses, whole.best)
+    assert [c[:3] for c in found.ensemble] == [c[:3] for c in whole.ensemble]
+    assert {k: v for k, v in found.ensemble_history.items() if k != "seconds"} == {
+        k: v for k, v in whole.ensemble_history.items() if k != "seconds"
     }
-    same = found.history, found.scores, found.best_params, [c[3:] for c in found.chosen]
-    expected = whole.history, whole.scores, whole.best_params, [c[3:] for c in whole.chosen]
+    same = found.history, found.scores, found.best_params, [c[3:] for c in found.ensemble]
+    expected = whole.history, whole.scores, whole.best_params, [c[3:] for c in whole.ensemble]
     for ours, theirs in zip(jax.tree.leaves(same), jax.tree.leaves(expected), strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
@@ -73,11 +74,11 @@ def test_a_sweep_stopped_anywhere_and_resumed_finds_the_same(calls, whole, tmp_p
 def test_the_time_before_it_was_stopped_counts(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         stop_after(patch, 5)
-        patch.setattr(sweep_loop, "store", lambda kept, state, run: store(kept, later(state), run))
+        patch.setattr(loop, "save_sweep", lambda kept, state, run: save_sweep(kept, later(state), run))
         swept(tmp_path, every=None)
     # Its budget is spent, so that it ends with what there is.
-    assert len(swept(tmp_path, resume=True, time_budget=1000.0).growth["loss"]) == 2
-    assert swept(tmp_path, resume=True).growth["seconds"][-1] > 1000
+    assert len(swept(tmp_path, resume=True, time_budget=1000.0).ensemble_history["loss"]) == 2
+    assert swept(tmp_path, resume=True).ensemble_history["seconds"][-1] > 1000
 
 
 def later(state):
@@ -97,7 +98,7 @@ def test_checkpoints_of_every_epoch_are_kept_and_the_last_is_the_end(whole, tmp_
     [
         ({"num_epochs": 12}, "num_epochs was 9, and is 12"),
         ({"halving": 2}, "halving was 3, and is 2"),
-        ({"members": draw(SPACE, 9, max_programs=2, seed=1)}, "learning_rate was"),
+        ({"members": draw_members(SPACE, 9, max_programs=2, seed=1)}, "learning_rate was"),
         ({"run": {"dataset": "other"}}, "dataset was None, and is 'other'"),
     ],
 )

@@ -76,14 +76,14 @@ def test_a_sweep_that_finds_its_programs_compiles_nothing_and_gives_the_same():
     with tabular.empty_cache():
         assert jax.config.values["jax_compilation_cache_dir"] != kept
         before = compilation.num_cache_hits()
-        cold, _ = tabular.swept(config, splits, 0)
+        cold, _ = tabular.sweep(config, splits, 0)
         between = compilation.num_cache_hits()
         jax.clear_caches()
-        warm, _ = tabular.swept(config, splits, 0)
+        warm, _ = tabular.sweep(config, splits, 0)
         assert compilation.num_cache_hits() > between == before
     jax.config.update("jax_persistent_cache_min_compile_time_secs", least)
     assert jax.config.values["jax_compilation_cache_dir"] == kept
-    np.testing.assert_array_equal(cold.swept.scores, warm.swept.scores)
+    np.testing.assert_array_equal(cold.sweep.scores, warm.sweep.scores)
 
 
 def test_the_peers_learn_from_all_but_the_test_data():

@@ -70,7 +70,7 @@ def read_table(
     validation_fraction: float = 0.2,
     test_fraction: float = 0.2,
 ) -> tuple[Splits, tuple[Column, ...]]:
-    """The rows of ``table`` split as by ``datasets.from_arrays``, and how its columns were read.
+    """The rows of ``table`` split as by ``splits.from_arrays``, and how its columns were read.
 
     The target is taken for classes if it holds words, truth values or at most MAX_CLASSES different whole
     numbers, otherwise for real values; ``task`` says otherwise. What fills gaps and which categories there

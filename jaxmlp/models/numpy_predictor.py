@@ -70,9 +70,9 @@ class Model(NamedTuple):
 
 
 def load(path: str | Path) -> Model:
-    """The model that ``models.save`` wrote to ``path``.
+    """The model that ``model.save`` wrote to ``path``.
 
-    Raises ValueError when the file is none. It trusts more than ``models.load``, which checks every field.
+    Raises ValueError when the file is none. It trusts more than ``model.load``, which checks every field.
     """
     content = Path(path).read_bytes()
     size = int.from_bytes(content[:8], "little")

@@ -21,7 +21,7 @@ def predict_table(model: Model, frame: "pandas.DataFrame") -> "pandas.DataFrame"
     """
     description = model.description
     if description.columns is None:
-        raise InputError("model: was not trained on a table; give it arrays, with models.predict")
+        raise InputError("model: was not trained on a table; give it arrays, with predict")
     inputs, names = encode(frame, description.columns), description.class_names
     if names:
         probabilities = predict_proba(model, inputs)

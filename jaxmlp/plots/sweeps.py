@@ -33,7 +33,7 @@ _OUTCOMES = dict(zip(("finished", "cut", "not finite"), (COLOURS[0], "#999999", 
 
 def member_curves(
     scores: Float[np.ndarray, "members epochs"],
-    fates: Sequence[str],
+    statuses: Sequence[str],
     path: str | Path,
     *,
     ylabel: str,
@@ -46,7 +46,7 @@ def member_curves(
     axes = figure.subplots()
     epochs, opacity = np.arange(1, scores.shape[1] + 1), _opacity(len(scores))
     for outcome, colour in reversed(_OUTCOMES.items()):
-        rows = [row for row, fate in zip(scores, fates, strict=True) if fate.startswith(outcome)]
+        rows = [row for row, status in zip(scores, statuses, strict=True) if status.startswith(outcome)]
         for index, row in enumerate(rows):
             label = f"{outcome} ({len(rows)})" if not index else None
             # A point, too, since one epoch makes no line.

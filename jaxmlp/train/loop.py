@@ -98,7 +98,7 @@ def fit(
     axes of everything in the Fit, and the run ends when every member has run out of patience. A member
     whose loss is no longer finite keeps its best epoch, its ``train_loss`` says so, and the others go on.
 
-    On a ``mesh`` (``mesh.make_mesh`` makes it) the members of the first axis are spread over its devices, and
+    On a ``mesh`` (of ``devices.make_mesh``) the members of the first axis are spread over its devices, and
     the data are on each; ``make_train`` is to have its ``batch_sharding``.
 
     Training data that take more than ``data_bytes`` (default: half of the device's memory) stay where they

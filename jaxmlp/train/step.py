@@ -56,7 +56,7 @@ def make_train(
     Σ wᵢ lᵢ / batch_size, with weight 0 on the padding of a partial last batch.
 
     A ``loss_fn`` that needs its batch finds it under the axis name ``"batch"``. ``batch_sharding`` says how a
-    batch lies on several devices (``mesh.batch_sharding`` makes it); each then computes its share.
+    batch lies on several devices (``devices.batch_sharding`` makes it); each then computes its share.
     """
     checks.whole_number("batch_size", batch_size, at_least=1)
     train_on = partial(_train_steps, partial(_batch_loss, loss_fn), make_optimizer, batch_sharding)

@@ -1,8 +1,8 @@
-"""Averages of many networks: chosen greedily on validation data while they learn, and calibrated.
+"""Ensembles of networks, chosen greedily on validation data while the networks learn.
 
-What a candidate brings is its *share*, one number for each validation example: the probability it gives the
-true class, or its error where the target is real. The share of an average of networks is the average of
-their shares, so that choosing needs nothing else.
+What a candidate contributes is one number for each validation example: the probability it gives the true
+class, or its error where the target is real. The contribution of an average of networks is the average of
+theirs, so that choosing needs nothing else.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,47 +18,47 @@ from jaxmlp.types import PyTree
 NUM_BAGS = 8
 
 
-class Chosen(NamedTuple):
+class EnsembleMember(NamedTuple):
     """A network in the ensemble, as it was after ``epoch`` (from 1), and how often it counts."""
 
     member: int
     epoch: int
-    votes: int
-    share: Float[np.ndarray, " examples"]
+    count: int  # type: ignore[assignment]  # hides the method of tuples, which nobody calls here
+    contribution: Float[np.ndarray, " examples"]
     params: PyTree
 
 
 def probability_of_label(
     logits: Float[Array, "examples outputs"], labels: Integer[Array, " examples"]
 ) -> Float[Array, " examples"]:
-    """A classifier's share."""
+    """A classifier's contribution."""
     return jnp.exp(jnp.take_along_axis(log_probabilities(logits), labels[:, None], axis=-1)[:, 0])
 
 
-def error(
+def prediction_error(
     predictions: Float[Array, "examples outputs"], targets: Shaped[Array, "examples ..."]
 ) -> Float[Array, " values"]:
-    """A regression's share: each output of each example."""
+    """A regression's contribution: each output of each example."""
     return (predictions - targets.reshape(predictions.shape)).ravel()
 
 
-SHARES = {
+CONTRIBUTIONS = {
     "binary": Metric(probability_of_label, higher_is_better=True, unit="fraction"),
     "multiclass": Metric(probability_of_label, higher_is_better=True, unit="fraction"),
-    "regression": Metric(error, higher_is_better=False, unit="target's unit"),
+    "regression": Metric(prediction_error, higher_is_better=False, unit="target's unit"),
 }
 
 
-def losses_of(task: str) -> Callable[[Float[np.ndarray, "..."]], Float[np.ndarray, "..."]]:
-    """What an average share costs: cross-entropy in nats, or the squared error."""
+def contribution_loss(task: str) -> Callable[[Float[np.ndarray, "..."]], Float[np.ndarray, "..."]]:
+    """What an average contribution costs: cross-entropy in nats, or the squared error."""
     if task == "regression":
         return np.square
     tiny = np.finfo(np.float32).tiny
-    return lambda share: -np.log(np.maximum(share, tiny))
+    return lambda contribution: -np.log(np.maximum(contribution, tiny))
 
 
-def greedy(
-    shares: Float[np.ndarray, "candidates examples"],
+def greedy_selection(
+    contributions: Float[np.ndarray, "candidates examples"],
     losses: Callable[..., np.ndarray],
     max_size: int,
     *,
@@ -74,49 +74,57 @@ def greedy(
     every example once and begins with nobody: selection without the guard. At most ``max_size`` picks in all.
     """
     num_bags = min(num_bags, max_size)
-    num_picks, num_examples = max_size // num_bags, shares.shape[1]
+    num_picks, num_examples = max_size // num_bags, contributions.shape[1]
     given = list(starts) if num_bags > 1 and num_picks > 1 else []
     draws = np.random.default_rng(0)
-    counts = np.zeros(len(shares), int)
+    counts = np.zeros(len(contributions), int)
     alike = np.full(num_examples, 1 / num_examples)
     bags = (
         draws.multinomial(num_examples, alike, size=num_bags) if num_bags > 1 else np.ones((1, num_examples))
     )
     for number, weights in enumerate(bags.astype(float)):
         picks = [given[number % len(given)]] if given else []
-        total = shares[picks].sum(axis=0)
+        total = contributions[picks].sum(axis=0)
         for size in range(len(picks) + 1, num_picks + 1):
-            picks.append(int(np.argmin(losses((total + shares) / size) @ weights)))
-            total = total + shares[picks[-1]]
+            picks.append(int(np.argmin(losses((total + contributions) / size) @ weights)))
+            total = total + contributions[picks[-1]]
         np.add.at(counts, picks, 1)
     return counts
 
 
-def choose_again(
-    chosen: Sequence[Chosen],
+def update_ensemble(
+    ensemble: Sequence[EnsembleMember],
     members: Sequence[int],
-    shares: Float[np.ndarray, "members examples"],
+    contributions: Float[np.ndarray, "members examples"],
     params_of: Callable[[int], PyTree],
     *,
     epoch: int,
     losses: Callable[..., np.ndarray],
     max_size: int,
     num_bags: int = NUM_BAGS,
-) -> list[Chosen]:
+) -> list[EnsembleMember]:
     """The ensemble after one more epoch, from those chosen before and what ``members`` are now, of whom the
     best have a vote each to begin with.
 
     ``params_of(i)`` is called for the newly chosen of ``members`` alone; what is not chosen is let go.
     """
-    finite = np.flatnonzero(np.isfinite(shares).all(axis=1))
-    known = [candidate.share for candidate in chosen]
-    pool = np.stack([*known, *shares[finite]]) if known or len(finite) else np.empty((0, shares.shape[1]))
+    finite = np.flatnonzero(np.isfinite(contributions).all(axis=1))
+    known = [candidate.contribution for candidate in ensemble]
+    pool = (
+        np.stack([*known, *contributions[finite]])
+        if known or len(finite)
+        else np.empty((0, contributions.shape[1]))
+    )
     if not len(pool):
         return []
     # The best of those who train now: they were not picked out of all epochs, where some only seem good.
-    starts = len(chosen) + np.argsort(losses(shares[finite]).mean(axis=1), kind="stable")
-    counts = greedy(pool, losses, max_size, num_bags=num_bags, starts=starts.tolist())
-    kept = [c._replace(votes=int(n)) for c, n in zip(chosen, counts, strict=False) if n]
-    fresh = zip(finite.tolist(), counts[len(chosen) :], strict=True)
-    # A row of ``shares`` would hold on to all rows: a copy.
-    return kept + [Chosen(members[i], epoch, int(n), shares[i].copy(), params_of(i)) for i, n in fresh if n]
+    starts = len(ensemble) + np.argsort(losses(contributions[finite]).mean(axis=1), kind="stable")
+    counts = greedy_selection(pool, losses, max_size, num_bags=num_bags, starts=starts.tolist())
+    kept = [c._replace(count=int(n)) for c, n in zip(ensemble, counts, strict=False) if n]
+    fresh = zip(finite.tolist(), counts[len(ensemble) :], strict=True)
+    # A row of ``contributions`` would hold on to all rows: a copy.
+    return kept + [
+        EnsembleMember(members[i], epoch, int(n), contributions[i].copy(), params_of(i))
+        for i, n in fresh
+        if n
+    ]

@@ -1,113 +1,36 @@
-"""Ranges instead of values: one grammar for them, and the members that a sweep draws from them."""
+"""The members that a sweep draws from ranges: evenly spread, at random, or all combinations."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 from itertools import product
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 from jaxmlp import checks
-from jaxmlp.nn import mlp
 from jaxmlp.nn.network import NetworkSpec
+from jaxmlp.sweep.space import (
+    DEFAULT_SPACE,
+    NAMES,
+    STRUCTURAL,
+    Choice,
+    Distribution,
+    Member,
+    Range,
+    Space,
+    Structure,
+    check_distribution,
+)
 from jaxmlp.train import optimizers
 from jaxmlp.types import Hyperparams, InputError
 
-
-@dataclass(frozen=True)
-class Range:
-    """Every number from ``low`` to ``high``, evenly spread, or evenly in the logarithm."""
-
-    low: float | int
-    high: float | int
-    log: bool = False
-
-
-@dataclass(frozen=True)
-class Choice:
-    """One of ``values``, each as likely as the others; of a single value, that one."""
-
-    values: tuple[Any, ...]
-
-
-Distribution = Range | Choice
-Space = Mapping[str, Distribution]
-"""Name of a hyperparameter or of a part of the structure -> what it may be."""
-
-
-class Structure(NamedTuple):
-    """What shapes a program: members of one structure differ in numbers alone, and train as one."""
-
-    network: NetworkSpec
-    optimizer: str
-
-
-class Member(NamedTuple):
-    """One setting of a sweep; its initial weights and dropout are those of ``seed_keys([seed])``."""
-
-    structure: Structure
-    hyperparams: Hyperparams
-    seed: int
-
-
-_NAMED = ("activation", "optimizer")
-STRUCTURAL = ("hidden_sizes", "depth", "activation", "optimizer")
-"""``depth`` hidden layers of ``hidden_sizes`` neurons each."""
-NAMES = (*STRUCTURAL, *(name for name in Hyperparams._fields if name != "num_steps"))
-DEFAULT_SPACE: Space = {
-    "hidden_sizes": Range(64, 512, log=True),
-    "depth": Range(1, 3),
-    "activation": Choice(("relu", "gelu", "silu")),
-    "optimizer": Choice(("adamw", "nadamw")),
-    "weight_decay": Range(1e-6, 1e-1, log=True),
-    "dropout": Range(0.0, 0.5),
-}
-"""Where no range is given. The learning rate has that of its optimizer's recipe."""
 # A constant 0 of these changes nothing but would still be computed.
 _ABSENT_AT_ZERO = ("weight_decay", "dropout", "input_dropout", "label_smoothing")
 METHODS = ("sobol", "random", "grid")
 
 
-def parse(name: str, text: str) -> Distribution:
-    """What ``text`` says: ``low:high``, ``low:high:log``, ``a,b,c`` or a constant.
-
-    InputError, naming the hyperparameter and the rule, for what cannot be read or drawn from.
-    """
-    checks.known_name("space", name, NAMES)
-    words = [word.strip() for word in text.split(":")]
-    if len(words) == 1:
-        distribution: Distribution = Choice(tuple(_value(name, word.strip()) for word in text.split(",")))
-    elif name not in _NAMED and (len(words) == 2 or (len(words) == 3 and words[2] == "log")):
-        distribution = Range(_number(name, words[0]), _number(name, words[1]), log=len(words) == 3)
-    else:
-        rule = "names, a,b,c" if name in _NAMED else "low:high, low:high:log, a,b,c or a constant"
-        raise InputError(f"{name}: must be {rule}, got {text!r}")
-    check(name, distribution)
-    return distribution
-
-
-def check(name: str, distribution: Any) -> None:
-    """InputError unless ``name`` is known, and every value it may have keeps its rule."""
-    checks.known_name("space", name, NAMES)
-    if isinstance(distribution, Range):
-        low, high = distribution.low, distribution.high
-        if name in _NAMED:
-            raise InputError(f"{name}: must be names, a,b,c, got the range {low}:{high}")
-        for end in (low, high):
-            _check_value(name, end)
-        if not low < high:
-            raise InputError(f"{name}: a range must rise from low to high, got {low}:{high}")
-        if distribution.log and low <= 0:
-            raise InputError(f"{name}: a range in the logarithm must begin above 0, got {low}:{high}:log")
-    elif isinstance(distribution, Choice):
-        checks.each(name, distribution.values, lambda _, value: _check_value(name, value))
-    else:
-        raise InputError(f"{name}: must be a Range or a Choice, got {distribution!r}")
-
-
-def draw(
+def draw_members(
     space: Space,
     num_members: int,
     *,
@@ -128,11 +51,11 @@ def draw(
     checks.whole_number("max_programs", max_programs)
     checks.whole_number("seed", seed, at_least=0)
     checks.known_name("method", method, METHODS)
-    space = completed(space)
+    space = complete_space(space)
     if method == "grid":
         return _grid(space, num_members, max_programs, seed)
     structures = draw_structures(space, min(num_members, max_programs), method=method, seed=seed)
-    points = _unit_points(num_members, len(dimensions(space)), method, seed + 1)
+    points = _unit_points(num_members, len(swept_hyperparams(space)), method, seed + 1)
     # Neighbours in the sequence are what is evenly spread, so they share a structure.
     return [
         member_at(
@@ -142,14 +65,14 @@ def draw(
     ]
 
 
-def completed(space: Space) -> dict[str, Distribution]:
+def complete_space(space: Space) -> dict[str, Distribution]:
     """``space``, checked, with the default for each part of the structure that it leaves open."""
     for name, distribution in space.items():
-        check(name, distribution)
+        check_distribution(name, distribution)
     return {name: DEFAULT_SPACE[name] for name in STRUCTURAL} | dict(space)
 
 
-def dimensions(space: Space) -> list[str]:
+def swept_hyperparams(space: Space) -> list[str]:
     """The hyperparameters that differ between members of one structure."""
     return [name for name in NAMES if name == "learning_rate" or (name in space and name not in STRUCTURAL)]
 
@@ -157,11 +80,13 @@ def dimensions(space: Space) -> list[str]:
 def member_at(space: Space, structure: Structure, point: Iterable[float | np.floating], seed: int) -> Member:
     """The member whose hyperparameters lie at ``point``, one share in [0, 1) for each of the dimensions."""
     ranges = {"learning_rate": _learning_rates(structure.optimizer)} | dict(space)
-    values = {name: _at(ranges[name], u) for name, u in zip(dimensions(space), point, strict=True)}
+    values = {
+        name: _quantile(ranges[name], u) for name, u in zip(swept_hyperparams(space), point, strict=True)
+    }
     return Member(structure, _hyperparams(space, values), seed)
 
 
-def widths(distribution: Range) -> tuple[int, ...]:
+def width_grid(distribution: Range) -> tuple[int, ...]:
     """The widths of a range that a layer may have, and the depths of one in the logarithm: a short geometric
     grid.
     """
@@ -176,7 +101,9 @@ def draw_structures(
     """Different structures, as many as asked for or as a few hundred draws come upon."""
     points = _unit_points(64 * num_structures, len(STRUCTURAL), method, seed)
     levels = [_levels(space, name) for name in STRUCTURAL]
-    drawn = (_structure(*(_at(level, u) for level, u in zip(levels, point, strict=True))) for point in points)
+    drawn = (
+        _structure(*(_quantile(level, u) for level, u in zip(levels, point, strict=True))) for point in points
+    )
     return list(dict.fromkeys(drawn))[:num_structures]
 
 
@@ -216,7 +143,7 @@ def _levels(space: Space, name: str) -> Choice:
     if isinstance(distribution, Choice):
         return distribution
     if name == "hidden_sizes" or (name == "depth" and distribution.log):
-        return Choice(widths(distribution))
+        return Choice(width_grid(distribution))
     if name == "depth":
         return Choice(tuple(range(int(distribution.low), int(distribution.high) + 1)))
     return Choice(_ends(distribution))
@@ -236,7 +163,7 @@ def _hyperparams(space: Space, values: dict[str, Any]) -> Hyperparams:
     return Hyperparams(**{name: float(v) for name, v in values.items() if name not in absent})
 
 
-def _at(distribution: Distribution, u: float | np.floating) -> Any:
+def _quantile(distribution: Distribution, u: float | np.floating) -> Any:
     """The value below which a share ``u`` in [0, 1) of the distribution lies."""
     if isinstance(distribution, Choice):
         return distribution.values[int(u * len(distribution.values))]
@@ -256,51 +183,3 @@ def _unit_points(
     # Whole powers of two are what the sequence balances.
     exponent = math.ceil(math.log2(num_points))
     return qmc.Sobol(num_dimensions, rng=seed).random_base2(exponent)[:num_points]
-
-
-def _value(name: str, word: str) -> Any:
-    return word if name in _NAMED else _number(name, word)
-
-
-def _number(name: str, word: str) -> float | int:
-    try:
-        number = float(word)
-    except ValueError:
-        raise InputError(f"{name}: must be a number, low:high, low:high:log or a,b,c; got {word!r}") from None
-    return int(number) if number.is_integer() and name in ("hidden_sizes", "depth") else number
-
-
-def _check_value(name: str, value: Any) -> None:
-    if name == "activation":
-        mlp.get_activation(value)
-    elif name == "optimizer":
-        optimizers.get_recipe(value)
-    elif name in ("hidden_sizes", "depth"):
-        checks.whole_number(name, value, at_least=1 if name == "hidden_sizes" else 0)
-    elif value is None or np.ndim(value) > 0:
-        raise InputError(f"{name}: must be a number, got {value!r}")
-    else:
-        checks.hyperparams(Hyperparams(**{name: value}))
-
-
-def columns(members: Sequence[Member]) -> dict[str, list[Any]]:
-    """Each part of the structure and each hyperparameter that all members have, one value for each member."""
-    found: dict[str, list[Any]] = {
-        "hidden_sizes": [max(member.structure.network.hidden_sizes, default=0) for member in members],
-        "depth": [len(member.structure.network.hidden_sizes) for member in members],
-        "activation": [member.structure.network.activation for member in members],
-        "optimizer": [member.structure.optimizer for member in members],
-    }
-    for name in Hyperparams._fields:
-        values = [getattr(member.hyperparams, name) for member in members]
-        if None not in values:
-            found[name] = values
-    return found
-
-
-def groups(members: Sequence[Member]) -> dict[Structure, list[int]]:
-    """The members of each structure, which one program can train."""
-    grouped: dict[Structure, list[int]] = {}
-    for index, member in enumerate(members):
-        grouped.setdefault(member.structure, []).append(index)
-    return grouped

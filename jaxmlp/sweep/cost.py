@@ -8,13 +8,14 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxmlp import population
 from jaxmlp.data.splits import Splits, layer_sizes
-from jaxmlp.halving import planned
 from jaxmlp.models import training
 from jaxmlp.runtime.devices import num_bytes
-from jaxmlp.settings import Settings, make_groups
-from jaxmlp.space import Member
+from jaxmlp.sweep import programs
+from jaxmlp.sweep.config import SweepConfig
+from jaxmlp.sweep.halving import members_per_epoch
+from jaxmlp.sweep.programs import make_groups
+from jaxmlp.sweep.space import Member
 from jaxmlp.train import batching
 from jaxmlp.train.streaming import max_data_bytes
 
@@ -39,11 +40,11 @@ class Cost(NamedTuple):
     """Whether members wait for their turn on the host, since the devices cannot hold them all."""
 
 
-def estimate(splits: Splits, members: Sequence[Member], settings: Settings) -> Cost:
-    """What ``search.fit_members`` will take; a matrix product is timed to know this machine."""
+def estimate_cost(splits: Splits, members: Sequence[Member], settings: SweepConfig) -> Cost:
+    """What ``fit_members`` will take; a matrix product is timed to know this machine."""
     network_of, data = training.prepare_training(splits, settings.precision)
-    num_examples, peak = len(data.train.inputs), measured_peak()
-    share = sum(planned(len(members), settings.num_epochs, settings.halving)) / len(members)
+    num_examples, peak = len(data.train.inputs), measure_peak()
+    share = sum(members_per_epoch(len(members), settings.num_epochs, settings.halving)) / len(members)
     steps = share * batching.num_batches(num_examples, settings.batch_size)
     num_parameters, all_states, largest_chunk, seconds = 0, 0, 0, 0.0
     groups = make_groups(members, network_of, settings, num_examples)
@@ -54,7 +55,7 @@ def estimate(splits: Splits, members: Sequence[Member], settings: Settings) -> C
         size = sum((num_inputs + 1) * num_outputs for num_inputs, num_outputs in pairwise(sizes))
         step = _STEP_SECONDS + size * (6 * settings.batch_size / (_SHARE_OF_PEAK * peak) + _PARAMETER_SECONDS)
         num_parameters += size * len(own)
-        state_bytes = population.state_bytes(program, own[0])
+        state_bytes = programs.state_bytes(program, own[0])
         all_states += state_bytes * len(own)
         largest_chunk = max(largest_chunk, state_bytes * program.chunk_size)
         seconds += steps * step * len(own)
@@ -73,7 +74,7 @@ def estimate(splits: Splits, members: Sequence[Member], settings: Settings) -> C
     )
 
 
-def measured_peak(size: int = 768) -> float:
+def measure_peak(size: int = 768) -> float:
     """Floating-point operations per second of a square matrix product on the default device."""
     matrix = jnp.ones((size, size))
     product = jax.jit(jnp.matmul)

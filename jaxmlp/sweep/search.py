@@ -8,17 +8,18 @@ from jaxmlp.models.evaluation import calibrate
 from jaxmlp.models.model import Model
 from jaxmlp.models.training import build_model, default_batch_size, default_num_epochs, prepare_training
 from jaxmlp.nn.preprocessing import fit_affine
-from jaxmlp.settings import Settings
-from jaxmlp.space import DEFAULT_SPACE, Member, Space, draw
-from jaxmlp.sweep_loop import sweep
-from jaxmlp.swept import Swept
+from jaxmlp.sweep.config import SweepConfig
+from jaxmlp.sweep.loop import run_sweep
+from jaxmlp.sweep.sampling import draw_members
+from jaxmlp.sweep.space import DEFAULT_SPACE, Member, Space
+from jaxmlp.sweep.state import SweepResult
 from jaxmlp.train.checkpoints import Checkpoints
 
 
-class Found(NamedTuple):
+class SearchResult(NamedTuple):
     """What a search hands back."""
 
-    swept: Swept
+    sweep: SweepResult
     best: Model
     """The member that validates best, in its best epoch."""
     ensemble: Model
@@ -34,43 +35,43 @@ def fit_ensemble(
     checkpoints: Checkpoints | None = None,
     progress: bool = True,
     **settings: Any,
-) -> Found:
+) -> SearchResult:
     """Train ``num_members`` networks drawn from ``space`` on ``splits``, and choose on its validation part.
 
-    ``method`` and ``max_programs`` are those of ``space.draw``, ``settings`` those of settings.Settings. The
-    test part is not looked at. Raises InputError, and FloatingPointError when no loss stays finite.
+    ``method`` and ``max_programs`` are those of ``sampling.draw_members``, ``settings`` those of SweepConfig.
+    The test part is not looked at. Raises InputError, and FloatingPointError when no loss stays finite.
     """
-    chosen = with_defaults(splits, settings)
-    members = draw(space, num_members, method=method, max_programs=max_programs, seed=chosen.seed)
-    return fit_members(splits, members, chosen, checkpoints=checkpoints, progress=progress)
+    config = make_config(splits, settings)
+    members = draw_members(space, num_members, method=method, max_programs=max_programs, seed=config.seed)
+    return fit_members(splits, members, config, checkpoints=checkpoints, progress=progress)
 
 
 def fit_members(
     splits: Splits,
     members: Sequence[Member],
-    settings: Settings,
+    settings: SweepConfig,
     *,
     checkpoints: Checkpoints | None = None,
     progress: bool = True,
-) -> Found:
-    """``fit_ensemble`` from members already drawn, by ``space.draw`` or by any searcher."""
+) -> SearchResult:
+    """``fit_ensemble`` from members already drawn, by ``sampling.draw_members`` or by any searcher."""
     network_of, data = prepare_training(splits, settings.precision)
     options: dict[str, Any] = {"checkpoints": checkpoints, "progress": progress}
-    swept = sweep(members, network_of, data.train, data.validation, settings, **options)
-    return hand_back(splits, swept)
+    result = run_sweep(members, network_of, data.train, data.validation, settings, **options)
+    return build_models(splits, result)
 
 
-def hand_back(splits: Splits, swept: Swept) -> Found:
+def build_models(splits: Splits, result: SweepResult) -> SearchResult:
     """The best member and the ensemble of a sweep as calibrated models."""
     affine, targets = fit_affine(splits.train.inputs), fit_target_affine(splits)
-    best = swept.members[swept.best].structure.network, 1, swept.best_params
-    chosen = [(swept.members[c.member].structure.network, c.votes, c.params) for c in swept.chosen]
+    best = result.members[result.best].structure.network, 1, result.best_params
+    chosen = [(result.members[c.member].structure.network, c.count, c.params) for c in result.ensemble]
     single, together = (build_model(splits, affine, targets, networks) for networks in ([best], chosen))
-    return Found(swept, calibrate(single, splits.validation), calibrate(together, splits.validation))
+    return SearchResult(result, calibrate(single, splits.validation), calibrate(together, splits.validation))
 
 
-def with_defaults(splits: Splits, settings: dict[str, Any]) -> Settings:
+def make_config(splits: Splits, settings: dict[str, Any]) -> SweepConfig:
     """``settings``, with a batch size and a number of epochs that suit the size of the data."""
     batch_size = settings.get("batch_size") or default_batch_size(splits)
     num_epochs = settings.get("num_epochs") or default_num_epochs(splits, batch_size)
-    return Settings(splits.task, **(settings | {"batch_size": batch_size, "num_epochs": num_epochs}))
+    return SweepConfig(splits.task, **(settings | {"batch_size": batch_size, "num_epochs": num_epochs}))

@@ -18,7 +18,7 @@ def rungs(num_epochs: int, factor: int | None, num_members: int) -> list[int]:
     return sorted(epochs - {num_epochs})
 
 
-def planned(num_members: int, num_epochs: int, factor: int | None) -> list[int]:
+def members_per_epoch(num_members: int, num_epochs: int, factor: int | None) -> list[int]:
     """How many members train in each epoch if none is lost."""
     cuts, alive = rungs(num_epochs, factor, num_members), []
     for epoch in range(num_epochs):

@@ -1,0 +1,1 @@
+"""From data and ranges to a tuned, calibrated ensemble: members, halving, selection."""

@@ -1,0 +1,153 @@
+"""Members that train side by side: they go through their program in chunks of one fixed size, so that a
+population that halving has thinned out needs no new program. All are in step, epoch by epoch.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Integer, Key
+
+from jaxmlp.runtime.compilation import compile_for
+from jaxmlp.runtime.devices import device_put, gather, sharding
+from jaxmlp.sweep.programs import Group, Program, stack_numbers
+from jaxmlp.sweep.space import Structure
+from jaxmlp.train import epoch as train_epoch
+from jaxmlp.train.epoch import epoch_index, make_init
+from jaxmlp.train.population import seed_keys
+from jaxmlp.train.state import FitState
+from jaxmlp.train.streaming import Stream
+from jaxmlp.types import AnyArray, Dataset, Hyperparams, PyTree
+
+
+class Chunk(NamedTuple):
+    """Members that advance together. The last of a program's chunks is filled up with copies of its last
+    member, which nobody looks at.
+    """
+
+    program: Program
+    members: tuple[int, ...]
+    hyperparams: Hyperparams
+    state: FitState
+
+
+def init_chunks(group: Group) -> list[Chunk]:
+    """The chunks of a group, before the first step."""
+    (program, members, numbers), chunks = group, []
+    for rows in _chunk_rows(len(members), program.chunk_size):
+        hyperparams = jax.tree.map(stack_numbers, *(members[row].hyperparams for row in rows))
+        key, _ = seed_keys([members[row].seed for row in rows])
+        key, hyperparams = _shard(program, (key, hyperparams))
+        start = make_init(program.run.train, program.run.where)
+        state = compile_for(start, key, hyperparams)(key, hyperparams)
+        alive = dict.fromkeys(numbers[row] for row in rows)
+        chunks.append(_to_host(Chunk(program, tuple(alive), hyperparams, state)))
+    return chunks
+
+
+def restore_chunk(program: Program, members: Sequence[int], hyperparams: PyTree, state: PyTree) -> Chunk:
+    """A chunk from what one of the same program carried, on the host."""
+    chunk = Chunk(program, tuple(members), *_shard(program, (hyperparams, state)))
+    return _to_host(chunk)
+
+
+def to_device(chunk: Chunk) -> Chunk:
+    """The chunk on the device, if it waited for its turn."""
+    return chunk._replace(state=_shard(chunk.program, chunk.state)) if chunk.program.wait else chunk
+
+
+def compile_chunk(
+    chunk: Chunk, data: Dataset | Stream, validation: Dataset, epoch: int, data_key: Key[Array, ""]
+) -> Callable[..., Any]:
+    """The epoch of a chunk that has arrived, compiled; only the first call for a program takes time."""
+    program, number = chunk.program, epoch_index(epoch, chunk.program.mesh)
+    return train_epoch.compile_epoch(
+        program.run, chunk.state, chunk.hyperparams, data, validation, number, data_key
+    )
+
+
+def advance_chunk(
+    chunk: Chunk, data: Dataset | Stream, validation: Dataset, epoch: int, data_key: Key[Array, ""]
+) -> tuple[Chunk, dict[str, np.ndarray]]:
+    """The chunk after one more epoch, and what each member reports: ``train_loss`` and each measure."""
+    chunk = to_device(chunk)
+    program = compile_chunk(chunk, data, validation, epoch, data_key)
+    state, (info, report, _) = program(chunk.state, epoch_index(epoch, chunk.program.mesh))
+    info, report = gather((info, report))
+    size = len(chunk.members)
+    report = {"train_loss": info.loss} | {f"validation_{name}": values for name, values in report.items()}
+    return _to_host(chunk._replace(state=state)), {name: values[:size] for name, values in report.items()}
+
+
+def _shard(program: Program, tree: PyTree) -> PyTree:
+    """Arrays of members, spread over the devices where there are several."""
+    return device_put(tree, sharding(program.mesh, "members"))
+
+
+def _to_host(chunk: Chunk) -> Chunk:
+    """The chunk where it stays between two epochs."""
+    return chunk._replace(state=jax.device_get(chunk.state)) if chunk.program.wait else chunk
+
+
+def member_params(chunk: Chunk, index: int) -> PyTree:
+    """The parameters to evaluate of the chunk's member at ``index``, as they are now, on the host."""
+    params = gather(jax.jit(chunk.program.run.train.eval_params)(chunk.state.train, chunk.hyperparams))
+    # A copy, since the next epoch takes the state's memory.
+    return jax.tree.map(lambda leaf: np.array(leaf[index]), params)
+
+
+def scale_num_steps(chunk: Chunk, factor: float) -> Chunk:
+    """The chunk with a schedule, if it has one, over ``factor`` times as many steps."""
+    num_steps = chunk.hyperparams.num_steps
+    if num_steps is None:
+        return chunk
+    return chunk._replace(hyperparams=chunk.hyperparams._replace(num_steps=num_steps * factor))
+
+
+def select_members(chunks: Sequence[Chunk], survivors: set[int]) -> list[Chunk]:
+    """The chunks of the surviving members: gathered into as few as they fit in, with all that they carry."""
+    by_program: dict[Structure, list[Chunk]] = {}
+    for chunk in chunks:
+        by_program.setdefault(chunk.program.structure, []).append(chunk)
+    return [kept for group in by_program.values() for kept in _select_rows(group, survivors)]
+
+
+def _select_rows(chunks: list[Chunk], survivors: set[int]) -> list[Chunk]:
+    program = chunks[0].program
+    places = {
+        member: program.chunk_size * number + place
+        for number, chunk in enumerate(chunks)
+        for place, member in enumerate(chunk.members)
+        if member in survivors
+    }
+    if len(places) == sum(len(chunk.members) for chunk in chunks):
+        return chunks
+    members, sources = list(places), np.array(list(places.values()), np.int32)
+    carried = tuple((chunk.state, chunk.hyperparams) for chunk in chunks)
+    take = _take if program.wait else _take_on_device
+    kept = []
+    for rows in _chunk_rows(len(members), program.chunk_size):
+        state, hyperparams = take(carried, sources[rows])
+        if program.mesh and not program.wait:
+            state, hyperparams = _shard(program, (state, hyperparams))
+        kept.append(Chunk(program, tuple(dict.fromkeys(members[row] for row in rows)), hyperparams, state))
+    return kept
+
+
+def _take(carried: tuple[PyTree, ...], index: Integer[AnyArray, " members"]) -> PyTree:
+    def taken(*leaves: Any) -> Any:
+        # What waits on the host is gathered there.
+        return (np if isinstance(leaves[0], np.ndarray) else jnp).concatenate(leaves)[index]
+
+    return jax.tree.map(taken, *carried)
+
+
+_take_on_device = jax.jit(_take)
+
+
+def _chunk_rows(num_members: int, chunk_size: int) -> list[list[int]]:
+    """The members of each chunk; the last member stands in for those that the last chunk lacks."""
+    starts = range(0, num_members, chunk_size)
+    return [[min(row, num_members - 1) for row in range(start, start + chunk_size)] for start in starts]

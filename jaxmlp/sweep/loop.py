@@ -1,0 +1,205 @@
+"""The host loop of a sweep: members train in step, epoch by epoch."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from jaxtyping import Array, Key
+
+from jaxmlp.nn.metrics import METRICS
+from jaxmlp.nn.network import Network, NetworkSpec
+from jaxmlp.runtime import processes
+from jaxmlp.runtime.devices import device_put, gather, sharding
+from jaxmlp.runtime.selftest import check_backend
+from jaxmlp.runtime.signals import interruptible, note_stop
+from jaxmlp.sweep import chunks
+from jaxmlp.sweep.config import SweepConfig, check_config
+from jaxmlp.sweep.programs import make_groups
+from jaxmlp.sweep.resume import restore_sweep, save_sweep, sweep_fingerprint
+from jaxmlp.sweep.space import Member, group_by_structure
+from jaxmlp.sweep.state import SweepResult, SweepState
+from jaxmlp.sweep.updates import (
+    alive_members,
+    best_scores,
+    choose_ensemble,
+    fit_budget,
+    member_places,
+    num_member_epochs,
+    prune,
+    record_reports,
+)
+from jaxmlp.train.checkpoints import Checkpoints, load, should_save
+from jaxmlp.train.population import seed_keys
+from jaxmlp.train.streaming import Stream, place_data
+from jaxmlp.types import Dataset, InputError
+
+
+def run_sweep(
+    members: Sequence[Member],
+    network_of: Callable[[NetworkSpec], Network],
+    dataset: Dataset,
+    validation: Dataset,
+    settings: SweepConfig,
+    *,
+    checkpoints: Checkpoints | None = None,
+    progress: bool = True,
+) -> SweepResult:
+    """Train ``members`` (``sampling.draw_members`` makes them) and choose the best of them and an ensemble.
+
+    ``network_of(spec)`` is the network of a NetworkSpec. Ctrl-C, SIGTERM, or the end of the time budget,
+    ends the sweep with what it has. With ``checkpoints`` it can be gone on with from any epoch, to the same
+    bits. Raises InputError, and FloatingPointError when no member's loss is finite.
+    """
+    check_config(settings, members, dataset)
+    check_backend()
+    began, budget = time.perf_counter(), settings.time_budget
+    run = sweep_fingerprint(members, settings, (dataset, validation), checkpoints.run) if checkpoints else {}
+    _, (data_key,) = seed_keys([settings.seed])
+    state = init_sweep(members, network_of, settings, len(dataset.inputs))
+    if (kept := load(checkpoints, run)) is not None:
+        state = restore_sweep(kept, state, members)
+        print(f"resumed after epoch {state.epoch}", flush=True)
+    data_key, validation = device_put((data_key, validation), sharding(settings.mesh))
+    data = place_data(dataset, settings.batch_size, data_key, settings.data_bytes, settings.mesh)
+    # As if it had begun so much earlier.
+    began -= state.seconds
+    with interruptible() as asked_to_stop, _progress_bar(state, settings, progress) as bar:
+
+        def stop() -> bool:
+            seconds = time.perf_counter() - began
+            return bool(
+                processes.all_processes_max(asked_to_stop() or (budget is not None and seconds > budget))
+            )
+
+        ended = False
+        while state.epoch < state.num_epochs and not ended:
+            state, whole = advance_epoch(state, (data, validation, data_key), stop, bar)
+            state = state._replace(seconds=time.perf_counter() - began)
+            if asked := processes.all_processes_max(asked_to_stop()):
+                note_stop(asked)
+            if not whole:
+                # Before the ensemble is chosen from those who have trained: all will have, later.
+                _save_if_due(checkpoints, state, run, stopped=bool(asked))
+            state = _after_epoch(state, settings, bar, whole=whole)
+            ended = not whole
+            if whole:
+                _save_if_due(checkpoints, state, run, stopped=bool(asked))
+        return _make_result(state, members, settings, processes.all_processes_max(asked_to_stop()))
+
+
+def _after_epoch(state: SweepState, settings: SweepConfig, bar: Any, *, whole: bool) -> SweepState:
+    """The ensemble chosen again and, after a whole epoch, the time looked at and the members cut."""
+    state, budget = choose_ensemble(state, settings), settings.time_budget
+    if not whole:
+        return state
+    if state.epoch == 0 and budget is not None:
+        state = fit_budget(state, settings, budget - state.seconds)
+        bar.total = num_member_epochs(state, settings)
+    bar.set_postfix_str(_progress_text(state, settings), refresh=False)
+    return prune(state, settings)._replace(epoch=state.epoch + 1, num_advanced=0)
+
+
+def _save_if_due(
+    checkpoints: Checkpoints | None, state: SweepState, run: dict[str, Any], *, stopped: bool
+) -> None:
+    """A checkpoint, if one is due."""
+    if checkpoints is not None:
+        last = state.epoch == state.num_epochs
+        if should_save(checkpoints, state.epoch, last=last, stopped=stopped):
+            save_sweep(checkpoints, state, run)
+
+
+def init_sweep(
+    members: Sequence[Member],
+    network_of: Callable[[NetworkSpec], Network],
+    settings: SweepConfig,
+    num_examples: int,
+) -> SweepState:
+    """The state before the first step."""
+    made = make_groups(members, network_of, settings, num_examples)
+    return SweepState(
+        chunks=[chunk for group in made for chunk in chunks.init_chunks(group)],
+        num_epochs=settings.num_epochs,
+        history={},
+        statuses=["finished"] * len(members),
+        contributions={},
+        ensemble=[],
+        ensemble_history={"loss": [], "size": [], "networks": [], "seconds": []},
+    )
+
+
+def advance_epoch(
+    state: SweepState,
+    arrays: tuple[Dataset | Stream, Dataset, Key[Array, ""]],
+    stop: Callable[[], bool],
+    bar: Any,
+) -> tuple[SweepState, bool]:
+    """Every chunk after one more epoch; False with it, if ``stop`` said so in between.
+
+    ``arrays`` are the training data, the validation data and the key of the order.
+    """
+    contributions = state.contributions if state.num_advanced else {}
+    state = state._replace(chunks=list(state.chunks), contributions=contributions)
+    arguments = *arrays[:2], state.epoch, arrays[2]
+    for index in range(state.num_advanced, len(state.chunks)):
+        if stop():
+            return state, False
+        chunk, began = chunks.to_device(state.chunks[index]), time.perf_counter()
+        chunks.compile_chunk(chunk, *arguments)
+        ready = time.perf_counter()
+        state.chunks[index], report = chunks.advance_chunk(chunk, *arguments)
+        state = record_reports(state, chunk.members, report)
+        state = state._replace(
+            compile_seconds=state.compile_seconds + ready - began,
+            train_seconds=state.train_seconds + time.perf_counter() - ready,
+            num_advanced=index + 1,
+        )
+        bar.update(len(chunk.members))
+    return state, True
+
+
+def _progress_bar(state: SweepState, settings: SweepConfig, progress: bool) -> Any:
+    from tqdm import tqdm
+
+    total, trained = num_member_epochs(state, settings), state.history.get("train_loss", np.empty(0))
+    done = int(np.sum(~np.isnan(trained)))
+    return tqdm(total=total, initial=done, unit="epoch", disable=not progress, dynamic_ncols=True)
+
+
+def _progress_text(state: SweepState, settings: SweepConfig) -> str:
+    """The best member, who is alive, and the ensemble."""
+    scores = best_scores(state, settings)
+    best, measure = int(np.argmax(scores)), next(iter(METRICS[settings.task]))
+    text = f"best validation {measure} {scores[best]:.4f} (member {best}), {len(alive_members(state))} alive"
+    return f"{text}, ensemble loss {state.ensemble_history['loss'][-1]:.4f}" if state.ensemble else text
+
+
+def _make_result(
+    state: SweepState, members: Sequence[Member], settings: SweepConfig, interrupted: int
+) -> SweepResult:
+    """What the sweep found; KeyboardInterrupt or InputError if there was no time to find anything."""
+    if not state.ensemble_history["loss"]:
+        if interrupted:
+            raise KeyboardInterrupt
+        raise InputError(
+            f"time_budget: {settings.time_budget:g} s were over before a member had trained for an epoch; "
+            "give it more, or fewer members"
+        )
+    scores = best_scores(state, settings)
+    best = max(alive_members(state), key=lambda member: scores[member])
+    chunk, index = member_places(state)[best]
+    return SweepResult(
+        members=members,
+        history=state.history,
+        scores=scores,
+        statuses=state.statuses,
+        best=best,
+        best_params=jax.tree.map(lambda leaf: np.array(leaf[index]), gather(chunk.state.best.params)),
+        ensemble=state.ensemble,
+        ensemble_history=state.ensemble_history,
+        seconds={"compile": state.compile_seconds, "train": state.train_seconds},
+        num_programs=len(group_by_structure(members)),
+        interrupted=interrupted,
+    )

@@ -1,0 +1,152 @@
+"""The programs that train the members of a sweep, one for each structure."""
+
+import math
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.sharding import Mesh
+from jaxtyping import Array
+
+from jaxmlp.nn.metrics import METRICS
+from jaxmlp.nn.network import Network, NetworkSpec
+from jaxmlp.runtime.devices import (
+    batch_sharding,
+    check_memory,
+    device_memory_bytes,
+    num_bytes,
+    sharding,
+)
+from jaxmlp.sweep import selection
+from jaxmlp.sweep.config import SweepConfig, num_schedule_steps
+from jaxmlp.sweep.space import Member, Structure, group_by_structure
+from jaxmlp.train.epoch import Evaluate, RunFunctions, make_init
+from jaxmlp.train.optimizers import make_optimizer
+from jaxmlp.train.population import seed_keys, vmap_runs
+from jaxmlp.train.state import EarlyStopping
+from jaxmlp.train.step import Train, make_evaluate, make_train
+
+# What a chunk's work takes, in sizes of its state: the state, its gradients and updates, an evaluation.
+_ROOM = 4
+
+
+class Program(NamedTuple):
+    """What trains the members of one structure, ``chunk_size`` at a time, spread over a ``mesh`` if there is
+    one; where they ``wait`` their turn on the host, only one chunk is on the device.
+    """
+
+    structure: Structure
+    run: RunFunctions
+    chunk_size: int = 1
+    wait: bool = False
+    mesh: Mesh | None = None
+
+
+class Group(NamedTuple):
+    """The members of one program, and what they are called."""
+
+    program: Program
+    members: Sequence[Member]
+    numbers: Sequence[int]
+
+
+def make_program(
+    structure: Structure,
+    train: Train,
+    evaluate: Evaluate,
+    *,
+    monitor: str,
+    mesh: Mesh | None = None,
+) -> Program:
+    """The program of one structure, from the functions of a single run; of ``monitor`` more is better."""
+    train, evaluate = vmap_runs(train, evaluate, "key", "hyperparams")
+    run = RunFunctions(train, evaluate, EarlyStopping(monitor), sharding(mesh, "members"))
+    return Program(structure, run, mesh=mesh)
+
+
+def with_chunk_sizes(groups: Sequence[Group]) -> list[Group]:
+    """The groups with the number of members that each is to train at once, and whether they have to wait.
+
+    A CPU gains from small networks, whose steps are many small products, and loses from wide ones, whose
+    parameters no longer rest in its cache. More than 8 at once would gain little more, and fill their places
+    with nobody once members are cut. Another device takes as many as its memory holds; where it holds
+    less than twice the states of all members, they wait on the host.
+    """
+    memory, wait, shares = device_memory_bytes(), False, _num_shares(groups[0].program)
+    sizes = [state_bytes(g.program, g.members[0]) for g in groups]
+    total = sum(n * len(g.members) for n, g in zip(sizes, groups, strict=True)) // shares
+    if memory is None:
+        check_memory(total)
+        most = [8 if max(g.program.structure.network.hidden_sizes, default=0) <= 128 else 1 for g in groups]
+    else:
+        check_memory(max(sizes))
+        most = [max(1, int(memory // (_ROOM * size))) for size in sizes]
+        wait = 2 * total > memory
+    fits = []
+    for group, at_once in zip(groups, most, strict=True):
+        size = shares * _even_size(math.ceil(len(group.members) / shares), at_once)
+        fits.append(group._replace(program=group.program._replace(chunk_size=size, wait=wait)))
+    return fits
+
+
+def _num_shares(program: Program) -> int:
+    """Devices that a chunk's members are spread over."""
+    return program.mesh.shape["members"] if program.mesh else 1
+
+
+def _even_size(num_members: int, most: int) -> int:
+    """Members in each chunk of ``most`` at most: a last one of few would cost as much as a full one."""
+    return math.ceil(num_members / math.ceil(num_members / most))
+
+
+def state_bytes(program: Program, member: Member) -> int:
+    """What one member takes between two epochs: what it trains with, and its best parameters so far."""
+    key, _ = seed_keys([member.seed])
+    # Not the program's own begin, which may spread members over more devices than one member fills.
+    state = jax.eval_shape(make_init(program.run.train), key, jax.tree.map(stack_numbers, member.hyperparams))
+    return num_bytes(state)
+
+
+def stack_numbers(*values: float) -> Array:
+    return jnp.asarray(values, float)
+
+
+def make_groups(
+    members: Sequence[Member],
+    network_of: Callable[[NetworkSpec], Network],
+    settings: SweepConfig,
+    num_examples: int,
+) -> list[Group]:
+    """The members of each structure, with its program."""
+    num_steps = num_schedule_steps(settings, num_examples)
+    made = []
+    for structure, numbers in group_by_structure(members).items():
+        own = [members[number] for number in numbers]
+        own = [m._replace(hyperparams=m.hyperparams._replace(num_steps=num_steps)) for m in own]
+        network = network_of(structure.network)
+        options = settings.task, settings.schedule, settings.batch_size, settings.mesh
+        program = _cached_program(structure, network, *options)
+        made.append(Group(program, own, numbers))
+    made = with_chunk_sizes(made)
+    if settings.chunk_size is not None:
+        made = [g._replace(program=g.program._replace(chunk_size=settings.chunk_size)) for g in made]
+    return made
+
+
+@lru_cache(maxsize=64)
+def _cached_program(
+    structure: Structure, network: Network, task: str, schedule: str, batch_size: int, mesh: Mesh | None
+) -> Program:
+    """The same program for the same arguments, so that what was compiled for it is found again."""
+    optimizer = make_optimizer(structure.optimizer, schedule)
+    return make_program(
+        structure,
+        make_train(
+            network.init_fn, network.loss_fn, optimizer, batch_size, batch_sharding=batch_sharding(mesh)
+        ),
+        make_evaluate(network.predict_fn, METRICS[task] | {"contribution": selection.CONTRIBUTIONS[task]}),
+        monitor=next(iter(METRICS[task])),
+        mesh=mesh,
+    )

@@ -1,0 +1,149 @@
+"""Ranges instead of values: one grammar for them, and what a member of a sweep is."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from jaxmlp import checks
+from jaxmlp.nn import mlp
+from jaxmlp.nn.network import NetworkSpec
+from jaxmlp.train import optimizers
+from jaxmlp.types import Hyperparams, InputError
+
+
+@dataclass(frozen=True)
+class Range:
+    """Every number from ``low`` to ``high``, evenly spread, or evenly in the logarithm."""
+
+    low: float | int
+    high: float | int
+    log: bool = False
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of ``values``, each as likely as the others; of a single value, that one."""
+
+    values: tuple[Any, ...]
+
+
+Distribution = Range | Choice
+Space = Mapping[str, Distribution]
+"""Name of a hyperparameter or of a part of the structure -> what it may be."""
+
+
+class Structure(NamedTuple):
+    """What shapes a program: members of one structure differ in numbers alone, and train as one."""
+
+    network: NetworkSpec
+    optimizer: str
+
+
+class Member(NamedTuple):
+    """One setting of a sweep; its initial weights and dropout are those of ``seed_keys([seed])``."""
+
+    structure: Structure
+    hyperparams: Hyperparams
+    seed: int
+
+
+_NAMED = ("activation", "optimizer")
+STRUCTURAL = ("hidden_sizes", "depth", "activation", "optimizer")
+"""``depth`` hidden layers of ``hidden_sizes`` neurons each."""
+NAMES = (*STRUCTURAL, *(name for name in Hyperparams._fields if name != "num_steps"))
+DEFAULT_SPACE: Space = {
+    "hidden_sizes": Range(64, 512, log=True),
+    "depth": Range(1, 3),
+    "activation": Choice(("relu", "gelu", "silu")),
+    "optimizer": Choice(("adamw", "nadamw")),
+    "weight_decay": Range(1e-6, 1e-1, log=True),
+    "dropout": Range(0.0, 0.5),
+}
+"""Where no range is given. The learning rate has that of its optimizer's recipe."""
+
+
+def parse(name: str, text: str) -> Distribution:
+    """What ``text`` says: ``low:high``, ``low:high:log``, ``a,b,c`` or a constant.
+
+    InputError, naming the hyperparameter and the rule, for what cannot be read or drawn from.
+    """
+    checks.known_name("space", name, NAMES)
+    words = [word.strip() for word in text.split(":")]
+    if len(words) == 1:
+        distribution: Distribution = Choice(tuple(_value(name, word.strip()) for word in text.split(",")))
+    elif name not in _NAMED and (len(words) == 2 or (len(words) == 3 and words[2] == "log")):
+        distribution = Range(_number(name, words[0]), _number(name, words[1]), log=len(words) == 3)
+    else:
+        rule = "names, a,b,c" if name in _NAMED else "low:high, low:high:log, a,b,c or a constant"
+        raise InputError(f"{name}: must be {rule}, got {text!r}")
+    check_distribution(name, distribution)
+    return distribution
+
+
+def check_distribution(name: str, distribution: Any) -> None:
+    """InputError unless ``name`` is known, and every value it may have keeps its rule."""
+    checks.known_name("space", name, NAMES)
+    if isinstance(distribution, Range):
+        low, high = distribution.low, distribution.high
+        if name in _NAMED:
+            raise InputError(f"{name}: must be names, a,b,c, got the range {low}:{high}")
+        for end in (low, high):
+            _check_value(name, end)
+        if not low < high:
+            raise InputError(f"{name}: a range must rise from low to high, got {low}:{high}")
+        if distribution.log and low <= 0:
+            raise InputError(f"{name}: a range in the logarithm must begin above 0, got {low}:{high}:log")
+    elif isinstance(distribution, Choice):
+        checks.each(name, distribution.values, lambda _, value: _check_value(name, value))
+    else:
+        raise InputError(f"{name}: must be a Range or a Choice, got {distribution!r}")
+
+
+def _value(name: str, word: str) -> Any:
+    return word if name in _NAMED else _number(name, word)
+
+
+def _number(name: str, word: str) -> float | int:
+    try:
+        number = float(word)
+    except ValueError:
+        raise InputError(f"{name}: must be a number, low:high, low:high:log or a,b,c; got {word!r}") from None
+    return int(number) if number.is_integer() and name in ("hidden_sizes", "depth") else number
+
+
+def _check_value(name: str, value: Any) -> None:
+    if name == "activation":
+        mlp.get_activation(value)
+    elif name == "optimizer":
+        optimizers.get_recipe(value)
+    elif name in ("hidden_sizes", "depth"):
+        checks.whole_number(name, value, at_least=1 if name == "hidden_sizes" else 0)
+    elif value is None or np.ndim(value) > 0:
+        raise InputError(f"{name}: must be a number, got {value!r}")
+    else:
+        checks.hyperparams(Hyperparams(**{name: value}))
+
+
+def member_columns(members: Sequence[Member]) -> dict[str, list[Any]]:
+    """Each part of the structure and each hyperparameter that all members have, one value for each member."""
+    found: dict[str, list[Any]] = {
+        "hidden_sizes": [max(member.structure.network.hidden_sizes, default=0) for member in members],
+        "depth": [len(member.structure.network.hidden_sizes) for member in members],
+        "activation": [member.structure.network.activation for member in members],
+        "optimizer": [member.structure.optimizer for member in members],
+    }
+    for name in Hyperparams._fields:
+        values = [getattr(member.hyperparams, name) for member in members]
+        if None not in values:
+            found[name] = values
+    return found
+
+
+def group_by_structure(members: Sequence[Member]) -> dict[Structure, list[int]]:
+    """The members of each structure, which one program can train."""
+    grouped: dict[Structure, list[int]] = {}
+    for index, member in enumerate(members):
+        grouped.setdefault(member.structure, []).append(index)
+    return grouped

@@ -1,0 +1,59 @@
+"""The nouns of a sweep: what it carries from epoch to epoch, and what it found."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from jaxmlp.sweep.chunks import Chunk
+from jaxmlp.sweep.selection import EnsembleMember
+from jaxmlp.sweep.space import Member
+from jaxmlp.types import PyTree
+
+
+class SweepResult(NamedTuple):
+    """What a sweep found. Members and epochs that were not trained are nan in ``history``."""
+
+    members: Sequence[Member]
+    history: dict[str, Float[np.ndarray, "members epochs"]]
+    scores: Float[np.ndarray, " members"]
+    """The best validation score of each member: accuracy, or R²."""
+    statuses: list[str]
+    """Of each member: "finished", "cut after epoch 2", "not finite in epoch 1", …"""
+    best: int
+    """The member with the best score, and its parameters in its best epoch."""
+    best_params: PyTree
+    ensemble: list[EnsembleMember]
+    """The ensemble."""
+    ensemble_history: dict[str, list[float]]
+    """After each epoch the ensemble's validation ``loss``, its ``size``, the number of different ``networks``
+    in it, and the ``seconds`` since the beginning."""
+    seconds: dict[str, float]
+    """``compile`` and ``train``."""
+    num_programs: int
+    interrupted: int
+    """The number of the signal that ended the sweep before its time; 0 if none did."""
+
+
+class SweepState(NamedTuple):
+    """What a sweep carries from epoch to epoch."""
+
+    chunks: list[Chunk]
+    """Of the members that go on."""
+    num_epochs: int
+    """As many as there is time for."""
+    history: dict[str, Float[np.ndarray, "members epochs"]]
+    statuses: list[str]
+    contributions: dict[int, Float[np.ndarray, " examples"]]
+    """Of each member that trained in the last epoch, and is finite."""
+    ensemble: list[EnsembleMember]
+    ensemble_history: dict[str, list[float]]
+    compile_seconds: float = 0.0
+    train_seconds: float = 0.0
+    seconds: float = 0.0
+    """Since the beginning."""
+    epoch: int = 0
+    """The one that comes next, or goes on."""
+    num_advanced: int = 0
+    """Chunks that have trained in it already."""
