@@ -32,7 +32,7 @@ from jaxmlp.nn import heads, metrics, mlp
 from jaxmlp.nn.network import Network, make_network
 from jaxmlp.nn.preprocessing import apply_affine, fit_affine
 from jaxmlp.plots import charts
-from jaxmlp.statistics import shown_sign, summarize, with_error
+from jaxmlp.statistics import format_mean, significant_sign, summarize
 from jaxmlp.train import batching, optimizers
 from jaxmlp.train.population import grid, seed_keys
 from jaxmlp.train.snapshots import epoch_seconds
@@ -101,9 +101,9 @@ def run(config: Config) -> None:
 
 def check(config: Config) -> None:
     checks.each("activations", config.activations, lambda _, name: mlp.get_activation(name))
-    checks.each("depths", config.depths, checks.whole_number)
+    checks.each("depths", config.depths, checks.integer)
     for argument in ("width", "num_epochs", "batch_size"):
-        checks.whole_number(argument, getattr(config, argument))
+        checks.integer(argument, getattr(config, argument))
     checks.fraction("goal", checks.positive("goal", config.goal))
 
 
@@ -188,16 +188,20 @@ def flat(prefix: str, cells: Mapping[Cell, Measures]) -> Measures:
 
 def verdict(difference: Measures) -> str:
     """The differences, and whether they show the first to be faster, in epochs, and cheaper."""
-    epochs, seconds, step = (with_error(*summarize(values)[:2], unit) for values, unit in difference.values())
+    epochs, seconds, step = (
+        format_mean(*summarize(values)[:2], unit) for values, unit in difference.values()
+    )
     answers = {-1: "yes", 0: "no difference shown", 1: "no"}
-    faster, _, cheaper = (answers[shown_sign(values)] for values, _ in difference.values())
+    faster, _, cheaper = (answers[significant_sign(values)] for values, _ in difference.values())
     return f"{epochs} and {seconds} to the goal, {step} a step; faster: {faster}; cheaper: {cheaper}"
 
 
 def conclusion(first: str, name: str, by_depth: Mapping[int, Measures]) -> str:
     """Where the claim is shown: fewer epochs, and less time for a step."""
     claim = ("epochs_at_least", "step_time")
-    holds = {depth: all(shown_sign(found[m][0]) < 0 for m in claim) for depth, found in by_depth.items()}
+    holds = {
+        depth: all(significant_sign(found[m][0]) < 0 for m in claim) for depth, found in by_depth.items()
+    }
     shown, other = (", ".join(str(d) for d in holds if holds[d] == so) or "none" for so in (True, False))
     return f"{first} is cheaper and faster than {name}: shown at hidden layers {shown}; not at {other}"
 

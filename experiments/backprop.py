@@ -77,9 +77,9 @@ class Case(NamedTuple):
 
 def run(config: Config) -> None:
     """Train, compare the gradients, take the step, record, draw and tell."""
-    checks.each("hidden_sizes", config.hidden_sizes, checks.whole_number)
+    checks.each("hidden_sizes", config.hidden_sizes, checks.integer)
     for name in ("num_epochs", "batch_size"):
-        checks.whole_number(name, getattr(config, name))
+        checks.integer(name, getattr(config, name))
     checks.positive("learning_rate", config.learning_rate)
     receipt = begin(config)
     images = load(config)

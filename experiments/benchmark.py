@@ -96,7 +96,7 @@ def run(config: Config) -> None:
     if config.smoke:
         config = replace(config, num_seeds=1, num_races=1, works=config.works or ("60, batch 512", "8 of"))
     checks.fraction("goal", config.goal)
-    checks.whole_number("num_races", config.num_races)
+    checks.integer("num_races", config.num_races)
     # On a GPU the first process would otherwise take the memory of all that follow.
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     begun, data = receipt.begin(config), load(config)
@@ -141,7 +141,7 @@ def load(config: Config) -> dict[str, Data]:
     """The images, a table of two classes in 20 columns, and scikit-learn's digits."""
     from sklearn.datasets import make_classification
 
-    largest = checks.whole_number("num_examples", config.num_examples)
+    largest = checks.integer("num_examples", config.num_examples)
     if largest < 512:
         raise InputError(f"num_examples: must be at least 512, the largest batch, got {largest}")
     images = receipt.load(config, validation_fraction=0.1)

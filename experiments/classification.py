@@ -26,7 +26,7 @@ from jaxmlp.nn.network import make_network
 from jaxmlp.plots import weights
 from jaxmlp.runtime import environment as runtime_environment
 from jaxmlp.runtime.devices import batch_sharding, make_mesh
-from jaxmlp.statistics import summarize, with_error
+from jaxmlp.statistics import format_mean, summarize
 from jaxmlp.train import batching, optimizers
 from jaxmlp.train.checkpoints import Checkpoints, clear
 from jaxmlp.train.loop import FitResult, fit
@@ -140,8 +140,8 @@ def check(config: Config) -> None:
     """Every rule that needs no data, before any is read."""
     for name in ("num_epochs", "num_splits", "batch_size", "patience"):
         if getattr(config, name) is not None:
-            checks.whole_number(name, getattr(config, name), at_least=1)
-    checks.whole_number("split_seed", config.split_seed, at_least=0)
+            checks.integer(name, getattr(config, name), at_least=1)
+    checks.integer("split_seed", config.split_seed, at_least=0)
     mlp.check_sizes("hidden_sizes", config.hidden_sizes)
     mlp.get_activation(config.activation)
     optimizers.make_optimizer(config.optimizer, config.schedule)(hyperparams_of(config, num_steps=1))
@@ -321,7 +321,7 @@ def tell(values: dict[str, np.ndarray]) -> None:
     """The result with its standard error."""
     summary = summarize(values["test_accuracy"])
     spread = f" (standard error, n = {summary.n})" if summary.n > 1 else ""
-    print(f"test accuracy {with_error(summary.mean, summary.standard_error, 'fraction')}{spread}")
+    print(f"test accuracy {format_mean(summary.mean, summary.standard_error, 'fraction')}{spread}")
     print(f"test log-loss {np.mean(values['test_log_loss']):.4f} nats")
 
 

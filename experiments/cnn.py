@@ -29,11 +29,11 @@ from jaxmlp.nn import heads, metrics, mlp
 from jaxmlp.nn.augment import random_shift, with_augmentation
 from jaxmlp.nn.network import Network, make_network
 from jaxmlp.plots import charts, images
-from jaxmlp.statistics import summarize, verdict, with_error
+from jaxmlp.statistics import format_mean, summarize, verdict
 from jaxmlp.train import batching
-from jaxmlp.train.epoch import Evaluate
 from jaxmlp.train.loop import FitResult, fit
 from jaxmlp.train.snapshots import epoch_seconds
+from jaxmlp.train.step import Evaluate
 from jaxmlp.types import Dataset, Hyperparams, InputError, Numbers
 
 HIDDEN, DROPOUT, WIDE, WIDE_DROPOUT = 128, 0.5, (512, 512), 0.2
@@ -120,9 +120,9 @@ def check(config: Config, splits: Splits) -> None:
     if len(shape) < 2 or min(shape[:2]) < least:
         raise InputError(f"dataset: must hold images of at least {least}×{least} pixels, got shape {shape}")
     sides, filters = zip(*config.convolutions, strict=True) if config.convolutions else ((), ())
-    checks.each("convolutions", sides, partial(checks.whole_number, at_least=2))
-    checks.each("convolutions", filters, checks.whole_number)
-    checks.whole_number("shift", config.shift, at_least=0)
+    checks.each("convolutions", sides, partial(checks.integer, at_least=2))
+    checks.each("convolutions", filters, checks.integer)
+    checks.integer("shift", config.shift, at_least=0)
 
 
 def init(key: jax.Array, convolutions: Any, shape: Sequence[int], num_outputs: int) -> Params:
@@ -277,7 +277,7 @@ def measures(outcomes: dict[str, Outcome], test: Dataset) -> Measures:
 
 def tell(outcomes: dict[str, Outcome], measured: Measures) -> None:
     """The answer in sentences."""
-    said = {name: with_error(*summarize(values)[:2], unit) for name, (values, unit) in measured.items()}
+    said = {name: format_mean(*summarize(values)[:2], unit) for name, (values, unit) in measured.items()}
     for name, outcome in outcomes.items():
         print(f"{outcome.form.name}: {said[f'{name}_test_accuracy']} of the test images right")
         if name != "cnn":

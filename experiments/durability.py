@@ -61,7 +61,7 @@ def run(config: Config) -> None:
     if config.smoke:
         config = replace(config, num_kills=3, num_epochs=40, num_flips=20)
     for name in ("num_kills", "num_epochs", "num_flips"):
-        checks.whole_number(name, getattr(config, name))
+        checks.integer(name, getattr(config, name))
     begun = receipt.begin(config)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)

@@ -87,16 +87,16 @@ def run(config: Config) -> None:
         if "_minus_" in name:
             print(f"{name.replace('_', ' ')}: {statistics.verdict(values, unit)}")
         elif "product_error" in name:
-            largest = statistics.with_error(float(np.max(values)), None, unit)
+            largest = statistics.format_mean(float(np.max(values)), None, unit)
             print(f"{name.replace('_', ' ')}: at most {largest}")
 
 
 def check(config: Config) -> None:
     """InputError for a flag that breaks a rule."""
-    checks.each("hidden_sizes", config.hidden_sizes, checks.whole_number)
+    checks.each("hidden_sizes", config.hidden_sizes, checks.integer)
     checks.each("learning_rates", config.learning_rates, checks.positive)
     for name in ("num_epochs", "batch_size"):
-        checks.whole_number(name, getattr(config, name))
+        checks.integer(name, getattr(config, name))
 
 
 def half_moons(config: Config) -> Splits:

@@ -31,7 +31,7 @@ from jaxmlp.nn.preprocessing import Affine, apply_affine, fit_affine
 from jaxmlp.plots import charts
 from jaxmlp.plots.images import image_grid
 from jaxmlp.plots.weights import neuron_animation, neuron_weights
-from jaxmlp.statistics import shown_sign, summarize, with_error
+from jaxmlp.statistics import format_mean, significant_sign, summarize
 from jaxmlp.train import population
 from jaxmlp.train.optimizers import make_optimizer
 from jaxmlp.train.snapshots import parameter_snapshots
@@ -63,7 +63,7 @@ class Config(ImageConfig):
 def run(config: Config) -> None:
     """Train, remove neurons, record, draw and tell."""
     for name, least in (("num_neurons", 2), ("num_epochs", 1), ("batch_size", 1)):
-        checks.whole_number(name, getattr(config, name), at_least=least)
+        checks.integer(name, getattr(config, name), at_least=least)
     for setting in settings(config).values():
         checks.hyperparams(setting)
     receipt, splits = begin(config), load(config)
@@ -263,9 +263,9 @@ def draw_charts(folder: Path, tables: Tables) -> None:
 
 def tell(settings: Sequence[str], measured: Mapping[str, Any]) -> None:
     """The answers in words, each difference judged by its 95 % interval over the seeds."""
-    said = {name: with_error(*summarize(values)[:2], unit) for name, (values, unit) in measured.items()}
+    said = {name: format_mean(*summarize(values)[:2], unit) for name, (values, unit) in measured.items()}
     verdicts = ("no difference shown", "higher", "lower")
-    judged = {name: f"{verdicts[shown_sign(v)]} ({said[name]})" for name, (v, _) in measured.items()}
+    judged = {name: f"{verdicts[significant_sign(v)]} ({said[name]})" for name, (v, _) in measured.items()}
     print(
         f"Autocorrelation: {said['autocorrelation_at_start']} before, {said['autocorrelation_at_end']} after "
         f"training; {said['share_like_static']} of the neurons stay below the top 1 % of random ones."

@@ -62,7 +62,7 @@ def run(config: Config) -> None:
     """Train every optimizer in turn, record and draw."""
     checks.each("optimizers", config.optimizers, lambda _, name: optimizers.get_recipe(name))
     for name in ("num_rates", "num_epochs", "batch_size"):
-        checks.whole_number(name, getattr(config, name))
+        checks.integer(name, getattr(config, name))
     receipt = begin(config)
     splits = load(config)
     outcomes = {}
@@ -143,7 +143,7 @@ def usable_decades(outcome: Outcome) -> np.ndarray:
 
 def sentence(outcome: Outcome) -> str:
     mean, error, _, n = statistics.summarize(outcome.test)
-    accuracy = statistics.with_error(mean, error, "fraction")
+    accuracy = statistics.format_mean(mean, error, "fraction")
     return f"test accuracy {accuracy} (n = {n}) at learning rate {outcome.rates[outcome.chosen]:.2g}"
 
 

@@ -68,7 +68,7 @@ class Outcome(NamedTuple):
 def run(config: Config) -> None:
     """Compare on every data set, try softmax, record and draw."""
     checks.each("learning_rates", config.learning_rates, checks.positive)
-    checks.whole_number("num_epochs", config.num_epochs)
+    checks.integer("num_epochs", config.num_epochs)
     begun = receipt.begin(config)
     # One data set for each head is enough to see that all works.
     outcomes = {name: compare(config, name) for name in list(OUTPUTS)[: 3 if config.smoke else None]}

@@ -25,7 +25,7 @@ from jaxmlp import checks
 from jaxmlp.data.splits import Splits, layer_sizes
 from jaxmlp.models.training import prepare_training
 from jaxmlp.plots import charts
-from jaxmlp.statistics import summarize, with_error
+from jaxmlp.statistics import format_mean, summarize
 from jaxmlp.sweep import loop, search
 from jaxmlp.sweep.chunks import advance_chunk
 from jaxmlp.sweep.config import SweepConfig
@@ -63,10 +63,10 @@ class Config(receipt.ImageConfig):
 
 def run(config: Config) -> None:
     """Time, race, record and draw."""
-    checks.each("sizes", config.sizes, checks.whole_number)
+    checks.each("sizes", config.sizes, checks.integer)
     for name in ("hidden_size", "batch_size", "num_members", "num_epochs"):
-        checks.whole_number(name, getattr(config, name))
-    checks.whole_number("halving", config.halving, at_least=2)
+        checks.integer(name, getattr(config, name))
+    checks.integer("halving", config.halving, at_least=2)
     begun = receipt.begin(config)
     splits = receipt.load(config, validation_fraction=0.2)
     sizes = config.sizes[:2] if config.smoke else config.sizes
@@ -78,7 +78,7 @@ def run(config: Config) -> None:
     plot(begun.folder, config, splits, times, memory, peak)
     for name, (values, unit) in measured.items():
         mean, error, _, _ = summarize(values)
-        print(f"{name.replace('_', ' ')}: {with_error(mean, error, unit)}")
+        print(f"{name.replace('_', ' ')}: {format_mean(mean, error, unit)}")
 
 
 def cost(

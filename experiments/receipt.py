@@ -84,9 +84,9 @@ def begin(config: Any) -> Receipt:
     The module's docstring begins with the question. InputError for a count out of range, or a folder that
     cannot be written to, or that another process is writing to.
     """
-    if checks.whole_number("num_seeds", config.num_seeds, at_least=1) > MAX_SEEDS:
+    if checks.integer("num_seeds", config.num_seeds, at_least=1) > MAX_SEEDS:
         raise InputError(f"num_seeds: must be at most {MAX_SEEDS}, got {config.num_seeds}")
-    checks.whole_number("seed", config.seed, at_least=0)
+    checks.integer("seed", config.seed, at_least=0)
     module = sys.modules[type(config).__module__]
     name = (module.__spec__.name if module.__spec__ else module.__name__).rpartition(".")[2]
     question, mark, _ = " ".join((inspect.getdoc(module) or "").split()).partition("?")
@@ -110,7 +110,7 @@ _FREE |= {"num_epochs", "num_splits", "data_bytes", "time_budget"}
 def checkpoints(receipt: Receipt, config: DeviceConfig, part: str) -> Checkpoints:
     """Those of one part of a run, such as a split."""
     if config.checkpoint_every is not None:
-        checks.whole_number("checkpoint_every", config.checkpoint_every)
+        checks.integer("checkpoint_every", config.checkpoint_every)
     run = {name: value for name, value in dataclasses.asdict(config).items() if name not in _FREE}
     folder = receipt.folder / "checkpoints" / part
     return Checkpoints(folder, config.checkpoint_every, config.resume, run)

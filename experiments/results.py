@@ -17,7 +17,7 @@ from urllib.parse import quote
 from jaxmlp.records import read_records
 from jaxmlp.runtime.files import write_atomic
 from jaxmlp.runtime.selftest import EXCLUDED
-from jaxmlp.statistics import with_error
+from jaxmlp.statistics import format_mean
 from jaxmlp.types import InputError
 
 BEGIN, END = "<!-- results -->", "<!-- /results -->"
@@ -197,7 +197,7 @@ def _measure_cells(metrics: Mapping[str, Mapping[str, Any]], varied: str | None 
 
 
 def _with_error(metric: Mapping[str, Any]) -> str:
-    return with_error(metric["mean"], metric["standard_error"], metric["unit"])
+    return format_mean(metric["mean"], metric["standard_error"], metric["unit"])
 
 
 def _duration(seconds: float | None) -> str:

@@ -41,7 +41,7 @@ from jaxmlp.nn.metrics import CLASSIFICATION
 from jaxmlp.nn.network import make_network
 from jaxmlp.nn.preprocessing import Affine
 from jaxmlp.plots import charts
-from jaxmlp.statistics import summarize, with_error
+from jaxmlp.statistics import format_mean, summarize
 from jaxmlp.train.loop import fit
 from jaxmlp.train.optimizers import make_optimizer
 from jaxmlp.train.step import make_evaluate, make_train
@@ -80,11 +80,11 @@ def run(config: Config) -> None:
         config = replace(
             config, num_seeds=1, processes=(1, 2), hidden_sizes=(32,), num_epochs=1, batch_size=128
         )
-    checks.each("processes", config.processes, checks.whole_number)
+    checks.each("processes", config.processes, checks.integer)
     if config.processes[0] != 1:
         raise InputError(f"processes: must begin with 1, the reference, got {config.processes}")
     for name in ("batch_size", "num_members", "num_epochs"):
-        checks.whole_number(name, getattr(config, name))
+        checks.integer(name, getattr(config, name))
     begun = receipt.begin(config)
     # Prepared here, before several processes ask for it, and for the sizes of its images.
     splits = receipt.load(config)
@@ -105,7 +105,7 @@ def run(config: Config) -> None:
     draw(begun.folder, config, measured)
     for name, (values, unit) in measured.items():
         mean, error, _, _ = summarize(values)
-        print(f"{name.replace('_', ' ')}: {with_error(mean, error, unit)}")
+        print(f"{name.replace('_', ' ')}: {format_mean(mean, error, unit)}")
 
 
 def cores() -> list[int]:

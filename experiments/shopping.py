@@ -183,7 +183,7 @@ def answer(measured: Measured) -> list[str]:
         elif "_minus_" in name:
             lines.append(f"{name}: {statistics.verdict(values, unit)}")
         elif "_test_" in name:
-            lines.append(f"{name}: {statistics.with_error(*statistics.summarize(values)[:2], unit)}")
+            lines.append(f"{name}: {statistics.format_mean(*statistics.summarize(values)[:2], unit)}")
     return [line.replace("_", " ") for line in lines]
 
 

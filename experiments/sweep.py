@@ -26,7 +26,7 @@ from jaxmlp.nn.metrics import METRICS
 from jaxmlp.plots import charts, classifier, sweeps, weights
 from jaxmlp.runtime import environment as runtime_environment
 from jaxmlp.runtime.devices import make_mesh
-from jaxmlp.statistics import summarize, verdict, with_error
+from jaxmlp.statistics import format_mean, summarize, verdict
 from jaxmlp.sweep import sampling, search, space
 from jaxmlp.sweep.config import SweepConfig
 from jaxmlp.sweep.cost import estimate_cost
@@ -144,9 +144,9 @@ def run(config: Config) -> None:
 def check(config: Config) -> dict[str, space.Distribution]:
     """The ranges of the flags, over the default ones; every rule that needs no data is asked here."""
     for name in ("num_members", "halving", "max_programs", "max_ensemble"):
-        checks.whole_number(name, getattr(config, name))
+        checks.integer(name, getattr(config, name))
     for name in ("num_epochs", "batch_size", "data_bytes"):
-        checks.whole_number(name, 1 if getattr(config, name) is None else getattr(config, name))
+        checks.integer(name, 1 if getattr(config, name) is None else getattr(config, name))
     if config.time_budget is not None:
         checks.positive("time_budget", config.time_budget)
     given = {name: getattr(config, name) for name in space.NAMES if getattr(config, name) is not None}
@@ -339,7 +339,7 @@ def tell(outcome: Outcome, values: dict[str, np.ndarray]) -> None:
             measure = f"{name}_{part}_{first}"
             mean, error, _, _ = summarize(values[measure])
             between = within(outcome.intervals[measure], unit_of(first))
-            print(f"{measure.replace('_', ' ')}: {with_error(mean, error, unit_of(first))} ({between})")
+            print(f"{measure.replace('_', ' ')}: {format_mean(mean, error, unit_of(first))} ({between})")
     difference = outcome.intervals[f"ensemble_minus_best_member_test_{first}"]
     print(f"ensemble minus best member: {within(difference, unit_of(first))} over the test examples", end="")
     many = f"; {verdict(values['ensemble_minus_best_member'], unit_of(first))}"
@@ -353,7 +353,7 @@ def tell(outcome: Outcome, values: dict[str, np.ndarray]) -> None:
 
 def within(bounds: tuple[float, float], unit: str) -> str:
     """An interval in words."""
-    low, high = (with_error(bound, None, unit) for bound in bounds)
+    low, high = (format_mean(bound, None, unit) for bound in bounds)
     return f"95 % interval {low} to {high}"
 
 

@@ -39,7 +39,7 @@ from jaxmlp.models import evaluation
 from jaxmlp.models.model import with_spec
 from jaxmlp.nn.metrics import METRICS
 from jaxmlp.plots import charts
-from jaxmlp.statistics import summarize, verdict, with_error
+from jaxmlp.statistics import format_mean, summarize, verdict
 from jaxmlp.sweep import search, selection
 
 SYSTEMS = ("ensemble", "best member", "scikit-learn", "scikit-learn tuned")
@@ -261,7 +261,7 @@ def tell(name: str, comparison: Comparison) -> None:
     for system, runs in systems.items():
         mean, error, _, n = summarize(scores(runs))
         seconds = np.mean([run.seconds for run in runs])
-        print(f"{name}: {system} {with_error(mean, error, unit)} (n = {n}), {seconds:.1f} s")
+        print(f"{name}: {system} {format_mean(mean, error, unit)} (n = {n}), {seconds:.1f} s")
         if system.startswith("scikit"):
             print(f"  ensemble minus this: {verdict(scores(systems['ensemble']) - scores(runs), unit)}")
 

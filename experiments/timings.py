@@ -9,7 +9,7 @@ import numpy as np
 from experiments import peers
 from experiments.peers import Data, Work
 from jaxmlp.plots import charts
-from jaxmlp.statistics import summarize, with_error
+from jaxmlp.statistics import format_mean, summarize
 
 
 class Timed(NamedTuple):
@@ -181,7 +181,7 @@ def tell(name: str, row: dict[str, Timed]) -> None:
     for system, one in row.items():
         mean, error, _, _ = summarize(1000 * np.array(one.epochs))
         print(
-            f"{name}: {system} {with_error(mean, error, 'ms')} an epoch, first {one.first:.1f} s, "
+            f"{name}: {system} {format_mean(mean, error, 'ms')} an epoch, first {one.first:.1f} s, "
             f"accuracy {one.accuracy:.4f}, {one.memory:.2f} GB",
             flush=True,
         )

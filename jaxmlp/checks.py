@@ -24,7 +24,7 @@ def known_name(argument: str, name: str, known: Iterable[str]) -> str:
     raise InputError(f"{argument}: unknown name {name!r}; {hint}")
 
 
-def whole_number(argument: str, value: Any, at_least: int = 1) -> int:
+def integer(argument: str, value: Any, at_least: int = 1) -> int:
     """``value`` as an int, if it is a whole number of at least ``at_least`` that a device can count to."""
     if isinstance(value, bool) or not isinstance(value, Integral) or value < at_least:
         raise InputError(f"{argument}: must be a whole number of at least {at_least}, got {value!r}")
@@ -125,3 +125,19 @@ def finite(argument: str, values: AnyArray) -> None:
             f"{argument}: must be finite, got {int(bad.sum())} NaN or infinite values, first in example "
             f"{int(np.argwhere(bad)[0][0])}"
         )
+
+
+def fit_arguments(
+    dataset: Dataset, validation: Dataset, settings: PyTree, num_epochs: int, patience: int | None
+) -> None:
+    """Data and hyperparameters that a run can be made of."""
+    integer("num_epochs", num_epochs, at_least=1)
+    if patience is not None:
+        integer("patience", patience, at_least=1)
+    hyperparams(settings)
+    dataset_shapes(validation, batch_size=1)
+    for name, part in {"training": dataset, "validation": validation}.items():
+        finite(f"{name} inputs", part.inputs)
+        finite(f"{name} targets", part.targets)
+        if part.weights is not None:
+            weights(f"{name} weights", part.weights)

@@ -38,7 +38,7 @@ def summarize(values: Numbers) -> Summary:
     return Summary(mean, error, (mean - margin, mean + margin), n)
 
 
-def with_error(mean: float | None, standard_error: float | None, unit: str) -> str:
+def format_mean(mean: float | None, standard_error: float | None, unit: str) -> str:
     """Mean ± standard error with two decimals, more if the error is smaller; fractions in percent. Without
     an error, what two decimals would round to 0 is written as a power of ten.
 
@@ -55,7 +55,7 @@ def with_error(mean: float | None, standard_error: float | None, unit: str) -> s
     return f"{scale * mean:.{decimals}f}{spread}{suffix}"
 
 
-def share_interval(count: int, n: int) -> tuple[float, float]:
+def wilson_interval(count: int, n: int) -> tuple[float, float]:
     """Wilson's 95 % interval (1927) for the share of which ``count`` of ``n`` cases are a sample."""
     from scipy.stats import binomtest
 
@@ -63,7 +63,7 @@ def share_interval(count: int, n: int) -> tuple[float, float]:
     return float(bounds.low), float(bounds.high)
 
 
-def shown_sign(differences: Numbers) -> int:
+def significant_sign(differences: Numbers) -> int:
     """1 or -1 if the 95 % interval of the mean of paired differences lies above or below 0, otherwise 0: no
     difference is shown. One pair shows none.
     """
@@ -74,8 +74,8 @@ def shown_sign(differences: Numbers) -> int:
 def verdict(differences: Numbers, unit: str) -> str:
     """Paired differences in words: their mean with its error and n, and what they show."""
     mean, error, _, n = summarize(differences)
-    shown = {1: "above 0", -1: "below 0", 0: "no difference shown"}[shown_sign(differences)]
-    return f"{with_error(mean, error, unit)} (n = {n}): {shown}"
+    shown = {1: "above 0", -1: "below 0", 0: "no difference shown"}[significant_sign(differences)]
+    return f"{format_mean(mean, error, unit)} (n = {n}): {shown}"
 
 
 def _student_t_quantile(probability: float, degrees_of_freedom: int) -> float:

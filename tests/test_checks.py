@@ -17,20 +17,20 @@ FRACTION = "must be at least 0 and below 1"
 
 @pytest.mark.parametrize("value", [3, np.int64(3), np.uint8(3)])
 def test_whole_numbers_pass(value):
-    found = checks.whole_number("size", value, at_least=3)
+    found = checks.integer("size", value, at_least=3)
     assert (found, type(found)) == (3, int)
 
 
 @pytest.mark.parametrize("value", [2, -1, 3.0, nan, True, np.True_, "3", None, [3]])
 def test_other_values_are_no_whole_numbers(value):
     with pytest.raises(InputError) as error:
-        checks.whole_number("size", value, at_least=3)
+        checks.integer("size", value, at_least=3)
     assert str(error.value) == f"size: must be a whole number of at least 3, got {value!r}"
 
 
 def test_true_is_not_1():
     with pytest.raises(InputError, match=r"got True$"):
-        checks.whole_number("size", True, at_least=1)
+        checks.integer("size", True, at_least=1)
 
 
 @pytest.mark.parametrize(

@@ -43,12 +43,20 @@ def sources() -> dict[str, str]:
 
 
 def imported(source: str) -> Iterator[str]:
-    """Every module or name that ``source`` imports, wherever in it, with its full dotted name."""
-    for node in ast.walk(ast.parse(source)):
+    """Every module or name that ``source`` imports, wherever in it, with its full dotted name; not what is
+    imported for type checkers alone.
+    """
+    tree = ast.parse(source)
+    tree.body = [node for node in tree.body if not for_types_alone(node)]
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             yield from (f"{'.' * node.level}{node.module or ''}.{alias.name}" for alias in node.names)
+
+
+def for_types_alone(node: ast.stmt) -> bool:
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
 
 
 def arrows_of(modules: Mapping[str, str]) -> dict[str, set[str]]:

@@ -11,7 +11,8 @@ import jax
 import pytest
 
 from jaxmlp.runtime import devices
-from jaxmlp.sweep.config import SweepConfig, check_config
+from jaxmlp.sweep.config import SweepConfig
+from jaxmlp.sweep.programs import check_config
 from jaxmlp.sweep.sampling import draw_members
 from jaxmlp.types import InputError
 from tests.test_population import dataset

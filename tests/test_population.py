@@ -11,7 +11,6 @@ from jaxmlp.nn.metrics import CLASSIFICATION
 from jaxmlp.nn.network import NetworkSpec, make_network
 from jaxmlp.nn.preprocessing import Affine
 from jaxmlp.runtime import compilation
-from jaxmlp.sweep import chunks as sweep_chunks
 from jaxmlp.sweep import programs
 from jaxmlp.sweep.chunks import advance_chunk, compile_chunk, init_chunks, member_params, select_members
 from jaxmlp.sweep.programs import Group

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from jaxmlp.statistics import Summary, shown_sign, summarize, verdict, with_error
+from jaxmlp.statistics import Summary, format_mean, significant_sign, summarize, verdict
 from jaxmlp.types import InputError
 
 
@@ -68,12 +68,12 @@ def test_no_values():
     ],
 )
 def test_a_difference_is_shown_when_its_interval_leaves_out_zero(differences, sign, words):
-    assert shown_sign(differences) == sign
+    assert significant_sign(differences) == sign
     assert verdict(differences, "nats") == words
 
 
 def test_one_number_is_a_mean_without_error():
     assert summarize(0.5) == summarize([0.5]) == (0.5, None, None, 1)
-    assert with_error(2.3e-15, None, "1") == "2.3e-15"
-    assert with_error(0.5, None, "fraction") == "50.00 %"
-    assert with_error(float("inf"), float("nan"), "1") == "not finite"
+    assert format_mean(2.3e-15, None, "1") == "2.3e-15"
+    assert format_mean(0.5, None, "fraction") == "50.00 %"
+    assert format_mean(float("inf"), float("nan"), "1") == "not finite"

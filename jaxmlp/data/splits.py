@@ -123,7 +123,7 @@ def _cut(
 ) -> tuple[Dataset, Dataset]:
     """What remains, and ``fraction`` of the examples; every class that occurs must remain."""
     checks.fraction(argument, checks.positive(argument, fraction))
-    checks.whole_number("split_seed", split_seed, at_least=0)
+    checks.integer("split_seed", split_seed, at_least=0)
     labels = data.targets if stratify else None
     try:
         kept, cut = train_test_split(

@@ -9,7 +9,7 @@ import numpy as np
 from jaxmlp.models import calibration
 from jaxmlp.models.model import Model, predict, predict_proba, with_spec
 from jaxmlp.nn.metrics import METRICS
-from jaxmlp.statistics import share_interval
+from jaxmlp.statistics import wilson_interval
 from jaxmlp.types import Dataset
 
 
@@ -44,7 +44,7 @@ def score_interval(model: Model, part: Dataset) -> tuple[float, float]:
         (values,) = bootstrap_scores([model], part)
         return _middle(values)
     right = np.argmax(_predictions(model, part), axis=-1) == np.asarray(part.targets)
-    return share_interval(int(right.sum()), len(right))
+    return wilson_interval(int(right.sum()), len(right))
 
 
 def difference_interval(one: Model, other: Model, part: Dataset) -> tuple[float, float]:

@@ -42,7 +42,7 @@ def default_batch_size(splits: Splits) -> int:
 
 def default_num_epochs(splits: Splits, batch_size: int) -> int:
     """20, or more for a small data set: as many as make some 3,000 steps, at most 300."""
-    num_steps = batching.num_batches(len(splits.train.inputs), checks.whole_number("batch_size", batch_size))
+    num_steps = batching.num_batches(len(splits.train.inputs), checks.integer("batch_size", batch_size))
     return min(300, max(20, 3000 // num_steps))
 
 

@@ -78,7 +78,7 @@ def check_sizes(argument: str, sizes: Sequence[int]) -> list[int]:
     """``sizes`` of layers if they are whole numbers above 0, and not more than could be compiled."""
     if len(sizes) > MAX_LAYERS:
         raise InputError(f"{argument}: must be at most {MAX_LAYERS} layers, got {len(sizes)}")
-    return [checks.whole_number(argument, size, at_least=1) for size in sizes]
+    return [checks.integer(argument, size, at_least=1) for size in sizes]
 
 
 def _init_layer(

@@ -50,7 +50,7 @@ def make_mesh(sizes: str | Mapping[str, int] | None = None, *, num_members: int 
         sizes = parse_mesh(sizes)
     for axis, size in sizes.items():
         checks.known_name("mesh", axis, AXES)
-        checks.whole_number(f"mesh {axis}", size)
+        checks.integer(f"mesh {axis}", size)
     shape = tuple(sizes.get(axis, 1) for axis in AXES)
     if math.prod(shape) > len(devices):
         text = ",".join(f"{axis}={size}" for axis, size in sizes.items())

@@ -32,8 +32,8 @@ def join(coordinator: str | None, num_processes: int | None = None, process_id: 
             f"got {coordinator!r}, {num_processes} and {process_id}"
         )
     if num_processes is not None:
-        checks.whole_number("num_processes", num_processes)
-    if process_id is not None and checks.whole_number("process_id", process_id, 0) >= (num_processes or 1):
+        checks.integer("num_processes", num_processes)
+    if process_id is not None and checks.integer("process_id", process_id, 0) >= (num_processes or 1):
         raise InputError(f"process_id: must be below num_processes {num_processes}, got {process_id}")
     if process_id and not automatic:
         _wait_for(coordinator)

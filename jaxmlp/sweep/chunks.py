@@ -3,7 +3,7 @@ population that halving has thinned out needs no new program. All are in step, e
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -12,25 +12,13 @@ from jaxtyping import Array, Integer, Key
 
 from jaxmlp.runtime.compilation import compile_for
 from jaxmlp.runtime.devices import device_put, gather, sharding
-from jaxmlp.sweep.programs import Group, Program, stack_numbers
+from jaxmlp.sweep.programs import Chunk, Group, Program, stack_numbers
 from jaxmlp.sweep.space import Structure
 from jaxmlp.train import epoch as train_epoch
 from jaxmlp.train.epoch import epoch_index, make_init
 from jaxmlp.train.population import seed_keys
-from jaxmlp.train.state import FitState
 from jaxmlp.train.streaming import Stream
-from jaxmlp.types import AnyArray, Dataset, Hyperparams, PyTree
-
-
-class Chunk(NamedTuple):
-    """Members that advance together. The last of a program's chunks is filled up with copies of its last
-    member, which nobody looks at.
-    """
-
-    program: Program
-    members: tuple[int, ...]
-    hyperparams: Hyperparams
-    state: FitState
+from jaxmlp.types import AnyArray, Dataset, PyTree
 
 
 def init_chunks(group: Group) -> list[Chunk]:

@@ -12,11 +12,12 @@ from jaxmlp.nn.metrics import METRICS
 from jaxmlp.nn.network import Network, NetworkSpec
 from jaxmlp.runtime import processes
 from jaxmlp.runtime.devices import device_put, gather, sharding
+from jaxmlp.runtime.progress import progress_bar
 from jaxmlp.runtime.selftest import check_backend
 from jaxmlp.runtime.signals import interruptible, note_stop
 from jaxmlp.sweep import chunks
-from jaxmlp.sweep.config import SweepConfig, check_config
-from jaxmlp.sweep.programs import make_groups
+from jaxmlp.sweep.config import SweepConfig
+from jaxmlp.sweep.programs import check_config, make_groups
 from jaxmlp.sweep.resume import restore_sweep, save_sweep, sweep_fingerprint
 from jaxmlp.sweep.space import Member, group_by_structure
 from jaxmlp.sweep.state import SweepResult, SweepState
@@ -65,7 +66,9 @@ def run_sweep(
     data = place_data(dataset, settings.batch_size, data_key, settings.data_bytes, settings.mesh)
     # As if it had begun so much earlier.
     began -= state.seconds
-    with interruptible() as asked_to_stop, _progress_bar(state, settings, progress) as bar:
+    total, trained = num_member_epochs(state, settings), state.history.get("train_loss", np.empty(0))
+    bar_of = progress_bar(total, int(np.sum(~np.isnan(trained))), show=progress)
+    with interruptible() as asked_to_stop, bar_of as bar:
 
         def stop() -> bool:
             seconds = time.perf_counter() - began
@@ -158,14 +161,6 @@ def advance_epoch(
         )
         bar.update(len(chunk.members))
     return state, True
-
-
-def _progress_bar(state: SweepState, settings: SweepConfig, progress: bool) -> Any:
-    from tqdm import tqdm
-
-    total, trained = num_member_epochs(state, settings), state.history.get("train_loss", np.empty(0))
-    done = int(np.sum(~np.isnan(trained)))
-    return tqdm(total=total, initial=done, unit="epoch", disable=not progress, dynamic_ncols=True)
 
 
 def _progress_text(state: SweepState, settings: SweepConfig) -> str:

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jax.sharding import Mesh
 from jaxtyping import Array
 
+from jaxmlp import checks
 from jaxmlp.nn.metrics import METRICS
 from jaxmlp.nn.network import Network, NetworkSpec
 from jaxmlp.runtime.devices import (
@@ -22,11 +23,12 @@ from jaxmlp.runtime.devices import (
 from jaxmlp.sweep import selection
 from jaxmlp.sweep.config import SweepConfig, num_schedule_steps
 from jaxmlp.sweep.space import Member, Structure, group_by_structure
-from jaxmlp.train.epoch import Evaluate, RunFunctions, make_init
+from jaxmlp.train.epoch import RunFunctions, make_init
 from jaxmlp.train.optimizers import make_optimizer
 from jaxmlp.train.population import seed_keys, vmap_runs
-from jaxmlp.train.state import EarlyStopping
-from jaxmlp.train.step import Train, make_evaluate, make_train
+from jaxmlp.train.state import EarlyStopping, FitState
+from jaxmlp.train.step import Evaluate, Train, make_evaluate, make_train
+from jaxmlp.types import Dataset, Hyperparams, InputError
 
 # What a chunk's work takes, in sizes of its state: the state, its gradients and updates, an evaluation.
 _ROOM = 4
@@ -150,3 +152,37 @@ def _cached_program(
         monitor=next(iter(METRICS[task])),
         mesh=mesh,
     )
+
+
+class Chunk(NamedTuple):
+    """Members that advance together. The last of a program's chunks is filled up with copies of its last
+    member, which nobody looks at.
+    """
+
+    program: Program
+    members: tuple[int, ...]
+    hyperparams: Hyperparams
+    state: FitState
+
+
+def check_config(settings: SweepConfig, members: Sequence[Member], dataset: Dataset) -> None:
+    """Raises InputError for settings or members that cannot be, before anything is compiled."""
+    checks.known_name("task", settings.task, METRICS)
+    for name in ("num_epochs", "batch_size", "max_ensemble", "num_bags"):
+        checks.integer(name, getattr(settings, name))
+    checks.integer("seed", settings.seed, at_least=0)
+    checks.integer("halving", 2 if settings.halving is None else settings.halving, at_least=2)
+    checks.integer("chunk_size", 1 if settings.chunk_size is None else settings.chunk_size)
+    shares = settings.mesh.shape["members"] if settings.mesh else 1
+    if (settings.chunk_size or 0) % shares:
+        raise InputError(
+            f"chunk_size: must be a multiple of the {shares} devices for members, got {settings.chunk_size}"
+        )
+    if settings.time_budget is not None:
+        checks.positive("time_budget", settings.time_budget)
+    if not members:
+        raise InputError("members: must hold at least one, got none")
+    checks.dataset_shapes(dataset, settings.batch_size)
+    for member in members:
+        hyperparams = member.hyperparams._replace(num_steps=1)
+        make_optimizer(member.structure.optimizer, settings.schedule)(hyperparams)

@@ -7,8 +7,9 @@ from typing import Any
 import jax
 
 from jaxmlp.runtime.devices import gather
-from jaxmlp.sweep.chunks import Chunk, restore_chunk
+from jaxmlp.sweep.chunks import restore_chunk
 from jaxmlp.sweep.config import SweepConfig
+from jaxmlp.sweep.programs import Chunk
 from jaxmlp.sweep.selection import EnsembleMember
 from jaxmlp.sweep.space import Member, member_columns
 from jaxmlp.sweep.state import SweepState

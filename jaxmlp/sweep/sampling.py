@@ -47,9 +47,9 @@ def draw_members(
     A structure that ``space`` leaves open is that of DEFAULT_SPACE, hyperparameters not in it are absent, and
     the learning rate comes from the range of the member's optimizer. Raises InputError.
     """
-    checks.whole_number("num_members", num_members)
-    checks.whole_number("max_programs", max_programs)
-    checks.whole_number("seed", seed, at_least=0)
+    checks.integer("num_members", num_members)
+    checks.integer("max_programs", max_programs)
+    checks.integer("seed", seed, at_least=0)
     checks.known_name("method", method, METHODS)
     space = complete_space(space)
     if method == "grid":

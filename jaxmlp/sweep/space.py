@@ -119,7 +119,7 @@ def _check_value(name: str, value: Any) -> None:
     elif name == "optimizer":
         optimizers.get_recipe(value)
     elif name in ("hidden_sizes", "depth"):
-        checks.whole_number(name, value, at_least=1 if name == "hidden_sizes" else 0)
+        checks.integer(name, value, at_least=1 if name == "hidden_sizes" else 0)
     elif value is None or np.ndim(value) > 0:
         raise InputError(f"{name}: must be a number, got {value!r}")
     else:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from jaxmlp.sweep.chunks import Chunk
+from jaxmlp.sweep.programs import Chunk
 from jaxmlp.sweep.selection import EnsembleMember
 from jaxmlp.sweep.space import Member
 from jaxmlp.types import PyTree

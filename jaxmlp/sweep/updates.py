@@ -8,9 +8,10 @@ from jaxtyping import Float
 
 from jaxmlp.nn.metrics import METRICS
 from jaxmlp.sweep import selection
-from jaxmlp.sweep.chunks import Chunk, member_params, scale_num_steps, select_members
+from jaxmlp.sweep.chunks import member_params, scale_num_steps, select_members
 from jaxmlp.sweep.config import SweepConfig
 from jaxmlp.sweep.halving import members_per_epoch, rungs, survivors
+from jaxmlp.sweep.programs import Chunk
 from jaxmlp.sweep.state import SweepState
 
 

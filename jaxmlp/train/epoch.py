@@ -14,11 +14,9 @@ from jaxmlp.runtime.compilation import compile_for
 from jaxmlp.runtime.devices import device_put, sharding
 from jaxmlp.train import streaming
 from jaxmlp.train.state import Best, EarlyStopping, EpochReport, FitState, Info, TrainState
-from jaxmlp.train.step import Train
+from jaxmlp.train.step import Evaluate, Train
 from jaxmlp.train.streaming import Stream
 from jaxmlp.types import Dataset, InputError, PyTree
-
-Evaluate = Callable[[PyTree, PyTree, Dataset], dict[str, Array]]
 
 
 class RunFunctions(NamedTuple):

@@ -10,7 +10,7 @@ import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Array, Float, Integer, Key
 
-from jaxmlp import checks
+from jaxmlp.checks import fit_arguments
 from jaxmlp.runtime import processes
 from jaxmlp.runtime.compilation import compile_for
 from jaxmlp.runtime.devices import (
@@ -22,6 +22,7 @@ from jaxmlp.runtime.devices import (
     sharding,
     unpad_members,
 )
+from jaxmlp.runtime.progress import progress_bar
 from jaxmlp.runtime.selftest import check_backend
 from jaxmlp.runtime.signals import interruptible, note_stop
 from jaxmlp.train.checkpoints import (
@@ -34,10 +35,10 @@ from jaxmlp.train.checkpoints import (
     should_save,
 )
 from jaxmlp.train.divergence import failure_message, first_failure, last_member
-from jaxmlp.train.epoch import Evaluate, RunFunctions, compile_epoch, epoch_index, make_init
+from jaxmlp.train.epoch import RunFunctions, compile_epoch, epoch_index, make_init
 from jaxmlp.train.resume import restore_state, run_fingerprint
 from jaxmlp.train.state import EarlyStopping, FitState, TrainState
-from jaxmlp.train.step import Train
+from jaxmlp.train.step import Evaluate, Train
 from jaxmlp.train.streaming import place_data
 from jaxmlp.types import Dataset, InputError, PyTree
 
@@ -112,10 +113,12 @@ def fit(
     or where the backend computes wrong.
     """
     choice = EarlyStopping(monitor, higher_is_better, patience)
-    _check(dataset, validation, hyperparams, num_epochs, choice)
+    fit_arguments(dataset, validation, hyperparams, num_epochs, patience)
     check_backend()
     began = time.perf_counter()
-    hyperparams = jax.tree.map(lambda value: np.asarray(value, _float_dtype()), hyperparams)
+    hyperparams = jax.tree.map(
+        lambda value: np.asarray(value, jax.dtypes.canonicalize_dtype(float)), hyperparams
+    )
     _check_room(train, key, hyperparams, mesh)
     run = {}
     if checkpoints is not None:
@@ -168,7 +171,7 @@ def _run_epochs(
             )
         print(f"resumed after epoch {done}", flush=True)
     began, stopped = time.perf_counter() - notes["seconds"], 0
-    with interruptible() as asked_to_stop, _progress_bar(course.num_epochs, done, progress) as bar:
+    with interruptible() as asked_to_stop, progress_bar(course.num_epochs, done, show=progress) as bar:
         while done < course.num_epochs and not notes["ended"] and not stopped:
             before, epoch = _copy(state), epoch_index(done, course.mesh)
             state, (info, report, alive) = course.program(state, epoch)
@@ -221,31 +224,11 @@ def _copy(state: FitState) -> FitState:
     return jax.tree.map(jnp.copy, state)
 
 
-def _check(
-    dataset: Dataset, validation: Dataset, hyperparams: PyTree, num_epochs: int, choice: EarlyStopping
-) -> None:
-    """Raises InputError for what cannot be, before anything is compiled."""
-    checks.whole_number("num_epochs", num_epochs, at_least=1)
-    if choice.patience is not None:
-        checks.whole_number("patience", choice.patience, at_least=1)
-    checks.hyperparams(hyperparams)
-    checks.dataset_shapes(validation, batch_size=1)
-    for name, part in {"training": dataset, "validation": validation}.items():
-        checks.finite(f"{name} inputs", part.inputs)
-        checks.finite(f"{name} targets", part.targets)
-        if part.weights is not None:
-            checks.weights(f"{name} weights", part.weights)
-
-
 def _check_room(train: Train, key: Key[Array, "*members"], hyperparams: PyTree, mesh: Mesh | None) -> None:
     """InputError where what a run carries from step to step would not fit into memory."""
     state = jax.eval_shape(make_init(train), key, hyperparams)
     shares = mesh.shape["members"] if mesh and key.ndim else 1
     check_memory(num_bytes(state) // shares)
-
-
-def _float_dtype() -> Any:
-    return jax.dtypes.canonicalize_dtype(float)
 
 
 def _progress_text(choice: EarlyStopping, report: dict[str, np.ndarray]) -> str:
@@ -256,9 +239,3 @@ def _progress_text(choice: EarlyStopping, report: dict[str, np.ndarray]) -> str:
     whose = "best " if finite.ndim else ""
     values = [f"{whose}{name.replace('_', ' ')} {best(report[name][finite]):.4f}" for name, best in shown]
     return ", ".join(values + [f"{np.sum(~finite)} not finite"] * (not finite.all()))
-
-
-def _progress_bar(num_epochs: int, done: int, progress: bool) -> Any:
-    from tqdm import tqdm
-
-    return tqdm(total=num_epochs, initial=done, unit="epoch", disable=not progress, dynamic_ncols=True)

@@ -8,8 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Key
 
 from jaxmlp import checks
-from jaxmlp.train.epoch import Evaluate
-from jaxmlp.train.step import Train
+from jaxmlp.train.step import Evaluate, Train
 from jaxmlp.types import Hyperparams, InputError
 
 VARIED = ("key", "hyperparams", "dataset", "data_key")

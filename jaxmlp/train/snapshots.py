@@ -50,7 +50,7 @@ def epoch_seconds(
     num_epochs: int = 5,
 ) -> list[float]:
     """The wall time of each of ``num_epochs`` epochs of training, without compiling or validation."""
-    checks.whole_number("num_epochs", num_epochs, at_least=1)
+    checks.integer("num_epochs", num_epochs, at_least=1)
     dataset = jax.device_put(dataset)
     state = jax.jit(train.start)(key, hyperparams)
     advance = jax.jit(train.advance, donate_argnums=0)

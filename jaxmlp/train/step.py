@@ -58,7 +58,7 @@ def make_train(
     A ``loss_fn`` that needs its batch finds it under the axis name ``"batch"``. ``batch_sharding`` says how a
     batch lies on several devices (``devices.batch_sharding`` makes it); each then computes its share.
     """
-    checks.whole_number("batch_size", batch_size, at_least=1)
+    checks.integer("batch_size", batch_size, at_least=1)
     train_on = partial(_train_steps, partial(_batch_loss, loss_fn), make_optimizer, batch_sharding)
 
     def start(key: Key[Array, ""], hyperparams: PyTree) -> TrainState:
@@ -168,3 +168,6 @@ def make_evaluate(
         return {name: metric.function(logits, targets) for name, metric in metrics.items()}
 
     return evaluate
+
+
+Evaluate = Callable[[PyTree, PyTree, Dataset], dict[str, Array]]

@@ -64,7 +64,7 @@ def place_data(
 
 def max_data_bytes(data_bytes: int | None) -> int:
     """Bytes that training data may take on the device: ``data_bytes``, or half of its memory."""
-    return memory_bytes() // 2 if data_bytes is None else checks.whole_number("data_bytes", data_bytes)
+    return memory_bytes() // 2 if data_bytes is None else checks.integer("data_bytes", data_bytes)
 
 
 def iterate_parts(stream: Stream, order: Integer[np.ndarray, "*orders examples"]) -> Iterator[Dataset]:

@@ -10,11 +10,10 @@ from jaxtyping import Float, Shaped
 
 from jaxmlp.nn.metrics import Metric
 from jaxmlp.nn.network import Network
-from jaxmlp.train.epoch import Evaluate
 from jaxmlp.train.loop import FitResult, fit
 from jaxmlp.train.optimizers import MakeOptimizer
 from jaxmlp.train.population import seed_keys, vmap_runs
-from jaxmlp.train.step import make_evaluate, make_train
+from jaxmlp.train.step import Evaluate, make_evaluate, make_train
 from jaxmlp.types import AnyArray, Dataset, Hyperparams, PyTree
 
 
