@@ -213,7 +213,7 @@ def draw(
     charts.point_plot(dots, folder / "accuracy.png", xlabel="test accuracy", percent=True, title=bars)
     charts.line_plot(lines, folder / "curves.png", xlabel="epoch", ylabel="training loss (nats)")
     moons = first_examples(problems["plane"], SHOWN).test
-    options: dict[str, Any] = {"boundary": 0.5, "limits": (0, 1), "xlabel": "x", "ylabel": "y"}
+    options: dict[str, Any] = {"boundary": 0.5, "xlabel": "x", "ylabel": "y"}
     options |= {"points": moons[:2], "colour_label": "probability of the red class"}
     title = "What one network of each kind says of every point; dots are test examples"
     charts.heatmap(maps, FRAME, folder / "plane.png", title=title, **options)

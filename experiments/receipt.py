@@ -146,8 +146,7 @@ def finish(
     """
     if "interrupted" not in (notes or {}):
         exit_if_stopped()
-    records.write_record(
-        receipt.folder,
+    record = records.Record(
         experiment=receipt.experiment,
         question=receipt.question,
         command=receipt.command,
@@ -156,8 +155,9 @@ def finish(
         seeds=list(seeds(config)),
         metrics=metrics,
         curves=curves or {},
-        tables=tables or {},
         seconds={**(seconds or {}), "total": time.perf_counter() - receipt.began},
         provenance=receipt.provenance,
+        tables=tables or {},
     )
+    records.write_record(receipt.folder, record)
     print(f"record and pictures in {receipt.folder}")

@@ -212,7 +212,7 @@ def draw(folder: Path, models: dict[str, Model], trained: np.ndarray, untrained:
 
 def plane(maps: dict[str, np.ndarray], path: Path, **options: Any) -> None:
     shown = {name: values.reshape(SIDE, SIDE) for name, values in maps.items()}
-    charts.heatmap(shown, (0, 1, 0, 1), path, xlabel="price", ylabel="utility", limits=(0, 1), **options)
+    charts.heatmap(shown, (0, 1, 0, 1), path, xlabel="price", ylabel="utility", **options)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxmlp.runtime.environment import describe
 from jaxmlp.runtime.files import write_atomic
 from jaxmlp.statistics import summarize
 from jaxmlp.types import InputError, Numbers
@@ -97,47 +96,48 @@ def thin_curves(curves: Curves) -> tuple[list[int], dict[str, list[list[float]]]
     return epochs, {name: [_thin(row, epochs) for row in rows] for name, rows in curves.items()}
 
 
-def write_record(
-    folder: str | Path,
-    *,
-    experiment: str,
-    question: str,
-    command: str,
-    dataset: str,
-    config: Mapping[str, Any],
-    seeds: Sequence[int],
-    metrics: Mapping[str, tuple[Numbers, str]],
-    curves: Curves,
-    seconds: Mapping[str, float],
-    tables: Mapping[str, Any] | None = None,
-    provenance: Provenance,
-) -> Path:
+class Record(NamedTuple):
+    """What a run has to say for itself; ``write_record`` adds the environment."""
+
+    experiment: str
+    question: str
+    command: str
+    dataset: str
+    config: Mapping[str, Any]
+    seeds: Sequence[int]
+    metrics: Mapping[str, tuple[Numbers, str]]
+    """Name → (one value per seed, unit)."""
+    curves: Curves
+    seconds: Mapping[str, float]
+    """The wall time of ``data``, ``compile``, ``train`` and ``total``."""
+    provenance: Provenance
+    """What ``commit()`` said when the run started."""
+    tables: Mapping[str, Any] = {}
+    """Whatever else the pictures show, by name, rounded as the curves are."""
+
+
+def write_record(folder: str | Path, record: Record) -> Path:
     """Write ``folder/record.json``, whole or not at all; the path is returned.
 
-    ``metrics`` are (one value per seed, unit), ``seconds`` the wall time of ``data``, ``compile``, ``train``
-    and ``total``, ``provenance`` is what ``commit()`` said when the run started. ``epochs`` in the record
-    are those at which the curves were kept. ``tables`` hold whatever else the pictures show, by name, rounded
-    as the curves are. A number that is not finite becomes null.
+    ``epochs`` in it are those at which the curves were kept. A number that is not finite becomes null.
     """
-    epochs, thinned = thin_curves(curves)
-    record = {
-        "experiment": experiment,
-        "question": question,
-        "command": command,
-        "dataset": dataset,
-        "metrics": {name: summary(values, unit) for name, (values, unit) in metrics.items()},
-        "seconds": {name: _round(value) for name, value in seconds.items()},
-        "config": config,
-        "seeds": seeds,
-        "environment": describe(),
-        "commit": provenance.commit,
-        "dirty": provenance.dirty,
+    epochs, thinned = thin_curves(record.curves)
+    commit, dirty = record.provenance
+    content = {
+        **{name: getattr(record, name) for name in ("experiment", "question", "command", "dataset")},
+        "metrics": {name: summary(values, unit) for name, (values, unit) in record.metrics.items()},
+        "seconds": {name: _round(value) for name, value in record.seconds.items()},
+        "config": record.config,
+        "seeds": record.seeds,
+        "environment": environment.describe(),
+        "commit": commit,
+        "dirty": dirty,
         "epochs": epochs,
         "curves": thinned,
-        "tables": _round_all(_plain(tables or {})),
+        "tables": _round_all(_plain(record.tables)),
     }
     path = Path(folder) / "record.json"
-    write_atomic(path, _json(record).encode())
+    write_atomic(path, _json(content).encode())
     return path
 
 

@@ -23,8 +23,8 @@ MAX_FLOORS = 7
 MAX_CHAIN = 10
 MAX_BESIDE = 8
 MAX_FILE_LINES = 250
-MAX_BODY_LINES = 50
-MAX_PARAMETERS = 12
+MAX_BODY_LINES = {"jaxmlp": 40, "experiments": 50}
+MAX_PARAMETERS = 10
 Arrows = Mapping[str, set[str]]
 
 
@@ -156,12 +156,13 @@ def test_the_library_knows_no_experiment_and_nobody_knows_the_tests(package):
     assert broken == []
 
 
-@pytest.mark.parametrize("package", ["jaxmlp", "experiments"])
+@pytest.mark.parametrize("package", MAX_BODY_LINES)
 def test_functions_are_short_and_take_few_parameters(package):
     found = [(path.stem, one) for path in files(package) for one in functions(path.read_text())]
-    assert [f"{file}.{one.name}" for file, one in found if body_lines(one) > MAX_BODY_LINES] == []
+    assert [f"{file}.{one.name}" for file, one in found if body_lines(one) > MAX_BODY_LINES[package]] == []
     many = {f"{file}.{one.name}" for file, one in found if num_parameters(one) > MAX_PARAMETERS}
-    assert many <= {"loop.fit", "records.write_record"}
+    # What a run may be told is told at its door.
+    assert many <= {"loop.fit"}
 
 
 @pytest.mark.parametrize("package", MAY_IMPORT)

@@ -13,7 +13,7 @@ import pytest
 
 from experiments.results import fill_block, fill_numbers, main, outdated_pages, overview, results_table
 from jaxmlp import records
-from jaxmlp.records import Provenance, check_writable, commit, read_record, thin_curves, write_record
+from jaxmlp.records import Provenance, Record, check_writable, commit, read_record, thin_curves, write_record
 from jaxmlp.runtime import compilation
 from jaxmlp.runtime import environment as runtime_environment
 from jaxmlp.types import InputError
@@ -51,7 +51,7 @@ def strict(path):
 
 class TestWriteRecord:
     def test_round_trip_through_strict_json(self, tmp_path, run):
-        path = write_record(tmp_path, **run)
+        path = write_record(tmp_path, Record(**run))
         record = strict(path)
         assert path == tmp_path / "record.json"
         assert read_record(path) == record
@@ -63,7 +63,7 @@ class TestWriteRecord:
         assert record["tables"] == {"rates": [0.33333, None], "names": ["a", "b"], "n": {"steps": 123456}}
 
     def test_metrics_carry_their_error_and_all_their_digits(self, tmp_path, run):
-        metrics = strict(write_record(tmp_path, **run))["metrics"]
+        metrics = strict(write_record(tmp_path, Record(**run)))["metrics"]
         assert metrics["test_loss"]["values"] == [0.123456789, 0.2]
         accuracy = metrics["test_accuracy"]
         # Two values 0.02 apart: standard error 0.01, and t = 12.706 for one degree of freedom.
@@ -74,36 +74,36 @@ class TestWriteRecord:
 
     def test_one_seed_has_no_interval(self, tmp_path, run):
         run["metrics"] = {"test_accuracy": ([0.9], "fraction")}
-        accuracy = strict(write_record(tmp_path, **run))["metrics"]["test_accuracy"]
+        accuracy = strict(write_record(tmp_path, Record(**run)))["metrics"]["test_accuracy"]
         assert accuracy["standard_error"] is None
         assert accuracy["interval"] is None
 
     def test_what_is_not_finite_becomes_null(self, tmp_path, run):
         run["metrics"] = {"test_loss": ([math.nan, math.inf], "nats")}
         run["config"] = {"limits": np.array([-np.inf, 1.0])}
-        record = strict(write_record(tmp_path, **run))
+        record = strict(write_record(tmp_path, Record(**run)))
         loss = record["metrics"]["test_loss"]
         assert (loss["values"], loss["mean"], loss["interval"]) == ([None, None], None, [None, None])
         assert record["config"] == {"limits": [None, 1.0]}
 
     def test_the_seed_that_stopped_early_is_padded_and_curves_are_rounded(self, tmp_path, run):
-        path = write_record(tmp_path, **run)
+        path = write_record(tmp_path, Record(**run))
         record = strict(path)
         assert record["epochs"] == [1, 2, 3]
         assert record["curves"]["train_loss"] == [[2.0, 1.0, 0.5], [1.0, 0.33333, None]]
         assert "[1.0, 0.33333, null]" in path.read_text()
 
     def test_a_failure_leaves_the_old_record_and_nothing_else(self, tmp_path, run, monkeypatch):
-        old = write_record(tmp_path, **run).read_bytes()
+        old = write_record(tmp_path, Record(**run)).read_bytes()
         with pytest.raises(TypeError):
-            write_record(tmp_path, **{**run, "config": {"key": object()}})
+            write_record(tmp_path, Record(**{**run, "config": {"key": object()}}))
 
         def disk_full(*arguments):
             raise OSError("no space left")
 
         monkeypatch.setattr(Path, "replace", disk_full)
         with pytest.raises(OSError, match="no space left"):
-            write_record(tmp_path, **{**run, "experiment": "other"})
+            write_record(tmp_path, Record(**{**run, "experiment": "other"}))
         assert [path.name for path in tmp_path.iterdir()] == ["record.json"]
         assert (tmp_path / "record.json").read_bytes() == old
 

@@ -105,20 +105,17 @@ def heatmap(
     boundary: float | int | None = None,
     points: tuple[Numbers, Numbers] | None = None,
     cmap: str = "RdBu_r",
-    limits: tuple[float | int, float | int] | None = None,
     title: str = "",
 ) -> Path:
-    """Functions of two variables side by side, one colour scale for all.
+    """Functions of two variables side by side, one colour scale for all: from 0 to 1, or as far as they go.
 
     Each map is [height, width], its first row at the lowest y; ``extent`` is (left, right, bottom, top).
     ``boundary`` draws the line where a map has that value, ``points`` are (positions [n][2], classes [n]).
     """
     _labels_of("maps", {"": maps})
     shown = {name: np.asarray(values, float) for name, values in maps.items()}
-    low, high = limits or (
-        min(float(v.min()) for v in shown.values()),
-        max(float(v.max()) for v in shown.values()),
-    )
+    low = min(0.0, *(float(v.min()) for v in shown.values()))
+    high = max(1.0, *(float(v.max()) for v in shown.values()))
     figure = Figure(figsize=(3.6 * len(maps) + 1.2, 4.0), layout="constrained")
     figure.suptitle(title)
     grid = figure.subplots(1, len(maps), squeeze=False, sharex=True, sharey=True)[0]

@@ -121,10 +121,12 @@ def gather(tree: PyTree) -> PyTree:
     return multihost_utils.process_allgather(tree, tiled=True)
 
 
-def shard_keys(mesh: Mesh, keys: Key[Array, "..."]) -> Key[Array, "..."]:
+def shard_keys(mesh: Mesh | None, keys: Key[Array, "..."]) -> Key[Array, "..."]:
     """The keys of members over the devices along "members", with copies of the last, so that each has as
-    many; a single key on all devices.
+    many; a single key on all devices. Without a mesh they stay where they are.
     """
+    if mesh is None:
+        return keys
     if not keys.ndim:
         return device_put(keys, sharding(mesh))
     shares = mesh.shape["members"]

@@ -116,26 +116,22 @@ def fit(
     fit_arguments(dataset, validation, hyperparams, num_epochs, patience)
     check_backend()
     began = time.perf_counter()
-    hyperparams = jax.tree.map(
-        lambda value: np.asarray(value, jax.dtypes.canonicalize_dtype(float)), hyperparams
-    )
+    dtype = jax.dtypes.canonicalize_dtype(float)
+    hyperparams = jax.tree.map(lambda value: np.asarray(value, dtype), hyperparams)
     _check_room(train, key, hyperparams, mesh)
-    run = {}
+    run: dict[str, Any] = {}
     if checkpoints is not None:
-        run = run_fingerprint(train, (dataset, validation), (key, data_key), hyperparams, choice) | dict(
-            checkpoints.run
-        )
+        run = run_fingerprint(train, (dataset, validation), (key, data_key), hyperparams, choice)
+        run |= checkpoints.run
     members, where = len(key) if key.ndim else None, sharding(mesh, *["members"] * key.ndim)
     kept = load(checkpoints, run)
     validation, hyperparams = device_put((validation, hyperparams), sharding(mesh))
-    if mesh is not None:
-        key, data_key = shard_keys(mesh, key), shard_keys(mesh, data_key)
+    key, data_key = shard_keys(mesh, key), shard_keys(mesh, data_key)
     state = jax.block_until_ready(compile_for(make_init(train, where), key, hyperparams)(key, hyperparams))
-    if kept is not None:
-        state = restore_state(kept, state, members, where)
+    state = restore_state(kept, state, members, where)
     data = place_data(dataset, train.batch_size, data_key, data_bytes, mesh)
-    functions = RunFunctions(train, evaluate, choice, where)
-    program = compile_epoch(functions, state, hyperparams, data, validation, epoch_index(0, mesh), data_key)
+    arguments = state, hyperparams, data, validation, epoch_index(0, mesh), data_key
+    program = compile_epoch(RunFunctions(train, evaluate, choice, where), *arguments)
     parts_where = sharding(mesh, *["members"] * data_key.ndim)
 
     def failure(state: TrainState, epoch: Array, member: tuple[int, ...]) -> tuple[int, str] | None:

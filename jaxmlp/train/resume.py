@@ -31,11 +31,14 @@ def run_fingerprint(
 
 
 def restore_state(
-    kept: Checkpoint, begun: FitState, members: int | None, where: NamedSharding | None
+    kept: Checkpoint | None, begun: FitState, members: int | None, where: NamedSharding | None
 ) -> FitState:
     """The state that was kept, on the devices as ``begun`` is, with which the run would begin; of a
-    population with as many ``members``, not counting those that fill up the devices.
+    population with as many ``members``, not counting those that fill up the devices. ``begun`` where nothing
+    was kept.
     """
+    if kept is None:
+        return begun
 
     def of_members(leaf: Any) -> jax.ShapeDtypeStruct:
         return jax.ShapeDtypeStruct(leaf.shape if members is None else (members, *leaf.shape[1:]), leaf.dtype)
