@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from jaxmlp.runtime.environment import describe
 from jaxmlp.runtime.files import write_atomic
 from jaxmlp.statistics import summarize
 from jaxmlp.types import InputError, Numbers
@@ -129,7 +130,7 @@ def write_record(folder: str | Path, record: Record) -> Path:
         "seconds": {name: _round(value) for name, value in record.seconds.items()},
         "config": record.config,
         "seeds": record.seeds,
-        "environment": environment.describe(),
+        "environment": describe(),
         "commit": commit,
         "dirty": dirty,
         "epochs": epochs,

@@ -5,7 +5,7 @@ import pytest
 
 from jaxmlp.plots import sweeps
 from jaxmlp.types import InputError
-from tests.figures import fits, texts
+from tests.support.figures import fits, texts
 
 RANDOM = np.random.default_rng(0)
 SETTINGS = {

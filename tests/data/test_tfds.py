@@ -18,7 +18,7 @@ from jaxmlp.data import tfds as data_tfds
 from jaxmlp.data.splits import _is_mapped
 from jaxmlp.models import model
 from jaxmlp.types import InputError
-from tests.test_experiments import run
+from tests.experiments.test_experiments import run
 
 MNIST_TRAIN_COUNTS = [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
 MNIST_TEST_COUNTS = [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
@@ -30,7 +30,7 @@ def one_line(error: pytest.ExceptionInfo) -> str:
 
 
 def run_python(code: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
-    everything = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])} | environment
+    everything = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])} | environment
     command = [sys.executable, "-c", code, *arguments]
     return subprocess.run(command, env=everything, capture_output=True, text=True, check=False)
 

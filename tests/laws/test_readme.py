@@ -5,7 +5,7 @@ from pathlib import Path
 
 from jaxmlp.models.model import load
 
-README = Path(__file__).parents[1] / "README.md"
+README = Path(__file__).parents[2] / "README.md"
 
 
 def test_the_examples_train_networks(capsys):
@@ -40,7 +40,8 @@ def test_the_saved_networks_beside_the_records_can_be_read():
 
 def test_every_promise_names_a_test_that_is_there():
     table = README.read_text("utf-8").split("| promise | test |")[1].split("\n\n")[0]
-    named = re.findall(r"`(test_\w+\.py)(?:::(test_\w+))?`", table)
+    named = re.findall(r"`(\w+/)?(test_\w+\.py)(?:::(test_\w+))?`", table)
     assert len(named) >= table.count("\n|") - 1
-    for file, test in named:
-        assert f"def {test}" in Path(__file__).with_name(file).read_text("utf-8"), (file, test)
+    for folder, file, test in named:
+        path = README.parent / "tests" / folder / file
+        assert f"def {test}" in path.read_text("utf-8"), (path, test)

@@ -12,7 +12,7 @@ import pytest
 
 import jaxmlp
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 MAY_IMPORT = {
     "jaxmlp": {"jaxmlp"},
     "experiments": {"jaxmlp", "experiments"},
@@ -216,9 +216,9 @@ def test_an_arrow_that_runs_back_up_is_seen():
     ("package", "source", "num_broken"),
     [
         ("jaxmlp", "from experiments import digits", 1),
-        ("jaxmlp", "if True:\n    import tests.test_mlp", 1),
+        ("jaxmlp", "if True:\n    import tests.nn.test_mlp", 1),
         ("jaxmlp", "from . import mlp", 1),
-        ("experiments", "from tests.test_mlp import draw", 1),
+        ("experiments", "from tests.nn.test_mlp import draw", 1),
         ("experiments", "from experiments import digits\nimport jaxmlp", 0),
         ("tests", "from experiments import digits", 0),
     ],

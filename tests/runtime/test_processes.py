@@ -16,7 +16,7 @@ import pytest
 from jaxmlp.runtime import processes as runtime_processes
 from jaxmlp.types import InputError
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 RUN = ("--num-seeds", "3", "--num-splits", "1", "--batch-size", "100", "--no-progress")
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from jaxmlp.runtime import compilation, files, host
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 # Prints the folder, how many programs were loaded, and a number that a program made.
 PROGRAM = """
 from jaxmlp.runtime import compilation

@@ -15,7 +15,7 @@ from experiments.command_line import main
 from jaxmlp.data import sources
 from jaxmlp.models.model import load, predict
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def run(module, *arguments):

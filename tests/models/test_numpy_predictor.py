@@ -13,7 +13,7 @@ import pytest
 from jaxmlp.models import numpy_predictor, schema
 from jaxmlp.models.model import network_outputs, predict, predict_proba, save
 from jaxmlp.nn import mlp
-from tests.test_models import make_model
+from tests.models.test_model import make_model
 
 INPUTS = np.random.default_rng(1).normal(100, 300, size=(9, 3, 4)).astype(np.float32)
 

@@ -17,7 +17,7 @@ from packaging.requirements import Requirement
 from jaxmlp.runtime import compilation, flags, host, miscompilations, selftest
 from jaxmlp.types import InputError
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 CASES = list(miscompilations.cases())
 NEEDED = [case for case in CASES if case.needed]
 CHECK = (

@@ -6,7 +6,7 @@ from matplotlib.colors import to_hex
 
 from jaxmlp.plots import charts, classifier
 from jaxmlp.types import InputError
-from tests.figures import fits, texts
+from tests.support.figures import fits, texts
 
 X = [1.0, 2.0, 4.0]
 TWO = {

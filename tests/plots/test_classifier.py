@@ -11,7 +11,7 @@ from jaxmlp.plots import charts, classifier
 from jaxmlp.plots.images import image_grid, most_wrong, prediction, worst_examples
 from jaxmlp.plots.weights import TILE_PIXELS, neuron_animation, neuron_weights
 from jaxmlp.types import InputError
-from tests.figures import fits, texts
+from tests.support.figures import fits, texts
 
 DIGITS = [str(digit) for digit in range(10)]
 

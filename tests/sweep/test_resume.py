@@ -15,7 +15,7 @@ from jaxmlp.sweep.space import Choice, Range
 from jaxmlp.train import checkpoints
 from jaxmlp.train.checkpoints import Checkpoints
 from jaxmlp.types import InputError
-from tests.test_halving import SETTINGS, TRAIN, VALIDATION, one_network
+from tests.sweep.test_loop import SETTINGS, TRAIN, VALIDATION, one_network
 
 pytestmark = pytest.mark.usefixtures("quick_to_compile")
 

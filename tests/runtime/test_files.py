@@ -10,7 +10,7 @@ import pytest
 
 from jaxmlp.runtime import files
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def test_the_file_appears_under_its_name_only_when_whole(tmp_path, monkeypatch):

@@ -15,7 +15,7 @@ from jaxmlp.sweep.config import SweepConfig
 from jaxmlp.sweep.programs import check_config
 from jaxmlp.sweep.sampling import draw_members
 from jaxmlp.types import InputError
-from tests.test_population import dataset
+from tests.sweep.test_chunks import dataset
 
 DEVICES = {"XLA_FLAGS": "--xla_force_host_platform_device_count=8"}
 
@@ -23,8 +23,8 @@ DEVICES = {"XLA_FLAGS": "--xla_force_host_platform_device_count=8"}
 @pytest.fixture(scope="module")
 def told():
     """What eight devices and one have computed in double precision."""
-    command = [sys.executable, "-m", "tests.on_devices"]
-    root = Path(__file__).parents[1]
+    command = [sys.executable, "-m", "tests.support.on_devices"]
+    root = Path(__file__).parents[2]
     done = subprocess.run(command, env=os.environ | DEVICES, cwd=root, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
