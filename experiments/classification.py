@@ -28,7 +28,7 @@ from jaxmlp.runtime import environment as runtime_environment
 from jaxmlp.runtime.devices import batch_sharding, make_mesh
 from jaxmlp.statistics import format_mean, summarize
 from jaxmlp.train import batching, optimizers
-from jaxmlp.train.checkpoints import Checkpoints, clear
+from jaxmlp.train.checkpoints import Checkpoints, clear_checkpoints
 from jaxmlp.train.loop import FitResult, fit
 from jaxmlp.train.population import seed_keys, vmap_runs
 from jaxmlp.train.step import make_evaluate, make_train
@@ -113,7 +113,7 @@ def run(config: Config) -> None:
             print("stopped; what follows is of the epochs so far, and --resume goes on")
             break
         if config.checkpoint_every is None:
-            clear(checkpoints)
+            clear_checkpoints(checkpoints)
     model, chosen = best_network(config, outcomes)
     values = {name: varied_values(config, outcomes, name) for name in outcomes[0].metrics}
     seconds = {name: sum(outcome.fit.seconds[name] for outcome in outcomes) for name in ("compile", "train")}

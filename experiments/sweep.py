@@ -32,7 +32,7 @@ from jaxmlp.sweep.config import SweepConfig
 from jaxmlp.sweep.cost import estimate_cost
 from jaxmlp.sweep.halving import rungs
 from jaxmlp.sweep.search import SearchResult
-from jaxmlp.train.checkpoints import Checkpoints, clear
+from jaxmlp.train.checkpoints import Checkpoints, clear_checkpoints
 from jaxmlp.types import InputError
 
 
@@ -120,7 +120,7 @@ def run(config: Config) -> None:
             print("stopped; what follows is of the epochs so far, and --resume goes on")
             break
         if config.checkpoint_every is None:
-            clear(checkpoints)
+            clear_checkpoints(checkpoints)
     first = outcomes[0]
     swept = first.found.sweep
     model = described(first.found.ensemble, first)

@@ -70,7 +70,7 @@ def check_writable(folder: str | Path) -> Path:
     return folder
 
 
-def summary(values: Numbers, unit: str) -> dict[str, Any]:
+def metric_summary(values: Numbers, unit: str) -> dict[str, Any]:
     """A metric as it stands in a record: its statistics over seeds, then the values, whole.
 
     ``unit`` is "fraction" (of 1), "nats", "1" (a pure number) or any other unit's name.
@@ -126,7 +126,7 @@ def write_record(folder: str | Path, record: Record) -> Path:
     commit, dirty = record.provenance
     content = {
         **{name: getattr(record, name) for name in ("experiment", "question", "command", "dataset")},
-        "metrics": {name: summary(values, unit) for name, (values, unit) in record.metrics.items()},
+        "metrics": {name: metric_summary(values, unit) for name, (values, unit) in record.metrics.items()},
         "seconds": {name: _round(value) for name, value in record.seconds.items()},
         "config": record.config,
         "seeds": record.seeds,

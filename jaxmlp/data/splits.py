@@ -77,7 +77,7 @@ def from_arrays(
     rest = make_part("", inputs, values, class_names)
     if class_names and len(np.unique(rest.targets)) < 2:
         raise InputError(f"targets: at least two classes must occur, got only label {rest.targets[0]}")
-    cut = functools.partial(_cut, stratify=bool(class_names), split_seed=split_seed)
+    cut = functools.partial(_split_off, stratify=bool(class_names), split_seed=split_seed)
     if test is None:
         rest, test_part = cut(rest, "test_fraction", test_fraction)
     else:
@@ -118,7 +118,7 @@ def _map_parts(function: Callable[[Dataset], Dataset], splits: Splits) -> Splits
     return splits._replace(train=train, validation=validation, test=test)
 
 
-def _cut(
+def _split_off(
     data: Dataset, argument: str, fraction: float, *, stratify: bool, split_seed: int
 ) -> tuple[Dataset, Dataset]:
     """What remains, and ``fraction`` of the examples; every class that occurs must remain."""

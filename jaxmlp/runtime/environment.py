@@ -19,7 +19,7 @@ def describe() -> dict[str, Any]:
         "platform": jax.devices()[0].platform,
         "cpu": host.cpu_model(),
         "programs_loaded": compilation.num_cache_hits(),
-        "selftest": selftest.summary(),
+        "selftest": selftest.outcome_text(),
     }
 
 

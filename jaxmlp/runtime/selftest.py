@@ -21,6 +21,7 @@ import jax
 import numpy as np
 
 from jaxmlp.runtime import compilation, files, flags, host, miscompilations
+from jaxmlp.runtime.console import warn
 from jaxmlp.runtime.files import write_atomic
 from jaxmlp.runtime.miscompilations import Case
 from jaxmlp.types import InputError
@@ -63,7 +64,7 @@ def check_backend() -> None:
 def _check_backend(only_warn: bool) -> None:
     found = outcome()
     if found.found_again is False:
-        _warn("this processor does not find compiled programs again, so each process compiles (jax#38445)")
+        warn("this processor does not find compiled programs again, so each process compiles (jax#38445)")
     if not found.wrong:
         return
     message = (
@@ -72,7 +73,7 @@ def _check_backend(only_warn: bool) -> None:
     )
     if not only_warn:
         raise InputError(message)
-    _warn(message)
+    warn(message)
 
 
 def _remedy() -> str:
@@ -104,7 +105,7 @@ def _named(cases: Iterable[Case]) -> tuple[str, ...]:
     return tuple(f"{', '.join(case.what for case in group)} ({report})" for report, group in reports)
 
 
-def summary() -> str:
+def outcome_text() -> str:
     """The outcome in words, as it stands in records."""
     found = outcome()
     text = f"wrong: {', '.join(found.wrong)}" if found.wrong else "passed"
@@ -132,7 +133,3 @@ def _fingerprint() -> str:
         *(Path(file).read_text("utf-8") for file in (__file__, miscompilations.__file__)),
     )
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
-
-
-def _warn(message: str) -> None:
-    print(f"warning: {message}", file=sys.stderr, flush=True)

@@ -99,10 +99,10 @@ def select_members(chunks: Sequence[Chunk], survivors: set[int]) -> list[Chunk]:
     by_program: dict[Structure, list[Chunk]] = {}
     for chunk in chunks:
         by_program.setdefault(chunk.program.structure, []).append(chunk)
-    return [kept for group in by_program.values() for kept in _select_rows(group, survivors)]
+    return [kept for group in by_program.values() for kept in _regroup(group, survivors)]
 
 
-def _select_rows(chunks: list[Chunk], survivors: set[int]) -> list[Chunk]:
+def _regroup(chunks: list[Chunk], survivors: set[int]) -> list[Chunk]:
     program = chunks[0].program
     places = {
         member: program.chunk_size * number + place

@@ -11,8 +11,8 @@ from jaxtyping import Array, Key
 from jaxmlp.nn.metrics import METRICS
 from jaxmlp.nn.network import Network, NetworkSpec
 from jaxmlp.runtime import processes
+from jaxmlp.runtime.console import progress_bar
 from jaxmlp.runtime.devices import device_put, gather, sharding
-from jaxmlp.runtime.progress import progress_bar
 from jaxmlp.runtime.selftest import check_backend
 from jaxmlp.runtime.signals import interruptible, note_stop
 from jaxmlp.sweep import chunks
@@ -31,7 +31,7 @@ from jaxmlp.sweep.updates import (
     prune,
     record_reports,
 )
-from jaxmlp.train.checkpoints import Checkpoints, load, should_save
+from jaxmlp.train.checkpoints import Checkpoints, load_checkpoint, should_save
 from jaxmlp.train.population import seed_keys
 from jaxmlp.train.streaming import Stream, place_data
 from jaxmlp.types import Dataset, InputError
@@ -59,7 +59,7 @@ def run_sweep(
     run = sweep_fingerprint(members, settings, (dataset, validation), checkpoints.run) if checkpoints else {}
     _, (data_key,) = seed_keys([settings.seed])
     state = init_sweep(members, network_of, settings, len(dataset.inputs))
-    if (kept := load(checkpoints, run)) is not None:
+    if (kept := load_checkpoint(checkpoints, run)) is not None:
         state = restore_sweep(kept, state, members)
         print(f"resumed after epoch {state.epoch}", flush=True)
     data_key, validation = device_put((data_key, validation), sharding(settings.mesh))

@@ -13,13 +13,7 @@ from jaxtyping import Array
 from jaxmlp import checks
 from jaxmlp.nn.metrics import METRICS
 from jaxmlp.nn.network import Network, NetworkSpec
-from jaxmlp.runtime.devices import (
-    batch_sharding,
-    check_memory,
-    device_memory_bytes,
-    num_bytes,
-    sharding,
-)
+from jaxmlp.runtime.devices import batch_sharding, check_memory, device_memory_bytes, num_bytes, sharding
 from jaxmlp.sweep import selection
 from jaxmlp.sweep.config import SweepConfig, num_schedule_steps
 from jaxmlp.sweep.space import Member, Structure, group_by_structure

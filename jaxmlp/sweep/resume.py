@@ -20,7 +20,7 @@ from jaxmlp.train.checkpoints import (
     key_data_tree,
     restore,
     restore_arrays,
-    save,
+    save_checkpoint,
 )
 from jaxmlp.types import Dataset, PyTree
 
@@ -58,7 +58,7 @@ def save_sweep(checkpoints: Checkpoints, state: SweepState, run: Mapping[str, An
         "structures": [repr(structure) for structure in structures],
     }
     notes |= {name: getattr(state, name) for name in _NOTES}
-    save(checkpoints, state.epoch, trees, run, notes)
+    save_checkpoint(checkpoints, state.epoch, trees, run, notes)
 
 
 _NOTES = (

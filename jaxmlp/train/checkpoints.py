@@ -3,7 +3,6 @@
 import contextlib
 import json
 import re
-import sys
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +12,7 @@ import jax
 import numpy as np
 
 from jaxmlp.runtime import environment, processes
+from jaxmlp.runtime.console import warn
 from jaxmlp.runtime.files import pack, strict_json, unpack, write_atomic
 from jaxmlp.types import Dataset, InputError, PyTree
 
@@ -48,7 +48,7 @@ def should_save(checkpoints: Checkpoints, epoch: int, *, last: bool, stopped: bo
     return stopped or (checkpoints.every is not None and (last or epoch % checkpoints.every == 0))
 
 
-def save(
+def save_checkpoint(
     checkpoints: Checkpoints, epoch: int, trees: Mapping[str, PyTree], run: Mapping[str, Any], notes: Any
 ) -> None:
     """The state after ``epoch`` epochs as one file, and the one before stays.
@@ -75,10 +75,10 @@ def save(
         for half in checkpoints.folder.glob(".*.tmp"):
             half.unlink()
     except OSError as error:
-        _warn(f"no checkpoint of epoch {epoch}: {checkpoints.folder}: {error.strerror or error}")
+        warn(f"no checkpoint of epoch {epoch}: {checkpoints.folder}: {error.strerror or error}")
 
 
-def load(checkpoints: Checkpoints | None, run: Mapping[str, Any]) -> Checkpoint | None:
+def load_checkpoint(checkpoints: Checkpoints | None, run: Mapping[str, Any]) -> Checkpoint | None:
     """The newest checkpoint that is whole; None where there is none, or the run is not to be resumed.
 
     Damaged ones are named on stderr and passed over. InputError for one of another run or a newer format,
@@ -96,7 +96,7 @@ def load(checkpoints: Checkpoints | None, run: Mapping[str, Any]) -> Checkpoint 
     if changed := _changes(about["run"], run):
         raise InputError(f"resume: {checkpoints.folder} is of another run: {changed[0]}")
     if changed := _changes(about["environment"], environment.conditions()):
-        _warn(f"resumed under other conditions, so the last digits may differ: {'; '.join(changed)}")
+        warn(f"resumed under other conditions, so the last digits may differ: {'; '.join(changed)}")
     return Checkpoint(about["epoch"], tensors, about["notes"])
 
 
@@ -134,7 +134,7 @@ def key_data_tree(tree: PyTree) -> PyTree:
     return jax.tree.map(_key_data, tree)
 
 
-def clear(checkpoints: Checkpoints) -> None:
+def clear_checkpoints(checkpoints: Checkpoints) -> None:
     """Remove those of a run that is over, and the folders that are then empty."""
     for path in _files(checkpoints.folder):
         path.unlink(missing_ok=True)
@@ -173,7 +173,7 @@ def _newest(folder: Path) -> bytes | None:
         except (InputError, OSError) as error:
             if isinstance(error, _OtherFormatError):
                 raise InputError(f"resume: {path} {error}") from None
-            _warn(f"{path} is passed over: it {error}")
+            warn(f"{path} is passed over: it {error}")
         else:
             return content
     if files:
@@ -223,7 +223,3 @@ def _key_data(leaf: Any) -> Any:
 def _as_key(values: Any, leaf: Any) -> Any:
     """``values`` as a key, where ``leaf`` is one."""
     return jax.random.wrap_key_data(values) if _is_key(leaf) else values
-
-
-def _warn(text: str) -> None:
-    print(f"warning: {text}", file=sys.stderr, flush=True)

@@ -13,6 +13,7 @@ from jaxtyping import Array, Float, Integer, Key
 from jaxmlp.checks import fit_arguments
 from jaxmlp.runtime import processes
 from jaxmlp.runtime.compilation import compile_for
+from jaxmlp.runtime.console import progress_bar
 from jaxmlp.runtime.devices import (
     check_memory,
     device_put,
@@ -22,16 +23,15 @@ from jaxmlp.runtime.devices import (
     sharding,
     unpad_members,
 )
-from jaxmlp.runtime.progress import progress_bar
 from jaxmlp.runtime.selftest import check_backend
 from jaxmlp.runtime.signals import interruptible, note_stop
 from jaxmlp.train.checkpoints import (
     Checkpoint,
     Checkpoints,
     key_data_tree,
-    load,
+    load_checkpoint,
     restore_arrays,
-    save,
+    save_checkpoint,
     should_save,
 )
 from jaxmlp.train.divergence import failure_message, first_failure, last_member
@@ -124,7 +124,7 @@ def fit(
         run = run_fingerprint(train, (dataset, validation), (key, data_key), hyperparams, choice)
         run |= checkpoints.run
     members, where = len(key) if key.ndim else None, sharding(mesh, *["members"] * key.ndim)
-    kept = load(checkpoints, run)
+    kept = load_checkpoint(checkpoints, run)
     validation, hyperparams = device_put((validation, hyperparams), sharding(mesh))
     key, data_key = shard_keys(mesh, key), shard_keys(mesh, data_key)
     state = jax.block_until_ready(compile_for(make_init(train, where), key, hyperparams)(key, hyperparams))
@@ -206,7 +206,7 @@ def _save(
     last = done == course.num_epochs or notes["ended"]
     if course.checkpoints is not None and should_save(course.checkpoints, done, last=last, stopped=stopped):
         trees = {"state": unpad_members(gather(key_data_tree(state)), course.members), "history": history}
-        save(course.checkpoints, done, trees, course.run, notes)
+        save_checkpoint(course.checkpoints, done, trees, course.run, notes)
 
 
 def _columns(told: dict[str, np.ndarray]) -> list[tuple[str, np.ndarray]]:

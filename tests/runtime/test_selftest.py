@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 CASES = list(miscompilations.cases())
 NEEDED = [case for case in CASES if case.needed]
 CHECK = (
-    "import jaxmlp; from jaxmlp.runtime import selftest; selftest.check_backend(); print(selftest.summary())"
+    "import jaxmlp; from jaxmlp.runtime import selftest; selftest.check_backend(); print(selftest.outcome_text())"
 )
 
 
@@ -76,7 +76,7 @@ def test_a_wrong_backend_stops_a_run_in_one_line(one_wrong):
         r"\(JAXMLP_SELFTEST=warn goes on all the same\)",
         line,
     )
-    assert selftest.summary() == f"wrong: {one_wrong.what} ({one_wrong.report})"
+    assert selftest.outcome_text() == f"wrong: {one_wrong.what} ({one_wrong.report})"
 
 
 def test_the_stop_can_be_made_a_warning(one_wrong, monkeypatch, capsys):
@@ -105,7 +105,7 @@ def test_what_is_wrong_elsewhere_is_said_and_stops_nothing(fresh, monkeypatch, c
     other = NEEDED[-1]._replace(program=lambda *_: 0.0, needed=False)
     monkeypatch.setattr(miscompilations, "cases", lambda: iter([other]))
     selftest.check_backend()
-    assert selftest.summary() == f"passed; wrong elsewhere: {other.what} ({other.report})"
+    assert selftest.outcome_text() == f"passed; wrong elsewhere: {other.what} ({other.report})"
     assert capsys.readouterr().err == ""
 
 

@@ -284,9 +284,9 @@ def test_a_disk_that_is_full_costs_a_warning_and_never_the_run(tmp_path, monkeyp
 def test_those_of_a_run_that_is_over_leave_nothing(tmp_path):
     folder = tmp_path / "checkpoints" / "split-0"
     trained(folder, 2)
-    checkpoints.clear(Checkpoints(folder))
+    checkpoints.clear_checkpoints(Checkpoints(folder))
     assert list(tmp_path.iterdir()) == []
-    checkpoints.clear(Checkpoints(folder))
+    checkpoints.clear_checkpoints(Checkpoints(folder))
 
 
 def test_what_a_killed_process_left_half_written_is_cleared_away(tmp_path):

@@ -1,5 +1,6 @@
-"""How far a loop has come, on the screen."""
+"""What a run says on the screen: how far it has come, and what to beware of."""
 
+import sys
 from typing import Any
 
 
@@ -8,3 +9,8 @@ def progress_bar(total: int, done: int, *, show: bool) -> Any:
     from tqdm import tqdm
 
     return tqdm(total=total, initial=done, unit="epoch", disable=not show, dynamic_ncols=True)
+
+
+def warn(message: str) -> None:
+    """A line on stderr; the run goes on."""
+    print(f"warning: {message}", file=sys.stderr, flush=True)
