@@ -30,7 +30,7 @@ from jaxmlp.statistics import format_mean, summarize, verdict
 from jaxmlp.sweep import sampling, search, space
 from jaxmlp.sweep.config import SweepConfig
 from jaxmlp.sweep.cost import estimate_cost
-from jaxmlp.sweep.halving import rungs
+from jaxmlp.sweep.halving import rung_epochs
 from jaxmlp.sweep.search import SearchResult
 from jaxmlp.train.checkpoints import Checkpoints, clear_checkpoints
 from jaxmlp.types import InputError
@@ -216,7 +216,7 @@ def describe(splits: Splits, members: list[space.Member], settings: SweepConfig)
     kind = f"{len(splits.class_names)} classes" if splits.class_names else "real values"
     print(f"{splits.name}: {parts} examples, {splits.task} ({kind})")
     expected = estimate_cost(splits, members, settings)
-    rungs_text = ", ".join(map(str, rungs(settings.num_epochs, settings.halving, len(members))))
+    rungs_text = ", ".join(map(str, rung_epochs(settings.num_epochs, settings.halving, len(members))))
     print(
         f"{len(members)} members in {expected.num_programs} programs, {expected.num_parameters:,} "
         f"parameters; cut after epochs {rungs_text or 'none'} of {settings.num_epochs}"

@@ -1,4 +1,4 @@
-"""Every test runs with shapes checked by beartype and with rank promotion forbidden."""
+"""Every test runs with shapes checked by beartype, rank promotion forbidden and programs compiled fast."""
 
 import os
 from pathlib import Path
@@ -9,6 +9,8 @@ from jaxtyping import install_import_hook
 
 install_import_hook("jaxmlp", "beartype.beartype")
 jax.config.update("jax_numpy_rank_promotion", "raise")
+# Nearly all programs here compile longer than they run.
+jax.config.update("jax_disable_most_optimizations", True)
 
 
 def pytest_configure():
@@ -40,9 +42,9 @@ def figure_of(monkeypatch, tmp_path):
     return draw_figure
 
 
-@pytest.fixture(scope="module")
-def quick_to_compile():
-    """For programs that compile longer than they run."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
+@pytest.fixture
+def optimized():
+    """Programs as users compile them: for what their optimization decides."""
     jax.config.update("jax_disable_most_optimizations", False)
+    yield
+    jax.config.update("jax_disable_most_optimizations", True)

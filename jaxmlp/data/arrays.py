@@ -68,7 +68,7 @@ def as_labels(argument: str, array: np.ndarray) -> np.ndarray:
     return array
 
 
-def are_classes(targets: np.ndarray) -> bool:
+def is_classification(targets: np.ndarray) -> bool:
     """Whether targets given without a task are labels; rows of whole numbers could be either."""
     if targets.dtype.kind != "f" and targets.ndim > 1:
         raise InputError(
@@ -77,7 +77,7 @@ def are_classes(targets: np.ndarray) -> bool:
     return targets.dtype.kind != "f"
 
 
-def number_classes(labels: np.ndarray) -> tuple[str, ...]:
+def infer_class_names(labels: np.ndarray) -> tuple[str, ...]:
     """The numbers "0"…"k−1" as names, if each occurs."""
     occurring = np.unique(labels)
     if occurring[0] >= 0 and not np.array_equal(occurring, np.arange(len(occurring))):
@@ -96,7 +96,7 @@ def check_task(task: str, class_names: Sequence[str]) -> None:
         raise InputError(f"task: 'binary' has two classes, got {len(class_names)}; pass 'multiclass'")
 
 
-def make_part(part: str, inputs: ArrayLike, targets: ArrayLike, class_names: Sequence[str]) -> Dataset:
+def make_dataset(part: str, inputs: ArrayLike, targets: ArrayLike, class_names: Sequence[str]) -> Dataset:
     """Inputs and targets as one Dataset; ``part`` is put before the argument's name in errors."""
     examples: Any = as_numbers(f"{part}inputs", inputs)
     values: Any = as_numbers(f"{part}targets", targets)

@@ -41,16 +41,18 @@ def fit_columns(frame: "pandas.DataFrame") -> tuple[Column, ...]:
 
 def _fit_column(name: str, values: "pandas.Series") -> Column:
     numeric = is_numeric(values)
-    known = as_floats(name, values) if numeric else values
+    known = parse_numbers(name, values) if numeric else values
     if known.isna().all():
         raise InputError(f"column {name!r}: has no value in any training row; drop it from the table")
     if numeric:
         return Column(name, float(known.median()), bool(known.isna().any()), ())
-    frequent = _as_words(values).value_counts().index[:MAX_CATEGORIES]
+    frequent = _as_category_names(values).value_counts().index[:MAX_CATEGORIES]
     return Column(name, None, False, tuple(sorted(frequent)))
 
 
-def encode(frame: "pandas.DataFrame", columns: Sequence[Column]) -> Float[np.ndarray, "rows values"]:
+def transform_columns(
+    frame: "pandas.DataFrame", columns: Sequence[Column]
+) -> Float[np.ndarray, "rows values"]:
     """The rows of ``frame`` as numbers; its columns may come in any order, and others are left out.
 
     InputError for a column that is not there or holds what is no number where numbers were learnt.
@@ -60,12 +62,14 @@ def encode(frame: "pandas.DataFrame", columns: Sequence[Column]) -> Float[np.nda
     for column in columns:
         name, fill = column.name, column.fill
         if name not in frame:
-            raise InputError(f"column {name!r}: is not in the table, which has {_listed(frame.columns)}")
+            raise InputError(
+                f"column {name!r}: is not in the table, which has {_format_names(frame.columns)}"
+            )
         if fill is None:
-            words = _as_words(frame[name]).to_numpy(object)
+            words = _as_category_names(frame[name]).to_numpy(object)
             values += [words == category for category in column.categories]
         else:
-            numbers = as_floats(name, frame[name]).to_numpy()
+            numbers = parse_numbers(name, frame[name]).to_numpy()
             missing = np.isnan(numbers)
             values += [np.where(missing, fill, numbers), *([missing] if column.gaps else [])]
     return np.column_stack(values).astype(float)
@@ -98,14 +102,14 @@ def is_numeric(values: "pandas.Series") -> bool:
     return kind in ("integer", "floating", "mixed-integer-float", "decimal")
 
 
-def _as_words(values: "pandas.Series") -> "pandas.Series":
+def _as_category_names(values: "pandas.Series") -> "pandas.Series":
     """Each value as text, so that 1, 1.0 and "1", or True and "True", are one category; a gap is one, too."""
     words = values.astype(object).where(values.notna(), _MISSING).astype(str)
     # Whole numbers beside gaps are read as floats.
     return words.str.removesuffix(".0")
 
 
-def as_floats(name: str, values: "pandas.Series") -> "pandas.Series":
+def parse_numbers(name: str, values: "pandas.Series") -> "pandas.Series":
     numbers = import_pandas().to_numeric(values, errors="coerce").astype(float)
     wrong = numbers.isna() & values.notna()
     if wrong.any():
@@ -113,7 +117,7 @@ def as_floats(name: str, values: "pandas.Series") -> "pandas.Series":
     return numbers.replace([np.inf, -np.inf], np.nan)
 
 
-def _listed(names: Any) -> str:
+def _format_names(names: Any) -> str:
     shown = ", ".join(map(repr, list(map(str, names))[:8]))
     return f"{shown}, …" if len(names) > 8 else shown
 

@@ -13,13 +13,13 @@ from sklearn.model_selection import train_test_split
 from jaxmlp import checks
 from jaxmlp.data.arrays import (
     TASKS,
-    are_classes,
     as_labels,
     as_numbers,
     check_same_shapes,
     check_task,
-    make_part,
-    number_classes,
+    infer_class_names,
+    is_classification,
+    make_dataset,
 )
 from jaxmlp.nn.preprocessing import Affine, fit_affine
 from jaxmlp.runtime import files
@@ -70,18 +70,18 @@ def from_arrays(
     values = as_numbers("targets", targets)
     if task is not None:
         checks.known_name("task", task, TASKS)
-    if class_names or (are_classes(values) if task is None else task != "regression"):
-        class_names = tuple(map(str, class_names)) or number_classes(as_labels("targets", values))
+    if class_names or (is_classification(values) if task is None else task != "regression"):
+        class_names = tuple(map(str, class_names)) or infer_class_names(as_labels("targets", values))
     task = task or {0: "regression", 2: "binary"}.get(len(class_names), "multiclass")
     check_task(task, class_names)
-    rest = make_part("", inputs, values, class_names)
+    rest = make_dataset("", inputs, values, class_names)
     if class_names and len(np.unique(rest.targets)) < 2:
         raise InputError(f"targets: at least two classes must occur, got only label {rest.targets[0]}")
     cut = functools.partial(_split_off, stratify=bool(class_names), split_seed=split_seed)
     if test is None:
         rest, test_part = cut(rest, "test_fraction", test_fraction)
     else:
-        test_part = make_part("test ", *test, class_names)
+        test_part = make_dataset("test ", *test, class_names)
         check_same_shapes(rest, test_part)
     train, validation = cut(rest, "validation_fraction", validation_fraction)
     return Splits(train, validation, test_part, task, tuple(class_names), name, split_seed)
@@ -105,15 +105,15 @@ def standardize(splits: Splits) -> Splits:
         part = scale_part(part, inputs, targets)
         return part._replace(inputs=part.inputs.reshape(len(part.inputs), -1))
 
-    return _map_parts(in_rows, splits)
+    return _map_splits(in_rows, splits)
 
 
 def first_examples(splits: Splits, num_examples: int) -> Splits:
     """The splits with at most the first ``num_examples`` of each part."""
-    return _map_parts(lambda part: jax.tree.map(lambda values: values[:num_examples], part), splits)
+    return _map_splits(lambda part: jax.tree.map(lambda values: values[:num_examples], part), splits)
 
 
-def _map_parts(function: Callable[[Dataset], Dataset], splits: Splits) -> Splits:
+def _map_splits(function: Callable[[Dataset], Dataset], splits: Splits) -> Splits:
     train, validation, test = map(function, (splits.train, splits.validation, splits.test))
     return splits._replace(train=train, validation=validation, test=test)
 

@@ -10,14 +10,14 @@ from jaxmlp import checks
 from jaxmlp.data import splits
 from jaxmlp.data.columns import (
     Column,
-    as_floats,
     check_frame,
     check_names,
     check_width,
-    encode,
     fit_columns,
     import_pandas,
     is_numeric,
+    parse_numbers,
+    transform_columns,
 )
 from jaxmlp.data.splits import Splits
 from jaxmlp.types import InputError
@@ -93,7 +93,7 @@ def read_table(
     # Once to know the training rows, by their numbers, and in the same way once more.
     row_numbers = split(np.arange(len(frame))[:, None]).train.inputs[:, 0].astype(int)
     columns = fit_columns(frame.drop(columns=target).iloc[row_numbers])
-    return split(encode(frame, columns)), columns
+    return split(transform_columns(frame, columns)), columns
 
 
 def _check_target(frame: "pandas.DataFrame", target: str) -> None:
@@ -120,7 +120,7 @@ def _targets(values: "pandas.Series", task: str | None) -> tuple[np.ndarray, tup
                 f"target: {values.name!r} must hold numbers for a regression, got {values.iloc[0]!r}"
             )
         return _labels(values.astype(str).to_numpy(object))
-    numbers = as_floats(str(values.name), values).to_numpy()
+    numbers = parse_numbers(str(values.name), values).to_numpy()
     whole = bool((numbers == numbers.round()).all())
     if task == "regression" or (task is None and not (whole and values.nunique() <= MAX_CLASSES)):
         return numbers, ()

@@ -1,8 +1,8 @@
 """Predictions of a saved model with NumPy alone, for places that have no JAX; copy this file there.
 
-    from jaxmlp import predictor
+    from jaxmlp.models import numpy_predictor as predictor
     model = predictor.load("model.safetensors")
-    predictor.probabilities(model, images)
+    predictor.predict_proba(model, images)
 
 The same functions as in ``models``, with the same answers to rounding. Inputs are arrays; what turns the rows
 of a table into one is in ``tables``.
@@ -62,14 +62,14 @@ ACTIVATIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 }
 
 
-class Model(NamedTuple):
+class NumpyModel(NamedTuple):
     """What a file holds: its tensors by name, and its description as JSON has it."""
 
     tensors: dict[str, np.ndarray]
     description: dict[str, Any]
 
 
-def load(path: str | Path) -> Model:
+def load(path: str | Path) -> NumpyModel:
     """The model that ``model.save`` wrote to ``path``.
 
     Raises ValueError when the file is none. It trusts more than ``model.load``, which checks every field.
@@ -84,7 +84,7 @@ def load(path: str | Path) -> Model:
         tensors = {name: _tensor(content[8 + size :], **entry) for name, entry in header.items()}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path}: is no model of jaxmlp, or a damaged one ({error})") from None
-    return Model(tensors, description)
+    return NumpyModel(tensors, description)
 
 
 def _check_sum(content: bytes, found: str) -> None:
@@ -100,7 +100,7 @@ def _tensor(content: bytes, *, dtype: str, shape: list[int], data_offsets: list[
     return np.frombuffer(content[first:last], _DTYPES[dtype]).reshape(shape)
 
 
-def outputs(model: Model, inputs: np.ndarray) -> np.ndarray:
+def network_outputs(model: NumpyModel, inputs: np.ndarray) -> np.ndarray:
     """What each network puts out for raw ``inputs`` [n, *input_shape], as [networks, n, outputs]: logits, or
     values in the targets' unit. Raises ValueError for another shape and for values that are not finite.
     """
@@ -127,29 +127,29 @@ def _network(tensors: dict[str, np.ndarray], number: int, form: dict[str, Any], 
     return x
 
 
-def probabilities(model: Model, inputs: np.ndarray) -> np.ndarray:
+def predict_proba(model: NumpyModel, inputs: np.ndarray) -> np.ndarray:
     """The probability of each class [n, classes]: the networks' average by votes, at the model's temperature.
 
     Raises ValueError as ``outputs`` does, and for a regression, which has no classes.
     """
     if model.description["head"] == "regression":
         raise ValueError("model: a regression has no classes; use predict for its values")
-    logits = outputs(model, inputs)
+    logits = network_outputs(model, inputs)
     if model.description["head"] == "binary":
         logits = np.concatenate([np.zeros_like(logits), logits], axis=-1)
     average = np.maximum(_average(model, _softmax(logits)), 1e-300)
     return _softmax(np.log(average) / model.description["temperature"])
 
 
-def predict(model: Model, inputs: np.ndarray) -> np.ndarray:
+def predict(model: NumpyModel, inputs: np.ndarray) -> np.ndarray:
     """Class labels 0…k−1, or a regression's values, for raw ``inputs``. Raises ValueError as ``outputs``."""
     if model.description["head"] != "regression":
-        return probabilities(model, inputs).argmax(axis=1).astype(np.int32)
-    values = _average(model, outputs(model, inputs))
+        return predict_proba(model, inputs).argmax(axis=1).astype(np.int32)
+    values = _average(model, network_outputs(model, inputs))
     return values[:, 0] if values.shape[1] == 1 else values
 
 
-def _average(model: Model, values: np.ndarray) -> np.ndarray:
+def _average(model: NumpyModel, values: np.ndarray) -> np.ndarray:
     votes = [form["votes"] for form in model.description["networks"]]
     return np.average(values, axis=0, weights=votes)
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from jaxmlp.data.columns import encode, import_pandas
+from jaxmlp.data.columns import import_pandas, transform_columns
 from jaxmlp.models import calibration
 from jaxmlp.models.model import Model, predict, predict_proba
 from jaxmlp.types import InputError
@@ -22,7 +22,7 @@ def predict_table(model: Model, frame: "pandas.DataFrame") -> "pandas.DataFrame"
     description = model.description
     if description.columns is None:
         raise InputError("model: was not trained on a table; give it arrays, with predict")
-    inputs, names = encode(frame, description.columns), description.class_names
+    inputs, names = transform_columns(frame, description.columns), description.class_names
     if names:
         probabilities = predict_proba(model, inputs)
         columns = {"prediction": np.asarray(names)[probabilities.argmax(axis=1)]}

@@ -104,13 +104,13 @@ def apply(
     need a ``key``. Without a key nothing is dropped: that is evaluation.
     """
     keys = [None] * len(params) if key is None else list(jax.random.split(key, len(params)))
-    x = drop(keys[0], x.ravel().astype(params[0].weight.dtype), input_dropout)
+    x = drop_units(keys[0], x.ravel().astype(params[0].weight.dtype), input_dropout)
     for layer, layer_key in zip(params[:-1], keys[1:], strict=True):
-        x = drop(layer_key, activation(product(x, layer.weight) + layer.bias), dropout)
+        x = drop_units(layer_key, activation(product(x, layer.weight) + layer.bias), dropout)
     return product(x, params[-1].weight) + params[-1].bias
 
 
-def drop(
+def drop_units(
     key: Key[Array, ""] | None, x: Float[Array, " units"], rate: Scalar | float | None
 ) -> Float[Array, " units"]:
     """Inverted dropout: each unit is 0 with probability ``rate``, otherwise divided by 1 − rate.

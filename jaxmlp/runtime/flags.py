@@ -16,11 +16,11 @@ def set_required() -> None:
     # Newer Pythons have newer releases, and are spared reading the version.
     flag = REQUIRED.get(metadata.version("jaxlib"), "") if sys.version_info < (3, 12) else ""
     given = os.environ.get("XLA_FLAGS", "")
-    if flag and flag.split("=")[0] not in given and not _started():
+    if flag and flag.split("=")[0] not in given and not _backend_started():
         os.environ["XLA_FLAGS"] = f"{given} {flag}".strip()
 
 
-def _started() -> bool:
+def _backend_started() -> bool:
     """Whether JAX has read its flags. It does not tell, except to itself."""
     bridge = sys.modules.get("jax._src.xla_bridge")
     return bridge is not None and bridge.backends_are_initialized()

@@ -35,9 +35,9 @@ def cases() -> Iterator[Case]:
     def normal(*shape: int, dtype: type = np.float32) -> np.ndarray:
         return draws.normal(size=shape).astype(dtype)
 
-    yield from _sums_of_products(normal)
-    yield from _parts_of_a_step(normal)
-    yield from (case._replace(needed=False) for case in _elsewhere(normal))
+    yield from _product_cases(normal)
+    yield from _step_cases(normal)
+    yield from (case._replace(needed=False) for case in _other_cases(normal))
 
 
 _REDUCTIONS: dict[str, tuple[Callable, Callable]] = {
@@ -47,7 +47,7 @@ _REDUCTIONS: dict[str, tuple[Callable, Callable]] = {
 }
 
 
-def _sums_of_products(normal: Normal) -> Iterator[Case]:
+def _product_cases(normal: Normal) -> Iterator[Case]:
     """CPU: rows after the first 2^17 bytes were read from the wrong place, of up to about 43,000 rows."""
     for dtype, num_rows in ((np.float32, 40_001), (np.float64, 20_001)):
         arrays = normal(3, 3, dtype=dtype), normal(num_rows, 3, dtype=dtype)
@@ -61,7 +61,7 @@ def _sums_of_products(normal: Normal) -> Iterator[Case]:
             )
 
 
-def _parts_of_a_step(normal: Normal) -> list[Case]:
+def _step_cases(normal: Normal) -> list[Case]:
     """GPU: what layers, losses and updates are made of."""
     x, layer = normal(9), (normal(32, 15), normal(100, 15), 100 * normal(32))
     scaled = jax.jit(jax.vmap(lambda m, row, bias: 0.1 * (m @ row + bias), (None, 0, None)))
@@ -70,7 +70,7 @@ def _parts_of_a_step(normal: Normal) -> list[Case]:
     return [
         Case("a scaled layer", "xla#46110", scaled, lambda m, x, b: 0.1 * (x @ m.T + b), layer),
         Case("gradients of a maximum", "jax#40564", rectified, _gradient, (normal(64, 9), normal(64, 9))),
-        Case("a donated state", "jax#39625", _hand_back, lambda x: np.append(np.zeros(9), x), (x,)),
+        Case("a donated state", "jax#39625", _donate, lambda x: np.append(np.zeros(9), x), (x,)),
         Case(
             "single operations", "jax#40633", lambda x: abs(x) + (jnp.ones(9) + 1), lambda x: abs(x) + 2, (x,)
         ),
@@ -81,7 +81,7 @@ def _parts_of_a_step(normal: Normal) -> list[Case]:
     ]
 
 
-def _elsewhere(normal: Normal) -> list[Case]:
+def _other_cases(normal: Normal) -> list[Case]:
     """CPU: taken for something simpler that is not the same, or read from another place than meant."""
     whole, small = np.arange(4, dtype=np.int32), np.array([12, 7, 20, 15], np.int8)
     huge = np.float32(1e10) * np.random.default_rng(0).permutation(128).reshape(8, 16).astype(np.float32)
@@ -93,7 +93,7 @@ def _elsewhere(normal: Normal) -> list[Case]:
             "softmax of huge logits", "jax#38609", _cool_softmax, lambda z: np.eye(16)[z.argmax(1)], (huge,)
         ),
         Case("squares that overflow", "tensorflow#118178", square, lambda x: abs(x * x), (small,)),
-        Case("the angle of (0, 0)", "jax#38681", _angle_of_nothing, lambda x: x, (whole,)),
+        Case("the angle of (0, 0)", "jax#38681", _angle_of_zero, lambda x: x, (whole,)),
         Case("a shift in place", "xla#49176", shift, lambda x: np.append(x[:1], x[:-1])[None], (normal(8),)),
         Case("spread windows", "xla#48714", _largest_of_two, _largest_by_hand, (normal(64, 128),)),
         Case("a slice of a slice", "xla#49121", slices, lambda x, i: x[6:8], (normal(10), ends)),
@@ -108,26 +108,26 @@ def _gradient(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 _donated = jax.jit(lambda state, x: ((x - x, x - x, x - x), state), donate_argnums=0)
 
 
-def _hand_back(x: jax.Array) -> jax.Array:
+def _donate(x: jax.Array) -> jax.Array:
     return jnp.concatenate(jax.tree.leaves(_donated(tuple(jnp.split(x, 3)), x[:3])))
 
 
-def _joined(numpy: Any, x: Any) -> Any:
+def _concatenate(numpy: Any, x: Any) -> Any:
     """Rows beside the same rows scaled to a mean square of 1."""
     return numpy.concatenate([x / numpy.sqrt(numpy.mean(x**2, 1, keepdims=True)), x], 1)
 
 
-_softmax_of_joined = jax.jit(lambda x: jax.nn.softmax(_joined(jnp, x)))
+_softmax_of_joined = jax.jit(lambda x: jax.nn.softmax(_concatenate(jnp, x)))
 _cool_softmax = jax.jit(lambda z: jax.nn.softmax(z * np.float32(0.3)))
 
 
 def _softmax_by_hand(x: np.ndarray) -> np.ndarray:
-    powers = np.exp(_joined(np, x))
+    powers = np.exp(_concatenate(np, x))
     return powers / powers.sum(1, keepdims=True)
 
 
 @jax.jit
-def _angle_of_nothing(x: jax.Array) -> jax.Array:
+def _angle_of_zero(x: jax.Array) -> jax.Array:
     zero = ((x != 0) ^ (x != 0)).astype(np.float32)
     return x + jnp.arctan2(zero, zero)
 

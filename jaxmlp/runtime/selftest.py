@@ -92,14 +92,14 @@ def outcome() -> Outcome:
         return Outcome(tuple(kept["wrong"]), tuple(kept["wrong_elsewhere"]), kept["found_again"])
     wrong = [case for case in miscompilations.cases() if not is_right(case)]
     needed, elsewhere = (tuple(case for case in wrong if case.needed == needed) for needed in (True, False))
-    found = Outcome(_named(needed), _named(elsewhere), compilation.cache_works())
+    found = Outcome(_case_names(needed), _case_names(elsewhere), compilation.cache_works())
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(path, json.dumps(found._asdict()).encode())
     return found
 
 
-def _named(cases: Iterable[Case]) -> tuple[str, ...]:
+def _case_names(cases: Iterable[Case]) -> tuple[str, ...]:
     """What is wrong, for each report of it."""
     reports = groupby(cases, lambda case: case.report)
     return tuple(f"{', '.join(case.what for case in group)} ({report})" for report, group in reports)

@@ -40,20 +40,20 @@ class Cost(NamedTuple):
     """Whether members wait for their turn on the host, since the devices cannot hold them all."""
 
 
-def estimate_cost(splits: Splits, members: Sequence[Member], settings: SweepConfig) -> Cost:
+def estimate_cost(splits: Splits, members: Sequence[Member], config: SweepConfig) -> Cost:
     """What ``fit_members`` will take; a matrix product is timed to know this machine."""
-    network_of, data = training.prepare_training(splits, settings.precision)
+    network_of, data = training.prepare_training(splits, config.precision)
     num_examples, peak = len(data.train.inputs), measure_peak()
-    share = sum(members_per_epoch(len(members), settings.num_epochs, settings.halving)) / len(members)
-    steps = share * batching.num_batches(num_examples, settings.batch_size)
+    share = sum(members_per_epoch(len(members), config.num_epochs, config.halving)) / len(members)
+    steps = share * batching.num_batches(num_examples, config.batch_size)
     num_parameters, all_states, largest_chunk, seconds = 0, 0, 0, 0.0
-    groups = make_groups(members, network_of, settings, num_examples)
-    mesh = settings.mesh
+    groups = make_groups(members, network_of, config, num_examples)
+    mesh = config.mesh
     num_devices, shares = (mesh.size, mesh.shape["members"]) if mesh else (1, 1)
     for program, own, _ in groups:
         sizes = layer_sizes(splits, program.structure.network.hidden_sizes)
         size = sum((num_inputs + 1) * num_outputs for num_inputs, num_outputs in pairwise(sizes))
-        step = _STEP_SECONDS + size * (6 * settings.batch_size / (_SHARE_OF_PEAK * peak) + _PARAMETER_SECONDS)
+        step = _STEP_SECONDS + size * (6 * config.batch_size / (_SHARE_OF_PEAK * peak) + _PARAMETER_SECONDS)
         num_parameters += size * len(own)
         state_bytes = programs.state_bytes(program, own[0])
         all_states += state_bytes * len(own)
@@ -63,7 +63,7 @@ def estimate_cost(splits: Splits, members: Sequence[Member], settings: SweepConf
     return Cost(
         len(groups),
         num_parameters,
-        min(num_bytes(data.train), max_data_bytes(settings.data_bytes))
+        min(num_bytes(data.train), max_data_bytes(config.data_bytes))
         + num_bytes(data.validation)
         + -(-states // shares),
         _COMPILE_SECONDS * len(groups),

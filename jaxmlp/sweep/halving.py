@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 
-def rungs(num_epochs: int, factor: int | None, num_members: int) -> list[int]:
+def rung_epochs(num_epochs: int, factor: int | None, num_members: int) -> list[int]:
     """The epochs, from 1, after which members are cut: each ``factor`` times the one before, as many as leave
     somebody and the last before the end.
     """
@@ -20,7 +20,7 @@ def rungs(num_epochs: int, factor: int | None, num_members: int) -> list[int]:
 
 def members_per_epoch(num_members: int, num_epochs: int, factor: int | None) -> list[int]:
     """How many members train in each epoch if none is lost."""
-    cuts, alive = rungs(num_epochs, factor, num_members), []
+    cuts, alive = rung_epochs(num_epochs, factor, num_members), []
     for epoch in range(num_epochs):
         if factor is not None and epoch in cuts:
             num_members = math.ceil(num_members / factor)
@@ -28,7 +28,7 @@ def members_per_epoch(num_members: int, num_epochs: int, factor: int | None) -> 
     return alive
 
 
-def survivors(
+def select_survivors(
     alive: Sequence[int],
     scores: Float[np.ndarray, " members"],
     losses: Float[np.ndarray, " members"],

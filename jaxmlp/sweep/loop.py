@@ -17,20 +17,20 @@ from jaxmlp.runtime.selftest import check_backend
 from jaxmlp.runtime.signals import interruptible, note_stop
 from jaxmlp.sweep import chunks
 from jaxmlp.sweep.config import SweepConfig
-from jaxmlp.sweep.programs import check_config, make_groups
-from jaxmlp.sweep.resume import restore_sweep, save_sweep, sweep_fingerprint
-from jaxmlp.sweep.space import Member, group_by_structure
-from jaxmlp.sweep.state import SweepResult, SweepState
-from jaxmlp.sweep.updates import (
+from jaxmlp.sweep.decisions import (
     alive_members,
     best_scores,
     choose_ensemble,
-    fit_budget,
     member_places,
     num_member_epochs,
     prune,
     record_reports,
+    shorten_to_budget,
 )
+from jaxmlp.sweep.programs import check_config, make_groups
+from jaxmlp.sweep.resume import restore_sweep, save_sweep, sweep_fingerprint
+from jaxmlp.sweep.space import Member, group_by_structure
+from jaxmlp.sweep.state import SweepResult, SweepState
 from jaxmlp.train.checkpoints import Checkpoints, load_checkpoint, should_save
 from jaxmlp.train.population import seed_keys
 from jaxmlp.train.streaming import Stream, place_data
@@ -42,7 +42,7 @@ def run_sweep(
     network_of: Callable[[NetworkSpec], Network],
     dataset: Dataset,
     validation: Dataset,
-    settings: SweepConfig,
+    config: SweepConfig,
     *,
     checkpoints: Checkpoints | None = None,
     progress: bool = True,
@@ -53,20 +53,20 @@ def run_sweep(
     ends the sweep with what it has. With ``checkpoints`` it can be gone on with from any epoch, to the same
     bits. Raises InputError, and FloatingPointError when no member's loss is finite.
     """
-    check_config(settings, members, dataset)
+    check_config(config, members, dataset)
     check_backend()
-    began, budget = time.perf_counter(), settings.time_budget
-    run = sweep_fingerprint(members, settings, (dataset, validation), checkpoints.run) if checkpoints else {}
-    _, (data_key,) = seed_keys([settings.seed])
-    state = init_sweep(members, network_of, settings, len(dataset.inputs))
+    began, budget = time.perf_counter(), config.time_budget
+    run = sweep_fingerprint(members, config, (dataset, validation), checkpoints.run) if checkpoints else {}
+    _, (data_key,) = seed_keys([config.seed])
+    state = init_sweep(members, network_of, config, len(dataset.inputs))
     if (kept := load_checkpoint(checkpoints, run)) is not None:
         state = restore_sweep(kept, state, members)
         print(f"resumed after epoch {state.epoch}", flush=True)
-    data_key, validation = device_put((data_key, validation), sharding(settings.mesh))
-    data = place_data(dataset, settings.batch_size, data_key, settings.data_bytes, settings.mesh)
+    data_key, validation = device_put((data_key, validation), sharding(config.mesh))
+    data = place_data(dataset, config.batch_size, data_key, config.data_bytes, config.mesh)
     # As if it had begun so much earlier.
     began -= state.seconds
-    total, trained = num_member_epochs(state, settings), state.history.get("train_loss", np.empty(0))
+    total, trained = num_member_epochs(state, config), state.history.get("train_loss", np.empty(0))
     bar_of = progress_bar(total, int(np.sum(~np.isnan(trained))), show=progress)
     with interruptible() as asked_to_stop, bar_of as bar:
 
@@ -85,23 +85,23 @@ def run_sweep(
             if not whole:
                 # Before the ensemble is chosen from those who have trained: all will have, later.
                 _save_if_due(checkpoints, state, run, stopped=bool(asked))
-            state = _after_epoch(state, settings, bar, whole=whole)
+            state = _after_epoch(state, config, bar, whole=whole)
             ended = not whole
             if whole:
                 _save_if_due(checkpoints, state, run, stopped=bool(asked))
-        return _make_result(state, members, settings, processes.all_processes_max(asked_to_stop()))
+        return _make_result(state, members, config, processes.all_processes_max(asked_to_stop()))
 
 
-def _after_epoch(state: SweepState, settings: SweepConfig, bar: Any, *, whole: bool) -> SweepState:
+def _after_epoch(state: SweepState, config: SweepConfig, bar: Any, *, whole: bool) -> SweepState:
     """The ensemble chosen again and, after a whole epoch, the time looked at and the members cut."""
-    state, budget = choose_ensemble(state, settings), settings.time_budget
+    state, budget = choose_ensemble(state, config), config.time_budget
     if not whole:
         return state
     if state.epoch == 0 and budget is not None:
-        state = fit_budget(state, settings, budget - state.seconds)
-        bar.total = num_member_epochs(state, settings)
-    bar.set_postfix_str(_progress_text(state, settings), refresh=False)
-    return prune(state, settings)._replace(epoch=state.epoch + 1, num_advanced=0)
+        state = shorten_to_budget(state, config, budget - state.seconds)
+        bar.total = num_member_epochs(state, config)
+    bar.set_postfix_str(_progress_text(state, config), refresh=False)
+    return prune(state, config)._replace(epoch=state.epoch + 1, num_advanced=0)
 
 
 def _save_if_due(
@@ -117,14 +117,14 @@ def _save_if_due(
 def init_sweep(
     members: Sequence[Member],
     network_of: Callable[[NetworkSpec], Network],
-    settings: SweepConfig,
+    config: SweepConfig,
     num_examples: int,
 ) -> SweepState:
     """The state before the first step."""
-    made = make_groups(members, network_of, settings, num_examples)
+    made = make_groups(members, network_of, config, num_examples)
     return SweepState(
         chunks=[chunk for group in made for chunk in chunks.init_chunks(group)],
-        num_epochs=settings.num_epochs,
+        num_epochs=config.num_epochs,
         history={},
         statuses=["finished"] * len(members),
         contributions={},
@@ -163,26 +163,26 @@ def advance_epoch(
     return state, True
 
 
-def _progress_text(state: SweepState, settings: SweepConfig) -> str:
+def _progress_text(state: SweepState, config: SweepConfig) -> str:
     """The best member, who is alive, and the ensemble."""
-    scores = best_scores(state, settings)
-    best, measure = int(np.argmax(scores)), next(iter(METRICS[settings.task]))
+    scores = best_scores(state, config)
+    best, measure = int(np.argmax(scores)), next(iter(METRICS[config.task]))
     text = f"best validation {measure} {scores[best]:.4f} (member {best}), {len(alive_members(state))} alive"
     return f"{text}, ensemble loss {state.ensemble_history['loss'][-1]:.4f}" if state.ensemble else text
 
 
 def _make_result(
-    state: SweepState, members: Sequence[Member], settings: SweepConfig, interrupted: int
+    state: SweepState, members: Sequence[Member], config: SweepConfig, interrupted: int
 ) -> SweepResult:
     """What the sweep found; KeyboardInterrupt or InputError if there was no time to find anything."""
     if not state.ensemble_history["loss"]:
         if interrupted:
             raise KeyboardInterrupt
         raise InputError(
-            f"time_budget: {settings.time_budget:g} s were over before a member had trained for an epoch; "
+            f"time_budget: {config.time_budget:g} s were over before a member had trained for an epoch; "
             "give it more, or fewer members"
         )
-    scores = best_scores(state, settings)
+    scores = best_scores(state, config)
     best = max(alive_members(state), key=lambda member: scores[member])
     chunk, index = member_places(state)[best]
     return SweepResult(

@@ -112,22 +112,22 @@ def stack_numbers(*values: float) -> Array:
 def make_groups(
     members: Sequence[Member],
     network_of: Callable[[NetworkSpec], Network],
-    settings: SweepConfig,
+    config: SweepConfig,
     num_examples: int,
 ) -> list[Group]:
     """The members of each structure, with its program."""
-    num_steps = num_schedule_steps(settings, num_examples)
+    num_steps = num_schedule_steps(config, num_examples)
     made = []
     for structure, numbers in group_by_structure(members).items():
         own = [members[number] for number in numbers]
         own = [m._replace(hyperparams=m.hyperparams._replace(num_steps=num_steps)) for m in own]
         network = network_of(structure.network)
-        options = settings.task, settings.schedule, settings.batch_size, settings.mesh
+        options = config.task, config.schedule, config.batch_size, config.mesh
         program = _cached_program(structure, network, *options)
         made.append(Group(program, own, numbers))
     made = with_chunk_sizes(made)
-    if settings.chunk_size is not None:
-        made = [g._replace(program=g.program._replace(chunk_size=settings.chunk_size)) for g in made]
+    if config.chunk_size is not None:
+        made = [g._replace(program=g.program._replace(chunk_size=config.chunk_size)) for g in made]
     return made
 
 
@@ -159,24 +159,24 @@ class Chunk(NamedTuple):
     state: FitState
 
 
-def check_config(settings: SweepConfig, members: Sequence[Member], dataset: Dataset) -> None:
-    """Raises InputError for settings or members that cannot be, before anything is compiled."""
-    checks.known_name("task", settings.task, METRICS)
+def check_config(config: SweepConfig, members: Sequence[Member], dataset: Dataset) -> None:
+    """Raises InputError for config or members that cannot be, before anything is compiled."""
+    checks.known_name("task", config.task, METRICS)
     for name in ("num_epochs", "batch_size", "max_ensemble", "num_bags"):
-        checks.integer(name, getattr(settings, name))
-    checks.integer("seed", settings.seed, at_least=0)
-    checks.integer("halving", 2 if settings.halving is None else settings.halving, at_least=2)
-    checks.integer("chunk_size", 1 if settings.chunk_size is None else settings.chunk_size)
-    shares = settings.mesh.shape["members"] if settings.mesh else 1
-    if (settings.chunk_size or 0) % shares:
+        checks.integer(name, getattr(config, name))
+    checks.integer("seed", config.seed, at_least=0)
+    checks.integer("halving", 2 if config.halving is None else config.halving, at_least=2)
+    checks.integer("chunk_size", 1 if config.chunk_size is None else config.chunk_size)
+    shares = config.mesh.shape["members"] if config.mesh else 1
+    if (config.chunk_size or 0) % shares:
         raise InputError(
-            f"chunk_size: must be a multiple of the {shares} devices for members, got {settings.chunk_size}"
+            f"chunk_size: must be a multiple of the {shares} devices for members, got {config.chunk_size}"
         )
-    if settings.time_budget is not None:
-        checks.positive("time_budget", settings.time_budget)
+    if config.time_budget is not None:
+        checks.positive("time_budget", config.time_budget)
     if not members:
         raise InputError("members: must hold at least one, got none")
-    checks.dataset_shapes(dataset, settings.batch_size)
+    checks.dataset_shapes(dataset, config.batch_size)
     for member in members:
         hyperparams = member.hyperparams._replace(num_steps=1)
-        make_optimizer(member.structure.optimizer, settings.schedule)(hyperparams)
+        make_optimizer(member.structure.optimizer, config.schedule)(hyperparams)

@@ -26,11 +26,11 @@ from jaxmlp.types import Dataset, PyTree
 
 
 def sweep_fingerprint(
-    members: Sequence[Member], settings: SweepConfig, data: Sequence[Dataset], run: Mapping[str, Any]
+    members: Sequence[Member], config: SweepConfig, data: Sequence[Dataset], run: Mapping[str, Any]
 ) -> dict[str, Any]:
     """What makes this sweep another than others, for its checkpoints."""
     # Devices, memory and time may be others when it is gone on with.
-    fixed = settings._replace(mesh=None, time_budget=None, data_bytes=None)._asdict()
+    fixed = config._replace(mesh=None, time_budget=None, data_bytes=None)._asdict()
     names = ("training data", "validation data")
     prints = {name: data_fingerprint(part) for name, part in zip(names, data, strict=True)}
     # Their shapes and numbers by name, to say what differs, and all that they are.
@@ -102,12 +102,12 @@ def _restore_ensemble(
     for number, (member, *_) in enumerate(noted):
         chunk = programs[repr(members[member].structure)]
         contribution = kept.tensors[f"ensemble[{number}][0]"]
-        templates.append((contribution, jax.tree.map(_of_one, chunk.state.best.params)))
+        templates.append((contribution, jax.tree.map(_member_shape, chunk.state.best.params)))
     trees = restore(kept, "ensemble", templates)
     return [EnsembleMember(*who, *what) for who, what in zip(noted, trees, strict=True)]
 
 
-def _of_one(leaf: Any) -> PyTree:
+def _member_shape(leaf: Any) -> PyTree:
     return jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype)
 
 

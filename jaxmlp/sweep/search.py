@@ -49,15 +49,15 @@ def fit_ensemble(
 def fit_members(
     splits: Splits,
     members: Sequence[Member],
-    settings: SweepConfig,
+    config: SweepConfig,
     *,
     checkpoints: Checkpoints | None = None,
     progress: bool = True,
 ) -> SearchResult:
     """``fit_ensemble`` from members already drawn, by ``sampling.draw_members`` or by any searcher."""
-    network_of, data = prepare_training(splits, settings.precision)
+    network_of, data = prepare_training(splits, config.precision)
     options: dict[str, Any] = {"checkpoints": checkpoints, "progress": progress}
-    result = run_sweep(members, network_of, data.train, data.validation, settings, **options)
+    result = run_sweep(members, network_of, data.train, data.validation, config, **options)
     return build_models(splits, result)
 
 

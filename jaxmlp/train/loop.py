@@ -103,7 +103,8 @@ def fit(
     the data are on each; ``make_train`` is to have its ``batch_sharding``.
 
     Training data that take more than ``data_bytes`` (default: half of the device's memory) stay where they
-    are, in memory or mapped from a file, and reach the device in parts of that size; the run is the same.
+    are, in memory or mapped from a file, and reach the device in parts of that size. The steps are the
+    same; XLA may round a part otherwise than the whole, in the last digit.
 
     With ``checkpoints``, what the run is between two epochs goes to disk every so often, and a run that
     resumes goes on from there, to the same bits as if it had never ended.

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from jaxmlp.data import tables
-from jaxmlp.data.columns import MAX_CATEGORIES, Column, encode, fit_columns
+from jaxmlp.data.columns import MAX_CATEGORIES, Column, fit_columns, transform_columns
 from jaxmlp.types import InputError
 
 SIZES = [1.0, 2.0, np.nan, 10.0] * 5
@@ -75,11 +75,13 @@ def test_rows_become_numbers_as_worked_by_hand():
         [2, 1, 2, 1, 0, 0, 0, 1],
         [10, 0, 3, 0, 0, 1, 1, 0],
     ]
-    encoded = encode(MIXED, MIXED_COLUMNS)
+    encoded = transform_columns(MIXED, MIXED_COLUMNS)
     np.testing.assert_array_equal(encoded[:4], expected)
     # No row depends on those beside it.
     for row in range(4):
-        np.testing.assert_array_equal(encode(MIXED[row : row + 1], MIXED_COLUMNS)[0], expected[row])
+        np.testing.assert_array_equal(
+            transform_columns(MIXED[row : row + 1], MIXED_COLUMNS)[0], expected[row]
+        )
 
 
 def test_medians_categories_and_gaps_are_learnt_from_the_training_rows_alone():
@@ -108,14 +110,14 @@ def test_new_rows_may_be_reordered_wider_unseen_and_written_as_text():
     before = new.assign(size=[np.inf, 3])
     after = before.copy()
     expected = [[2, 1, 7, 0, 0, 0, 0, 1], [3, 0, 8.5, 0, 1, 0, 0, 0]]
-    np.testing.assert_array_equal(encode(after, MIXED_COLUMNS), expected)
+    np.testing.assert_array_equal(transform_columns(after, MIXED_COLUMNS), expected)
     pd.testing.assert_frame_equal(before, after)
 
 
 def test_one_category_may_be_written_as_text_or_as_a_number():
     (column,) = columns = fit_columns(pd.DataFrame({"c": ["1", "a", None]}))
     assert column.categories == ("", "1", "a")
-    encoded = encode(pd.DataFrame({"c": [1.0, np.nan]}), columns)
+    encoded = transform_columns(pd.DataFrame({"c": [1.0, np.nan]}), columns)
     np.testing.assert_array_equal(encoded, [[0, 1, 0], [1, 0, 0]])
 
 
@@ -142,7 +144,7 @@ def test_numbers_are_numbers_whatever_holds_them(values):
     frame = pd.DataFrame({"x": values})
     columns = fit_columns(frame)
     assert columns == (Column("x", 2.0, True, ()),)
-    np.testing.assert_array_equal(encode(frame, columns), [[1, 0], [2, 1], [3, 0]])
+    np.testing.assert_array_equal(transform_columns(frame, columns), [[1, 0], [2, 1], [3, 0]])
 
 
 def test_columns_may_be_called_by_numbers():
@@ -264,7 +266,7 @@ def test_tables_that_cannot_be_learnt_from_are_refused(frame, target, options, s
     ],
 )
 def test_new_rows_that_do_not_fit_are_refused(frame, says):
-    assert refusal(encode, frame, MIXED_COLUMNS).startswith(says)
+    assert refusal(transform_columns, frame, MIXED_COLUMNS).startswith(says)
 
 
 def test_without_pandas_the_extra_is_named(tmp_path, monkeypatch):

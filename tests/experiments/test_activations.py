@@ -202,7 +202,7 @@ def test_pictures_show_every_depth_and_name_the_initial_weights(monkeypatch, tmp
 
 
 @pytest.fixture(scope="module")
-def smoke(tmp_path_factory, quick_to_compile):
+def smoke(tmp_path_factory):
     out = tmp_path_factory.mktemp("activations")
     run(activations, "--smoke", "--dataset", "digits", "--num-seeds", 3, "--depths", 1, "--out", out)
     return out

@@ -154,7 +154,7 @@ def test_measures_take_the_worst_head_state_and_neuron():
 
 
 @pytest.fixture(scope="module")
-def smoke(tmp_path_factory, quick_to_compile):
+def smoke(tmp_path_factory):
     out = tmp_path_factory.mktemp("backprop")
     arguments = ["--smoke", "--no-progress", "--num-seeds", "2", "--hidden-sizes", "8", "--out", str(out)]
     main(backprop.Config, backprop.run, arguments)

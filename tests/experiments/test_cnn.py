@@ -15,7 +15,6 @@ from jaxmlp.data import sources
 from jaxmlp.data.splits import first_examples
 
 CONVOLUTIONS = ((5, 4), (3, 6))
-pytestmark = pytest.mark.usefixtures("quick_to_compile")
 
 
 def run(*arguments):

@@ -32,7 +32,7 @@ def refused(capsys, module, *arguments):
 
 
 @pytest.fixture(scope="module")
-def smoke(tmp_path_factory, quick_to_compile):
+def smoke(tmp_path_factory):
     out = tmp_path_factory.mktemp("smoke")
     run(digits, "--smoke", "--num-seeds", 3, "--out", out)
     return out
@@ -109,7 +109,6 @@ def test_other_data_of_classes_works(dataset, tmp_path):
 
 
 @pytest.mark.long
-@pytest.mark.usefixtures("quick_to_compile")
 def test_optimizers_choose_their_rate_on_validation_data(tmp_path):
     names = ("sgd", "schedule_free_adamw")
     flags = ("--smoke", "--num-seeds", 2, "--num-rates", 3, "--dataset", "digits", "--optimizers", *names)

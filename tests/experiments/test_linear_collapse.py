@@ -121,7 +121,6 @@ def test_a_map_has_its_first_row_at_the_bottom_and_its_first_column_at_the_left(
     np.testing.assert_allclose(ends, np.tile(expected[:, None], ends.shape[1]), atol=5.1e-4)
 
 
-@pytest.mark.usefixtures("quick_to_compile")
 @pytest.mark.long
 def test_a_smoke_run_leaves_a_record_that_agrees_with_itself(tmp_path, capsys):
     small = ("--dataset", "digits", "--smoke", "--num-seeds", 2, "--hidden-sizes", 16)

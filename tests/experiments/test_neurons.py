@@ -109,7 +109,7 @@ class TestRemoval:
 
 
 @pytest.fixture(scope="module")
-def smoke(tmp_path_factory, quick_to_compile):
+def smoke(tmp_path_factory):
     out = tmp_path_factory.mktemp("neurons")
     flags = ("--smoke", "--dataset", "digits", "--num-seeds", 2, "--num-neurons", 12, "--batch-size", 32)
     run(*flags, "--weight-decay", 30, "--dropout", 0.5, "--learning-rate", 0.01, "--out", out)

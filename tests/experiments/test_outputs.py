@@ -20,7 +20,7 @@ def run(*arguments):
 
 
 @pytest.fixture(scope="module")
-def smoke(tmp_path_factory, quick_to_compile):
+def smoke(tmp_path_factory):
     out = tmp_path_factory.mktemp("smoke")
     run("--smoke", "--num-seeds", 2, "--out", out)
     return out, json.loads((out / "record.json").read_text())

@@ -13,7 +13,7 @@ from tests.experiments.test_experiments import refused, run
 
 
 @pytest.fixture(scope="module")
-def record(tmp_path_factory, quick_to_compile):
+def record(tmp_path_factory):
     out = tmp_path_factory.mktemp("populations")
     small = ("--sizes", 1, 3, "--num-members", 4, "--hidden-size", 8, "--num-seeds", 2)
     run(populations, "--smoke", "--dataset", "digits", *small, "--out", out)

@@ -15,7 +15,7 @@ VALUE, NECESSITY, BARGAIN = range(3)
 
 
 @pytest.fixture(scope="module")
-def smoke(tmp_path_factory, quick_to_compile):
+def smoke(tmp_path_factory):
     out = tmp_path_factory.mktemp("shopping")
     run(shopping, "--smoke", "--num-seeds", 3, "--learning-rates", 1e-6, 0.1, "--out", out)
     return out

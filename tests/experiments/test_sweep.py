@@ -30,7 +30,7 @@ def shop(num_rows, seed=0):
 
 
 @pytest.fixture(scope="module")
-def digits_run(tmp_path_factory, quick_to_compile):
+def digits_run(tmp_path_factory):
     out = tmp_path_factory.mktemp("sweep")
     with (out / "printed").open("w") as printed, contextlib.redirect_stdout(printed):
         run(
@@ -50,7 +50,7 @@ def digits_run(tmp_path_factory, quick_to_compile):
 
 
 @pytest.fixture(scope="module")
-def table_run(tmp_path_factory, quick_to_compile):
+def table_run(tmp_path_factory):
     out = tmp_path_factory.mktemp("table")
     shop(400)[0].to_csv(out / "shop.csv", index=False)
     run(
@@ -128,11 +128,11 @@ def test_a_table_goes_from_csv_to_predictions_of_new_rows(table_run, capsys):
     assert np.mean((predicted["prediction"] == "yes") == (worth > 4)) > 0.8
     probabilities = predicted[["probability of no", "probability of yes"]]
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
-    expected = predict_proba(model, columns.encode(fresh, model.description.columns))
+    expected = predict_proba(model, columns.transform_columns(fresh, model.description.columns))
     np.testing.assert_allclose(probabilities, expected, rtol=1e-5)
 
 
-def test_a_regression_of_a_table_comes_with_intervals(tmp_path, quick_to_compile):
+def test_a_regression_of_a_table_comes_with_intervals(tmp_path):
     frame, worth = shop(200)
     frame.drop(columns="bought").assign(worth=worth).to_parquet(tmp_path / "shop.parquet")
     table = ("--dataset", tmp_path / "shop.parquet", "--target", "worth")

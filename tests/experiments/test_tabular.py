@@ -14,7 +14,7 @@ from tests.experiments.test_experiments import refused, run
 
 
 @pytest.fixture(scope="module")
-def record(tmp_path_factory, quick_to_compile):
+def record(tmp_path_factory):
     out = tmp_path_factory.mktemp("tabular")
     run(tabular, "--smoke", "--datasets", "diabetes", "--num-seeds", 2, "--out", out)
     assert {path.name for path in out.iterdir()} == {

@@ -21,7 +21,9 @@ from jaxmlp.train.optimizers import make_optimizer
 from jaxmlp.train.step import make_evaluate, make_train
 from jaxmlp.types import Dataset, Hyperparams
 
-pytestmark = pytest.mark.usefixtures("quick_to_compile")
+# What holds of programs as users compile them.
+pytestmark = pytest.mark.usefixtures("optimized")
+
 # Each example is a network of its own, and compiled anew.
 few = settings(max_examples=4, deadline=None, derandomize=True)
 SIZES = st.lists(st.integers(1, 9), min_size=1, max_size=4)
@@ -138,7 +140,7 @@ def test_saving_and_loading_is_the_identity(head, sizes, activation, precision, 
             np.testing.assert_array_equal(found, expected)
         answers = predict if head == "regression" else predict_proba
         np.testing.assert_array_equal(answers(loaded, data.inputs), answers(model, data.inputs))
-        alone = numpy_predictor.predict if head == "regression" else numpy_predictor.probabilities
+        alone = numpy_predictor.predict if head == "regression" else numpy_predictor.predict_proba
         np.testing.assert_allclose(
             alone(numpy_predictor.load(path), data.inputs), answers(model, data.inputs), rtol=1e-5, atol=1e-5
         )

@@ -32,7 +32,7 @@ def test_it_knows_every_activation():
 def test_every_activation_gives_the_same_outputs(activation, tmp_path):
     model, alone, inputs = saved(tmp_path / "m", activation=activation)
     np.testing.assert_allclose(
-        numpy_predictor.outputs(alone, inputs), network_outputs(model, inputs), rtol=1e-5, atol=1e-5
+        numpy_predictor.network_outputs(alone, inputs), network_outputs(model, inputs), rtol=1e-5, atol=1e-5
     )
 
 
@@ -48,7 +48,7 @@ def test_an_activation_survives_large_values(name):
 def test_every_head_predicts_the_same(head, num_outputs, tmp_path):
     model, alone, inputs = saved(tmp_path / "m", head=head, num_outputs=num_outputs)
     if head != "regression":
-        found, expected = numpy_predictor.probabilities(alone, inputs), predict_proba(model, inputs)
+        found, expected = numpy_predictor.predict_proba(alone, inputs), predict_proba(model, inputs)
         np.testing.assert_allclose(found, expected, atol=1e-5)
     np.testing.assert_allclose(numpy_predictor.predict(alone, inputs), predict(model, inputs), rtol=1e-5)
 
@@ -61,7 +61,7 @@ def test_an_ensemble_votes_and_is_tempered_alike(tmp_path):
     told = msgspec.structs.replace(one.description, networks=forms, temperature=2.5)
     model = one._replace(networks=one.networks + other.networks, description=told)
     save(tmp_path / "m", model)
-    found = numpy_predictor.probabilities(numpy_predictor.load(tmp_path / "m"), INPUTS)
+    found = numpy_predictor.predict_proba(numpy_predictor.load(tmp_path / "m"), INPUTS)
     np.testing.assert_allclose(found, predict_proba(model, INPUTS), atol=1e-5)
     plain = model._replace(description=msgspec.structs.replace(told, temperature=1.0))
     assert np.abs(found - predict_proba(plain, INPUTS)).max() > 0.01
@@ -84,7 +84,7 @@ def test_it_runs_where_there_is_no_jax_and_no_jaxmlp(tmp_path):
 def test_what_does_not_fit_is_refused(tmp_path):
     _, alone, inputs = saved(tmp_path / "m")
     with pytest.raises(ValueError, match="inputs: must be finite numbers of shape"):
-        numpy_predictor.outputs(alone, inputs[:, :1])
+        numpy_predictor.network_outputs(alone, inputs[:, :1])
     with pytest.raises(ValueError, match="inputs: must be finite"):
         numpy_predictor.predict(alone, np.full_like(inputs, np.nan))
     content = (tmp_path / "m").read_bytes()
@@ -94,7 +94,7 @@ def test_what_does_not_fit_is_refused(tmp_path):
             numpy_predictor.load(tmp_path / "d")
     _, values, _ = saved(tmp_path / "r", head="regression", num_outputs=2)
     with pytest.raises(ValueError, match="a regression has no classes"):
-        numpy_predictor.probabilities(values, inputs)
+        numpy_predictor.predict_proba(values, inputs)
     assert values.description["format"] == schema.FORMAT
 
 

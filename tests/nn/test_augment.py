@@ -11,8 +11,6 @@ from jaxmlp.nn.network import make_network
 from jaxmlp.nn.preprocessing import Affine
 from jaxmlp.types import Hyperparams
 
-pytestmark = pytest.mark.usefixtures("quick_to_compile")
-
 IMAGE = np.random.default_rng(0).integers(0, 256, (7, 7)).astype(np.uint8)
 NOTHING = Deformation(0.0, 0.0, 0.0, 0.0, 0.0)
 STILL = np.zeros((2, 1, 1))

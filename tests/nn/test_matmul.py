@@ -11,6 +11,9 @@ from jaxmlp.nn.matmul import bfloat16_product
 from jaxmlp.nn.preprocessing import Affine
 from jaxmlp.types import Hyperparams, InputError
 
+# What holds of programs as users compile them.
+pytestmark = pytest.mark.usefixtures("optimized")
+
 DRAWS = np.random.default_rng(0)
 INPUTS = DRAWS.normal(size=(7, 5)).astype(np.float32)
 WEIGHT = DRAWS.normal(size=(5, 3)).astype(np.float32)

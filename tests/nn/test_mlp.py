@@ -261,7 +261,7 @@ def deviation(rate: float, n: int) -> float:
 
 @pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
 def test_dropout_drops_its_share_and_keeps_the_mean(rate):
-    x = mlp.drop(jax.random.key(0), jnp.ones(NUM_UNITS), rate)
+    x = mlp.drop_units(jax.random.key(0), jnp.ones(NUM_UNITS), rate)
     assert np.mean(x == 0) == pytest.approx(rate, abs=deviation(rate, NUM_UNITS))
     np.testing.assert_allclose(x[x != 0], 1 / (1 - rate), rtol=1e-3)
     assert np.mean(x) == pytest.approx(1, abs=deviation(rate, NUM_UNITS) / (1 - rate))
@@ -270,7 +270,7 @@ def test_dropout_drops_its_share_and_keeps_the_mean(rate):
 @pytest.mark.parametrize("num_units", [1, 5])
 def test_every_unit_is_dropped_alike_and_independently(num_units):
     keys = jax.random.split(jax.random.key(0), 4000)
-    dropped = jax.vmap(lambda key: mlp.drop(key, jnp.ones(num_units), 0.3) == 0)(keys)
+    dropped = jax.vmap(lambda key: mlp.drop_units(key, jnp.ones(num_units), 0.3) == 0)(keys)
     both = np.mean(dropped[:, :, None] & dropped[:, None, :], axis=0)
     expected = np.where(np.eye(num_units), 0.3, 0.3**2)
     assert both == pytest.approx(expected, abs=deviation(0.3, 4000))
@@ -279,7 +279,7 @@ def test_every_unit_is_dropped_alike_and_independently(num_units):
 @pytest.mark.parametrize("rate", [0.99999, 0.99999999])
 def test_a_rate_near_1_drops_nearly_all(rate):
     # As 16 bits both round to 2¹⁶, which may wrap around to 0; as float32, 0.99999999 is 1.
-    x = mlp.drop(jax.random.key(0), jnp.ones(2**20), rate)
+    x = mlp.drop_units(jax.random.key(0), jnp.ones(2**20), rate)
     kept = x[x != 0]
     assert 1 <= len(kept) <= 50
     np.testing.assert_array_equal(kept, 2.0**16)

@@ -17,12 +17,12 @@ from packaging.requirements import Requirement
 from jaxmlp.runtime import compilation, flags, host, miscompilations, selftest
 from jaxmlp.types import InputError
 
+pytestmark = pytest.mark.usefixtures("optimized")
+
 ROOT = Path(__file__).parents[2]
 CASES = list(miscompilations.cases())
 NEEDED = [case for case in CASES if case.needed]
-CHECK = (
-    "import jaxmlp; from jaxmlp.runtime import selftest; selftest.check_backend(); print(selftest.outcome_text())"
-)
+CHECK = "from jaxmlp.runtime import selftest as s; s.check_backend(); print(s.outcome_text())"
 
 
 @pytest.fixture
@@ -204,7 +204,7 @@ def test_the_flag_that_a_release_needs_is_set(version, given, expected, monkeypa
     monkeypatch.setattr(flags.sys, "version_info", (3, 11))
     flags.set_required()
     assert os.environ["XLA_FLAGS"] == given, "after JAX has started it would not be read"
-    monkeypatch.setattr(flags, "_started", lambda: False)
+    monkeypatch.setattr(flags, "_backend_started", lambda: False)
     flags.set_required()
     assert os.environ["XLA_FLAGS"] == expected
 

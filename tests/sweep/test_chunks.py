@@ -22,8 +22,6 @@ from jaxmlp.train.population import seed_keys
 from jaxmlp.train.step import make_evaluate, make_train
 from jaxmlp.types import Dataset
 
-pytestmark = pytest.mark.usefixtures("quick_to_compile")
-
 # One of each kind: every hyperparameter that may be swept, and optimizers of three kinds.
 SPACE = {
     "hidden_sizes": Choice((5,)),

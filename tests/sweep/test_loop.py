@@ -13,13 +13,11 @@ from jaxmlp.nn.network import NetworkSpec, make_network
 from jaxmlp.nn.preprocessing import Affine
 from jaxmlp.sweep import loop
 from jaxmlp.sweep.config import SweepConfig
-from jaxmlp.sweep.halving import members_per_epoch, rungs, survivors
+from jaxmlp.sweep.halving import members_per_epoch, rung_epochs, select_survivors
 from jaxmlp.sweep.loop import run_sweep
 from jaxmlp.sweep.sampling import draw_members
 from jaxmlp.sweep.space import Choice, Member, Range, Structure
 from jaxmlp.types import Dataset, Hyperparams, InputError
-
-pytestmark = pytest.mark.usefixtures("quick_to_compile")
 
 SPACE = {"hidden_sizes": Choice((8,)), "depth": Choice((1,)), "optimizer": Choice(("adam",))}
 SPACE |= {"activation": Choice(("relu",)), "learning_rate": Range(1e-4, 1e-1, log=True)}
@@ -60,11 +58,11 @@ def nine():
 
 
 def test_rungs_are_a_factor_apart_and_leave_somebody():
-    assert rungs(27, 3, 27) == [1, 3, 9]
-    assert rungs(20, 3, 64) == [2, 7]
-    assert rungs(27, 3, 5) == [9]
-    assert rungs(2, 3, 64) == []
-    assert rungs(9, None, 64) == []
+    assert rung_epochs(27, 3, 27) == [1, 3, 9]
+    assert rung_epochs(20, 3, 64) == [2, 7]
+    assert rung_epochs(27, 3, 5) == [9]
+    assert rung_epochs(2, 3, 64) == []
+    assert rung_epochs(9, None, 64) == []
 
 
 def test_the_plan_counts_who_trains_in_each_epoch():
@@ -74,8 +72,8 @@ def test_the_plan_counts_who_trains_in_each_epoch():
 
 def test_the_best_survive_by_score_and_then_by_loss():
     scores, costs = np.array([0.5, 0.9, 0.9, 0.1, 0.9]), np.array([0.1, 0.3, 0.2, 0.0, 0.4])
-    assert survivors([0, 1, 2, 3, 4], scores, costs, 3) == {1, 2}
-    assert survivors([0, 3], scores, costs, 3) == {0}
+    assert select_survivors([0, 1, 2, 3, 4], scores, costs, 3) == {1, 2}
+    assert select_survivors([0, 3], scores, costs, 3) == {0}
 
 
 def test_each_rung_keeps_a_third_and_the_others_are_not_trained_further(nine):

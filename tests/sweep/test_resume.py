@@ -17,8 +17,6 @@ from jaxmlp.train.checkpoints import Checkpoints
 from jaxmlp.types import InputError
 from tests.sweep.test_loop import SETTINGS, TRAIN, VALIDATION, one_network
 
-pytestmark = pytest.mark.usefixtures("quick_to_compile")
-
 # Two structures, in three chunks: 9 members, of whom each rung leaves a third.
 SPACE = {"hidden_sizes": Choice((6, 8)), "depth": Choice((1,)), "optimizer": Choice(("adam",))}
 SPACE |= {"activation": Choice(("relu",)), "learning_rate": Range(1e-4, 1e-1, log=True)}

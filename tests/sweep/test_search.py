@@ -21,8 +21,6 @@ from jaxmlp.sweep.sampling import draw_members
 from jaxmlp.sweep.space import Choice
 from jaxmlp.types import InputError
 
-pytestmark = pytest.mark.usefixtures("quick_to_compile")
-
 SPACE = {"hidden_sizes": Choice((8,)), "depth": Choice((1,)), "optimizer": Choice(("adam",))}
 SPACE |= {"activation": Choice(("relu",))}
 

@@ -24,8 +24,6 @@ from jaxmlp.train.population import seed_keys, vmap_runs
 from jaxmlp.train.step import make_evaluate, make_train
 from jaxmlp.types import Dataset, Hyperparams, InputError
 
-pytestmark = pytest.mark.usefixtures("quick_to_compile")
-
 NUM_EPOCHS = 5
 HYPERPARAMS = Hyperparams(0.02, dropout=0.2, num_steps=40.0)
 SIGNALS = {"epochs": 0, "stop_at": 0, "number": signal.SIGINT}

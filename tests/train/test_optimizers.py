@@ -74,7 +74,7 @@ NO_MOMENTUM = {
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_every_recipe_solves_least_squares_at_its_default_rate_in_one_trace(name):
+def test_every_recipe_solves_least_squares_at_its_default_rate_in_one_trace(name, optimized):
     chex.clear_trace_counter()
     run = chex.assert_max_traces(make_run(name, NUM_STEPS), n=1)
     population = jax.jit(jax.vmap(run, in_axes=(Hyperparams(0, None),)))

@@ -20,7 +20,6 @@ from jaxmlp.train.step import make_evaluate, make_train
 from jaxmlp.train.tuning import fit_population, population_logits, tune
 from jaxmlp.types import Dataset, Hyperparams, InputError, Layer
 
-pytestmark = pytest.mark.usefixtures("quick_to_compile")
 SEEDS = (0, 1, 5)
 HYPERPARAMS = Hyperparams(0.05, dropout=0.25)
 

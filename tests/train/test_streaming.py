@@ -25,8 +25,6 @@ from jaxmlp.train.population import seed_keys, vmap_runs
 from jaxmlp.train.step import make_evaluate, make_train
 from jaxmlp.types import Dataset, Hyperparams, InputError
 
-pytestmark = pytest.mark.usefixtures("quick_to_compile")
-
 BATCH_SIZE = 8
 NETWORK = make_network((12, 9, 3), heads.multiclass, Affine(jnp.zeros(()), jnp.asarray(255.0)))
 HYPERPARAMS = Hyperparams(0.01, dropout=0.2)

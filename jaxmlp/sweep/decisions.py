@@ -10,7 +10,7 @@ from jaxmlp.nn.metrics import METRICS
 from jaxmlp.sweep import selection
 from jaxmlp.sweep.chunks import member_params, scale_num_steps, select_members
 from jaxmlp.sweep.config import SweepConfig
-from jaxmlp.sweep.halving import members_per_epoch, rungs, survivors
+from jaxmlp.sweep.halving import members_per_epoch, rung_epochs, select_survivors
 from jaxmlp.sweep.programs import Chunk
 from jaxmlp.sweep.state import SweepState
 
@@ -34,12 +34,12 @@ def record_reports(state: SweepState, members: Sequence[int], report: dict[str, 
     )
 
 
-def choose_ensemble(state: SweepState, settings: SweepConfig) -> SweepState:
+def choose_ensemble(state: SweepState, config: SweepConfig) -> SweepState:
     """The ensemble again, from those of before and the members as they are now."""
     if not state.contributions:
         return state
     places, members = member_places(state), list(state.contributions)
-    losses = selection.contribution_loss(settings.task)
+    losses = selection.contribution_loss(config.task)
     ensemble = selection.update_ensemble(
         state.ensemble,
         members,
@@ -47,8 +47,8 @@ def choose_ensemble(state: SweepState, settings: SweepConfig) -> SweepState:
         lambda index: member_params(*places[members[index]]),
         epoch=state.epoch + 1,
         losses=losses,
-        max_size=settings.max_ensemble,
-        num_bags=settings.num_bags,
+        max_size=config.max_ensemble,
+        num_bags=config.num_bags,
     )
     counts = [c.count for c in ensemble]
     contribution = np.average([c.contribution for c in ensemble], axis=0, weights=counts)
@@ -58,28 +58,28 @@ def choose_ensemble(state: SweepState, settings: SweepConfig) -> SweepState:
     return state._replace(ensemble=ensemble, ensemble_history=history)
 
 
-def prune(state: SweepState, settings: SweepConfig) -> SweepState:
-    """The state of those who go on: at a rung the best, and always those whose loss is finite."""
+def prune(state: SweepState, config: SweepConfig) -> SweepState:
+    """The state without those who are cut: whose loss is not finite, and at a rung all but the best."""
     alive, epoch = alive_members(state), state.epoch
     if not alive:
         raise FloatingPointError("no member's loss is finite any more; try smaller learning rates")
-    keep, factor = set(alive), settings.halving
-    if factor is not None and epoch + 1 in rungs(state.num_epochs, factor, len(state.statuses)):
-        losses = state.history[loss_name(settings)][:, epoch]
-        keep = survivors(alive, best_scores(state, settings), losses, factor)
+    keep, factor = set(alive), config.halving
+    if factor is not None and epoch + 1 in rung_epochs(state.num_epochs, factor, len(state.statuses)):
+        losses = state.history[loss_name(config)][:, epoch]
+        keep = select_survivors(alive, best_scores(state, config), losses, factor)
     statuses = list(state.statuses)
     for member in set(alive) - keep:
         statuses[member] = f"cut after epoch {epoch + 1}"
     return state._replace(statuses=statuses, chunks=select_members(state.chunks, keep))
 
 
-def fit_budget(state: SweepState, settings: SweepConfig, seconds: float) -> SweepState:
+def shorten_to_budget(state: SweepState, config: SweepConfig, seconds: float) -> SweepState:
     """After the first epoch, whose time is known: as many epochs as there is time for in the ``seconds``
     left, and chunks with a schedule as long.
     """
 
     def cost(num_epochs: int) -> float:
-        alive = members_per_epoch(len(state.statuses), num_epochs, settings.halving)
+        alive = members_per_epoch(len(state.statuses), num_epochs, config.halving)
         return state.train_seconds * sum(alive[1:]) / len(state.statuses)
 
     # More epochs never cost less.
@@ -98,18 +98,18 @@ def alive_members(state: SweepState) -> list[int]:
     return [member for member in member_places(state) if state.statuses[member] == "finished"]
 
 
-def loss_name(settings: SweepConfig) -> str:
+def loss_name(config: SweepConfig) -> str:
     """What decides between equal scores: the task's second measure, of which less is better."""
-    _, second, *_ = METRICS[settings.task]
+    _, second, *_ = METRICS[config.task]
     return f"validation_{second}"
 
 
-def best_scores(state: SweepState, settings: SweepConfig) -> Float[np.ndarray, " members"]:
+def best_scores(state: SweepState, config: SweepConfig) -> Float[np.ndarray, " members"]:
     """Each member's best so far; minus infinity where there is none."""
-    history = state.history[f"validation_{next(iter(METRICS[settings.task]))}"]
+    history = state.history[f"validation_{next(iter(METRICS[config.task]))}"]
     return np.nanmax(np.nan_to_num(history, nan=-np.inf), axis=1)
 
 
-def num_member_epochs(state: SweepState, settings: SweepConfig) -> int:
+def num_member_epochs(state: SweepState, config: SweepConfig) -> int:
     """Of all members together, if none is lost."""
-    return sum(members_per_epoch(len(state.statuses), state.num_epochs, settings.halving))
+    return sum(members_per_epoch(len(state.statuses), state.num_epochs, config.halving))
