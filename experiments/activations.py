@@ -25,6 +25,7 @@ import numpy as np
 from jaxtyping import Array
 
 from experiments.command_line import main
+from experiments.epoch_timer import epoch_seconds
 from experiments.receipt import ImageConfig, begin, finish, load, seeds
 from jaxmlp import checks
 from jaxmlp.data.splits import Splits, layer_sizes
@@ -35,7 +36,6 @@ from jaxmlp.plots import charts
 from jaxmlp.statistics import format_mean, significant_sign, summarize
 from jaxmlp.train import batching, optimizers
 from jaxmlp.train.population import grid, seed_keys
-from jaxmlp.train.snapshots import epoch_seconds
 from jaxmlp.train.step import Train, make_train
 from jaxmlp.train.tuning import fit_population
 from jaxmlp.types import Dataset, Hyperparams, Params

@@ -22,6 +22,7 @@ import numpy as np
 
 import jaxmlp
 from experiments.command_line import main
+from experiments.epoch_timer import epoch_seconds
 from experiments.receipt import ImageConfig, begin, finish, load, seeds
 from jaxmlp import checks
 from jaxmlp.data.splits import Splits, layer_sizes
@@ -32,7 +33,6 @@ from jaxmlp.plots import charts, images
 from jaxmlp.statistics import format_mean, summarize, verdict
 from jaxmlp.train import batching
 from jaxmlp.train.loop import FitResult, fit
-from jaxmlp.train.snapshots import epoch_seconds
 from jaxmlp.train.step import Evaluate
 from jaxmlp.types import Dataset, Hyperparams, InputError, Numbers
 

@@ -18,6 +18,7 @@ import numpy as np
 
 import jaxmlp
 from experiments.command_line import main
+from experiments.epoch_timer import epoch_seconds
 from experiments.receipt import ImageConfig, begin, finish, load, seeds
 from jaxmlp import Hyperparams, checks, statistics
 from jaxmlp.data import splits as data_splits
@@ -25,7 +26,6 @@ from jaxmlp.data.splits import Splits
 from jaxmlp.nn import heads, metrics
 from jaxmlp.plots import charts
 from jaxmlp.train import optimizers
-from jaxmlp.train.snapshots import epoch_seconds
 from jaxmlp.types import Numbers
 
 

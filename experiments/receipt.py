@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from experiments.provenance import Provenance, commit
 from jaxmlp import checks, records
 from jaxmlp.data import sources
 from jaxmlp.data.splits import Splits, first_examples
@@ -73,7 +74,7 @@ class Receipt(NamedTuple):
     experiment: str
     question: str
     command: str
-    provenance: records.Provenance
+    provenance: Provenance
     began: float
     lock: FolderLock
 
@@ -96,7 +97,7 @@ def begin(config: Any) -> Receipt:
         experiment=name,
         question=question + mark,
         command=f"python -m experiments.{name} {shlex.join(sys.argv[1:])}".strip(),
-        provenance=records.commit(),
+        provenance=commit(),
         began=time.perf_counter(),
         lock=FolderLock(folder),
     )

@@ -3,7 +3,6 @@
 import json
 import math
 import re
-import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,40 +15,11 @@ from jaxmlp.runtime.files import write_atomic
 from jaxmlp.statistics import summarize
 from jaxmlp.types import InputError, Numbers
 
-CHECKOUT = Path(__file__).resolve().parents[1]
 MAX_CURVE_POINTS = 200
 SIGNIFICANT_DIGITS = 5
 
 Curves = Mapping[str, Sequence[Sequence[float]] | np.ndarray]
 """Name → [num_seeds][num_epochs]; a seed that stopped early has a shorter row, or one padded with nan."""
-
-
-class Provenance(NamedTuple):
-    """The code behind a run: the commit's full hash, and whether tracked files differed from it.
-
-    Both are None outside a git checkout.
-    """
-
-    commit: str | None
-    dirty: bool | None
-
-
-def commit(checkout: Path = CHECKOUT) -> Provenance:
-    """The Provenance of the code in ``checkout``; never fails. To be called when a run starts.
-
-    Changes under ``results/`` do not count: they are what runs leave behind, not what they depend on.
-    """
-    try:
-        # A package installed below somebody else's repository must not borrow that one's commit.
-        if Path(_git(checkout, "rev-parse", "--show-toplevel")).resolve() != Path(checkout).resolve():
-            return Provenance(None, None)
-        head = _git(checkout, "rev-parse", "--verify", "HEAD")
-        changes = _git(
-            checkout, "status", "--porcelain", "--untracked-files=no", "--", ".", ":(exclude)results"
-        )
-    except (OSError, subprocess.SubprocessError):
-        return Provenance(None, None)
-    return Provenance(head, changes != "")
 
 
 def check_writable(folder: str | Path) -> Path:
@@ -111,8 +81,8 @@ class Record(NamedTuple):
     curves: Curves
     seconds: Mapping[str, float]
     """The wall time of ``data``, ``compile``, ``train`` and ``total``."""
-    provenance: Provenance
-    """What ``commit()`` said when the run started."""
+    provenance: tuple[str | None, bool | None]
+    """The commit of the code, and whether files differed from it, when the run started; None: not known."""
     tables: Mapping[str, Any] = {}
     """Whatever else the pictures show, by name, rounded as the curves are."""
 
@@ -197,8 +167,3 @@ def _round_all(value: Any) -> Any:
 
 def _refuse_constant(name: str) -> float:
     raise ValueError(f"it contains {name}")
-
-
-def _git(checkout: Path, *arguments: str) -> str:
-    command = ["git", "-C", str(checkout), *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=10).stdout.strip()

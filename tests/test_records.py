@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from experiments.provenance import Provenance, commit
 from experiments.results import fill_block, fill_numbers, main, outdated_pages, overview, results_table
 from jaxmlp import records
-from jaxmlp.records import Provenance, Record, check_writable, commit, read_record, thin_curves, write_record
+from jaxmlp.records import Record, check_writable, read_record, thin_curves, write_record
 from jaxmlp.runtime import compilation
 from jaxmlp.runtime import environment as runtime_environment
 from jaxmlp.types import InputError

@@ -1,6 +1,5 @@
-"""A run looked at closely: its parameters on the way, and what an epoch takes."""
+"""A run's parameters on the way."""
 
-import time
 from collections.abc import Iterator, Sequence
 
 import jax
@@ -38,28 +37,3 @@ def parameter_snapshots(
         if not np.any(np.isfinite(info.loss)):
             raise FloatingPointError(failure_message(info, index))
         yield eval_params(state, hyperparams)
-
-
-def epoch_seconds(
-    train: Train,
-    dataset: Dataset,
-    *,
-    key: Key[Array, "*members"],
-    data_key: Key[Array, "*orders"],
-    hyperparams: PyTree,
-    num_epochs: int = 5,
-) -> list[float]:
-    """The wall time of each of ``num_epochs`` epochs of training, without compiling or validation."""
-    checks.integer("num_epochs", num_epochs, at_least=1)
-    dataset = jax.device_put(dataset)
-    state = jax.jit(train.start)(key, hyperparams)
-    advance = jax.jit(train.advance, donate_argnums=0)
-    seconds = []
-    for epoch in range(-1, num_epochs):
-        began = time.perf_counter()
-        # The first one compiles, and trains on the order of epoch 0 like the next.
-        state, _ = jax.block_until_ready(
-            advance(state, hyperparams, dataset, epoch_index(max(epoch, 0)), data_key)
-        )
-        seconds.append(time.perf_counter() - began)
-    return seconds[1:]

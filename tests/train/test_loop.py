@@ -10,10 +10,11 @@ import numpy as np
 import optax
 import pytest
 
+from experiments.epoch_timer import epoch_seconds
 from jaxmlp.train.loop import fit
 from jaxmlp.train.optimizers import make_optimizer
 from jaxmlp.train.population import vmap_runs
-from jaxmlp.train.snapshots import epoch_seconds, parameter_snapshots
+from jaxmlp.train.snapshots import parameter_snapshots
 from jaxmlp.train.step import Train, make_train
 from jaxmlp.types import Dataset, Hyperparams, InputError
 
