@@ -13,9 +13,9 @@ import jax
 import numpy as np
 
 from experiments import receipt
-from experiments.predict import ink_fraction
 from jaxmlp import checks
 from jaxmlp.data import class_weights
+from jaxmlp.data.drawings import drawing_extent as extent_of_drawings
 from jaxmlp.data.splits import Splits, layer_sizes
 from jaxmlp.models import schema
 from jaxmlp.models.model import Model, predict, predict_proba, save
@@ -253,7 +253,7 @@ def best_network(config: Config, outcomes: list[Outcome]) -> tuple[Model, Outcom
         dataset=splits.name,
         metrics={name: float(values[seed]) for name, values in outcome.metrics.items()},
         versions={name: environment[name] for name in ("jaxmlp", "jax", "numpy")},
-        drawing_extent=ink_fraction(images) if images.ndim > 2 else None,
+        drawing_extent=extent_of_drawings(images) if images.ndim > 2 else None,
     )
     params = jax.tree.map(lambda leaf: np.asarray(leaf[seed]), outcome.fit.params)
     return Model((params,), outcome.affine, description), outcome

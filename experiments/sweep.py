@@ -16,9 +16,9 @@ import numpy as np
 
 from experiments import receipt
 from experiments.command_line import main
-from experiments.predict import ink_fraction
 from jaxmlp import checks
 from jaxmlp.data import sources, tables
+from jaxmlp.data.drawings import drawing_extent as extent_of_drawings
 from jaxmlp.data.splits import Splits, first_examples
 from jaxmlp.models import evaluation
 from jaxmlp.models.model import Model, save, with_spec
@@ -272,7 +272,7 @@ def described(model: Model, outcome: Outcome) -> Model:
         model,
         metrics=outcome.metrics,
         versions={name: environment[name] for name in ("jaxmlp", "jax", "numpy")},
-        drawing_extent=ink_fraction(images) if images.ndim > 2 else None,
+        drawing_extent=extent_of_drawings(images) if images.ndim > 2 else None,
         columns=outcome.columns,
     )
 

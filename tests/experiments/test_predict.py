@@ -13,7 +13,8 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
 from experiments import command_line, predict
-from experiments.predict import as_network_input, ink_fraction
+from jaxmlp.data import drawings
+from jaxmlp.data.drawings import drawing_extent, to_network_input
 from jaxmlp.models import model
 from jaxmlp.models.model import Model
 from jaxmlp.models.schema import ModelSpec, SavedNetwork
@@ -41,7 +42,7 @@ def digits_model() -> Model:
         dataset="digits",
         metrics={},
         versions={},
-        drawing_extent=ink_fraction(images),
+        drawing_extent=drawing_extent(images),
     )
     return Model(((layer,),), affine, description)
 
@@ -55,7 +56,7 @@ def sheet(digit: np.ndarray, *, dark_ink: bool = True, corner: tuple[int, int] =
 
 
 def seen(image: Image.Image) -> np.ndarray:
-    return as_network_input(image, (8, 8), 0, 16, ink_box=1)
+    return to_network_input(image, (8, 8), 0, 16, extent=1)
 
 
 def ring(side: int = 200) -> Image.Image:
@@ -90,14 +91,14 @@ def test_an_enlarged_digit_becomes_the_digit_again():
 
 
 def test_values_span_the_range_of_the_training_data():
-    image = as_network_input(ring(), (28, 28), -1.0, 3.0)
+    image = to_network_input(ring(), (28, 28), -1.0, 3.0)
     assert (image.min(), image.max(), image.dtype) == (-1, 3, np.float32)
 
 
 def test_ink_fills_20_of_28_pixels_with_its_centre_of_mass_in_the_middle():
     image = Image.new("L", (400, 300), 255)
     ImageDraw.Draw(image).polygon([(50, 50), (50, 250), (250, 250)], fill=0)
-    ink = as_network_input(image, (28, 28), 0.0, 1.0)
+    ink = to_network_input(image, (28, 28), 0.0, 1.0)
     rows, columns = np.nonzero(ink.any(axis=1))[0], np.nonzero(ink.any(axis=0))[0]
     assert (np.ptp(rows) + 1, np.ptp(columns) + 1) == (20, 20)
     centre = [np.average(np.arange(28), weights=ink.sum(axis=axis)) for axis in (1, 0)]
@@ -109,7 +110,7 @@ def test_ink_fills_20_of_28_pixels_with_its_centre_of_mass_in_the_middle():
 def test_ink_keeps_its_proportions_and_stays_inside_a_box_that_is_full():
     image = Image.new("L", (300, 300), 0)
     ImageDraw.Draw(image).rectangle((10, 20, 29, 219), fill=255)
-    ink = as_network_input(image, (20, 30, 1), 0.0, 1.0, ink_box=1.0)
+    ink = to_network_input(image, (20, 30, 1), 0.0, 1.0, extent=1.0)
     assert ink.shape == (20, 30, 1)
     assert ink.any(axis=(1, 2)).sum() == 20
     assert ink.any(axis=(0, 2)).sum() == 2
@@ -117,11 +118,11 @@ def test_ink_keeps_its_proportions_and_stays_inside_a_box_that_is_full():
 
 def test_transparent_paper_is_paper_whatever_the_ink():
     ink = Image.fromarray(255 - np.asarray(ring()))
-    expected = as_network_input(ring(), (28, 28), 0, 1)
+    expected = to_network_input(ring(), (28, 28), 0, 1)
     for colour in ("black", "white", "red"):
         drawing = Image.new("RGBA", ink.size, colour)
         drawing.putalpha(ink)
-        assert_alike(as_network_input(drawing, (28, 28), 0, 1), expected)
+        assert_alike(to_network_input(drawing, (28, 28), 0, 1), expected)
 
 
 @pytest.mark.parametrize("mode", ["RGB", "P", "1", "LA", "CMYK", "I;16", "F"])
@@ -130,7 +131,7 @@ def test_every_kind_of_pixel_is_read(mode):
     wide = {"I;16": np.uint16(257), "F": np.float32(1 / 255)}
     image = Image.fromarray(np.asarray(grey) * wide[mode]) if mode in wide else grey.convert(mode)
     assert image.mode == mode
-    assert_alike(as_network_input(image, (28, 28), 0, 1), as_network_input(grey, (28, 28), 0, 1))
+    assert_alike(to_network_input(image, (28, 28), 0, 1), to_network_input(grey, (28, 28), 0, 1))
 
 
 def test_a_photograph_with_noise_and_uneven_light_shows_the_same_ink():
@@ -138,7 +139,7 @@ def test_a_photograph_with_noise_and_uneven_light_shows_the_same_ink():
     noise = np.random.default_rng(0).normal(0, 6, (400, 400))
     photograph = np.clip(np.asarray(ring(400)) * 0.8 * slope + 40 + noise, 0, 255).astype(np.uint8)
     clean, shown = (
-        as_network_input(image, (28, 28), 0, 1) for image in (ring(400), Image.fromarray(photograph))
+        to_network_input(image, (28, 28), 0, 1) for image in (ring(400), Image.fromarray(photograph))
     )
     assert np.corrcoef(clean.ravel(), shown.ravel())[0, 1] > 0.95
     assert np.mean(shown == 0) > 0.5
@@ -147,35 +148,35 @@ def test_a_photograph_with_noise_and_uneven_light_shows_the_same_ink():
 def test_dust_far_from_the_drawing_does_not_move_it():
     dusty = ring(400)
     ImageDraw.Draw(dusty).rectangle((370, 380, 372, 382), fill=0)
-    assert_alike(as_network_input(dusty, (28, 28), 0, 1), as_network_input(ring(400), (28, 28), 0, 1))
+    assert_alike(to_network_input(dusty, (28, 28), 0, 1), to_network_input(ring(400), (28, 28), 0, 1))
 
 
 def test_colour_is_cut_to_its_middle_and_keeps_its_values():
     image = Image.new("RGB", (90, 60), (255, 0, 51))
     image.paste((0, 0, 0), (0, 0, 10, 60))
-    values = as_network_input(image, (4, 4, 3), 0.0, 10.0)
+    values = to_network_input(image, (4, 4, 3), 0.0, 10.0)
     np.testing.assert_allclose(values, np.broadcast_to([10.0, 0.0, 2.0], (4, 4, 3)), atol=0.05)
 
 
 @pytest.mark.parametrize("colour", [0, 128, 255])
 def test_a_blank_picture_is_refused(colour):
     with pytest.raises(InputError, match="blank"):
-        as_network_input(Image.new("L", (50, 50), colour), (28, 28), 0, 1)
+        to_network_input(Image.new("L", (50, 50), colour), (28, 28), 0, 1)
 
 
 def test_a_model_of_tables_is_refused():
     with pytest.raises(InputError, match=r"shape \(64,\); give a model trained on images"):
-        as_network_input(ring(), (64,), 0, 1)
+        to_network_input(ring(), (64,), 0, 1)
 
 
-def test_ink_fraction_is_the_median_of_the_longer_sides():
+def test_drawing_extent_is_the_median_of_the_longer_sides():
     images = np.full((3, 10, 20), 7)
     images[0, 2:7, 4:6] = 9  # 5 of 10 rows
     images[1, 1, 3:19] = 9  # 16 of 20 columns
     images[2, 5, 5] = 9  # 1 of 10 rows
-    assert ink_fraction(images) == 0.5
-    assert ink_fraction(np.stack([images] * 3, axis=-1)) == 0.5
-    assert ink_fraction(DIGITS.images) == 1
+    assert drawing_extent(images) == 0.5
+    assert drawing_extent(np.stack([images] * 3, axis=-1)) == 0.5
+    assert drawing_extent(DIGITS.images) == 1
 
 
 def test_drawings_of_pictures_with_one_name_are_told_apart():
@@ -193,7 +194,7 @@ def test_a_picture_is_turned_upright(tmp_path):
     image = Image.new("L", (60, 30), 255)
     image.paste(0, (0, 0, 20, 10))
     image.save(tmp_path / "turned.jpg", exif=exif)
-    upright = predict.read_picture(tmp_path / "turned.jpg")
+    upright = drawings.read_picture(tmp_path / "turned.jpg")
     assert upright.size == (30, 60)
     assert upright.getpixel((25, 5)) < 50 < 200 < upright.getpixel((5, 5))
 
