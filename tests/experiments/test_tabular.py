@@ -76,10 +76,10 @@ def test_a_sweep_that_finds_its_programs_compiles_nothing_and_gives_the_same():
     with tabular.empty_cache():
         assert jax.config.values["jax_compilation_cache_dir"] != kept
         before = compilation.num_cache_hits()
-        cold, _ = tabular.sweep(config, splits, 0)
+        cold, _ = tabular.swept(config, splits, 0)
         between = compilation.num_cache_hits()
         jax.clear_caches()
-        warm, _ = tabular.sweep(config, splits, 0)
+        warm, _ = tabular.swept(config, splits, 0)
         assert compilation.num_cache_hits() > between == before
     jax.config.update("jax_persistent_cache_min_compile_time_secs", least)
     assert jax.config.values["jax_compilation_cache_dir"] == kept

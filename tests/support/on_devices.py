@@ -58,9 +58,9 @@ def trained(sizes):
     if mesh:
         key, data_key = shard_keys(mesh, key), shard_keys(mesh, data_key)
     where, shared = sharding(mesh, "members"), device_put((HYPERPARAMS, data, validation), sharding(mesh))
-    state = epoch.compiled(epoch.make_init(train, where), key, shared[0])(key, shared[0])
+    state = compilation.compile_for(epoch.make_init(train, where), key, shared[0])(key, shared[0])
     one_epoch = epoch.make_epoch(train, evaluate, EarlyStopping("accuracy"), where)
-    program = epoch.compiled(one_epoch, state, *shared, epoch.epoch_index(0, mesh), data_key)
+    program = compilation.compile_for(one_epoch, state, *shared, epoch.epoch_index(0, mesh), data_key)
     return {
         "reached": plain((found.params, found.history["train_loss"])),
         "collectives": re.findall(
