@@ -30,13 +30,13 @@ def search(
 ) -> tuple[optuna.Study, SearchResult]:
     """The trials, and what the round with the best member found."""
     splits = sources.load_dataset("digits", validation_fraction=0.2)
-    settings = make_config(splits, {"num_epochs": num_epochs})
+    config = make_config(splits, {"num_epochs": num_epochs})
     sampler = optuna.samplers.TPESampler(seed=0, constant_liar=True)
     study, rounds = optuna.create_study(direction="maximize", sampler=sampler), []
     for _ in range(num_rounds):
         trials = [study.ask() for _ in range(num_members)]
         rounds.append(
-            jaxmlp.fit_members(splits, [suggest(trial) for trial in trials], settings, progress=False)
+            jaxmlp.fit_members(splits, [suggest(trial) for trial in trials], config, progress=False)
         )
         for trial, score in zip(trials, rounds[-1].sweep.scores.tolist(), strict=True):
             study.tell(trial, score)

@@ -208,7 +208,7 @@ def enter(config: Config, name: str, network: Network, dropout: float | None) ->
 def train(config: Config, splits: Splits, form: Form, num_epochs: int, runs: Sequence[int]) -> Outcome:
     """One network per seed, in turn, since each fills the cores of a CPU alone.
 
-    Arrays of the Fit are [seeds, …], as from ``fit_population``; its ``seconds`` are, too.
+    Arrays of the FitResult are [seeds, …], as from ``fit_population``; its ``seconds`` are, too.
     """
     print(f"{form.name}: {num_epochs} epochs", flush=True)
     num_steps = num_epochs * batching.num_batches(len(splits.train.inputs), config.batch_size)

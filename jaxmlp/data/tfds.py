@@ -141,11 +141,9 @@ def _write_entry(entry: Path, tfds: Any, builder: Any) -> None:
     for part, prefix in (("train", ""), ("test", "test_")):
         if part in parts:
             _write_part(tfds, builder, part, entry / f"{prefix}inputs.npy", entry / f"{prefix}targets.npy")
-    names, sums = (
-        builder.info.features["label"].names,
-        {path.stem: checksum(path) for path in entry.iterdir()},
-    )
-    (entry / "meta.json").write_text(json.dumps({"class_names": names, "crc32": sums}))
+    sums = {path.stem: checksum(path) for path in entry.iterdir()}
+    meta = {"class_names": builder.info.features["label"].names, "crc32": sums}
+    (entry / "meta.json").write_text(json.dumps(meta))
 
 
 def _write_part(tfds: Any, builder: Any, part: str, inputs: Path, targets: Path) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 
 from jaxmlp import checks
 from jaxmlp.data import tfds
-from jaxmlp.runtime import files as runtime_files
+from jaxmlp.runtime import files
 from jaxmlp.types import InputError
 
 
@@ -35,7 +35,7 @@ def read_tfds(name: str, manual_dir: str | Path | None, others: Sequence[str] = 
     The entry appears by one rename, so a reader never sees half of it, and of two processes that prepare the
     same set the second to finish keeps the first one's entry. Everything that can go wrong raises InputError.
     """
-    root = runtime_files.cache_folder()
+    root = files.cache_folder()
     entry = root / f"{urllib.parse.quote(name, safe='')}-v1"
     raw = _read_entry(entry)
     if raw is not None:

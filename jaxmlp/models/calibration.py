@@ -18,7 +18,7 @@ def weighted_mean(
 def fit_temperature(
     probabilities: Float[np.ndarray, "examples classes"], labels: Integer[np.ndarray, " examples"]
 ) -> float:
-    """The temperature, from 1 to 20, whose ``tempered`` probabilities cost least on these examples, in
+    """The temperature, from 1 to 20, at which the probabilities cost least on these examples, in
     cross-entropy (Guo et al. 2017).
 
     It never makes probabilities surer: a network was chosen by the examples that are at hand here, and seems

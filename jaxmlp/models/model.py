@@ -104,7 +104,7 @@ def predict_proba(
     """The probability of each class for raw ``inputs``, [n, *input_shape]; a binary model has two columns.
 
     Those of an ensemble are the average of its networks', at its temperature. Raises InputError as
-    ``outputs`` does, and for a regression, which has no classes.
+    ``network_outputs`` does, and for a regression, which has no classes.
     """
     head, temperature = model.description.head, model.description.temperature
     if head == "regression":
@@ -121,7 +121,7 @@ def predict(
 ) -> Shaped[np.ndarray, "examples ..."]:
     """Class labels 0…k−1, or a regression's values, for raw ``inputs``, [n, *input_shape].
 
-    Raises InputError as ``outputs`` does.
+    Raises InputError as ``network_outputs`` does.
     """
     if model.description.head != "regression":
         return np.argmax(predict_proba(model, inputs), axis=1).astype(np.int32)

@@ -130,7 +130,7 @@ def _network(tensors: dict[str, np.ndarray], number: int, form: dict[str, Any], 
 def predict_proba(model: NumpyModel, inputs: np.ndarray) -> np.ndarray:
     """The probability of each class [n, classes]: the networks' average by votes, at the model's temperature.
 
-    Raises ValueError as ``outputs`` does, and for a regression, which has no classes.
+    Raises ValueError as ``network_outputs`` does, and for a regression, which has no classes.
     """
     if model.description["head"] == "regression":
         raise ValueError("model: a regression has no classes; use predict for its values")
@@ -142,7 +142,10 @@ def predict_proba(model: NumpyModel, inputs: np.ndarray) -> np.ndarray:
 
 
 def predict(model: NumpyModel, inputs: np.ndarray) -> np.ndarray:
-    """Class labels 0…k−1, or a regression's values, for raw ``inputs``. Raises ValueError as ``outputs``."""
+    """Class labels 0…k−1, or a regression's values, for raw ``inputs``.
+
+    Raises ValueError as ``network_outputs`` does.
+    """
     if model.description["head"] != "regression":
         return predict_proba(model, inputs).argmax(axis=1).astype(np.int32)
     values = _average(model, network_outputs(model, inputs))

@@ -39,13 +39,9 @@ def image_grid(
     num_rows = -(-len(images) // columns)
     figure = Figure(figsize=(max(4.0, 1.25 * columns), 1.6 * num_rows + 0.5), layout="constrained")
     figure.suptitle(title, fontsize=11)
-    grid = figure.subplots(num_rows, columns, squeeze=False).ravel()
-    for axes in grid[len(images) :]:
-        axes.set_axis_off()
-    for axes, image, name in zip(grid, images, titles, strict=False):
-        _show(axes, image)
-        axes.set_title(name, fontsize=8)
-        if signed:
+    grid = _fill_grid(figure, list(images), titles, columns, fontsize=8.0)
+    if signed:
+        for axes, image in zip(grid, images, strict=True):
             largest = float(np.max(np.abs(image))) or 1.0
             axes.images[0].set(cmap="RdBu_r", clim=(-largest, largest))
     return charts.save_figure(figure, path)
@@ -76,12 +72,8 @@ def most_wrong(
         )
         return charts.save_figure(figure, path)
     figure.suptitle("The worst mistakes, by the probability of the true class", fontsize=11)
-    grid = figure.subplots(num_rows, columns, squeeze=False).ravel()
-    for axes in grid[len(chosen) :]:
-        axes.set_axis_off()
-    for axes, example in zip(grid, chosen, strict=False):
-        _show(axes, np.asarray(images[example]))
-        axes.set_title(_mistake(int(labels[example]), probabilities[example], class_names), fontsize=7.5)
+    titles = [_mistake(int(labels[example]), probabilities[example], class_names) for example in chosen]
+    _fill_grid(figure, [np.asarray(images[example]) for example in chosen], titles, columns, fontsize=7.5)
     return charts.save_figure(figure, path)
 
 
@@ -122,10 +114,8 @@ def _draw_probabilities(
     axes: Axes, probabilities: Float[np.ndarray, " classes"], class_names: Sequence[str]
 ) -> None:
     top = np.argsort(-probabilities, kind="stable")[:MAX_BARS]
-    names, texts = (
-        [charts.shorten(class_names[label]) for label in top],
-        [_percent(probabilities[label]) for label in top],
-    )
+    names = [charts.shorten(class_names[label]) for label in top]
+    texts = [_percent(probabilities[label]) for label in top]
     colours = [charts.COLOURS[0]] + ["#999999"] * (len(top) - 1)
     bars = axes.barh(range(len(top)), probabilities[top], color=colours)
     axes.bar_label(bars, texts, padding=3)
@@ -147,6 +137,21 @@ def _mistake(
         f"{verb} {charts.shorten(class_names[label])}:{break_}{_percent(probabilities[label])}"
         for verb, label in (("is", true_class), ("taken for", predicted))
     )
+
+
+def _fill_grid(
+    figure: Figure, images: Sequence[np.ndarray], titles: Sequence[str], columns: int, *, fontsize: float
+) -> list[Axes]:
+    """Images in rows, each below its title; their axes, in order."""
+    num_rows = -(-len(images) // columns)
+    grid = figure.subplots(num_rows, columns, squeeze=False).ravel()
+    for axes in grid[len(images) :]:
+        axes.set_axis_off()
+    used = list(grid[: len(images)])
+    for axes, image, title in zip(used, images, titles, strict=True):
+        _show(axes, image)
+        axes.set_title(title, fontsize=fontsize)
+    return used
 
 
 def _show(axes: Axes, image: Shaped[np.ndarray, "..."]) -> None:

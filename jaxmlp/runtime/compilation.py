@@ -27,7 +27,7 @@ jax.monitoring.register_event_listener(lambda event, **_: _hits.append(event) if
 def enable_cache() -> Path | None:
     """Keep the programs that JAX compiles, so that later processes load them; the folder, None if off.
 
-    Below :func:`folder` one for each jaxlib and processor, since a program may hold
+    Below ``files.cache_folder`` one for each jaxlib and processor, since a program may hold
     instructions that another processor lacks, which JAX's own key does not tell. To be called before the
     first array is made. JAX's settings go first: JAX_COMPILATION_CACHE_DIR names another folder, and
     JAX_ENABLE_COMPILATION_CACHE=false turns the cache off. A folder that cannot be written to turns it off

@@ -144,5 +144,5 @@ def pad_members(tree: PyTree, number: int) -> PyTree:
 
 
 def unpad_members(tree: PyTree, number: int | None) -> PyTree:
-    """Arrays of members without the copies that ``filled`` added; None: they are not of members."""
+    """Arrays of members without the copies that ``pad_members`` added; None: they are not of members."""
     return tree if number is None else jax.tree.map(lambda leaf: leaf[:number], tree)

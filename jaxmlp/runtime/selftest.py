@@ -22,7 +22,6 @@ import numpy as np
 
 from jaxmlp.runtime import compilation, files, flags, host, miscompilations
 from jaxmlp.runtime.console import warn
-from jaxmlp.runtime.files import write_atomic
 from jaxmlp.runtime.miscompilations import Case
 from jaxmlp.types import InputError
 
@@ -95,7 +94,7 @@ def outcome() -> Outcome:
     found = Outcome(_case_names(needed), _case_names(elsewhere), compilation.cache_works())
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(path, json.dumps(found._asdict()).encode())
+        files.write_atomic(path, json.dumps(found._asdict()).encode())
     return found
 
 

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _stops: list[int] = []
-"""Those that a loop has taken note of, since ``one_run`` was entered."""
+"""Those that a loop has taken note of, since ``single_run`` was entered."""
 _depth: list[None] = []
 
 
@@ -17,7 +17,7 @@ def interruptible() -> Iterator[Callable[[], int]]:
     """A function that tells the number of the signal that asked to stop, 0 if none did. A second one acts at
     once. Outside the main thread, which alone receives signals, it tells 0.
 
-    Within ``one_run``, a loop that begins after another one was stopped ends the process.
+    Within ``single_run``, a loop that begins after another one was stopped ends the process.
     """
     exit_if_stopped()
     hits: list[int] = []
@@ -56,13 +56,13 @@ def single_run() -> Iterator[None]:
 
 
 def note_stop(number: int) -> None:
-    """A loop of this ``one_run`` was stopped by this signal, which another process may have received."""
+    """A loop of this ``single_run`` was stopped by this signal, which another process may have received."""
     if _depth:
         _stops.append(number)
 
 
 def exit_if_stopped() -> None:
-    """End the process if a loop of this ``one_run`` was stopped by a signal."""
+    """End the process if a loop of this ``single_run`` was stopped by a signal."""
     if _stops:
         _exit(_stops[0])
 

@@ -34,8 +34,8 @@ class SweepConfig(NamedTuple):
     """Of the order of the data, which all members share."""
 
 
-def num_schedule_steps(settings: SweepConfig, num_examples: int) -> float | None:
+def num_schedule_steps(config: SweepConfig, num_examples: int) -> float | None:
     """The steps of the whole run, over which a schedule stretches; a constant one would only cost time."""
-    if settings.schedule == "constant":
+    if config.schedule == "constant":
         return None
-    return float(settings.num_epochs * batching.num_batches(num_examples, settings.batch_size))
+    return float(config.num_epochs * batching.num_batches(num_examples, config.batch_size))

@@ -100,7 +100,7 @@ def _even_size(num_members: int, most: int) -> int:
 def state_bytes(program: Program, member: Member) -> int:
     """What one member takes between two epochs: what it trains with, and its best parameters so far."""
     key, _ = seed_keys([member.seed])
-    # Not the program's own begin, which may spread members over more devices than one member fills.
+    # Not the program's own ``make_init``, which may spread members over more devices than one member fills.
     state = jax.eval_shape(make_init(program.run.train), key, jax.tree.map(stack_numbers, member.hyperparams))
     return num_bytes(state)
 

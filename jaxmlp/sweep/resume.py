@@ -24,6 +24,18 @@ from jaxmlp.train.checkpoints import (
 )
 from jaxmlp.types import Dataset, PyTree
 
+_NOTES = (
+    "num_epochs",
+    "statuses",
+    "ensemble_history",
+    "compile_seconds",
+    "train_seconds",
+    "seconds",
+    "epoch",
+    "num_advanced",
+)
+"""Parts of the state that JSON has."""
+
 
 def sweep_fingerprint(
     members: Sequence[Member], config: SweepConfig, data: Sequence[Dataset], run: Mapping[str, Any]
@@ -59,18 +71,6 @@ def save_sweep(checkpoints: Checkpoints, state: SweepState, run: Mapping[str, An
     }
     notes |= {name: getattr(state, name) for name in _NOTES}
     save_checkpoint(checkpoints, state.epoch, trees, run, notes)
-
-
-_NOTES = (
-    "num_epochs",
-    "statuses",
-    "ensemble_history",
-    "compile_seconds",
-    "train_seconds",
-    "seconds",
-    "epoch",
-    "num_advanced",
-)
 
 
 def restore_sweep(kept: Checkpoint, begun: SweepState, members: Sequence[Member]) -> SweepState:

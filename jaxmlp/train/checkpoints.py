@@ -53,8 +53,9 @@ def save_checkpoint(
 ) -> None:
     """The state after ``epoch`` epochs as one file, and the one before stays.
 
-    ``trees`` are ``bare`` and on the host; ``run`` is what ``load`` is given, too. A disk that is full, or
-    gone, costs a warning and never the run; what was there before stays.
+    ``trees`` are on the host and hold no random keys, but their data (``key_data_tree``); ``load_checkpoint``
+    is given ``run``, too. A disk that is full, or gone, costs a warning and never the run; what was there
+    before stays.
     """
     if jax.process_index() > 0:
         return

@@ -96,7 +96,7 @@ def fit(
     ``validation``. With ``patience``, stop after that many epochs without a better one.
 
     ``train`` and ``evaluate`` may be ``vmap``ped, once or several times; then the members stand on the first
-    axes of everything in the Fit, and the run ends when every member has run out of patience. A member
+    axes of everything in the FitResult, and the run ends when every member has run out of patience. A member
     whose loss is no longer finite keeps its best epoch, its ``train_loss`` says so, and the others go on.
 
     On a ``mesh`` (of ``devices.make_mesh``) the members of the first axis are spread over its devices, and

@@ -1,4 +1,4 @@
-"""A training run as two pure functions, ``start`` and ``advance``, and ``fit``, the loop that drives them.
+"""A training run as pure functions, ``start`` and ``advance``, which ``loop.fit`` drives.
 
 Nothing here knows what a layer is: the model comes in as functions, the optimizer too.
 """

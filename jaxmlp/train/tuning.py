@@ -32,7 +32,7 @@ def fit_population(
 ) -> tuple[FitResult, Evaluate]:
     """``fit`` of every seed in every setting (``hyperparams`` as ``grid`` makes them), as one program.
 
-    Arrays of the Fit are [seeds, settings, …]. The other return value is ``evaluate(fit.params,
+    Arrays of the FitResult are [seeds, settings, …]. The other return value is ``evaluate(fit.params,
     fit.model_state, dataset)``, compiled, which gives each metric as [seeds, settings]. ``options`` are
     those of ``fit``, whose errors are raised.
     """

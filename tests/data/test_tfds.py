@@ -18,7 +18,7 @@ from jaxmlp.data import tfds as data_tfds
 from jaxmlp.data.splits import _is_mapped
 from jaxmlp.models import model
 from jaxmlp.types import InputError
-from tests.experiments.test_experiments import run
+from tests.support.commands import run
 
 MNIST_TRAIN_COUNTS = [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
 MNIST_TEST_COUNTS = [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]

@@ -15,7 +15,7 @@ from jaxmlp.data import sources
 from jaxmlp.nn import heads, mlp
 from jaxmlp.nn.network import make_network
 from jaxmlp.types import Dataset, Layer
-from tests.experiments.test_experiments import refused, run
+from tests.support.commands import refused, run
 
 NAN = np.nan
 

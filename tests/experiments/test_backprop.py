@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from experiments import backprop
-from experiments.command_line import main
 from jaxmlp import apply, init
 from jaxmlp.nn import heads
 from jaxmlp.nn.network import make_network
 from jaxmlp.types import Dataset, Layer
+from tests.support.commands import refused, run
 
 RATE = 0.1
 TARGETS = {
@@ -156,8 +156,7 @@ def test_measures_take_the_worst_head_state_and_neuron():
 @pytest.fixture(scope="module")
 def smoke(tmp_path_factory):
     out = tmp_path_factory.mktemp("backprop")
-    arguments = ["--smoke", "--no-progress", "--num-seeds", "2", "--hidden-sizes", "8", "--out", str(out)]
-    main(backprop.Config, backprop.run, arguments)
+    run(backprop, "--smoke", "--num-seeds", 2, "--hidden-sizes", 8, "--out", out)
     return out
 
 
@@ -192,9 +191,6 @@ BAD = [
 
 @pytest.mark.parametrize(("arguments", "message"), BAD, ids=lambda value: str(value))
 def test_bad_input_is_one_line_and_leaves_nothing(arguments, message, tmp_path, capsys):
-    with pytest.raises(SystemExit) as stopped:
-        main(backprop.Config, backprop.run, [*arguments, "--no-progress", "--out", str(tmp_path)])
-    lines = capsys.readouterr().err.strip().splitlines()
-    assert stopped.value.code == 2 and len(lines) == 1
-    assert lines[0].startswith("error: ") and message in lines[0]
+    line, status = refused(capsys, backprop, *arguments, "--out", tmp_path)
+    assert status == 2 and line.startswith("error: ") and message in line
     assert list(tmp_path.iterdir()) == []

@@ -11,7 +11,7 @@ from experiments.benchmark import Config
 from experiments.peers import Data, Work
 from experiments.timings import Results, Timed
 from experiments.worker import WorkerError, process
-from tests.experiments.test_experiments import refused, run
+from tests.support.commands import refused, run
 
 
 def made_data(num_examples=64, num_validation=40):

@@ -1,6 +1,7 @@
 """The convolutional experiment: its network against SciPy and XLA, its comparison, and its runs."""
 
 import json
+from functools import partial
 from types import SimpleNamespace
 
 import jax
@@ -10,15 +11,14 @@ import pytest
 from scipy.signal import correlate2d
 
 from experiments import cnn
-from experiments.command_line import main
 from jaxmlp.data import sources
 from jaxmlp.data.splits import first_examples
+from tests.support import commands
 
 CONVOLUTIONS = ((5, 4), (3, 6))
 
 
-def run(*arguments):
-    main(cnn.Config, cnn.run, [*map(str, arguments), "--no-progress"])
+run = partial(commands.run, cnn)
 
 
 def pooled(x, weight):
@@ -174,8 +174,6 @@ def test_a_smoke_run_compares_three_forms(tmp_path):
     ],
 )
 def test_bad_input_is_one_line_and_leaves_nothing(arguments, message, tmp_path, capsys):
-    with pytest.raises(SystemExit) as stopped:
-        run("--dataset", "digits", *arguments, "--out", tmp_path)
-    (line,) = capsys.readouterr().err.strip().splitlines()
-    assert stopped.value.code == 2 and line.startswith("error: ") and message in line
+    line, status = commands.refused(capsys, cnn, "--dataset", "digits", *arguments, "--out", tmp_path)
+    assert status == 2 and line.startswith("error: ") and message in line
     assert list(tmp_path.iterdir()) == []

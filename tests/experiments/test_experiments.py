@@ -14,21 +14,9 @@ from experiments import command_line, digits, optimizers
 from experiments.command_line import main
 from jaxmlp.data import sources
 from jaxmlp.models.model import load, predict
+from tests.support.commands import refused, run
 
 ROOT = Path(__file__).parents[2]
-
-
-def run(module, *arguments):
-    main(module.Config, module.run, [*map(str, arguments), "--no-progress"])
-
-
-def refused(capsys, module, *arguments):
-    """The one line of an error and the exit status."""
-    with pytest.raises(SystemExit) as stopped:
-        run(module, *arguments)
-    lines = capsys.readouterr().err.strip().splitlines()
-    assert len(lines) == 1
-    return lines[0], stopped.value.code
 
 
 @pytest.fixture(scope="module")

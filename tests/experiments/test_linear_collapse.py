@@ -14,7 +14,7 @@ from experiments.linear_collapse import Config, Kind
 from jaxmlp import Affine, Hyperparams, Layer, make_network
 from jaxmlp.data.splits import from_arrays
 from jaxmlp.nn import heads
-from tests.experiments.test_experiments import refused, run
+from tests.support.commands import refused, run
 
 IDENTITY, RELU = jax.nn.identity, jax.nn.relu
 

@@ -1,6 +1,7 @@
 """Strokes and static: the measure, the moments of training and the removal of neurons, by known answers."""
 
 import json
+from functools import partial
 
 import jax.numpy as jnp
 import numpy as np
@@ -8,13 +9,11 @@ import pytest
 from PIL import Image
 
 from experiments import neurons
-from experiments.command_line import main
 from jaxmlp import Affine, Dataset, Layer, make_network
 from jaxmlp.nn import heads
+from tests.support import commands
 
-
-def run(*arguments):
-    main(neurons.Config, neurons.run, [*map(str, arguments), "--no-progress"])
+run = partial(commands.run, neurons)
 
 
 class TestMoransI:
@@ -186,8 +185,6 @@ def test_the_pictures_are_there_and_the_animation_moves(smoke):
     ],
 )
 def test_bad_input_is_one_line_and_leaves_nothing(arguments, message, tmp_path, capsys):
-    with pytest.raises(SystemExit) as stopped:
-        run("--dataset", "digits", *arguments, "--out", tmp_path)
-    (line,) = capsys.readouterr().err.strip().splitlines()
-    assert stopped.value.code == 2 and line.startswith("error: ") and message in line
+    line, status = commands.refused(capsys, neurons, "--dataset", "digits", *arguments, "--out", tmp_path)
+    assert status == 2 and line.startswith("error: ") and message in line
     assert list(tmp_path.iterdir()) == []

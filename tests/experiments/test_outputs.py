@@ -1,6 +1,7 @@
 """The three outputs against scikit-learn: each computation by hand, then a short run."""
 
 import json
+from functools import partial
 from types import SimpleNamespace
 
 import jax
@@ -10,13 +11,11 @@ import pytest
 from scipy.special import log_softmax, softmax
 
 from experiments import outputs
-from experiments.command_line import main
 from jaxmlp import Dataset
 from jaxmlp.nn import heads
+from tests.support import commands
 
-
-def run(*arguments):
-    main(outputs.Config, outputs.run, [*map(str, arguments), "--no-progress"])
+run = partial(commands.run, outputs)
 
 
 @pytest.fixture(scope="module")
@@ -171,8 +170,6 @@ def test_the_verdict_is_of_the_difference_in_the_measure_s_direction():
     ids=str,
 )
 def test_bad_input_is_one_line_and_leaves_nothing(arguments, message, tmp_path, capsys):
-    with pytest.raises(SystemExit) as stopped:
-        run(*arguments, "--out", tmp_path)
-    (line,) = capsys.readouterr().err.strip().splitlines()
-    assert stopped.value.code == 2 and line.startswith("error: ") and message in line
+    line, status = commands.refused(capsys, outputs, *arguments, "--out", tmp_path)
+    assert status == 2 and line.startswith("error: ") and message in line
     assert list(tmp_path.iterdir()) == []

@@ -9,7 +9,7 @@ import pytest
 from experiments import populations
 from experiments.populations import Config
 from jaxmlp.data import sources
-from tests.experiments.test_experiments import refused, run
+from tests.support.commands import refused, run
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import jaxmlp
 from experiments import shopping
 from jaxmlp.nn import heads
 from jaxmlp.train.tuning import TuneResult
-from tests.experiments.test_experiments import refused, run
+from tests.support.commands import refused, run
 
 VALUE, NECESSITY, BARGAIN = range(3)
 

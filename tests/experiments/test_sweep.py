@@ -12,7 +12,7 @@ from experiments.command_line import main
 from jaxmlp.data import columns
 from jaxmlp.models import tables
 from jaxmlp.models.model import load, predict_proba
-from tests.experiments.test_experiments import refused, run
+from tests.support.commands import refused, run
 
 SMALL = ("--num-members", 6, "--max-programs", 1, "--hidden-sizes", 8, "--depth", 1, "--num-epochs", 3)
 

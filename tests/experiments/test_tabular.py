@@ -10,7 +10,7 @@ from experiments import tabular
 from experiments.tabular import Comparison, Outcome
 from jaxmlp.data import sources
 from jaxmlp.runtime import compilation
-from tests.experiments.test_experiments import refused, run
+from tests.support.commands import refused, run
 
 
 @pytest.fixture(scope="module")

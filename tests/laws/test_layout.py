@@ -125,6 +125,28 @@ def shadowed(name: str, source: str) -> bool:
     return name.rpartition(".")[2] in defined
 
 
+def names_in(source: str) -> Iterator[str]:
+    """Every name that code or a key of text in ``source`` is called by."""
+    for node in ast.walk(ast.parse(source)):
+        for field in ("id", "attr", "name", "arg", "value"):
+            text = getattr(node, field, None)
+            if isinstance(text, str) and re.fullmatch(r"[\w.]+", text):
+                yield from text.split(".")
+
+
+def names_in_prose(source: str) -> set[str]:
+    """What docstrings and comments of ``source`` put between double backticks, where it is a name."""
+    return set(re.findall(r"``([A-Za-z_][\w.]*)``", source))
+
+
+def test_what_prose_names_is_there():
+    paths = [path for package in MAY_IMPORT for path in files(package)]
+    known = {part for path in paths for part in path.with_suffix("").parts}
+    known.update(*(names_in(path.read_text("utf-8")) for path in paths))
+    named = {(path.name, name) for path in paths for name in names_in_prose(path.read_text("utf-8"))}
+    assert {(file, name) for file, name in named if not {*name.split(".")} <= known} == set()
+
+
 def test_packages_stand_on_each_other_and_not_too_high():
     chain = longest_chain(of_packages(arrows_of(sources())))
     assert len(chain) <= MAX_FLOORS, chain

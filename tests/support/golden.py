@@ -18,16 +18,8 @@ from pathlib import Path
 from safetensors.numpy import load_file
 
 DIGITS = (
-    "digits",
-    "--hidden-sizes",
-    "20",
-    "10",
-    "--num-epochs",
-    "6",
-    "--dropout",
-    "0.2",
-    "--optimizer",
-    "adamw",
+    *("digits", "--hidden-sizes", "20", "10", "--num-epochs", "6", "--dropout", "0.2"),
+    *("--optimizer", "adamw"),
 )
 SWEEP = (
     *("sweep", "--num-members", "6", "--max-programs", "2", "--num-epochs", "9", "--hidden-sizes", "8:16"),

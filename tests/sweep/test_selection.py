@@ -141,7 +141,7 @@ def test_each_bag_begins_with_another_start_and_goes_on_with_the_best(starts, ma
 
 
 def choose(chosen, members, shares, *, epoch, max_size=2, num_bags=1):
-    """``choose_again`` with names for parameters, and the rows whose parameters it asked for."""
+    """``update_ensemble`` with names for parameters, and the rows whose parameters it asked for."""
     asked = []
 
     def params_of(row):
