@@ -36,7 +36,8 @@ from jaxmlp.plots import charts
 from jaxmlp.statistics import format_mean, significant_sign, summarize
 from jaxmlp.train import batching, optimizers
 from jaxmlp.train.population import grid, seed_keys
-from jaxmlp.train.step import Train, make_train
+from jaxmlp.train.state import Train
+from jaxmlp.train.step import make_train
 from jaxmlp.train.tuning import fit_population
 from jaxmlp.types import Dataset, Hyperparams, Params
 

@@ -14,25 +14,19 @@ import numpy as np
 
 from experiments import receipt
 from jaxmlp import checks
-from jaxmlp.data import class_weights
-from jaxmlp.data.drawings import drawing_extent as extent_of_drawings
 from jaxmlp.data.splits import Splits, layer_sizes
-from jaxmlp.models import schema
-from jaxmlp.models.model import Model, predict, predict_proba, save
-from jaxmlp.nn import heads, mlp, preprocessing
-from jaxmlp.nn.augment import random_deformation, with_augmentation
+from jaxmlp.models.evaluation import evaluate
+from jaxmlp.models.fitting import FitResult, fit_mlp
+from jaxmlp.models.model import Model, predict, predict_proba, save, with_spec
+from jaxmlp.nn import mlp
+from jaxmlp.nn.augment import random_deformation
 from jaxmlp.nn.metrics import CLASSIFICATION
-from jaxmlp.nn.network import make_network
 from jaxmlp.plots import weights
-from jaxmlp.runtime import environment as runtime_environment
-from jaxmlp.runtime.devices import batch_sharding, make_mesh
+from jaxmlp.runtime.devices import make_mesh
 from jaxmlp.statistics import format_mean, summarize
-from jaxmlp.train import batching, optimizers
+from jaxmlp.train import optimizers
 from jaxmlp.train.checkpoints import Checkpoints, clear_checkpoints
-from jaxmlp.train.loop import FitResult, fit
-from jaxmlp.train.population import seed_keys, vmap_runs
-from jaxmlp.train.step import make_evaluate, make_train
-from jaxmlp.types import Hyperparams, InputError
+from jaxmlp.types import Hyperparams
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,7 +87,6 @@ class Outcome(NamedTuple):
     """One split's networks: the fit of all seeds, and their metrics by part, one value per seed."""
 
     splits: Splits
-    affine: preprocessing.Affine
     fit: FitResult
     metrics: dict[str, np.ndarray]
 
@@ -105,7 +98,7 @@ def run(config: Config) -> None:
     data_seconds, outcomes = 0.0, []
     for split_seed in range(config.split_seed, config.split_seed + config.num_splits):
         loading = time.perf_counter()
-        splits = load(config, split_seed)
+        splits = receipt.load(config, split_seed=split_seed, validation_fraction=config.validation_fraction)
         data_seconds += time.perf_counter() - loading
         checkpoints = receipt.checkpoints(begun, config, f"split-{split_seed}")
         outcomes.append(train_seeds(config, splits, checkpoints))
@@ -114,9 +107,10 @@ def run(config: Config) -> None:
             break
         if config.checkpoint_every is None:
             clear_checkpoints(checkpoints)
-    model, chosen = best_network(config, outcomes)
+    model, chosen = best_network(outcomes)
     values = {name: varied_values(config, outcomes, name) for name in outcomes[0].metrics}
-    seconds = {name: sum(outcome.fit.seconds[name] for outcome in outcomes) for name in ("compile", "train")}
+    runs = [outcome.fit.run for outcome in outcomes]
+    seconds = {name: sum(run.seconds[name] for run in runs) for name in ("compile", "train")}
     save(begun.folder / "model.safetensors", model)
     receipt.finish(
         begun,
@@ -148,69 +142,31 @@ def check(config: Config) -> None:
     checks.hyperparams(hyperparams_of(config, num_steps=1))
 
 
-def load(config: Config, split_seed: int) -> Splits:
-    """The data of one split, in the sizes and with the weights that the configuration asks for."""
-    splits = receipt.load(config, split_seed=split_seed, validation_fraction=config.validation_fraction)
-    if config.class_weight:
-        splits = splits._replace(train=class_weights.with_class_weights(splits.train, config.class_weight))
-    return splits
-
-
 def train_seeds(config: Config, splits: Splits, checkpoints: Checkpoints) -> Outcome:
     """All seeds on one split as one program; the test part is read once, at the end."""
-    affine = preprocessing.fit_affine(splits.train.inputs)
-    network = make_network(
-        layer_sizes(splits, config.hidden_sizes),
-        heads.HEADS[splits.task],
-        affine,
-        activation=mlp.get_activation(config.activation),
-        precision=config.precision,
-    )
-    if config.augment:
-        shape = splits.train.inputs.shape[1:]
-        if len(shape) < 2:
-            raise InputError(f"augment: is for images, but an example of {splits.name} has shape {shape}")
-        network = with_augmentation(network, random_deformation)
-    num_examples = len(splits.train.inputs)
-    batch_size = config.batch_size or min(128, num_examples)
-    num_epochs = min(config.num_epochs, 2) if config.smoke else config.num_epochs
-    mesh = make_mesh(config.mesh, num_members=config.num_seeds)
+    given: dict[str, Any] = {
+        name: getattr(config, name, None) for name in Hyperparams._fields if name != "num_steps"
+    }
+    names = ["hidden_sizes", "activation", "optimizer", "schedule", "precision", "class_weight"]
+    names += ["batch_size", "data_bytes", "patience", "seed", "num_seeds"]
+    given |= {name: getattr(config, name) for name in names}
     describe(config, splits)
-    train, evaluate = vmap_runs(
-        make_train(
-            network.init_fn,
-            network.loss_fn,
-            optimizers.make_optimizer(config.optimizer, config.schedule),
-            batch_size,
-            batch_sharding=batch_sharding(mesh),
-        ),
-        make_evaluate(network.predict_fn, CLASSIFICATION),
-        "key",
-        "data_key",
-    )
-    key, data_key = seed_keys(receipt.seeds(config))
-    fitted = fit(
-        train,
-        evaluate,
-        splits.train,
-        splits.validation,
-        key=key,
-        data_key=data_key,
-        hyperparams=hyperparams_of(config, num_epochs * batching.num_batches(num_examples, batch_size)),
-        num_epochs=num_epochs,
-        patience=config.patience,
-        mesh=mesh,
-        data_bytes=config.data_bytes,
+    result = fit_mlp(
+        splits,
+        **given,
+        augment=random_deformation if config.augment else None,
+        num_epochs=min(config.num_epochs, 2) if config.smoke else config.num_epochs,
+        mesh=make_mesh(config.mesh, num_members=config.num_seeds),
         checkpoints=checkpoints,
         progress=config.progress,
     )
-    return Outcome(splits, affine, fitted, measure(evaluate, fitted, splits))
+    return Outcome(splits, result, measure(result, splits))
 
 
 def hyperparams_of(config: Config, num_steps: int) -> Hyperparams:
     """The configuration's traced values; what it leaves out is the optimizer's default."""
     recipe = optimizers.get_recipe(config.optimizer)
-    given = {name: getattr(config, name, None) for name in Hyperparams._fields}
+    given: dict[str, Any] = {name: getattr(config, name, None) for name in Hyperparams._fields}
     if given["learning_rate"] is None:
         given["learning_rate"] = recipe.learning_rate
     if given["weight_decay"] is None:
@@ -219,16 +175,12 @@ def hyperparams_of(config: Config, num_steps: int) -> Hyperparams:
     return Hyperparams(**given)
 
 
-def measure(evaluate: Any, fitted: FitResult, splits: Splits) -> dict[str, np.ndarray]:
+def measure(result: FitResult, splits: Splits) -> dict[str, np.ndarray]:
     """``validation_accuracy``, ``test_accuracy``, … of the chosen epochs, one value per seed."""
-    evaluated = {
-        part: jax.jit(evaluate)(fitted.params, fitted.model_state, getattr(splits, part))
-        for part in ("test", "validation")
-    }
-    values: dict[str, Any] = {
-        f"{part}_{name}": v for part, named in evaluated.items() for name, v in named.items()
-    }
-    values["best_epoch"] = fitted.best_epoch
+    values: dict[str, Any] = {"best_epoch": result.run.best_epoch}
+    for part in ("test", "validation"):
+        reached = [evaluate(model, getattr(splits, part)) for model in result.models]
+        values |= {f"{part}_{name}": [one[name] for one in reached] for name in reached[0]}
     return {name: np.asarray(value, float) for name, value in values.items()}
 
 
@@ -238,33 +190,19 @@ def varied_values(config: Config, outcomes: list[Outcome], name: str) -> np.ndar
     return values.mean(axis=1) if config.num_splits > 1 else values[0]
 
 
-def best_network(config: Config, outcomes: list[Outcome]) -> tuple[Model, Outcome]:
-    """The network with the best validation accuracy, ready to be saved, and where it came from."""
+def best_network(outcomes: list[Outcome]) -> tuple[Model, Outcome]:
+    """The network with the best validation accuracy, with what it reached, and where it came from."""
     scores = np.stack([outcome.metrics["validation_accuracy"] for outcome in outcomes])
     split, seed = np.unravel_index(np.argmax(scores), scores.shape)
     outcome = outcomes[split]
-    splits, environment = outcome.splits, runtime_environment.describe()
-    images = np.asarray(splits.train.inputs)
-    description = schema.ModelSpec(
-        networks=(schema.SavedNetwork(layer_sizes(splits, config.hidden_sizes), config.activation),),
-        head=splits.task,
-        input_shape=images.shape[1:],
-        class_names=splits.class_names,
-        dataset=splits.name,
-        metrics={name: float(values[seed]) for name, values in outcome.metrics.items()},
-        versions={name: environment[name] for name in ("jaxmlp", "jax", "numpy")},
-        drawing_extent=extent_of_drawings(images) if images.ndim > 2 else None,
-    )
-    params = jax.tree.map(lambda leaf: np.asarray(leaf[seed]), outcome.fit.params)
-    return Model((params,), outcome.affine, description), outcome
+    reached = {name: float(values[seed]) for name, values in outcome.metrics.items()}
+    return with_spec(outcome.fit.models[seed], metrics=reached), outcome
 
 
 def curves_of(outcomes: list[Outcome]) -> dict[str, list[list[float]]]:
     """Every seed of every split, by the curve's name."""
-    names = outcomes[0].fit.history
-    return {
-        name: [row.tolist() for outcome in outcomes for row in outcome.fit.history[name]] for name in names
-    }
+    histories = [outcome.fit.run.history for outcome in outcomes]
+    return {name: [row.tolist() for h in histories for row in h[name]] for name in histories[0]}
 
 
 def draw(out: Path, model: Model, outcome: Outcome, outcomes: list[Outcome]) -> None:

@@ -32,8 +32,8 @@ from jaxmlp.nn.network import Network, make_network
 from jaxmlp.plots import charts, images
 from jaxmlp.statistics import format_mean, summarize, verdict
 from jaxmlp.train import batching
-from jaxmlp.train.loop import FitResult, fit
-from jaxmlp.train.step import Evaluate
+from jaxmlp.train.loop import RunResult, fit
+from jaxmlp.train.state import Evaluate
 from jaxmlp.types import Dataset, Hyperparams, InputError, Numbers
 
 HIDDEN, DROPOUT, WIDE, WIDE_DROPOUT = 128, 0.5, (512, 512), 0.2
@@ -80,7 +80,7 @@ class Outcome(NamedTuple):
 
     form: Form
     size: int
-    fit: FitResult
+    fit: RunResult
     tried: dict[str, float]
 
 
@@ -208,13 +208,13 @@ def enter(config: Config, name: str, network: Network, dropout: float | None) ->
 def train(config: Config, splits: Splits, form: Form, num_epochs: int, runs: Sequence[int]) -> Outcome:
     """One network per seed, in turn, since each fills the cores of a CPU alone.
 
-    Arrays of the FitResult are [seeds, …], as from ``fit_population``; its ``seconds`` are, too.
+    Arrays of the RunResult are [seeds, …], as from ``fit_population``; its ``seconds`` are, too.
     """
     print(f"{form.name}: {num_epochs} epochs", flush=True)
     num_steps = num_epochs * batching.num_batches(len(splits.train.inputs), config.batch_size)
     hyperparams = Hyperparams(config.learning_rate, dropout=form.dropout, num_steps=num_steps)
     options: dict[str, Any] = {"num_epochs": num_epochs, "hyperparams": hyperparams}
-    fits: list[FitResult] = []
+    fits: list[RunResult] = []
     for key, data_key in zip(*jaxmlp.seed_keys(runs), strict=True):
         options |= {"key": key, "data_key": data_key, "progress": config.progress}
         fits.append(fit(form.train, form.evaluate, splits.train, splits.validation, **options))

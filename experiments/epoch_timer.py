@@ -7,7 +7,7 @@ from jaxtyping import Array, Key
 
 from jaxmlp import checks
 from jaxmlp.train.epoch import epoch_index
-from jaxmlp.train.step import Train
+from jaxmlp.train.state import Train
 from jaxmlp.types import Dataset, PyTree
 
 

@@ -132,8 +132,6 @@ def train_network(config: Config, splits: list[Splits]) -> tuple[np.ndarray, dic
         data_key=data_key,
         hyperparams=jaxmlp.grid(jaxmlp.Hyperparams(), learning_rate=config.learning_rates),
         num_epochs=min(config.num_epochs, 2) if config.smoke else config.num_epochs,
-        monitor=monitor,
-        higher_is_better=False,
         progress=config.progress,
     )
     chosen = np.arange(len(splits)), fitted.best_score.argmin(axis=1)
@@ -179,7 +177,7 @@ def judge(outcome: Outcome) -> list[str]:
     verdicts = []
     for (rival, measure), values in differences(outcome).items():
         metric, (low, high) = MEASURES[outcome.task][measure], resampled_interval(values, TEST_FRACTION)
-        said = verdict(low, high, metric.higher_is_better)
+        said = verdict(low, high, bool(metric.higher_is_better))
         change = f"{values.mean():+.4f}, 95 % between {low:+.4f} and {high:+.4f}"
         verdicts.append(f"our {measure} minus that of {LABELS[rival]}: {change}: {said}")
     return verdicts
@@ -222,7 +220,7 @@ def draw(folder: Path, outcomes: dict[str, Outcome], curves: dict[str, np.ndarra
         charts.point_plot(
             {measure.replace("_", " ").replace("r2", "R²"): rows for measure, rows in panels.items()},
             folder / f"{name}.png",
-            xlabel=[f"{m.unit}, {wish[m.higher_is_better]}" for m in MEASURES[outcome.task].values()],
+            xlabel=[f"{m.unit}, {wish[bool(m.higher_is_better)]}" for m in MEASURES[outcome.task].values()],
             title=f"{title}, {OUTPUTS[name]} output: test parts of the splits",
         )
         if confidences := outcome.confidences:

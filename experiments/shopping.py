@@ -112,7 +112,6 @@ def train(config: Config, splits: Splits, *hidden_sizes: int) -> Model:
     tuned = jaxmlp.tune(
         *(network, jaxmlp.make_optimizer("adam", "cosine"), splits.train, splits.validation),
         monitor="log_loss",
-        higher_is_better=False,
         metrics=MEASURES,
         hyperparams=jaxmlp.grid(jaxmlp.Hyperparams(num_steps=num_steps), learning_rate=config.learning_rates),
         seeds=receipt.seeds(config),

@@ -18,13 +18,11 @@ from experiments import receipt
 from experiments.command_line import main
 from jaxmlp import checks
 from jaxmlp.data import sources, tables
-from jaxmlp.data.drawings import drawing_extent as extent_of_drawings
 from jaxmlp.data.splits import Splits, first_examples
 from jaxmlp.models import evaluation
-from jaxmlp.models.model import Model, save, with_spec
+from jaxmlp.models.model import save, with_spec
 from jaxmlp.nn.metrics import METRICS
 from jaxmlp.plots import charts, classifier, sweeps, weights
-from jaxmlp.runtime import environment as runtime_environment
 from jaxmlp.runtime.devices import make_mesh
 from jaxmlp.statistics import format_mean, summarize, verdict
 from jaxmlp.sweep import sampling, search, space
@@ -101,10 +99,9 @@ class Config(receipt.DeviceConfig):
 
 
 class Outcome(NamedTuple):
-    """One whole sweep: its data, how a table's columns were read, what was found, and how long it took."""
+    """One whole sweep: its data, and what was found."""
 
     splits: Splits
-    columns: tuple[tables.Column, ...] | None
     found: SearchResult
     metrics: dict[str, float]
     intervals: dict[str, tuple[float, float]]
@@ -123,9 +120,8 @@ def run(config: Config) -> None:
             clear_checkpoints(checkpoints)
     first = outcomes[0]
     swept = first.found.sweep
-    model = described(first.found.ensemble, first)
-    save(begun.folder / "model.safetensors", model)
-    save(begun.folder / "best_member.safetensors", described(first.found.best, first))
+    for name, model in {"model": first.found.ensemble, "best_member": first.found.best}.items():
+        save(begun.folder / f"{name}.safetensors", with_spec(model, metrics=first.metrics))
     values = {name: np.array([outcome.metrics[name] for outcome in outcomes]) for name in first.metrics}
     receipt.finish(
         begun,
@@ -168,7 +164,7 @@ def sweep(
     config: Config, ranges: dict[str, space.Distribution], seed: int, checkpoints: Checkpoints
 ) -> Outcome:
     """One sweep on one split; the test part is read once, at the end."""
-    splits, columns = load(config, seed)
+    splits = load(config, seed)
     names = "batch_size", "schedule", "precision", "max_ensemble", "data_bytes"
     given = {name: getattr(config, name) for name in names}
     given |= {"seed": seed, "num_epochs": 2 if config.smoke else config.num_epochs}
@@ -187,7 +183,7 @@ def sweep(
         progress=config.progress,
         **given,
     )
-    return Outcome(splits, columns, found, measures(found, splits), intervals(found, splits))
+    return Outcome(splits, found, measures(found, splits), intervals(found, splits))
 
 
 def draw_members(config: Config, ranges: dict[str, space.Distribution], seed: int = 0) -> list[space.Member]:
@@ -197,15 +193,14 @@ def draw_members(config: Config, ranges: dict[str, space.Distribution], seed: in
     )
 
 
-def load(config: Config, split_seed: int) -> tuple[Splits, tuple[tables.Column, ...] | None]:
-    """The data, and how the columns of a table were read."""
+def load(config: Config, split_seed: int) -> Splits:
+    """The data."""
     cut: dict[str, Any] = {"split_seed": split_seed, "validation_fraction": config.validation_fraction}
-    columns = None
     if is_file(config):
-        splits, columns = tables.read_table(config.dataset, str(config.target), task=config.task, **cut)
+        splits = tables.read_table(config.dataset, str(config.target), task=config.task, **cut)
     else:
         splits = sources.load_dataset(config.dataset, manual_dir=config.manual_dir, **cut)
-    return (first_examples(splits, receipt.SMOKE_EXAMPLES) if config.smoke else splits), columns
+    return first_examples(splits, receipt.SMOKE_EXAMPLES) if config.smoke else splits
 
 
 def describe(splits: Splits, members: list[space.Member], settings: SweepConfig) -> None:
@@ -263,18 +258,6 @@ def intervals(found: SearchResult, splits: Splits) -> dict[str, tuple[float, flo
         difference = evaluation.difference_interval(found.ensemble, found.best, data)
         bounds[f"ensemble_minus_best_member_{part}_{first}"] = difference
     return bounds
-
-
-def described(model: Model, outcome: Outcome) -> Model:
-    """The model with what a reader of its file wants to know."""
-    environment, images = runtime_environment.describe(), np.asarray(outcome.splits.train.inputs)
-    return with_spec(
-        model,
-        metrics=outcome.metrics,
-        versions={name: environment[name] for name in ("jaxmlp", "jax", "numpy")},
-        drawing_extent=extent_of_drawings(images) if images.ndim > 2 else None,
-        columns=outcome.columns,
-    )
 
 
 def unit_of(name: str) -> str:

@@ -11,8 +11,20 @@ from jaxmlp.runtime.flags import set_required
 if TYPE_CHECKING:
     # For editors and type checkers, which cannot follow what is imported when first used.
     from jaxmlp.data.sources import load_dataset as load_dataset
+    from jaxmlp.data.splits import Splits as Splits
     from jaxmlp.data.splits import from_arrays as from_arrays
     from jaxmlp.data.tables import read_table as read_table
+    from jaxmlp.models.evaluation import evaluate as evaluate
+    from jaxmlp.models.fitting import FitResult as FitResult
+    from jaxmlp.models.fitting import fit_mlp as fit_mlp
+    from jaxmlp.models.model import Model as Model
+    from jaxmlp.models.model import load as load
+    from jaxmlp.models.model import predict as predict
+    from jaxmlp.models.model import predict_proba as predict_proba
+    from jaxmlp.models.model import save as save
+    from jaxmlp.models.tables import predict_table as predict_table
+    from jaxmlp.nn.heads import Head as Head
+    from jaxmlp.nn.metrics import Metric as Metric
     from jaxmlp.nn.mlp import apply as apply
     from jaxmlp.nn.mlp import init as init
     from jaxmlp.nn.network import Network as Network
@@ -21,21 +33,23 @@ if TYPE_CHECKING:
     from jaxmlp.nn.preprocessing import Affine as Affine
     from jaxmlp.nn.preprocessing import apply_affine as apply_affine
     from jaxmlp.nn.preprocessing import fit_affine as fit_affine
+    from jaxmlp.runtime.devices import make_mesh as make_mesh
+    from jaxmlp.sweep.search import SearchResult as SearchResult
     from jaxmlp.sweep.search import fit_ensemble as fit_ensemble
     from jaxmlp.sweep.search import fit_members as fit_members
     from jaxmlp.sweep.space import Choice as Choice
     from jaxmlp.sweep.space import Range as Range
     from jaxmlp.train.checkpoints import Checkpoints as Checkpoints
-    from jaxmlp.train.loop import FitResult as FitResult
+    from jaxmlp.train.loop import RunResult as RunResult
     from jaxmlp.train.loop import fit as fit
     from jaxmlp.train.optimizers import make_optimizer as make_optimizer
     from jaxmlp.train.population import grid as grid
     from jaxmlp.train.population import seed_keys as seed_keys
     from jaxmlp.train.population import vmap_runs as vmap_runs
-    from jaxmlp.train.step import Train as Train
+    from jaxmlp.train.state import Train as Train
     from jaxmlp.train.step import make_evaluate as make_evaluate
     from jaxmlp.train.step import make_train as make_train
-    from jaxmlp.train.tuning import fit_population as fit_population
+    from jaxmlp.train.tuning import TuneResult as TuneResult
     from jaxmlp.train.tuning import tune as tune
     from jaxmlp.types import Dataset as Dataset
     from jaxmlp.types import Hyperparams as Hyperparams
@@ -46,23 +60,32 @@ if TYPE_CHECKING:
 set_required()
 __version__ = "0.1.0"
 
-_MODULE_OF = {
-    **dict.fromkeys(("Dataset", "Hyperparams", "InputError", "Layer", "Params"), "types"),
-    "load_dataset": "data.sources",
-    "from_arrays": "data.splits",
-    "read_table": "data.tables",
-    **dict.fromkeys(("apply", "init"), "nn.mlp"),
-    **dict.fromkeys(("Network", "NetworkSpec", "make_network"), "nn.network"),
-    **dict.fromkeys(("Affine", "apply_affine", "fit_affine"), "nn.preprocessing"),
-    **dict.fromkeys(("fit_ensemble", "fit_members"), "sweep.search"),
-    **dict.fromkeys(("Choice", "Range"), "sweep.space"),
-    "Checkpoints": "train.checkpoints",
-    **dict.fromkeys(("FitResult", "fit"), "train.loop"),
-    "make_optimizer": "train.optimizers",
-    **dict.fromkeys(("grid", "seed_keys", "vmap_runs"), "train.population"),
-    **dict.fromkeys(("Train", "make_evaluate", "make_train"), "train.step"),
-    **dict.fromkeys(("fit_population", "tune"), "train.tuning"),
+_MODULES = {
+    "data.sources": ("load_dataset",),
+    "data.splits": ("Splits", "from_arrays"),
+    "data.tables": ("read_table",),
+    "models.evaluation": ("evaluate",),
+    "models.fitting": ("FitResult", "fit_mlp"),
+    "models.model": ("Model", "load", "predict", "predict_proba", "save"),
+    "models.tables": ("predict_table",),
+    "nn.heads": ("Head",),
+    "nn.metrics": ("Metric",),
+    "nn.mlp": ("apply", "init"),
+    "nn.network": ("Network", "NetworkSpec", "make_network"),
+    "nn.preprocessing": ("Affine", "apply_affine", "fit_affine"),
+    "runtime.devices": ("make_mesh",),
+    "sweep.search": ("SearchResult", "fit_ensemble", "fit_members"),
+    "sweep.space": ("Choice", "Range"),
+    "train.checkpoints": ("Checkpoints",),
+    "train.loop": ("RunResult", "fit"),
+    "train.optimizers": ("make_optimizer",),
+    "train.population": ("grid", "seed_keys", "vmap_runs"),
+    "train.state": ("Train",),
+    "train.step": ("make_evaluate", "make_train"),
+    "train.tuning": ("TuneResult", "tune"),
+    "types": ("Dataset", "Hyperparams", "InputError", "Layer", "Params"),
 }
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 __all__ = list(_MODULE_OF)
 
 

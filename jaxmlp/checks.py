@@ -2,13 +2,13 @@
 
 import difflib
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 
-from jaxmlp.types import AnyArray, Dataset, InputError, PyTree
+from jaxmlp.types import AnyArray, Dataset, Hyperparams, InputError, PyTree
 
 # As far as a device's whole numbers count.
 _LARGEST = 2**31 - 1
@@ -86,9 +86,30 @@ _HYPERPARAMS = {
 }
 
 
+def as_hyperparams(values: Any) -> Hyperparams:
+    """A mapping of names to numbers as Hyperparams."""
+    if isinstance(values, Mapping):
+        for name in values:
+            known_name("hyperparams", name, Hyperparams._fields)
+        return Hyperparams(**values)
+    if not hasattr(values, "_asdict"):
+        raise InputError(f"hyperparams: must be Hyperparams or a mapping of their names, got {values!r}")
+    return values
+
+
+def as_dataset(argument: str, data: Any) -> Dataset:
+    """A tuple of inputs, targets and, if need be, weights as a Dataset."""
+    if isinstance(data, Dataset):
+        return data
+    if not isinstance(data, tuple) or len(data) not in (2, 3):
+        raise InputError(f"{argument}: must be a Dataset or a tuple (inputs, targets), got {type(data)}")
+    return Dataset(*data)
+
+
 def hyperparams(values: PyTree) -> None:
     """The rule of each field of Hyperparams, for every member of a population; other pytrees pass."""
-    for name, value in getattr(values, "_asdict", dict)().items():
+    named = values if isinstance(values, Mapping) else getattr(values, "_asdict", dict)()
+    for name, value in named.items():
         if name in _HYPERPARAMS and value is not None:
             for number in np.ravel(np.asarray(value)).tolist():
                 _HYPERPARAMS[name](name, number)

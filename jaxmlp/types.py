@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 import numpy as np
+from jax.sharding import AbstractMesh, Mesh
 from jaxtyping import Array, Float, Scalar, Shaped
 from numpy.typing import ArrayLike
 
@@ -11,6 +12,9 @@ PyTree = Any
 
 AnyArray = Array | np.ndarray
 """On a device, or still on the host."""
+
+AnyMesh = Mesh | AbstractMesh
+"""Devices, or such as there might be, for which programs can be compiled."""
 
 Numbers = ArrayLike | float | int
 """One number or an array of them; NumPy's own alias leaves single numbers to be promoted to complex."""
@@ -54,7 +58,7 @@ class Hyperparams(NamedTuple):
     """
 
     learning_rate: Scalar | float | None = None
-    """Step size; ``None`` only beside an optimizer of one's own, which has its own."""
+    """Step size; ``None``: the optimizer's own default."""
     weight_decay: Scalar | float | None = None
     """Each step subtracts learning_rate × weight_decay × weight from the weights, not from the biases."""
     momentum: Scalar | float | None = None

@@ -119,11 +119,11 @@ def make_dataset(part: str, inputs: ArrayLike, targets: ArrayLike, class_names: 
     return Dataset(examples, labels.astype(np.int32))
 
 
-def check_same_shapes(train: Dataset, test: Dataset) -> None:
-    pairs = (("inputs", train.inputs, test.inputs), ("targets", train.targets, test.targets))
+def check_same_shapes(part: str, train: Dataset, own: Dataset) -> None:
+    pairs = (("inputs", train.inputs, own.inputs), ("targets", train.targets, own.targets))
     for argument, ours, theirs in pairs:
         if ours.shape[1:] != theirs.shape[1:] or ours.dtype != theirs.dtype:
             raise InputError(
-                f"test {argument}: must be like the training {argument}, {ours.dtype}{ours.shape[1:]} each, "
+                f"{part} {argument}: must be like the training {argument}, {ours.dtype}{ours.shape[1:]}, "
                 f"got {theirs.dtype}{theirs.shape[1:]}"
             )

@@ -11,7 +11,7 @@ from jaxmlp.types import Dataset, InputError
 
 
 def with_class_weights(dataset: Dataset, class_weight: str | Mapping[int, float]) -> Dataset:
-    """The data set with one weight per example, by its class, scaled to mean 1; earlier weights are replaced.
+    """The data set with its examples weighed by class, on top of their own weights, scaled to mean 1.
 
     "balanced" gives every class the same total; a mapping gives the relative weight of every label that
     occurs.
@@ -23,7 +23,8 @@ def with_class_weights(dataset: Dataset, class_weight: str | Mapping[int, float]
         _check_class_weight(class_weight, set(np.unique(labels).tolist()))
     elif class_weight != "balanced":
         raise InputError(f"class_weight: must be 'balanced' or {{label: weight}}, got {class_weight!r}")
-    weights = compute_sample_weight(class_weight, labels)
+    own = 1.0 if dataset.weights is None else dataset.weights
+    weights = compute_sample_weight(class_weight, labels) * own
     return dataset._replace(weights=(weights / weights.mean()).astype(float_dtype()))
 
 

@@ -1,29 +1,27 @@
 """Data sets as NumPy arrays on the host, checked and split into train, validation and test."""
 
 import functools
-import tempfile
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.model_selection import train_test_split
 
 from jaxmlp import checks
 from jaxmlp.data.arrays import (
     TASKS,
     as_labels,
     as_numbers,
-    check_same_shapes,
     check_task,
     infer_class_names,
     is_classification,
     make_dataset,
 )
+from jaxmlp.data.columns import Column
+from jaxmlp.data.parts import Part, select, take_part, with_sample_weight
 from jaxmlp.nn.preprocessing import Affine, fit_affine
-from jaxmlp.runtime import files
-from jaxmlp.types import AnyArray, Dataset, InputError
+from jaxmlp.types import Dataset, InputError
 
 
 class Splits(NamedTuple):
@@ -36,10 +34,8 @@ class Splits(NamedTuple):
     class_names: tuple[str, ...]
     name: str
     split_seed: int
-
-
-_BATCH_SIZE = 1000
-"""Examples that are copied together from file to file."""
+    columns: tuple[Column, ...] | None = None
+    """How each column of a table was read; None for arrays."""
 
 
 def from_arrays(
@@ -48,16 +44,20 @@ def from_arrays(
     *,
     task: str | None = None,
     class_names: Sequence[str] = (),
+    sample_weight: ArrayLike | None = None,
     name: str = "arrays",
     split_seed: int = 0,
     validation_fraction: float = 0.1,
     test_fraction: float = 0.2,
-    test: tuple[ArrayLike, ArrayLike] | None = None,
+    validation: Part | None = None,
+    test: Part | None = None,
 ) -> Splits:
     """Check arrays whose first axis counts examples, and split them, stratified by class where there are any.
 
-    The test part is ``test`` if given, else ``test_fraction`` of all examples; the validation part is
-    ``validation_fraction`` of what remains. The same ``split_seed`` gives the same split.
+    The test part is ``test``, a tuple of other inputs and targets or the rows it has here, if given, else
+    ``test_fraction`` of all examples; the validation part is ``validation``, or ``validation_fraction`` of
+    what remains. The same ``split_seed`` gives the same split. ``sample_weight`` says how much each example
+    counts in the training loss, before it is scaled to a mean of 1.
 
     Bytes mapped from a file (``np.load(…, mmap_mode="r")``) stay on disk: each part rests in a file of its
     own in the cache's folder, which is gone with the process.
@@ -74,17 +74,15 @@ def from_arrays(
         class_names = tuple(map(str, class_names)) or infer_class_names(as_labels("targets", values))
     task = task or {0: "regression", 2: "binary"}.get(len(class_names), "multiclass")
     check_task(task, class_names)
-    rest = make_dataset("", inputs, values, class_names)
-    if class_names and len(np.unique(rest.targets)) < 2:
-        raise InputError(f"targets: at least two classes must occur, got only label {rest.targets[0]}")
-    cut = functools.partial(_split_off, stratify=bool(class_names), split_seed=split_seed)
-    if test is None:
-        rest, test_part = cut(rest, "test_fraction", test_fraction)
-    else:
-        test_part = make_dataset("test ", *test, class_names)
-        check_same_shapes(rest, test_part)
-    train, validation = cut(rest, "validation_fraction", validation_fraction)
-    return Splits(train, validation, test_part, task, tuple(class_names), name, split_seed)
+    data = make_dataset("", inputs, values, class_names)
+    if class_names and len(np.unique(data.targets)) < 2:
+        raise InputError(f"targets: at least two classes must occur, got only label {data.targets[0]}")
+    rows = np.arange(len(data.inputs))
+    take = functools.partial(take_part, data, tuple(class_names), split_seed)
+    rows, test_part = take(rows, "test", test, test_fraction)
+    rows, validation_part = take(rows, "validation", validation, validation_fraction)
+    train = with_sample_weight(select(data, rows), rows, len(data.inputs), sample_weight)
+    return Splits(train, validation_part, test_part, task, tuple(class_names), name, split_seed)
 
 
 def layer_sizes(splits: Splits, hidden_sizes: Sequence[int]) -> tuple[int, ...]:
@@ -116,55 +114,6 @@ def first_examples(splits: Splits, num_examples: int) -> Splits:
 def _map_splits(function: Callable[[Dataset], Dataset], splits: Splits) -> Splits:
     train, validation, test = map(function, (splits.train, splits.validation, splits.test))
     return splits._replace(train=train, validation=validation, test=test)
-
-
-def _split_off(
-    data: Dataset, argument: str, fraction: float, *, stratify: bool, split_seed: int
-) -> tuple[Dataset, Dataset]:
-    """What remains, and ``fraction`` of the examples; every class that occurs must remain."""
-    checks.fraction(argument, checks.positive(argument, fraction))
-    checks.integer("split_seed", split_seed, at_least=0)
-    labels = data.targets if stratify else None
-    try:
-        kept, cut = train_test_split(
-            np.arange(len(data.inputs)), test_size=fraction, random_state=split_seed, stratify=labels
-        )
-    except ValueError as error:
-        raise InputError(
-            f"{argument}: cannot cut {fraction} off {len(data.inputs)} examples: {checks.first_line(error)}"
-        ) from error
-    rest, part = (Dataset(_select_rows(data.inputs, rows), data.targets[rows]) for rows in (kept, cut))
-    if stratify and (lost := set(np.unique(data.targets)) - set(np.unique(rest.targets))):
-        raise InputError(
-            f"{argument}: cutting {fraction} off leaves no example of class {min(lost)}; lower it"
-        )
-    return rest, part
-
-
-def _select_rows(values: AnyArray, rows: np.ndarray) -> AnyArray:
-    """``values[rows]``; those of a mapped file are mapped, too, from a file that is gone with the process."""
-    if not _is_mapped(values):
-        return values[rows]
-    folder = files.cache_folder()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder) as file:
-            for start in range(0, len(rows), _BATCH_SIZE):
-                file.write(values[rows[start : start + _BATCH_SIZE]].tobytes())
-            file.flush()
-            return np.asarray(np.memmap(file, values.dtype, "c", shape=(len(rows), *values.shape[1:])))
-    except OSError as error:
-        raise InputError(
-            f"dataset: its parts cannot be kept in {folder}: {checks.first_line(error)}; "
-            "set JAXMLP_CACHE_DIR to another folder"
-        ) from error
-
-
-def _is_mapped(values: Any) -> bool:
-    """Whether an array rests in a file."""
-    while isinstance(values, np.ndarray) and not isinstance(values, np.memmap):
-        values = values.base
-    return isinstance(values, np.memmap)
 
 
 def fit_target_affine(splits: Splits) -> Affine | None:

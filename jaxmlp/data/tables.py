@@ -1,15 +1,16 @@
 """A person's own table, from a file or a DataFrame, split into train, validation and test."""
 
 import functools
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from jaxmlp import checks
 from jaxmlp.data import splits
 from jaxmlp.data.columns import (
-    Column,
     check_frame,
     check_names,
     check_width,
@@ -25,6 +26,7 @@ from jaxmlp.types import InputError
 if TYPE_CHECKING:
     import pandas
 
+    Table = str | Path | pandas.DataFrame
 
 MAX_CLASSES = 20
 """A target of at most so many different whole numbers is taken for classes."""
@@ -62,38 +64,70 @@ def read_frame(path: str | Path) -> "pandas.DataFrame":
 
 
 def read_table(
-    table: "str | Path | pandas.DataFrame",
+    table: "Table",
     target: str,
     *,
     task: str | None = None,
+    sample_weight: str | None = None,
     split_seed: int = 0,
     validation_fraction: float = 0.2,
     test_fraction: float = 0.2,
-) -> tuple[Splits, tuple[Column, ...]]:
-    """The rows of ``table`` split as by ``splits.from_arrays``, and how its columns were read.
+    validation: "Table | ArrayLike | None" = None,
+    test: "Table | ArrayLike | None" = None,
+) -> Splits:
+    """The rows of ``table``, a file or a DataFrame, split as by ``splits.from_arrays``, with how its columns
+    were read; ``validation`` and ``test`` are tables of their own or rows of this one.
 
     The target is taken for classes if it holds words, truth values or at most MAX_CLASSES different whole
-    numbers, otherwise for real values; ``task`` says otherwise. What fills gaps and which categories there
-    are is learnt from the training rows alone. Raises InputError.
+    numbers, otherwise for real values; ``task`` says otherwise. ``sample_weight`` names a column that says
+    how much a row counts. What fills gaps and which categories there are is learnt from the training rows
+    alone. Raises InputError.
     """
-    is_file = isinstance(table, (str, Path))
-    frame = check_frame(read_frame(table) if is_file else table)
-    _check_target(frame, target)
-    targets, class_names = _targets(frame[target], task)
+    frame = _read_checked(table, target)
+    targets, classes = _fit_targets(frame[target], task)
+    others = [target] if sample_weight is None else [target, sample_weight]
     split = functools.partial(
         splits.from_arrays,
         targets=targets,
         task=task,
-        class_names=class_names,
-        name=Path(table).stem if is_file else "table",
+        class_names=() if classes is None else tuple(map(str, classes.tolist())),
+        sample_weight=None if sample_weight is None else _weights(frame, sample_weight),
+        name=Path(table).stem if isinstance(table, str | Path) else "table",
         split_seed=split_seed,
         validation_fraction=validation_fraction,
         test_fraction=test_fraction,
     )
+    given = {"validation": validation, "test": test}
+    own = {part: _read_checked(rows, target) for part, rows in given.items() if _is_table(rows)}
+    labels = {part: _transform_targets(part, rows[target], classes) for part, rows in own.items()}
+
+    def parts(inputs_of: Callable[["pandas.DataFrame"], np.ndarray]) -> dict[str, Any]:
+        return given | {part: (inputs_of(rows), labels[part]) for part, rows in own.items()}
+
     # Once to know the training rows, by their numbers, and in the same way once more.
-    row_numbers = split(np.arange(len(frame))[:, None]).train.inputs[:, 0].astype(int)
-    columns = fit_columns(frame.drop(columns=target).iloc[row_numbers])
-    return split(transform_columns(frame, columns)), columns
+    numbered = split(_row_numbers(frame), **parts(_row_numbers)).train.inputs[:, 0].astype(int)
+    columns = fit_columns(frame.drop(columns=others).iloc[numbered])
+    read = functools.partial(transform_columns, columns=columns)
+    return split(read(frame), **parts(read))._replace(columns=columns)
+
+
+def _is_table(given: Any) -> bool:
+    return isinstance(given, str | Path) or hasattr(given, "columns")
+
+
+def _read_checked(table: Any, target: str) -> "pandas.DataFrame":
+    frame = check_frame(read_frame(table) if isinstance(table, str | Path) else table)
+    _check_target(frame, target)
+    return frame
+
+
+def _row_numbers(frame: "pandas.DataFrame") -> np.ndarray:
+    return np.arange(len(frame), dtype=float)[:, None]
+
+
+def _weights(frame: "pandas.DataFrame", name: str) -> np.ndarray:
+    checks.known_name("sample_weight", name, frame.columns)
+    return parse_numbers(name, frame[name]).to_numpy()
 
 
 def _check_target(frame: "pandas.DataFrame", target: str) -> None:
@@ -112,21 +146,34 @@ def _check_target(frame: "pandas.DataFrame", target: str) -> None:
         )
 
 
-def _targets(values: "pandas.Series", task: str | None) -> tuple[np.ndarray, tuple[str, ...]]:
-    """The target as labels with their class names, or as real values without any."""
+def _fit_targets(values: "pandas.Series", task: str | None) -> tuple[np.ndarray, np.ndarray | None]:
+    """The target as labels and its classes in their order, or as real values."""
+    numeric = is_numeric(values)
+    if not numeric and task == "regression":
+        raise InputError(
+            f"target: {values.name!r} must hold numbers for a regression, got {values.iloc[0]!r}"
+        )
+    classes = _class_values(values)
+    few = classes.dtype.kind != "f" and (not numeric or values.nunique() <= MAX_CLASSES)
+    if task == "regression" or (task is None and not few):
+        return parse_numbers(str(values.name), values).to_numpy(), None
+    classes, labels = np.unique(classes, return_inverse=True)
+    return labels.astype(np.int32), classes
+
+
+def _transform_targets(part: str, values: "pandas.Series", classes: np.ndarray | None) -> np.ndarray:
+    """The target of a part of its own, as that of the table was read."""
+    if classes is None:
+        return parse_numbers(str(values.name), values).to_numpy()
+    found = _class_values(values)
+    if not (known := np.isin(found, classes)).all():
+        raise InputError(f"{part}: {values.name!r} has the class {found[~known][0]!r}, which the table lacks")
+    return np.searchsorted(classes, found).astype(np.int32)
+
+
+def _class_values(values: "pandas.Series") -> np.ndarray:
+    """Each value as the name of its class: text, a whole number, or another one."""
     if not is_numeric(values):
-        if task == "regression":
-            raise InputError(
-                f"target: {values.name!r} must hold numbers for a regression, got {values.iloc[0]!r}"
-            )
-        return _labels(values.astype(str).to_numpy(object))
+        return values.astype(str).to_numpy(object)
     numbers = parse_numbers(str(values.name), values).to_numpy()
-    whole = bool((numbers == numbers.round()).all())
-    if task == "regression" or (task is None and not (whole and values.nunique() <= MAX_CLASSES)):
-        return numbers, ()
-    return _labels(numbers.astype(int) if whole else numbers)
-
-
-def _labels(values: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
-    classes, labels = np.unique(values, return_inverse=True)
-    return labels.astype(np.int32), tuple(map(str, classes.tolist()))
+    return numbers.astype(int) if (numbers == numbers.round()).all() else numbers

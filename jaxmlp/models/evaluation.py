@@ -1,16 +1,26 @@
 """Models calibrated on validation data, and measured on others, with intervals over the examples."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array
+from numpy.typing import ArrayLike
 
+from jaxmlp import checks
 from jaxmlp.models import calibration
 from jaxmlp.models.model import Model, predict, predict_proba, with_spec
-from jaxmlp.nn.metrics import METRICS
+from jaxmlp.models.training import Loss
+from jaxmlp.nn.metrics import METRICS, Metric, log_probabilities
+from jaxmlp.nn.preprocessing import Affine
 from jaxmlp.statistics import wilson_interval
 from jaxmlp.types import Dataset
+
+Metrics = Mapping[str, Metric | Callable[..., Array]]
+"""By name, functions ``(logits, targets) -> scalar`` of all examples."""
 
 
 def calibrate(model: Model, validation: Dataset) -> Model:
@@ -23,17 +33,57 @@ def calibrate(model: Model, validation: Dataset) -> Model:
     return with_spec(model, temperature=calibration.fit_temperature(raw, np.asarray(validation.targets)))
 
 
-def evaluate(model: Model, part: Dataset) -> dict[str, float]:
-    """Each measure of ``METRICS`` on ``part``; of a calibrated regression ``coverage_90``, too: the share of
-    targets within the interval that should hold 90 %.
+def evaluate(
+    model: Model, part: Dataset | tuple[ArrayLike, ArrayLike], metrics: Metrics | None = None
+) -> dict[str, float]:
+    """Each measure of ``METRICS`` on ``part``, and ``metrics`` of one's own, as ``fit_mlp`` takes them. Of
+    a calibrated regression ``coverage_90``, too: the share of targets within the interval that should hold
+    90 %.
     """
+    part = checks.as_dataset("part", part)
     answers, targets = _predictions(model, part), jnp.asarray(part.targets)
-    measures = METRICS[model.description.head]
+    measures = choose_metrics(model.description.head, None, None, metrics)
     values = {name: float(metric.function(answers, targets)) for name, metric in measures.items()}
     noise = model.description.noise_scale
     if noise is not None:
         values["coverage_90"] = calibration.coverage(regression_errors(model, part), np.asarray(noise))
     return values
+
+
+def choose_metrics(
+    head: str, targets: Affine | None, loss: Loss | None, own: Metrics | None
+) -> dict[str, Metric]:
+    """The head's metrics and one's own, in the unit of the targets, which may have been scaled; before them
+    the mean of a loss of one's own.
+    """
+    shift, scale = targets or (0.0, 1.0)
+    known, first = dict(METRICS[head]), {}
+    if loss is not None:
+        first["loss"] = Metric(partial(_mean_loss, loss), higher_is_better=False)
+    if targets is not None:
+        # These see differences alone, which a large shift would round.
+        known = {name: _converted(partial(_unscale, 0.0, scale), metric) for name, metric in known.items()}
+    convert = partial(_unscale, shift, scale) if head == "regression" else _normalize
+    return first | known | {name: _converted(convert, metric) for name, metric in (own or {}).items()}
+
+
+def _converted(convert: Callable[..., tuple[Array, Array]], metric: Metric | Callable[..., Array]) -> Metric:
+    """The metric of what ``convert`` makes of logits and targets."""
+    metric = metric if isinstance(metric, Metric) else Metric(metric)
+    function = metric.function
+    return metric._replace(function=lambda logits, targets: function(*convert(logits, targets)))
+
+
+def _unscale(shift: Any, scale: Any, outputs: Array, targets: Array) -> tuple[Array, Array]:
+    return outputs * scale + shift, targets.reshape(outputs.shape) * scale + shift
+
+
+def _normalize(logits: Array, labels: Array) -> tuple[Array, Array]:
+    return log_probabilities(logits), labels
+
+
+def _mean_loss(loss: Loss, logits: Array, targets: Array) -> Array:
+    return jnp.mean(jax.vmap(loss)(logits, targets))
 
 
 def score_interval(model: Model, part: Dataset) -> tuple[float, float]:

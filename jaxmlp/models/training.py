@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array
 
-from jaxmlp import checks
 from jaxmlp.data.splits import Splits, fit_target_affine, layer_sizes, scale_part
 from jaxmlp.models.model import Model
 from jaxmlp.models.schema import ModelSpec, SavedNetwork
@@ -15,35 +15,43 @@ from jaxmlp.nn import mlp
 from jaxmlp.nn.heads import HEADS
 from jaxmlp.nn.network import Network, NetworkSpec, make_network
 from jaxmlp.nn.preprocessing import Affine, fit_affine
-from jaxmlp.train import batching
+from jaxmlp.runtime.host import package_version
+
+Loss = Callable[[Array, Array], Array]
+"""(logits, target) -> loss of one example."""
+
+
+class Scaling(NamedTuple):
+    """What brings inputs, and real targets, to the scale that networks learn at."""
+
+    inputs: Affine
+    targets: Affine | None = None
+
+
+def fit_scaling(splits: Splits) -> Scaling:
+    """The scaling learnt from the training part."""
+    return Scaling(fit_affine(splits.train.inputs), fit_target_affine(splits))
 
 
 def prepare_training(
-    splits: Splits, precision: str = "float32"
+    splits: Splits,
+    precision: str = "float32",
+    scaling: Scaling | None = None,
+    loss: Loss | None = None,
 ) -> tuple[Callable[[NetworkSpec], Network], Splits]:
-    """The network of each specification, and the data as these networks take them.
+    """The network of each specification, and the data as these networks take them, on ``scaling`` or that
+    of the training part.
 
     Pixels are scaled inside the program and rest as bytes. Tables and real targets are scaled here: their
     numbers would be part of the program, which another split could then not use again.
     """
-    affine, targets = fit_affine(splits.train.inputs), fit_target_affine(splits)
+    affine, targets = scaling or fit_scaling(splits)
     pixels = splits.train.inputs.dtype == np.uint8
     inside = (float(affine.shift), float(affine.scale)) if pixels else None
-    network_of = partial(_make_network, layer_sizes(splits, ()), splits.task, inside, precision)
+    network_of = partial(_make_network, layer_sizes(splits, ()), splits.task, inside, precision, loss)
     inputs = None if pixels else affine
     train, validation, test = (scale_part(part, inputs, targets) for part in splits[:3])
     return network_of, splits._replace(train=train, validation=validation, test=test)
-
-
-def default_batch_size(splits: Splits) -> int:
-    """128, or less for a small data set, so that an epoch has eight steps at least."""
-    return int(min(128, max(8, 2 ** (len(splits.train.inputs) // 8).bit_length() // 2)))
-
-
-def default_num_epochs(splits: Splits, batch_size: int) -> int:
-    """20, or more for a small data set: as many as make some 3,000 steps, at most 300."""
-    num_steps = batching.num_batches(len(splits.train.inputs), checks.integer("batch_size", batch_size))
-    return min(300, max(20, 3000 // num_steps))
 
 
 @lru_cache(maxsize=64)
@@ -52,6 +60,7 @@ def _make_network(
     task: str,
     affine: tuple[float, float] | None,
     precision: str,
+    loss: Loss | None,
     spec: NetworkSpec,
 ) -> Network:
     """The same functions for the same arguments, so that what was compiled for them is found again."""
@@ -62,15 +71,16 @@ def _make_network(
         Affine(*map(jnp.asarray, affine or (0.0, 1.0))),
         activation=mlp.get_activation(spec.activation),
         precision=precision,
+        loss=loss,
     )
 
 
-def build_model(
-    splits: Splits, affine: Affine, targets: Affine | None, networks: Sequence[tuple[NetworkSpec, int, Any]]
-) -> Model:
+def build_model(splits: Splits, scaling: Scaling, networks: Sequence[tuple[NetworkSpec, int, Any]]) -> Model:
     """The model of networks with their counts and parameters, trained on ``splits`` as ``prepare_training``
     scales them.
     """
+    # Enough of them to know: they may rest in a file larger than memory.
+    images = np.asarray(splits.train.inputs[:10_000]) if splits.train.inputs.ndim > 2 else None
     description = ModelSpec(
         networks=tuple(
             SavedNetwork(layer_sizes(splits, spec.hidden_sizes), spec.activation, count)
@@ -81,6 +91,15 @@ def build_model(
         class_names=splits.class_names,
         dataset=splits.name,
         metrics={},
-        versions={},
+        versions={name: package_version(name) for name in ("jaxmlp", "jax", "numpy")},
+        drawing_extent=None if images is None else _drawing_extent(images),
+        columns=splits.columns,
     )
-    return Model(tuple(params for *_, params in networks), affine, description, targets)
+    return Model(tuple(params for *_, params in networks), scaling.inputs, description, scaling.targets)
+
+
+def _drawing_extent(images: np.ndarray) -> float | None:
+    # Here, since a table needs nothing that reads pictures.
+    from jaxmlp.data.drawings import drawing_extent
+
+    return drawing_extent(images) or None

@@ -16,8 +16,10 @@ class Metric(NamedTuple):
     """A measure and the direction in which it improves."""
 
     function: Callable[..., Array]
-    higher_is_better: bool
-    unit: str
+    """(logits, targets) -> scalar."""
+    higher_is_better: bool | None = None
+    """None: not known, so that it can be told but not monitored."""
+    unit: str = "1"
 
 
 def log_probabilities(logits: Float[Array, "examples outputs"]) -> Float[Array, "examples classes"]:

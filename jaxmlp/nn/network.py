@@ -7,11 +7,11 @@ import jax
 from jaxtyping import Array, Key
 
 from jaxmlp import checks
-from jaxmlp.nn.heads import Head, regression
+from jaxmlp.nn.heads import HEADS, Head, regression
 from jaxmlp.nn.matmul import PRODUCTS
 from jaxmlp.nn.mlp import Activation, Initializer, apply, init
 from jaxmlp.nn.preprocessing import Affine, apply_affine
-from jaxmlp.types import Hyperparams, InputError, Params, PyTree
+from jaxmlp.types import InputError, Params, PyTree
 
 
 class NetworkSpec(NamedTuple):
@@ -28,26 +28,32 @@ class Network(NamedTuple):
     init_fn: Callable[[Key[Array, ""], Any], tuple[PyTree, PyTree]]
     loss_fn: Callable[..., tuple[Array, PyTree]]
     predict_fn: Callable[[PyTree, PyTree, Array], Array]
+    head: str | None = None
+    """A name in ``heads.HEADS``, if it is one of these, which have metrics of their own."""
 
 
 def make_network(
     layer_sizes: Sequence[int],
-    make_head: Callable[..., Head],
+    head: str | Callable[..., Head],
     affine: Affine,
     *,
     activation: Activation = jax.nn.relu,
     initializer: Initializer | None = None,
     precision: str = "float32",
+    loss: Callable[[Array, Array], Array] | None = None,
 ) -> Network:
-    """The network of raw inputs: ``affine`` first, then the layers, then one of ``heads.HEADS``.
+    """The network of raw inputs: ``affine`` first, then the layers, then ``head``, one of ``heads.HEADS`` or
+    its name.
 
     Dropout, label smoothing and initial scale are those of the Hyperparams at hand. ``precision``, one of
     ``matmul.PRODUCTS``, is that of the matrix products in training; ``predict_fn`` has full precision.
+    ``loss(logits, target)`` of one example takes the place of the head's.
     """
     product = PRODUCTS[checks.known_name("precision", precision, PRODUCTS)]
+    make_head = HEADS[checks.known_name("head", head, HEADS)] if isinstance(head, str) else head
 
-    def init_fn(key: Key[Array, ""], hyperparams: Hyperparams) -> tuple[Params, tuple[()]]:
-        scale = hyperparams.initial_scale
+    def init_fn(key: Key[Array, ""], hyperparams: Any) -> tuple[Params, tuple[()]]:
+        scale = checks.as_hyperparams(hyperparams).initial_scale
         return init(key, layer_sizes, activation=activation, initializer=initializer, scale=scale), ()
 
     def loss_fn(
@@ -55,9 +61,9 @@ def make_network(
         model_state: Any,
         example: tuple[Array, Array],
         key: Key[Array, ""] | None,
-        hyperparams: Hyperparams,
+        hyperparams: Any,
     ) -> tuple[Array, Any]:
-        x, target = example
+        hyperparams, (x, target) = checks.as_hyperparams(hyperparams), example
         logits = apply(
             params,
             apply_affine(affine, x),
@@ -67,13 +73,22 @@ def make_network(
             key=key,
             product=product,
         )
-        smoothing = hyperparams.label_smoothing
-        if smoothing is not None and make_head is regression:
-            raise InputError("label_smoothing: needs classes, but the head is a regression; leave it out")
-        head = make_head() if smoothing is None else make_head(label_smoothing=smoothing)
-        return head.loss(logits, target), model_state
+        return _loss_of(make_head, loss, hyperparams.label_smoothing)(logits, target), model_state
 
     def predict_fn(params: Params, model_state: Any, x: Array) -> Array:
         return apply(params, apply_affine(affine, x), activation=activation)
 
-    return Network(init_fn, loss_fn, predict_fn)
+    name = next((name for name, known in HEADS.items() if known is make_head), None)
+    return Network(init_fn, loss_fn, predict_fn, name)
+
+
+def _loss_of(
+    make_head: Callable[..., Head], loss: Callable[[Array, Array], Array] | None, smoothing: Any
+) -> Callable[[Array, Array], Array]:
+    """The head's loss, smoothed if so, or one's own."""
+    if smoothing is None:
+        return loss or make_head().loss
+    if loss is not None or make_head is regression:
+        whose = "the loss is your own" if loss else "the head is a regression"
+        raise InputError(f"label_smoothing: needs classes and their cross-entropy, but {whose}; leave it out")
+    return make_head(label_smoothing=smoothing).loss

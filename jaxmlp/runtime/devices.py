@@ -18,7 +18,7 @@ from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Key
 
 from jaxmlp import checks
-from jaxmlp.types import InputError, PyTree
+from jaxmlp.types import AnyMesh, InputError, PyTree
 
 AXES = ("members", "data")
 
@@ -88,12 +88,12 @@ def device_memory_bytes() -> int | None:
     return (jax.local_devices()[0].memory_stats() or {}).get("bytes_limit")
 
 
-def batch_sharding(mesh: Mesh | None) -> NamedSharding | None:
-    """What ``make_train`` takes, so that each device along "data" computes its share of a batch."""
+def batch_sharding(mesh: AnyMesh | None) -> NamedSharding | None:
+    """A batch over the devices along "data", so that each computes its share."""
     return sharding(mesh, "data") if mesh and mesh.shape["data"] > 1 else None
 
 
-def sharding(mesh: Mesh | None, *axes: str) -> NamedSharding | None:
+def sharding(mesh: AnyMesh | None, *axes: str) -> NamedSharding | None:
     """An array's first axis over the devices along the axis named, or a copy on each device. Without a mesh
     it is None: wherever JAX likes.
     """
@@ -121,7 +121,7 @@ def gather(tree: PyTree) -> PyTree:
     return multihost_utils.process_allgather(tree, tiled=True)
 
 
-def shard_keys(mesh: Mesh | None, keys: Key[Array, "..."]) -> Key[Array, "..."]:
+def shard_keys(mesh: AnyMesh | None, keys: Key[Array, "..."]) -> Key[Array, "..."]:
     """The keys of members over the devices along "members", with copies of the last, so that each has as
     many; a single key on all devices. Without a mesh they stay where they are.
     """

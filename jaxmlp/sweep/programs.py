@@ -7,22 +7,21 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax.sharding import Mesh
 from jaxtyping import Array
 
 from jaxmlp import checks
 from jaxmlp.nn.metrics import METRICS
 from jaxmlp.nn.network import Network, NetworkSpec
-from jaxmlp.runtime.devices import batch_sharding, check_memory, device_memory_bytes, num_bytes, sharding
+from jaxmlp.runtime.devices import check_memory, device_memory_bytes, num_bytes, sharding
 from jaxmlp.sweep import selection
 from jaxmlp.sweep.config import SweepConfig, num_schedule_steps
 from jaxmlp.sweep.space import Member, Structure, group_by_structure
 from jaxmlp.train.epoch import RunFunctions, make_init
 from jaxmlp.train.optimizers import make_optimizer
 from jaxmlp.train.population import seed_keys, vmap_runs
-from jaxmlp.train.state import EarlyStopping, FitState
-from jaxmlp.train.step import Evaluate, Train, make_evaluate, make_train
-from jaxmlp.types import Dataset, Hyperparams, InputError
+from jaxmlp.train.state import Evaluate, FitState, Train
+from jaxmlp.train.step import early_stopping, make_evaluate, make_train
+from jaxmlp.types import AnyMesh, Dataset, Hyperparams, InputError
 
 # What a chunk's work takes, in sizes of its state: the state, its gradients and updates, an evaluation.
 _ROOM = 4
@@ -37,7 +36,10 @@ class Program(NamedTuple):
     run: RunFunctions
     chunk_size: int = 1
     wait: bool = False
-    mesh: Mesh | None = None
+
+    @property
+    def mesh(self) -> AnyMesh | None:
+        return self.run.train.mesh
 
 
 class Group(NamedTuple):
@@ -48,18 +50,11 @@ class Group(NamedTuple):
     numbers: Sequence[int]
 
 
-def make_program(
-    structure: Structure,
-    train: Train,
-    evaluate: Evaluate,
-    *,
-    monitor: str,
-    mesh: Mesh | None = None,
-) -> Program:
-    """The program of one structure, from the functions of a single run; of ``monitor`` more is better."""
+def make_program(structure: Structure, train: Train, evaluate: Evaluate) -> Program:
+    """The program of one structure, from the functions of a single run; its first metric chooses."""
     train, evaluate = vmap_runs(train, evaluate, "key", "hyperparams")
-    run = RunFunctions(train, evaluate, EarlyStopping(monitor), sharding(mesh, "members"))
-    return Program(structure, run, mesh=mesh)
+    choice = early_stopping(evaluate, None, None)
+    return Program(structure, RunFunctions(train, evaluate, choice, sharding(train.mesh, "members")))
 
 
 def with_chunk_sizes(groups: Sequence[Group]) -> list[Group]:
@@ -133,18 +128,14 @@ def make_groups(
 
 @lru_cache(maxsize=64)
 def _cached_program(
-    structure: Structure, network: Network, task: str, schedule: str, batch_size: int, mesh: Mesh | None
+    structure: Structure, network: Network, task: str, schedule: str, batch_size: int, mesh: AnyMesh | None
 ) -> Program:
     """The same program for the same arguments, so that what was compiled for it is found again."""
     optimizer = make_optimizer(structure.optimizer, schedule)
     return make_program(
         structure,
-        make_train(
-            network.init_fn, network.loss_fn, optimizer, batch_size, batch_sharding=batch_sharding(mesh)
-        ),
+        make_train(network.init_fn, network.loss_fn, optimizer, batch_size, mesh=mesh),
         make_evaluate(network.predict_fn, METRICS[task] | {"contribution": selection.CONTRIBUTIONS[task]}),
-        monitor=next(iter(METRICS[task])),
-        mesh=mesh,
     )
 
 

@@ -3,16 +3,17 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from jaxmlp.data.splits import Splits, fit_target_affine
+from jaxmlp import checks
+from jaxmlp.data.splits import Splits
 from jaxmlp.models.evaluation import calibrate
 from jaxmlp.models.model import Model
-from jaxmlp.models.training import build_model, default_batch_size, default_num_epochs, prepare_training
-from jaxmlp.nn.preprocessing import fit_affine
+from jaxmlp.models.training import build_model, fit_scaling, prepare_training
 from jaxmlp.sweep.config import SweepConfig
 from jaxmlp.sweep.loop import run_sweep
 from jaxmlp.sweep.sampling import draw_members
 from jaxmlp.sweep.space import DEFAULT_SPACE, Member, Space
 from jaxmlp.sweep.state import SweepResult
+from jaxmlp.train import batching
 from jaxmlp.train.checkpoints import Checkpoints
 
 
@@ -63,15 +64,17 @@ def fit_members(
 
 def build_models(splits: Splits, result: SweepResult) -> SearchResult:
     """The best member and the ensemble of a sweep as calibrated models."""
-    affine, targets = fit_affine(splits.train.inputs), fit_target_affine(splits)
+    scaling = fit_scaling(splits)
     best = result.members[result.best].structure.network, 1, result.best_params
     chosen = [(result.members[c.member].structure.network, c.count, c.params) for c in result.ensemble]
-    single, together = (build_model(splits, affine, targets, networks) for networks in ([best], chosen))
+    single, together = (build_model(splits, scaling, networks) for networks in ([best], chosen))
     return SearchResult(result, calibrate(single, splits.validation), calibrate(together, splits.validation))
 
 
 def make_config(splits: Splits, settings: dict[str, Any]) -> SweepConfig:
     """``settings``, with a batch size and a number of epochs that suit the size of the data."""
-    batch_size = settings.get("batch_size") or default_batch_size(splits)
-    num_epochs = settings.get("num_epochs") or default_num_epochs(splits, batch_size)
+    num_examples = len(splits.train.inputs)
+    batch_size = settings.get("batch_size") or batching.default_batch_size(num_examples)
+    checks.integer("batch_size", batch_size)
+    num_epochs = settings.get("num_epochs") or batching.default_num_epochs(num_examples, batch_size)
     return SweepConfig(splits.task, **(settings | {"batch_size": batch_size, "num_epochs": num_epochs}))

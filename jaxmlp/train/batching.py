@@ -21,6 +21,16 @@ def num_batches(num_examples: int, batch_size: int) -> int:
     return -(-num_examples // batch_size)
 
 
+def default_batch_size(num_examples: int) -> int:
+    """128, or less for a small data set, so that an epoch has eight steps at least."""
+    return int(min(128, max(8, 2 ** (num_examples // 8).bit_length() // 2)))
+
+
+def default_num_epochs(num_examples: int, batch_size: int) -> int:
+    """20, or more for a small data set: as many as make some 3,000 steps, at most 300."""
+    return min(300, max(20, 3000 // num_batches(num_examples, batch_size)))
+
+
 def epoch_order(
     data_key: Key[Array, ""], epoch: Integer[Array, ""], num_examples: int
 ) -> Integer[Array, " examples"]:

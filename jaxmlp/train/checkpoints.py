@@ -24,13 +24,17 @@ NUM_KEPT = 2
 class Checkpoints(NamedTuple):
     """Where the checkpoints of one run are, when they are written, and whether the run goes on from them."""
 
-    folder: Path
+    folder: str | Path
     every: int | None = None
     """Epochs from one to the next; None: only where a signal or a loss that is not finite ends the run."""
     resume: bool = False
     """Go on from the newest that is whole; without any, begin."""
     run: Mapping[str, Any] = {}
     """What the run is, in values that JSON has: a checkpoint of another one is refused."""
+
+    @property
+    def path(self) -> Path:
+        return Path(self.folder)
 
 
 class Checkpoint(NamedTuple):
@@ -64,19 +68,19 @@ def save_checkpoint(
         name: np.asarray(leaf) for key, tree in trees.items() for name, leaf in _flat(key, tree).items()
     }
     content = pack(tensors, {"jaxmlp": json.dumps(about | {"notes": notes}, default=float)})
-    path = checkpoints.folder / f"epoch-{epoch:08d}.safetensors"
+    path = checkpoints.path / f"epoch-{epoch:08d}.safetensors"
     try:
-        checkpoints.folder.mkdir(parents=True, exist_ok=True)
+        checkpoints.path.mkdir(parents=True, exist_ok=True)
         write_atomic(path, content)
-        files = _files(checkpoints.folder)
+        files = _files(checkpoints.path)
         # Those of later epochs are of a run that was here before.
         place = files.index(path)
         for old in files[:place] + files[place + NUM_KEPT :]:
             old.unlink()
-        for half in checkpoints.folder.glob(".*.tmp"):
+        for half in checkpoints.path.glob(".*.tmp"):
             half.unlink()
     except OSError as error:
-        warn(f"no checkpoint of epoch {epoch}: {checkpoints.folder}: {error.strerror or error}")
+        warn(f"no checkpoint of epoch {epoch}: {checkpoints.path}: {error.strerror or error}")
 
 
 def load_checkpoint(checkpoints: Checkpoints | None, run: Mapping[str, Any]) -> Checkpoint | None:
@@ -87,15 +91,15 @@ def load_checkpoint(checkpoints: Checkpoints | None, run: Mapping[str, Any]) -> 
     """
     if checkpoints is None or not checkpoints.resume:
         return None
-    content = processes.broadcast(_newest(checkpoints.folder) if jax.process_index() == 0 else None)
+    content = processes.broadcast(_newest(checkpoints.path) if jax.process_index() == 0 else None)
     if content is None:
-        print(f"nothing to resume in {checkpoints.folder}: the run begins", flush=True)
+        print(f"nothing to resume in {checkpoints.path}: the run begins", flush=True)
         return None
     tensors, about = decode(content)
     # As it reads after having been written.
     run = json.loads(json.dumps(dict(run), default=float))
     if changed := _changes(about["run"], run):
-        raise InputError(f"resume: {checkpoints.folder} is of another run: {changed[0]}")
+        raise InputError(f"resume: {checkpoints.path} is of another run: {changed[0]}")
     if changed := _changes(about["environment"], environment.conditions()):
         warn(f"resumed under other conditions, so the last digits may differ: {'; '.join(changed)}")
     return Checkpoint(about["epoch"], tensors, about["notes"])
@@ -137,9 +141,9 @@ def key_data_tree(tree: PyTree) -> PyTree:
 
 def clear_checkpoints(checkpoints: Checkpoints) -> None:
     """Remove those of a run that is over, and the folders that are then empty."""
-    for path in _files(checkpoints.folder):
+    for path in _files(checkpoints.path):
         path.unlink(missing_ok=True)
-    for folder in (checkpoints.folder, checkpoints.folder.parent):
+    for folder in (checkpoints.path, checkpoints.path.parent):
         with contextlib.suppress(OSError):
             folder.rmdir()
 

@@ -11,8 +11,7 @@ from jaxtyping import Array, Integer, Key
 
 from jaxmlp.runtime.devices import gather
 from jaxmlp.train import streaming
-from jaxmlp.train.state import Info, TrainState
-from jaxmlp.train.step import Train
+from jaxmlp.train.state import Info, Train, TrainState
 from jaxmlp.train.streaming import Stream
 from jaxmlp.types import Dataset, PyTree
 

@@ -7,10 +7,9 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh
 from jaxtyping import Array, Float, Integer, Key
 
-from jaxmlp.checks import fit_arguments
+from jaxmlp.checks import as_dataset, fit_arguments
 from jaxmlp.runtime import processes
 from jaxmlp.runtime.compilation import compile_for
 from jaxmlp.runtime.console import progress_bar
@@ -37,13 +36,15 @@ from jaxmlp.train.checkpoints import (
 from jaxmlp.train.divergence import failure_message, first_failure, last_member
 from jaxmlp.train.epoch import RunFunctions, compile_epoch, epoch_index, make_init
 from jaxmlp.train.resume import restore_state, run_fingerprint
-from jaxmlp.train.state import EarlyStopping, FitState, TrainState
-from jaxmlp.train.step import Evaluate, Train
+from jaxmlp.train.state import Best, EarlyStopping, Evaluate, FitState, Train, TrainState
+from jaxmlp.train.step import early_stopping
 from jaxmlp.train.streaming import place_data
-from jaxmlp.types import Dataset, InputError, PyTree
+from jaxmlp.types import AnyMesh, Hyperparams, InputError, PyTree
+
+_DEFAULTS = Hyperparams()
 
 
-class FitResult(NamedTuple):
+class RunResult(NamedTuple):
     """What ``fit`` returns. A population has its members on the first axis of every array."""
 
     params: PyTree
@@ -52,6 +53,8 @@ class FitResult(NamedTuple):
     """Counted from 1; 0 where no epoch was finite, and ``params`` are the initial ones."""
     best_score: Float[np.ndarray, "*members"]
     """What ``monitor`` was in the best epoch."""
+    higher_is_better: bool
+    """Whether more of it is better."""
     history: dict[str, Float[np.ndarray, "*members epochs"]]
     """``train_loss`` and ``validation_…`` after each epoch."""
     seconds: dict[str, float]
@@ -66,7 +69,7 @@ class LoopConfig(NamedTuple):
     program: Callable[..., Any]
     num_epochs: int
     members: int | None
-    mesh: Mesh | None
+    mesh: AnyMesh | None
     choice: EarlyStopping
     first_failure: Callable[..., tuple[int, str] | None]
     checkpoints: Checkpoints | None
@@ -77,30 +80,29 @@ class LoopConfig(NamedTuple):
 def fit(
     train: Train,
     evaluate: Evaluate,
-    dataset: Dataset,
-    validation: Dataset,
+    dataset: Any,
+    validation: Any,
     *,
     key: Key[Array, "*members"],
     data_key: Key[Array, "*orders"],
-    hyperparams: PyTree,
+    hyperparams: PyTree = _DEFAULTS,
     num_epochs: int,
-    monitor: str = "accuracy",
-    higher_is_better: bool = True,
+    monitor: str | None = None,
     patience: int | None = None,
-    mesh: Mesh | None = None,
     data_bytes: int | None = None,
     checkpoints: Checkpoints | None = None,
     progress: bool = True,
-) -> FitResult:
+) -> RunResult:
     """Train for ``num_epochs`` and return the parameters of the epoch with the best ``monitor`` on
-    ``validation``. With ``patience``, stop after that many epochs without a better one.
+    ``validation``, one of the metrics of ``evaluate`` and by default the first. With ``patience``, stop after
+    that many epochs without a better one.
 
     ``train`` and ``evaluate`` may be ``vmap``ped, once or several times; then the members stand on the first
-    axes of everything in the FitResult, and the run ends when every member has run out of patience. A member
+    axes of everything in the RunResult, and the run ends when every member has run out of patience. A member
     whose loss is no longer finite keeps its best epoch, its ``train_loss`` says so, and the others go on.
 
-    On a ``mesh`` (of ``devices.make_mesh``) the members of the first axis are spread over its devices, and
-    the data are on each; ``make_train`` is to have its ``batch_sharding``.
+    Where ``make_train`` was given a mesh, the members of the first axis are spread over its devices, and the
+    data are on each.
 
     Training data that take more than ``data_bytes`` (default: half of the device's memory) stay where they
     are, in memory or mapped from a file, and reach the device in parts of that size. The steps are the
@@ -113,25 +115,27 @@ def fit(
     loss is finite any more, naming epoch, step and what failed first, and InputError for values out of range,
     or where the backend computes wrong.
     """
-    choice = EarlyStopping(monitor, higher_is_better, patience)
+    choice, mesh = early_stopping(evaluate, monitor, patience), train.mesh
+    dataset, validation = as_dataset("dataset", dataset), as_dataset("validation", validation)
     fit_arguments(dataset, validation, hyperparams, num_epochs, patience)
     check_backend()
     began = time.perf_counter()
     dtype = jax.dtypes.canonicalize_dtype(float)
     hyperparams = jax.tree.map(lambda value: np.asarray(value, dtype), hyperparams)
     _check_room(train, key, hyperparams, mesh)
-    run: dict[str, Any] = {}
-    if checkpoints is not None:
+    if checkpoints is None:
+        run = {}
+    else:
         run = run_fingerprint(train, (dataset, validation), (key, data_key), hyperparams, choice)
         run |= checkpoints.run
     members, where = len(key) if key.ndim else None, sharding(mesh, *["members"] * key.ndim)
     kept = load_checkpoint(checkpoints, run)
-    validation, hyperparams = device_put((validation, hyperparams), sharding(mesh))
+    held_out, hyperparams = device_put((validation, hyperparams), sharding(mesh))
     key, data_key = shard_keys(mesh, key), shard_keys(mesh, data_key)
     state = jax.block_until_ready(compile_for(make_init(train, where), key, hyperparams)(key, hyperparams))
     state = restore_state(kept, state, members, where)
     data = place_data(dataset, train.batch_size, data_key, data_bytes, mesh)
-    arguments = state, hyperparams, data, validation, epoch_index(0, mesh), data_key
+    arguments = state, hyperparams, data, held_out, epoch_index(0, mesh), data_key
     program = compile_epoch(RunFunctions(train, evaluate, choice, where), *arguments)
     parts_where = sharding(mesh, *["members"] * data_key.ndim)
 
@@ -143,16 +147,18 @@ def fit(
         print(f"compiled in {ready - began:.1f} s", flush=True)
     course = LoopConfig(program, num_epochs, members, mesh, choice, failure, checkpoints, run)
     state, history, seconds, stopped = _run_epochs(course, state, kept, progress)
-    best = state.best if mesh is None else unpad_members(gather(state.best), members)
-    return FitResult(
-        best.params,
-        best.model_state,
-        1 + np.asarray(best.epoch),
-        np.asarray(best.score) * (1 if higher_is_better else -1),
-        history,
-        {"compile": ready - began, "train": seconds},
-        stopped,
-    )
+    times = {"compile": ready - began, "train": seconds}
+    return _make_result(course, state.best, history, times, stopped)
+
+
+def _make_result(
+    course: LoopConfig, best: Best, history: dict[str, np.ndarray], seconds: dict[str, float], stopped: int
+) -> RunResult:
+    best = best if course.mesh is None else unpad_members(gather(best), course.members)
+    higher_is_better = course.choice.higher_is_better
+    score = np.asarray(best.score) * (1 if higher_is_better else -1)
+    epoch = 1 + np.asarray(best.epoch)
+    return RunResult(best.params, best.model_state, epoch, score, higher_is_better, history, seconds, stopped)
 
 
 def _run_epochs(
@@ -221,7 +227,7 @@ def _copy(state: FitState) -> FitState:
     return jax.tree.map(jnp.copy, state)
 
 
-def _check_room(train: Train, key: Key[Array, "*members"], hyperparams: PyTree, mesh: Mesh | None) -> None:
+def _check_room(train: Train, key: Key[Array, "*members"], hyperparams: PyTree, mesh: AnyMesh | None) -> None:
     """InputError where what a run carries from step to step would not fit into memory."""
     state = jax.eval_shape(make_init(train), key, hyperparams)
     shares = mesh.shape["members"] if mesh and key.ndim else 1

@@ -137,8 +137,9 @@ def make_optimizer(
 ) -> MakeOptimizer:
     """A function of the (traced) Hyperparams that returns the optimizer and its ``eval_params``.
 
-    ``optimizer`` is a name of RECIPES or any optax.GradientTransformation, which then has its own learning
-    rate, weight decay and momentum. Clipping comes before it; schedule and max-norm projection after.
+    ``optimizer`` is a name of RECIPES, whose learning rate is the default, or any
+    optax.GradientTransformation, which then has its own learning rate, weight decay and momentum. Clipping
+    comes before it; schedule and max-norm projection after.
     """
     unit = SCHEDULES[checks.known_name("schedule", schedule, SCHEDULES)]
     if not isinstance(optimizer, str):
@@ -155,8 +156,9 @@ def _wrap(
     make_core: Callable[[Hyperparams], optax.GradientTransformation],
     unit: optax.Schedule,
     averages: bool,
-    hyperparams: Hyperparams,
+    hyperparams: Any,
 ) -> tuple[optax.GradientTransformation, EvalParams]:
+    hyperparams = checks.as_hyperparams(hyperparams)
     parts = [make_core(hyperparams)]
     if hyperparams.clip_norm is not None:
         parts.insert(0, optax.clip_by_global_norm(hyperparams.clip_norm))
@@ -178,8 +180,7 @@ def _wrap(
 def _named_optimizer(name: str, recipe: Recipe, hyperparams: Hyperparams) -> optax.GradientTransformation:
     """The recipe itself with decoupled weight decay (Loshchilov and Hutter 2019) at its traced rate."""
     rate, decay, momentum = hyperparams.learning_rate, hyperparams.weight_decay, hyperparams.momentum
-    if rate is None:
-        raise InputError(f"learning_rate: {name} needs one; its default is {recipe.learning_rate:g}")
+    rate = recipe.learning_rate if rate is None else rate
     accepted = inspect.signature(recipe.factory).parameters
     arguments: dict[str, Any] = {"weight_decay": 0.0} if "weight_decay" in accepted else {}
     if momentum is not None and not recipe.averages:

@@ -1,6 +1,7 @@
 """Many runs as one program: ``vmap`` of a run."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from itertools import product
 
 import jax
@@ -8,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Key
 
 from jaxmlp import checks
-from jaxmlp.train.step import Evaluate, Train
+from jaxmlp.train.state import Evaluate, Train
 from jaxmlp.types import Hyperparams, InputError
 
 VARIED = ("key", "hyperparams", "dataset", "data_key")
@@ -37,8 +38,9 @@ def vmap_runs(train: Train, evaluate: Evaluate, *differing: str) -> tuple[Train,
         eval_params=jax.vmap(train.eval_params, in_axes=(0, hyperparams)),
         advance_part=None if dataset == 0 else _vmap_parts(train, hyperparams, data_key),
         batch_size=train.batch_size,
+        mesh=train.mesh,
     )
-    return population, jax.vmap(evaluate, in_axes=(0, 0, dataset))
+    return population, replace(evaluate, function=jax.vmap(evaluate.function, in_axes=(0, 0, dataset)))
 
 
 def _vmap_parts(train: Train, hyperparams: int | None, data_key: int | None) -> Callable | None:
@@ -48,18 +50,20 @@ def _vmap_parts(train: Train, hyperparams: int | None, data_key: int | None) -> 
     return jax.vmap(train.advance_part, in_axes=(0, 0, hyperparams, data_key, None, None))
 
 
-def grid(hyperparams: Hyperparams, **values: Iterable[float | int]) -> Hyperparams:
+def grid(hyperparams: Hyperparams | None = None, /, **values: Iterable[float | int]) -> Hyperparams:
     """Every combination of ``values``, the last varying fastest, each field an array over the settings.
 
-    Fields that are not in ``values`` keep what ``hyperparams`` says. Raises InputError for a name that is no
-    hyperparameter or has no values.
+    Fields that are not in ``values`` keep what ``hyperparams`` says, if given. Raises InputError for
+    a name that is no hyperparameter or has no values.
     """
     for name in values:
         checks.known_name("values", name, Hyperparams._fields)
     rows = list(product(*values.values()))
     if not rows:
         raise InputError("values: every hyperparameter needs at least one value")
-    settings = [hyperparams._replace(**dict(zip(values, row, strict=True))) for row in rows]
+    settings = [
+        (hyperparams or Hyperparams())._replace(**dict(zip(values, row, strict=True))) for row in rows
+    ]
     return jax.tree.map(lambda *numbers: jnp.asarray(numbers, float), *settings)
 
 

@@ -9,8 +9,7 @@ from jaxtyping import Array, Key
 
 from jaxmlp.runtime.devices import device_put, pad_members
 from jaxmlp.train.checkpoints import Checkpoint, data_fingerprint, key_data_tree, restore
-from jaxmlp.train.state import EarlyStopping, FitState
-from jaxmlp.train.step import Train
+from jaxmlp.train.state import EarlyStopping, FitState, Train
 from jaxmlp.types import Dataset, PyTree
 
 

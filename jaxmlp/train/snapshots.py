@@ -10,7 +10,7 @@ from jaxmlp import checks
 from jaxmlp.runtime.compilation import compile_for
 from jaxmlp.train.divergence import failure_message
 from jaxmlp.train.epoch import epoch_index
-from jaxmlp.train.step import Train
+from jaxmlp.train.state import Train
 from jaxmlp.types import Dataset, PyTree
 
 

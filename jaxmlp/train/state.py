@@ -1,11 +1,15 @@
-"""The nouns of a run: what it carries from step to step and epoch to epoch, and what an epoch reports."""
+"""The nouns of a run: its functions, what it carries from step to step and epoch to epoch, its reports."""
 
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Integer, Key
 
-from jaxmlp.types import PyTree
+from jaxmlp import checks
+from jaxmlp.nn.metrics import Metric
+from jaxmlp.types import AnyMesh, Dataset, PyTree
 
 
 class TrainState(NamedTuple):
@@ -23,6 +27,38 @@ class Info(NamedTuple):
 
     loss: Float[Array, ""]
     first_bad_step: Integer[Array, ""]
+
+
+class Train(NamedTuple):
+    """A run as pure functions; ``vmap`` them for many runs.
+
+    ``start(key, hyperparams) -> TrainState``,
+    ``advance(state, hyperparams, dataset, epoch, data_key) -> (TrainState, Info)`` is one epoch, and
+    ``eval_params(state, hyperparams) -> params`` are those to evaluate and to keep.
+    ``advance_part(state, info, hyperparams, part, epoch, first_step) -> (TrainState, Info)`` is the piece of
+    an epoch from ``first_step`` on whose examples are ``part``, in their order; the Info adds up the losses
+    of its steps. An epoch whose order is that of its parts has the same steps.
+    """
+
+    start: Callable[..., TrainState]
+    advance: Callable[..., tuple[TrainState, Info]]
+    eval_params: Callable[[TrainState, PyTree], PyTree]
+    advance_part: Callable[..., tuple[TrainState, Info]] | None = None
+    batch_size: int | None = None
+    mesh: AnyMesh | None = None
+    """The devices, where there are several."""
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluate:
+    """``evaluate(params, model_state, dataset)`` -> each metric's value on the whole set."""
+
+    function: Callable[[PyTree, PyTree, Dataset], dict[str, Array]]
+    metrics: Mapping[str, Metric]
+    """What it measures; of these, the first one is the default to choose by."""
+
+    def __call__(self, params: PyTree, model_state: PyTree, dataset: Any) -> dict[str, Array]:
+        return self.function(params, model_state, checks.as_dataset("dataset", dataset))
 
 
 EpochReport = tuple[Info, dict[str, Array], Array]
@@ -44,7 +80,7 @@ class EarlyStopping(NamedTuple):
     """What makes an epoch the best of its run, and how many epochs a run goes on without a better one."""
 
     monitor: str
-    higher_is_better: bool = True
+    higher_is_better: bool
     patience: int | None = None
 
 

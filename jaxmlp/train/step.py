@@ -5,7 +5,6 @@ Nothing here knows what a layer is: the model comes in as functions, the optimiz
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -14,9 +13,11 @@ from jaxtyping import Array, Float, Integer, Key
 
 from jaxmlp import checks
 from jaxmlp.nn.metrics import Metric
-from jaxmlp.train import batching
-from jaxmlp.train.state import Info, TrainState, mean_info, zero_info
-from jaxmlp.types import Dataset, InputError, PyTree
+from jaxmlp.runtime.devices import batch_sharding
+from jaxmlp.train import batching, optimizers
+from jaxmlp.train.optimizers import MakeOptimizer
+from jaxmlp.train.state import EarlyStopping, Evaluate, Info, Train, TrainState, mean_info, zero_info
+from jaxmlp.types import AnyMesh, Dataset, InputError, PyTree
 
 InitFn = Callable[[Key[Array, ""], PyTree], tuple[PyTree, PyTree]]
 """(key, hyperparams) -> (params, model_state)."""
@@ -26,40 +27,25 @@ PredictFn = Callable[[PyTree, PyTree, Array], Array]
 """(params, model_state, x) -> logits, for one example."""
 
 
-class Train(NamedTuple):
-    """A run as pure functions; ``vmap`` them for many runs.
-
-    ``start(key, hyperparams) -> TrainState``,
-    ``advance(state, hyperparams, dataset, epoch, data_key) -> (TrainState, Info)`` is one epoch, and
-    ``eval_params(state, hyperparams) -> params`` are those to evaluate and to keep.
-    ``advance_part(state, info, hyperparams, part, epoch, first_step) -> (TrainState, Info)`` is the piece of
-    an epoch from ``first_step`` on whose examples are ``part``, in their order; the Info adds up the losses
-    of its steps. An epoch whose order is that of its parts has the same steps.
-    """
-
-    start: Callable[..., TrainState]
-    advance: Callable[..., tuple[TrainState, Info]]
-    eval_params: Callable[[TrainState, PyTree], PyTree]
-    advance_part: Callable[..., tuple[TrainState, Info]] | None = None
-    batch_size: int | None = None
-
-
 def make_train(
     init_fn: InitFn,
     loss_fn: LossFn,
-    make_optimizer: Callable,
+    optimizer: str | optax.GradientTransformation | MakeOptimizer,
     batch_size: int,
     *,
-    batch_sharding: jax.sharding.Sharding | None = None,
+    mesh: AnyMesh | None = None,
 ) -> Train:
     """The functions of a run. ``loss_fn`` is for one example; its mean over a step is taken here, once:
     Σ wᵢ lᵢ / batch_size, with weight 0 on the padding of a partial last batch.
 
-    A ``loss_fn`` that needs its batch finds it under the axis name ``"batch"``. ``batch_sharding`` says how a
-    batch lies on several devices (``devices.batch_sharding`` makes it); each then computes its share.
+    A ``loss_fn`` that needs its batch finds it under the axis name ``"batch"``. ``optimizer`` is what
+    ``make_optimizer`` makes, or takes. On a ``mesh`` (of ``devices.make_mesh``) the devices along "data"
+    share each batch.
     """
     checks.integer("batch_size", batch_size, at_least=1)
-    train_on = partial(_train_steps, partial(_batch_loss, loss_fn), make_optimizer, batch_sharding)
+    make_optimizer = optimizer if callable(optimizer) else optimizers.make_optimizer(optimizer)
+    shares = partial(_batch_loss, loss_fn), make_optimizer, batch_sharding(mesh)
+    train_on = partial(_train_steps, *shares)
 
     def start(key: Key[Array, ""], hyperparams: PyTree) -> TrainState:
         init_key, run_key = jax.random.split(key)
@@ -91,7 +77,7 @@ def make_train(
     def eval_params(state: TrainState, hyperparams: PyTree) -> PyTree:
         return make_optimizer(hyperparams)[1](state.opt_state, state.params)
 
-    return Train(start, advance, eval_params, advance_part, batch_size)
+    return Train(start, advance, eval_params, advance_part, batch_size, mesh)
 
 
 def _train_steps(
@@ -153,21 +139,34 @@ def _batch_loss(
 
 
 def make_evaluate(
-    predict_fn: PredictFn, metrics: Mapping[str, Metric], batch_size: int = 1024
-) -> Callable[[PyTree, PyTree, Dataset], dict[str, Array]]:
-    """``evaluate(params, model_state, dataset)`` -> each metric's value on the whole set.
+    predict_fn: PredictFn,
+    metrics: Mapping[str, Metric | Callable[..., Array]],
+    batch_size: int = 1024,
+) -> Evaluate:
+    """The companion of ``make_train``. ``metrics`` are functions ``(logits, targets) -> scalar``, as a Metric
+    where one of them is to be monitored, which says in what direction it improves.
 
     Examples pass through the network ``batch_size`` at a time, so that memory stays flat.
     """
     if not metrics:
         raise InputError("metrics: name at least one, got none")
+    known = {name: m if isinstance(m, Metric) else Metric(m) for name, m in metrics.items()}
 
     def evaluate(params: PyTree, model_state: PyTree, dataset: Dataset) -> dict[str, Array]:
         inputs, targets = jnp.asarray(dataset.inputs), jnp.asarray(dataset.targets)
         logits = jax.lax.map(lambda x: predict_fn(params, model_state, x), inputs, batch_size=batch_size)
-        return {name: metric.function(logits, targets) for name, metric in metrics.items()}
+        return {name: metric.function(logits, targets) for name, metric in known.items()}
 
-    return evaluate
+    return Evaluate(evaluate, known)
 
 
-Evaluate = Callable[[PyTree, PyTree, Dataset], dict[str, Array]]
+def early_stopping(evaluate: Evaluate, monitor: str | None, patience: int | None) -> EarlyStopping:
+    """What chooses the best epoch: the metric called ``monitor``, by default the first, in its direction."""
+    monitor = next(iter(evaluate.metrics)) if monitor is None else monitor
+    metric = evaluate.metrics[checks.known_name("monitor", monitor, evaluate.metrics)]
+    if metric.higher_is_better is None:
+        raise InputError(
+            f"monitor: nothing says whether more of {monitor!r} is better; "
+            "give it as jaxmlp.Metric(function, higher_is_better=…)"
+        )
+    return EarlyStopping(monitor, metric.higher_is_better, patience)

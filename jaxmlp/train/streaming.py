@@ -8,16 +8,15 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh, NamedSharding
+from jax.sharding import NamedSharding
 from jaxtyping import Array, Integer, Key
 
 from jaxmlp import checks
 from jaxmlp.runtime.compilation import compile_for
 from jaxmlp.runtime.devices import device_put, gather, memory_bytes, num_bytes, sharding
 from jaxmlp.train import batching
-from jaxmlp.train.state import Info, TrainState, mean_info, zero_info
-from jaxmlp.train.step import Train
-from jaxmlp.types import AnyArray, Dataset, InputError, PyTree
+from jaxmlp.train.state import Info, Train, TrainState, mean_info, zero_info
+from jaxmlp.types import AnyArray, AnyMesh, Dataset, InputError, PyTree
 
 _NUM_PARTS = 2
 """Parts on the device: one to train on, and one that arrives."""
@@ -38,7 +37,7 @@ def place_data(
     batch_size: int | None,
     data_key: Key[Array, "*orders"],
     data_bytes: int | None = None,
-    mesh: Mesh | None = None,
+    mesh: AnyMesh | None = None,
 ) -> Dataset | Stream:
     """Training data on the devices; of more than ``data_bytes`` (default: half of the memory) the parts
     in which they come, each in the order of every data_key, and a line that says so.

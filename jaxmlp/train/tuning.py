@@ -6,43 +6,47 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 from jaxtyping import Float, Shaped
 
-from jaxmlp.nn.metrics import Metric
+from jaxmlp.nn.metrics import METRICS, Metric
 from jaxmlp.nn.network import Network
-from jaxmlp.train.loop import FitResult, fit
+from jaxmlp.train.batching import default_batch_size
+from jaxmlp.train.loop import RunResult, fit
 from jaxmlp.train.optimizers import MakeOptimizer
 from jaxmlp.train.population import seed_keys, vmap_runs
-from jaxmlp.train.step import Evaluate, make_evaluate, make_train
-from jaxmlp.types import AnyArray, Dataset, Hyperparams, PyTree
+from jaxmlp.train.state import Evaluate
+from jaxmlp.train.step import early_stopping, make_evaluate, make_train
+from jaxmlp.types import AnyArray, Dataset, PyTree
 
 
 def fit_population(
     network: Network,
-    make_optimizer: MakeOptimizer,
+    optimizer: str | optax.GradientTransformation | MakeOptimizer,
     dataset: Dataset,
     validation: Dataset,
     *,
     seeds: Sequence[int],
-    hyperparams: Hyperparams,
-    metrics: Mapping[str, Metric],
-    batch_size: int,
-    num_epochs: int,
+    hyperparams: PyTree,
+    metrics: Mapping[str, Metric] | None = None,
+    batch_size: int | None = None,
     **options: Any,
-) -> tuple[FitResult, Evaluate]:
+) -> tuple[RunResult, Evaluate]:
     """``fit`` of every seed in every setting (``hyperparams`` as ``grid`` makes them), as one program.
 
-    Arrays of the FitResult are [seeds, settings, …]. The other return value is ``evaluate(fit.params,
-    fit.model_state, dataset)``, compiled, which gives each metric as [seeds, settings]. ``options`` are
-    those of ``fit``, whose errors are raised.
+    Arrays of the RunResult are [seeds, settings, …]. The other return value is ``evaluate(fit.params,
+    fit.model_state, dataset)``, compiled, which gives each metric as [seeds, settings]. ``metrics`` are those
+    of the network's head, and ``batch_size`` is what suits the size of the data, unless given. ``options``
+    are those of ``fit``, whose errors are raised.
     """
-    train = make_train(network.init_fn, network.loss_fn, make_optimizer, batch_size)
-    settings = vmap_runs(train, make_evaluate(network.predict_fn, metrics), "hyperparams")
-    train, evaluate = vmap_runs(*settings, "key", "data_key")
+    batch_size = batch_size or default_batch_size(len(dataset.inputs))
+    train = make_train(network.init_fn, network.loss_fn, optimizer, batch_size)
+    evaluate = make_evaluate(network.predict_fn, metrics or METRICS.get(str(network.head), {}))
+    train, evaluate = vmap_runs(*vmap_runs(train, evaluate, "hyperparams"), "key", "data_key")
     key, data_key = seed_keys(seeds)
-    options |= {"key": key, "data_key": data_key, "hyperparams": hyperparams, "num_epochs": num_epochs}
+    options |= {"key": key, "data_key": data_key, "hyperparams": hyperparams}
     fitted = fit(train, evaluate, dataset, validation, **options)
-    return fitted, jax.jit(evaluate)
+    return fitted, Evaluate(jax.jit(evaluate.function), evaluate.metrics)
 
 
 class TuneResult(NamedTuple):
@@ -54,7 +58,7 @@ class TuneResult(NamedTuple):
     """The monitored validation score of every network, at its best epoch."""
     params: PyTree
     model_state: PyTree
-    fit: FitResult
+    fit: RunResult
     """The fit of all settings."""
     evaluate: Evaluate
     """``evaluate(params, model_state, dataset)`` -> each metric as [seeds], compiled."""
@@ -62,13 +66,12 @@ class TuneResult(NamedTuple):
 
 def tune(
     network: Network,
-    make_optimizer: MakeOptimizer,
+    optimizer: str | optax.GradientTransformation | MakeOptimizer,
     dataset: Dataset,
     validation: Dataset,
     *,
-    metrics: Mapping[str, Metric],
-    monitor: str = "accuracy",
-    higher_is_better: bool = True,
+    metrics: Mapping[str, Metric] | None = None,
+    monitor: str | None = None,
     **options: Any,
 ) -> TuneResult:
     """``fit_population``, and of its settings the one with the best mean over seeds of the ``monitor``.
@@ -76,15 +79,17 @@ def tune(
     A setting in which a seed's loss was not finite in the last epoch cannot win; FloatingPointError if that
     leaves none.
     """
-    options |= {"metrics": metrics, "monitor": monitor, "higher_is_better": higher_is_better}
-    fitted, _ = fit_population(network, make_optimizer, dataset, validation, **options)
+    options |= {"metrics": metrics, "monitor": monitor}
+    fitted, measured = fit_population(network, optimizer, dataset, validation, **options)
+    higher_is_better = early_stopping(measured, monitor, None).higher_is_better
     lost = ~np.isfinite(fitted.history["train_loss"][..., -1])
     if lost.any(axis=0).all():
         raise FloatingPointError("no setting stayed finite in every seed; try smaller learning rates")
     worth = np.where(lost, -np.inf, fitted.best_score * (1 if higher_is_better else -1))
     setting = int(np.argmax(worth.mean(axis=0)))
     params, model_state = jax.tree.map(lambda leaf: leaf[:, setting], (fitted.params, fitted.model_state))
-    evaluate = jax.jit(jax.vmap(make_evaluate(network.predict_fn, metrics), in_axes=(0, 0, None)))
+    of_one = make_evaluate(network.predict_fn, measured.metrics).function
+    evaluate = Evaluate(jax.jit(jax.vmap(of_one, in_axes=(0, 0, None))), measured.metrics)
     return TuneResult(setting, fitted.best_score, params, model_state, fitted, evaluate)
 
 

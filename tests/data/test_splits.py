@@ -7,7 +7,8 @@ import sklearn.datasets
 from scipy.sparse import csr_matrix
 
 from jaxmlp.data import class_weights, sources
-from jaxmlp.data.splits import _is_mapped, first_examples, from_arrays, layer_sizes, standardize
+from jaxmlp.data.parts import _is_mapped
+from jaxmlp.data.splits import first_examples, from_arrays, layer_sizes, standardize
 from jaxmlp.nn.preprocessing import fit_affine
 from jaxmlp.types import Dataset, InputError
 

@@ -15,7 +15,7 @@ import pytest
 from experiments import mnist
 from jaxmlp.data import sources
 from jaxmlp.data import tfds as data_tfds
-from jaxmlp.data.splits import _is_mapped
+from jaxmlp.data.parts import _is_mapped
 from jaxmlp.models import model
 from jaxmlp.types import InputError
 from tests.support.commands import run

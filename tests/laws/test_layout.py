@@ -183,8 +183,8 @@ def test_functions_are_short_and_take_few_parameters(package):
     found = [(path.stem, one) for path in files(package) for one in functions(path.read_text())]
     assert [f"{file}.{one.name}" for file, one in found if body_lines(one) > MAX_BODY_LINES[package]] == []
     many = {f"{file}.{one.name}" for file, one in found if num_parameters(one) > MAX_PARAMETERS}
-    # What a run may be told is told at its door.
-    assert many <= {"loop.fit"}
+    # What a run or a data set may be told is told at its door.
+    assert many <= {"loop.fit", "fitting.fit_mlp", "splits.from_arrays"}
 
 
 @pytest.mark.parametrize("package", MAY_IMPORT)

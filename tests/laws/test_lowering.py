@@ -35,11 +35,9 @@ KEY, DATA_KEY = seed_keys([0, 1])
 EIGHT_DEVICES = AbstractMesh((2, 4), devices.AXES, axis_types=(AxisType.Auto, AxisType.Auto))
 
 
-def functions(optimizer="adam", precision="float32", sharding=None):
+def functions(optimizer="adam", precision="float32", mesh=None):
     network = make_network((NUM_INPUTS, 6, 3), heads.multiclass, AFFINE, precision=precision)
-    train = make_train(
-        network.init_fn, network.loss_fn, make_optimizer(optimizer), BATCH_SIZE, batch_sharding=sharding
-    )
+    train = make_train(network.init_fn, network.loss_fn, make_optimizer(optimizer), BATCH_SIZE, mesh=mesh)
     return train, make_evaluate(network.predict_fn, CLASSIFICATION)
 
 
@@ -49,9 +47,9 @@ def hyperparams(optimizer="adam", **values):
     return Hyperparams(**{name: value and np.float32(value) for name, value in values.items()})
 
 
-def epoch(optimizer="adam", precision="float32", differing=(), where=None, sharding=None, **values):
+def epoch(optimizer="adam", precision="float32", differing=(), where=None, mesh=None, **values):
     """The beginning of a run, or of two, and an epoch of it with its validation: each with its arguments."""
-    train, evaluate = functions(optimizer, precision, sharding)
+    train, evaluate = functions(optimizer, precision, mesh)
     key, settings = (KEY[0], DATA_KEY[0]), hyperparams(optimizer, **values)
     if differing:
         train, evaluate = vmap_runs(train, evaluate, *differing)
@@ -60,7 +58,7 @@ def epoch(optimizer="adam", precision="float32", differing=(), where=None, shard
         settings = jax.tree.map(lambda value: np.stack([value, value]), settings)
     begin = make_init(train, where)
     state = jax.eval_shape(begin, key[0], settings)
-    one_epoch = make_epoch(train, evaluate, EarlyStopping("accuracy"), where)
+    one_epoch = make_epoch(train, evaluate, EarlyStopping("accuracy", True), where)
     yield begin, (key[0], settings)
     yield one_epoch, (state, settings, DATA, DATA, EPOCH, key[1])
 
@@ -73,14 +71,14 @@ def streamed():
     yield begin, (KEY[0],)
     yield step, (state.train, info, hyperparams(), DATA, EPOCH, EPOCH)
     yield end, (info,)
-    judge = make_validate(train, evaluate, EarlyStopping("accuracy"))
+    judge = make_validate(train, evaluate, EarlyStopping("accuracy", True))
     yield judge, (state.best, state.train, info, hyperparams(), DATA, EPOCH)
 
 
 def on_a_mesh():
     """Networks over two shares of the devices, and each batch over four."""
-    where, batch = (NamedSharding(EIGHT_DEVICES, PartitionSpec(axis)) for axis in devices.AXES)
-    return epoch(differing=("key", "data_key"), where=where, sharding=batch)
+    where = NamedSharding(EIGHT_DEVICES, PartitionSpec("members"))
+    return epoch(differing=("key", "data_key"), where=where, mesh=EIGHT_DEVICES)
 
 
 def evaluation():

@@ -90,7 +90,7 @@ def test_the_state_is_donated():
     train, evaluate = functions()
     key, data = jax.random.key(0), jax.tree.map(jnp.asarray, dataset())
     state = make_init(train)(key, HYPERPARAMS)
-    advance = make_epoch(train, evaluate, EarlyStopping("accuracy"))
+    advance = make_epoch(train, evaluate, EarlyStopping("accuracy", True))
     new, _ = advance(state, HYPERPARAMS, data, data, jnp.int32(0), key)
     assert all(leaf.is_deleted() for leaf in jax.tree.leaves((state.train.params, state.best.params)))
     assert not any(leaf.is_deleted() for leaf in jax.tree.leaves((new, data)))

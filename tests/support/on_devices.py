@@ -13,7 +13,7 @@ from jaxmlp.nn import heads
 from jaxmlp.nn.metrics import CLASSIFICATION
 from jaxmlp.nn.preprocessing import Affine
 from jaxmlp.runtime import compilation
-from jaxmlp.runtime.devices import batch_sharding, device_put, make_mesh, shard_keys, sharding
+from jaxmlp.runtime.devices import device_put, make_mesh, shard_keys, sharding
 from jaxmlp.sweep.config import SweepConfig
 from jaxmlp.sweep.loop import run_sweep
 from jaxmlp.sweep.sampling import draw_members
@@ -47,19 +47,19 @@ def trained(sizes):
         network.loss_fn,
         make_optimizer("adam"),
         batch_size=100,
-        batch_sharding=batch_sharding(mesh),
+        mesh=mesh,
     )
     train, evaluate = vmap_runs(train, make_evaluate(network.predict_fn, CLASSIFICATION), "key", "data_key")
     key, data_key = seed_keys(range(5))
     data, validation = dataset(250), dataset(30)
     options = {"key": key, "data_key": data_key, "hyperparams": HYPERPARAMS, "num_epochs": 5}
-    found = loop.fit(train, evaluate, data, validation, mesh=mesh, progress=False, **options)
+    found = loop.fit(train, evaluate, data, validation, progress=False, **options)
     # The program that fit has just compiled.
     if mesh:
         key, data_key = shard_keys(mesh, key), shard_keys(mesh, data_key)
     where, shared = sharding(mesh, "members"), device_put((HYPERPARAMS, data, validation), sharding(mesh))
     state = compilation.compile_for(epoch.make_init(train, where), key, shared[0])(key, shared[0])
-    one_epoch = epoch.make_epoch(train, evaluate, EarlyStopping("accuracy"), where)
+    one_epoch = epoch.make_epoch(train, evaluate, EarlyStopping("accuracy", True), where)
     program = compilation.compile_for(one_epoch, state, *shared, epoch.epoch_index(0, mesh), data_key)
     return {
         "reached": plain((found.params, found.history["train_loss"])),

@@ -50,7 +50,7 @@ def program(optimizer, chunk_size=2, batch_size=6):
     train = make_train(network.init_fn, network.loss_fn, make_optimizer(optimizer), batch_size)
     evaluate = make_evaluate(network.predict_fn, CLASSIFICATION)
     structure = Structure(NetworkSpec((5,), "silu"), optimizer)
-    made = programs.make_program(structure, train, evaluate, monitor="accuracy")
+    made = programs.make_program(structure, train, evaluate)
     return made._replace(chunk_size=chunk_size), train
 
 

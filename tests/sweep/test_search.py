@@ -19,6 +19,7 @@ from jaxmlp.sweep.cost import estimate_cost, measure_peak
 from jaxmlp.sweep.halving import members_per_epoch
 from jaxmlp.sweep.sampling import draw_members
 from jaxmlp.sweep.space import Choice
+from jaxmlp.train import batching
 from jaxmlp.types import InputError
 
 SPACE = {"hidden_sizes": Choice((8,)), "depth": Choice((1,)), "optimizer": Choice(("adam",))}
@@ -164,9 +165,7 @@ def test_rounded_products_train_every_member_almost_alike(wine):
 
 @pytest.mark.parametrize(("num_examples", "size"), [(54_000, 128), (1200, 128), (100, 8), (300, 32), (16, 8)])
 def test_a_small_data_set_has_small_batches(num_examples, size):
-    splits = splits_of("wine")
-    train = splits.train._replace(inputs=np.zeros((num_examples, 2)))
-    assert training.default_batch_size(splits._replace(train=train)) == size
+    assert batching.default_batch_size(num_examples) == size
 
 
 def test_the_plan_knows_the_memory_of_a_member_and_counts_who_trains(monkeypatch):

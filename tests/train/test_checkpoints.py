@@ -21,6 +21,7 @@ from jaxmlp.train.checkpoints import Checkpoints
 from jaxmlp.train.loop import fit
 from jaxmlp.train.optimizers import make_optimizer
 from jaxmlp.train.population import seed_keys, vmap_runs
+from jaxmlp.train.state import Evaluate
 from jaxmlp.train.step import make_evaluate, make_train
 from jaxmlp.types import Dataset, Hyperparams, InputError
 
@@ -56,6 +57,7 @@ def functions(hidden_size=6, optimizer="adam", population=False):
         shape = jax.ShapeDtypeStruct(loss.shape, loss.dtype)
         return report | {"log_loss": jax.pure_callback(signalled, shape, loss, vmap_method="broadcast_all")}
 
+    evaluate = Evaluate(evaluate, CLASSIFICATION)
     return vmap_runs(train, evaluate, "key", "data_key") if population else (train, evaluate)
 
 
@@ -316,9 +318,7 @@ def test_a_loss_that_is_not_finite_keeps_the_last_good_state(tmp_path):
     ones = Dataset(np.ones(2, np.float32), np.ones(2, np.float32))
     keys = dict(zip(("key", "data_key"), jax.random.split(jax.random.key(0)), strict=True))
 
-    def evaluate(params, model_state, data):
-        return {"accuracy": params}
-
+    evaluate = Evaluate(lambda params, model_state, data: {"accuracy": params}, CLASSIFICATION)
     options = {"hyperparams": Hyperparams(1.0), "num_epochs": 5, "progress": False, **keys}
     with pytest.raises(FloatingPointError, match=r"in epoch 2, step 2; try"):
         fit(train, evaluate, ones, ones, checkpoints=Checkpoints(tmp_path), **options)

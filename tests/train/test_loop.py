@@ -11,11 +11,13 @@ import optax
 import pytest
 
 from experiments.epoch_timer import epoch_seconds
+from jaxmlp.nn.metrics import Metric
 from jaxmlp.train.loop import fit
 from jaxmlp.train.optimizers import make_optimizer
 from jaxmlp.train.population import vmap_runs
 from jaxmlp.train.snapshots import parameter_snapshots
-from jaxmlp.train.step import Train, make_train
+from jaxmlp.train.state import Evaluate, Train
+from jaxmlp.train.step import make_train
 from jaxmlp.types import Dataset, Hyperparams, InputError
 
 KEY, DATA_KEY = jax.random.split(jax.random.key(0))
@@ -37,10 +39,18 @@ def counter():
     )
 
 
-def scores(*values):
+def measuring(function, higher_is_better=True):
+    """An evaluation whose only metric is the score that ``function`` gives."""
+    return Evaluate(function, {"score": Metric(lambda logits, targets: logits, higher_is_better)})
+
+
+def scores(*values, higher_is_better=True):
     """An evaluation that gives these values after epochs 1, 2, …"""
     table = np.array([np.nan, *values], np.float32)
-    return lambda params, model_state, dataset: {"score": jnp.asarray(table)[params.astype(int)]}
+    return measuring(
+        lambda params, model_state, dataset: {"score": jnp.asarray(table)[params.astype(int)]},
+        higher_is_better,
+    )
 
 
 def run(train=None, evaluate=None, dataset=DATASET, validation=DATASET, **changes):
@@ -49,7 +59,6 @@ def run(train=None, evaluate=None, dataset=DATASET, validation=DATASET, **change
         "data_key": DATA_KEY,
         "hyperparams": Hyperparams(),
         "num_epochs": 6,
-        "monitor": "score",
         "progress": False,
     }
     return fit(
@@ -85,7 +94,7 @@ def run(train=None, evaluate=None, dataset=DATASET, validation=DATASET, **change
     ],
 )
 def test_the_best_epoch_wins(values, higher_is_better, patience, best_epoch, num_epochs):
-    result = run(evaluate=scores(*values), higher_is_better=higher_is_better, patience=patience)
+    result = run(evaluate=scores(*values, higher_is_better=higher_is_better), patience=patience)
     assert int(result.best_epoch) == best_epoch
     assert float(result.params) == best_epoch
     np.testing.assert_array_equal(result.history["validation_score"], values[:num_epochs])
@@ -108,9 +117,8 @@ def test_each_member_has_its_own_best_and_patience():
     def evaluate(params, member, dataset):
         return {"score": jnp.asarray(table)[member, params.astype(int) - 1]}
 
-    result = run(
-        population, jax.vmap(evaluate, in_axes=(0, 0, None)), key=jax.random.split(KEY, 3), patience=2
-    )
+    of_all = measuring(jax.vmap(evaluate, in_axes=(0, 0, None)))
+    result = run(population, of_all, key=jax.random.split(KEY, 3), patience=2)
     np.testing.assert_array_equal(result.best_epoch, [1, 4, 3])
     np.testing.assert_array_equal(result.params, [1, 4, 3])
     np.testing.assert_array_equal(result.model_state, [0, 1, 2])
@@ -130,7 +138,7 @@ def interrupting_scores(epoch):
     def evaluate(params, model_state, dataset):
         return {"score": jax.pure_callback(interrupt, jax.ShapeDtypeStruct((), jnp.float32), params)}
 
-    return evaluate
+    return measuring(evaluate)
 
 
 @pytest.fixture
@@ -173,9 +181,8 @@ def test_a_loss_that_is_not_finite_names_epoch_and_step(own_handler):
 def of_rates(*rates):
     """A population whose members' loss is infinite from the parameter 4 on, reached rate by rate."""
     train = diverging_train(lambda params, hyperparams: params >= 4)
-    population, evaluate = vmap_runs(
-        train, lambda params, model_state, dataset: {"score": params}, "hyperparams"
-    )
+    score = measuring(lambda params, model_state, dataset: {"score": params})
+    population, evaluate = vmap_runs(train, score, "hyperparams")
     return {"train": population, "evaluate": evaluate, "hyperparams": Hyperparams(jnp.array(rates))}
 
 
@@ -221,7 +228,20 @@ HOLED = Dataset(np.array([1.0, np.nan], np.float32), np.ones(2, np.float32))
             {"validation": HOLED},
             "validation inputs: must be finite, got 1 NaN or infinite values, first in example 1",
         ),
-        ({"monitor": "skore"}, "monitor: must be one of the metrics ['score'], got 'skore'"),
+        ({"monitor": "skore"}, "monitor: unknown name 'skore'; did you mean 'score'?"),
+        (
+            {"evaluate": scores(1, higher_is_better=None)},
+            "monitor: nothing says whether more of 'score' is better; give it as "
+            "jaxmlp.Metric(function, higher_is_better=…)",
+        ),
+        (
+            {"dataset": np.ones(2)},
+            "dataset: must be a Dataset or a tuple (inputs, targets), got <class 'numpy.ndarray'>",
+        ),
+        (
+            {"hyperparams": {"learning_rate": -1.0}},
+            "learning_rate: must be a finite number above 0, got -1.0",
+        ),
     ],
 )
 def test_values_out_of_range_are_refused_in_one_line(changes, message):

@@ -164,9 +164,22 @@ def test_an_unknown_name_suggests_the_nearest(arguments, message):
     assert str(error.value) == message
 
 
-def test_a_missing_learning_rate_names_the_default():
-    with pytest.raises(InputError, match=r"^learning_rate: adamax needs one; its default is 0\.002$"):
-        make_optimizer("adamax")(Hyperparams())
+def test_a_missing_learning_rate_is_the_optimizers_own():
+    params, grads = layer([[1.0]], [2.0]), layer([[3.0]], [4.0])
+    own, given = (step(params, grads, numbers, "adamax") for numbers in (Hyperparams(), Hyperparams(0.002)))
+    chex.assert_trees_all_equal(own, given)
+    assert not np.allclose(own.weight, params.weight)
+
+
+def test_a_mapping_of_names_is_as_good_as_hyperparams():
+    params, grads = layer([[1.0]], [2.0]), layer([[3.0]], [4.0])
+    chex.assert_trees_all_equal(
+        step(params, grads, {"learning_rate": 0.1}, "sgd"), step(params, grads, Hyperparams(0.1), "sgd")
+    )
+    with pytest.raises(InputError, match=r"^hyperparams: unknown name 'learning_rat'; did you mean"):
+        make_optimizer("sgd")({"learning_rat": 0.1})
+    with pytest.raises(InputError, match=r"^hyperparams: must be Hyperparams or a mapping .*, got 0.1$"):
+        make_optimizer("sgd")(0.1)
 
 
 def test_an_optimizer_of_ones_own_is_used_as_it_is_and_clipped():

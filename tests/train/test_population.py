@@ -49,7 +49,7 @@ def fitted(train, evaluate, key, data_key, num_epochs, hyperparams=HYPERPARAMS):
     data = dataset()
     keys = {"key": key, "data_key": data_key}
     options = {"hyperparams": hyperparams, "num_epochs": num_epochs, "monitor": "log_loss"}
-    return fit(train, evaluate, data, data, **keys, **options, higher_is_better=False, progress=False)
+    return fit(train, evaluate, data, data, **keys, **options, progress=False)
 
 
 def test_a_member_is_its_seeds_run_alone_in_double_precision():
@@ -178,7 +178,7 @@ def tuned(rates, **changes):
 
 @pytest.mark.parametrize("monitor, higher_is_better", [("accuracy", True), ("log_loss", False)])
 def test_the_setting_with_the_best_mean_wins_and_its_networks_are_kept(monitor, higher_is_better):
-    network, best = tuned((1e-4, 0.3, 1e30), monitor=monitor, higher_is_better=higher_is_better)
+    network, best = tuned((1e-4, 0.3, 1e30), monitor=monitor)
     history = best.fit.history[f"validation_{monitor}"][:, :2]
     scores = history.max(axis=-1) if higher_is_better else history.min(axis=-1)
     np.testing.assert_allclose(best.scores[:, :2], scores, rtol=1e-6)

@@ -1,0 +1,127 @@
+"""The rows of each part of a data set: given by hand, or cut off at random, stratified by class."""
+
+import tempfile
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.model_selection import train_test_split
+
+from jaxmlp import checks
+from jaxmlp.data.arrays import as_numbers, check_same_shapes, float_dtype, make_dataset
+from jaxmlp.runtime import files
+from jaxmlp.types import AnyArray, Dataset, InputError
+
+_BATCH_SIZE = 1000
+"""Examples that are copied together from file to file."""
+
+Part = tuple[ArrayLike, ArrayLike] | ArrayLike
+"""Examples of one's own for a part, (inputs, targets), or the rows of it: indices, or a mask."""
+
+
+def take_part(
+    data: Dataset,
+    class_names: tuple[str, ...],
+    split_seed: int,
+    rows: np.ndarray,
+    part: str,
+    given: Part | None,
+    fraction: float,
+) -> tuple[np.ndarray, Dataset]:
+    """Which of ``rows`` remain, and the part: examples of its own, rows that are given, or a fraction."""
+    if isinstance(given, tuple):
+        inputs, targets = given
+        own = make_dataset(f"{part} ", inputs, targets, class_names)
+        check_same_shapes(part, data, own)
+        return rows, own
+    if given is None:
+        kept, cut = _cut(
+            rows, data.targets if class_names else None, f"{part}_fraction", fraction, split_seed
+        )
+    else:
+        cut = _check_rows(part, given, rows, len(data.inputs))
+        kept = np.setdiff1d(rows, cut)
+    lost = set(np.unique(data.targets[rows])) - set(np.unique(data.targets[kept])) if class_names else set()
+    if lost or not len(kept):
+        what = f"example of class {class_names[min(lost)]!r}" if lost else "training example"
+        raise InputError(f"{part}: taking {len(cut)} of {len(rows)} examples leaves no {what}; take fewer")
+    return kept, select(data, cut)
+
+
+def _cut(
+    rows: np.ndarray, labels: AnyArray | None, argument: str, fraction: float, split_seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The rows without a ``fraction`` of them, and that fraction."""
+    checks.fraction(argument, checks.positive(argument, fraction))
+    checks.integer("split_seed", split_seed, at_least=0)
+    stratify = None if labels is None else labels[rows]
+    try:
+        kept, cut = train_test_split(rows, test_size=fraction, random_state=split_seed, stratify=stratify)
+    except ValueError as error:
+        raise InputError(
+            f"{argument}: cannot cut {fraction} off {len(rows)} examples: {checks.first_line(error)}"
+        ) from error
+    return kept, cut
+
+
+def _check_rows(part: str, given: ArrayLike, rows: np.ndarray, num_examples: int) -> np.ndarray:
+    """Those of ``rows`` that are given, by their indices or by a mask of all examples."""
+    chosen = np.asarray(given)
+    if chosen.dtype == bool and chosen.shape == (num_examples,):
+        chosen = np.flatnonzero(chosen)
+    if chosen.dtype.kind not in "iu" or chosen.ndim != 1 or not len(chosen):
+        raise InputError(
+            f"{part}: must be a tuple (inputs, targets), rows, or a mask of the {num_examples} rows, "
+            f"got {chosen.dtype} values of shape {chosen.shape}"
+        )
+    if len(np.unique(chosen)) < len(chosen) or not np.isin(chosen, rows).all():
+        raise InputError(
+            f"{part}: must name rows from 0 to {num_examples - 1}, each once, and none of another part"
+        )
+    return chosen
+
+
+def with_sample_weight(
+    train: Dataset, rows: np.ndarray, num_examples: int, sample_weight: ArrayLike | None
+) -> Dataset:
+    """The training part with the weights of its rows, scaled to mean 1."""
+    if sample_weight is None:
+        return train
+    weights = as_numbers("sample_weight", sample_weight).astype(float)
+    if weights.shape != (num_examples,):
+        raise InputError(
+            f"sample_weight: must be one number for each of the {num_examples} examples, "
+            f"got shape {weights.shape}"
+        )
+    checks.weights("sample_weight", weights[rows])
+    return train._replace(weights=(weights[rows] / weights[rows].mean()).astype(float_dtype()))
+
+
+def select(data: Dataset, rows: np.ndarray) -> Dataset:
+    return Dataset(_select_rows(data.inputs, rows), data.targets[rows])
+
+
+def _select_rows(values: AnyArray, rows: np.ndarray) -> AnyArray:
+    """``values[rows]``; those of a mapped file are mapped, too, from a file that is gone with the process."""
+    if not _is_mapped(values):
+        return values[rows]
+    folder = files.cache_folder()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            for start in range(0, len(rows), _BATCH_SIZE):
+                file.write(values[rows[start : start + _BATCH_SIZE]].tobytes())
+            file.flush()
+            return np.asarray(np.memmap(file, values.dtype, "c", shape=(len(rows), *values.shape[1:])))
+    except OSError as error:
+        raise InputError(
+            f"dataset: its parts cannot be kept in {folder}: {checks.first_line(error)}; "
+            "set JAXMLP_CACHE_DIR to another folder"
+        ) from error
+
+
+def _is_mapped(values: Any) -> bool:
+    """Whether an array rests in a file."""
+    while isinstance(values, np.ndarray) and not isinstance(values, np.memmap):
+        values = values.base
+    return isinstance(values, np.memmap)

@@ -1,0 +1,236 @@
+"""From splits to a model that can be saved: one perceptron, or the same with several seeds."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+import optax
+from jax.sharding import Mesh
+from jaxtyping import Float
+
+from jaxmlp import checks
+from jaxmlp.data.class_weights import with_class_weights
+from jaxmlp.data.splits import Splits
+from jaxmlp.models.evaluation import Metrics, calibrate, choose_metrics
+from jaxmlp.models.model import Model, with_spec
+from jaxmlp.models.training import Loss, Scaling, build_model, fit_scaling, prepare_training
+from jaxmlp.nn.augment import Augment, with_augmentation
+from jaxmlp.nn.mlp import check_sizes
+from jaxmlp.nn.network import Network, NetworkSpec
+from jaxmlp.runtime.devices import gather, make_mesh
+from jaxmlp.train.batching import default_batch_size, default_num_epochs, num_batches
+from jaxmlp.train.checkpoints import Checkpoints
+from jaxmlp.train.loop import RunResult, fit
+from jaxmlp.train.optimizers import get_recipe, make_optimizer
+from jaxmlp.train.population import seed_keys, vmap_runs
+from jaxmlp.train.step import make_evaluate, make_train
+from jaxmlp.types import Hyperparams, InputError
+
+_HIDDEN_SIZES, _ACTIVATION = (64,), "relu"
+
+
+class FitResult(NamedTuple):
+    """What ``fit_mlp`` returns."""
+
+    models: tuple[Model, ...]
+    """One for each seed, as it was in its best epoch, and calibrated."""
+    best: int
+    """The one that validates best."""
+    run: RunResult
+    """All seeds, on the first axis of every array."""
+
+    @property
+    def model(self) -> Model:
+        """The model that validates best."""
+        return self.models[self.best]
+
+    @property
+    def history(self) -> dict[str, Float[np.ndarray, " epochs"]]:
+        """Of that model, ``train_loss`` and ``validation_…`` after each epoch."""
+        return {name: values[self.best] for name, values in self.run.history.items()}
+
+    @property
+    def best_epoch(self) -> int:
+        """Of that model, from 1."""
+        return int(self.run.best_epoch[self.best])
+
+    @property
+    def interrupted(self) -> int:
+        """The number of the signal that ended the run before its time; 0 if none did."""
+        return self.run.interrupted
+
+
+def fit_mlp(
+    splits: Splits,
+    *,
+    hidden_sizes: Sequence[int] | None = None,
+    activation: str | None = None,
+    optimizer: str | optax.GradientTransformation = "adam",
+    schedule: str = "constant",
+    learning_rate: float | None = None,
+    weight_decay: float | None = None,
+    momentum: float | None = None,
+    clip_norm: float | None = None,
+    max_norm: float | None = None,
+    dropout: float | None = None,
+    input_dropout: float | None = None,
+    label_smoothing: float | None = None,
+    initial_scale: float | None = None,
+    loss: Loss | None = None,
+    metrics: Metrics | None = None,
+    class_weight: str | Mapping[int, float] | None = None,
+    augment: Augment | None = None,
+    precision: str = "float32",
+    batch_size: int | None = None,
+    num_epochs: int | None = None,
+    monitor: str | None = None,
+    patience: int | None = None,
+    seed: int = 0,
+    num_seeds: int = 1,
+    start: Model | None = None,
+    mesh: Mesh | str | None = None,
+    data_bytes: int | None = None,
+    checkpoints: Checkpoints | None = None,
+    progress: bool = True,
+) -> FitResult:
+    """Train a multilayer perceptron on ``splits``, or ``num_seeds`` of them as one program, and choose each
+    one's best epoch on the validation part. The test part is not looked at.
+
+    The network: ``hidden_sizes`` (default: one layer of 64) and ``activation`` (default: relu), a function of
+    jax.nn. With ``start``, a saved model of the same data, training goes on from its weights, in its shape.
+
+    The optimizer: a name of ``optimizers.RECIPES``, whose learning rate and weight decay are the defaults, or
+    any optax transformation, which has its own. ``schedule`` is one of ``optimizers.SCHEDULES``; the other
+    numbers are those of Hyperparams.
+
+    What is learnt: ``loss(logits, target)`` of one example takes the place of the cross-entropy or squared
+    error; the targets of a regression are then not scaled. ``metrics``, beside those of the task, are
+    functions ``(logits, targets) -> scalar`` of all examples, which get the logarithms of the classes'
+    probabilities, [examples, classes], or predictions in the targets' unit, [examples, outputs]. ``monitor``
+    is the one that chooses (default: accuracy, R², or a loss of your own); one of your own must be a Metric,
+    which knows in what direction it improves. ``class_weight`` is "balanced" or a weight for each label,
+    ``augment(key, image)`` makes another image each time.
+
+    How: ``batch_size`` and ``num_epochs`` by default suit the size of the data. ``patience`` epochs without a
+    better one end the run. ``mesh``, as ``make_mesh`` takes or makes it, names several devices.
+    ``data_bytes`` and ``checkpoints`` are those of ``fit``.
+
+    Raises InputError for what cannot be, and FloatingPointError when no loss is finite any more.
+
+    >>> import jaxmlp
+    >>> splits = jaxmlp.load_dataset("iris")
+    >>> result = jaxmlp.fit_mlp(splits, hidden_sizes=(16,), num_epochs=30, progress=False)
+    >>> jaxmlp.evaluate(result.model, splits.test)["accuracy"] > 0.8
+    True
+    """
+    spec = _choose_spec(splits, start, hidden_sizes, activation)
+    if class_weight is not None:
+        splits = splits._replace(train=with_class_weights(splits.train, class_weight))
+    scaling = _choose_scaling(splits, start, loss)
+    network_of, data = prepare_training(splits, precision, scaling, loss)
+    network, num_examples = _adapt(network_of(spec), splits, start, augment), len(data.train.inputs)
+    batch_size = default_batch_size(num_examples) if batch_size is None else batch_size
+    num_epochs = default_num_epochs(num_examples, batch_size) if num_epochs is None else num_epochs
+    mesh = make_mesh(mesh) if isinstance(mesh, str) else mesh
+    update = make_optimizer(optimizer, schedule)
+    train = make_train(network.init_fn, network.loss_fn, update, batch_size, mesh=mesh)
+    measures = choose_metrics(splits.task, scaling.targets, loss, metrics)
+    evaluate = make_evaluate(network.predict_fn, measures)
+    num_steps = None if schedule == "constant" else num_epochs * num_batches(num_examples, batch_size)
+    hyperparams = Hyperparams(
+        *(learning_rate, weight_decay, momentum, clip_norm, max_norm),
+        *(dropout, input_dropout, label_smoothing, initial_scale, num_steps),
+    )
+    key, data_key = seed_keys(_seeds(seed, num_seeds))
+    run = fit(
+        *vmap_runs(train, evaluate, "key", "data_key"),
+        data.train,
+        data.validation,
+        key=key,
+        data_key=data_key,
+        hyperparams=_with_defaults(hyperparams, optimizer),
+        num_epochs=num_epochs,
+        monitor=monitor,
+        patience=patience,
+        data_bytes=data_bytes,
+        checkpoints=checkpoints,
+        progress=progress,
+    )
+    return _make_result(splits, scaling, spec, run)
+
+
+def _choose_spec(
+    splits: Splits, start: Model | None, hidden_sizes: Sequence[int] | None, activation: str | None
+) -> NetworkSpec:
+    """The network asked for, or that of ``start``, which must fit the data and cannot be changed."""
+    if start is None:
+        sizes = check_sizes("hidden_sizes", _HIDDEN_SIZES if hidden_sizes is None else hidden_sizes)
+        return NetworkSpec(tuple(sizes), activation or _ACTIVATION)
+    about, (network, *others) = start.description, start.description.networks
+    if others:
+        raise InputError(f"start: must be a single network, got an ensemble of {1 + len(others)}")
+    theirs = about.head, about.input_shape, about.class_names, about.columns
+    ours = splits.task, splits.train.inputs.shape[1:], splits.class_names, splits.columns
+    if differing := [f"{a}, it had {b}" for a, b in zip(ours, theirs, strict=True) if a != b]:
+        raise InputError(f"start: was trained on other data: these have {differing[0]}"[:500])
+    spec = NetworkSpec(network.layer_sizes[1:-1], network.activation)
+    for name, given, own in zip(spec._fields, (hidden_sizes, activation), spec, strict=True):
+        if given is not None and (given if isinstance(given, str) else tuple(given)) != own:
+            raise InputError(f"{name}: are those of start, {own}, got {given}; leave it out")
+    return spec
+
+
+def _choose_scaling(splits: Splits, start: Model | None, loss: Loss | None) -> Scaling:
+    """That of ``start``, or learnt; a loss of one's own gets the targets as they are."""
+    if start is not None:
+        return Scaling(start.affine, start.targets)
+    scaling = fit_scaling(splits)
+    return scaling if loss is None else scaling._replace(targets=None)
+
+
+def _adapt(network: Network, splits: Splits, start: Model | None, augment: Augment | None) -> Network:
+    """The network that begins with the weights of ``start`` and meets images that ``augment`` makes."""
+    if augment is not None:
+        if splits.train.inputs.ndim < 3:
+            shape = splits.train.inputs.shape[1:]
+            raise InputError(f"augment: is for images, but an example of {splits.name} has shape {shape}")
+        network = with_augmentation(network, augment)
+    if start is None:
+        return network
+
+    def init_fn(key: Any, hyperparams: Hyperparams) -> tuple[Any, tuple[()]]:
+        if hyperparams.initial_scale is not None:
+            raise InputError("initial_scale: the initial weights are those of start; leave it out")
+        return start.networks[0], ()
+
+    return network._replace(init_fn=init_fn)
+
+
+def _with_defaults(hyperparams: Hyperparams, optimizer: str | optax.GradientTransformation) -> Hyperparams:
+    """The hyperparameters with the optimizer's own where none is given."""
+    if not isinstance(optimizer, str):
+        return hyperparams
+    recipe, rate, decay = get_recipe(optimizer), hyperparams.learning_rate, hyperparams.weight_decay
+    return hyperparams._replace(
+        learning_rate=recipe.learning_rate if rate is None else rate,
+        weight_decay=recipe.weight_decay if decay is None else decay,
+    )
+
+
+def _seeds(seed: int, num_seeds: int) -> range:
+    checks.integer("seed", seed, at_least=0)
+    return range(seed, seed + checks.integer("num_seeds", num_seeds))
+
+
+def _make_result(splits: Splits, scaling: Scaling, spec: NetworkSpec, run: RunResult) -> FitResult:
+    """Each seed's network as a calibrated model that knows how it validated in its best epoch."""
+    params, models = gather(run.params), []
+    for index, epoch in enumerate(run.best_epoch):
+        own = jax.tree.map(lambda leaf, index=index: np.array(leaf[index]), params)
+        reached = {name: float(values[index, max(epoch, 1) - 1]) for name, values in run.history.items()}
+        metrics = {name: value for name, value in reached.items() if np.isfinite(value)}
+        model = build_model(splits, scaling, [(spec, 1, own)])
+        models.append(with_spec(calibrate(model, splits.validation), metrics=metrics))
+    worth = run.best_score if run.higher_is_better else -run.best_score
+    return FitResult(tuple(models), int(np.argmax(np.nan_to_num(worth, nan=-np.inf))), run)
