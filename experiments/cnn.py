@@ -32,8 +32,8 @@ from jaxmlp.nn.network import Network, make_network
 from jaxmlp.plots import charts, images
 from jaxmlp.statistics import format_mean, summarize, verdict
 from jaxmlp.train import batching
-from jaxmlp.train.loop import RunResult, fit
-from jaxmlp.train.state import Evaluate
+from jaxmlp.train.loop import fit
+from jaxmlp.train.state import Evaluate, RunResult
 from jaxmlp.types import Dataset, Hyperparams, InputError, Numbers
 
 HIDDEN, DROPOUT, WIDE, WIDE_DROPOUT = 128, 0.5, (512, 512), 0.2

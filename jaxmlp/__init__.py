@@ -40,12 +40,12 @@ if TYPE_CHECKING:
     from jaxmlp.sweep.space import Choice as Choice
     from jaxmlp.sweep.space import Range as Range
     from jaxmlp.train.checkpoints import Checkpoints as Checkpoints
-    from jaxmlp.train.loop import RunResult as RunResult
     from jaxmlp.train.loop import fit as fit
     from jaxmlp.train.optimizers import make_optimizer as make_optimizer
     from jaxmlp.train.population import grid as grid
     from jaxmlp.train.population import seed_keys as seed_keys
     from jaxmlp.train.population import vmap_runs as vmap_runs
+    from jaxmlp.train.state import RunResult as RunResult
     from jaxmlp.train.state import Train as Train
     from jaxmlp.train.step import make_evaluate as make_evaluate
     from jaxmlp.train.step import make_train as make_train
@@ -77,10 +77,10 @@ _MODULES = {
     "sweep.search": ("SearchResult", "fit_ensemble", "fit_members"),
     "sweep.space": ("Choice", "Range"),
     "train.checkpoints": ("Checkpoints",),
-    "train.loop": ("RunResult", "fit"),
+    "train.loop": ("fit",),
     "train.optimizers": ("make_optimizer",),
     "train.population": ("grid", "seed_keys", "vmap_runs"),
-    "train.state": ("Train",),
+    "train.state": ("RunResult", "Train"),
     "train.step": ("make_evaluate", "make_train"),
     "train.tuning": ("TuneResult", "tune"),
     "types": ("Dataset", "Hyperparams", "InputError", "Layer", "Params"),

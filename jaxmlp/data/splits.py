@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -21,9 +21,11 @@ from jaxmlp.data.arrays import (
 from jaxmlp.data.columns import Column
 from jaxmlp.data.parts import Part, select, take_part, with_sample_weight
 from jaxmlp.nn.preprocessing import Affine, fit_affine
+from jaxmlp.printing import printable
 from jaxmlp.types import Dataset, InputError
 
 
+@printable
 class Splits(NamedTuple):
     """A data set in three disjoint parts, all NumPy arrays; ``class_names`` is empty for regression."""
 
@@ -36,6 +38,19 @@ class Splits(NamedTuple):
     split_seed: int
     columns: tuple[Column, ...] | None = None
     """How each column of a table was read; None for arrays."""
+
+    def summary(self) -> dict[str, Any]:
+        """What there is, in words."""
+        sizes = {"training": self.train, "validation": self.validation, "test": self.test}
+        examples = ", ".join(f"{len(part.inputs):,} {name}" for name, part in sizes.items())
+        classes = f", {len(self.class_names)} classes" if self.class_names else ""
+        shape = "×".join(map(str, self.train.inputs.shape[1:]))
+        return {
+            "data": self.name,
+            "task": self.task + classes,
+            "examples": examples,
+            "inputs": f"{shape} of {self.train.inputs.dtype}",
+        }
 
 
 def from_arrays(

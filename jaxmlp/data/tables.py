@@ -84,8 +84,9 @@ def read_table(
     alone. Raises InputError.
     """
     frame = _read_checked(table, target)
-    targets, classes = _fit_targets(frame[target], task)
     others = [target] if sample_weight is None else [target, sample_weight]
+    _check_learnable(frame, others)
+    targets, classes = _fit_targets(frame[target], task)
     split = functools.partial(
         splits.from_arrays,
         targets=targets,
@@ -116,8 +117,15 @@ def _is_table(given: Any) -> bool:
 
 
 def _read_checked(table: Any, target: str) -> "pandas.DataFrame":
+    """The table, whose target is there in every row."""
     frame = check_frame(read_frame(table) if isinstance(table, str | Path) else table)
-    _check_target(frame, target)
+    checks.known_name("target", target, frame.columns)
+    missing = frame[target].isna()
+    if missing.any():
+        raise InputError(
+            f"target: {target!r} is missing in {int(missing.sum())} of {len(frame)} rows, the first is row "
+            f"{int(missing.to_numpy().argmax())}; fill or drop them"
+        )
     return frame
 
 
@@ -126,20 +134,16 @@ def _row_numbers(frame: "pandas.DataFrame") -> np.ndarray:
 
 
 def _weights(frame: "pandas.DataFrame", name: str) -> np.ndarray:
-    checks.known_name("sample_weight", name, frame.columns)
     return parse_numbers(name, frame[name]).to_numpy()
 
 
-def _check_target(frame: "pandas.DataFrame", target: str) -> None:
-    checks.known_name("target", target, frame.columns)
-    if len(frame.columns) < 2:
-        raise InputError(f"table: needs a column besides the target {target!r} to learn from")
-    missing = frame[target].isna()
-    if missing.any():
-        raise InputError(
-            f"target: {target!r} is missing in {int(missing.sum())} of {len(frame)} rows, the first is row "
-            f"{int(missing.to_numpy().argmax())}; fill or drop them"
-        )
+def _check_learnable(frame: "pandas.DataFrame", others: list[str]) -> None:
+    target, *weights = others
+    for name in weights:
+        checks.known_name("sample_weight", name, frame.columns)
+    if len(frame.columns) <= len(others):
+        named = " and ".join(map(repr, others))
+        raise InputError(f"table: needs a column besides {named} to learn from")
     if frame[target].nunique() < 2:
         raise InputError(
             f"target: {target!r} has only one value, {frame[target].iloc[0]!r}; nothing to learn"

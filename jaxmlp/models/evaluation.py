@@ -75,6 +75,7 @@ def _converted(convert: Callable[..., tuple[Array, Array]], metric: Metric | Cal
 
 
 def _unscale(shift: Any, scale: Any, outputs: Array, targets: Array) -> tuple[Array, Array]:
+    shift, scale = jnp.atleast_2d(shift), jnp.atleast_2d(scale)
     return outputs * scale + shift, targets.reshape(outputs.shape) * scale + shift
 
 

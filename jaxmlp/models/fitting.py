@@ -18,18 +18,21 @@ from jaxmlp.models.training import Loss, Scaling, build_model, fit_scaling, prep
 from jaxmlp.nn.augment import Augment, with_augmentation
 from jaxmlp.nn.mlp import check_sizes
 from jaxmlp.nn.network import Network, NetworkSpec
+from jaxmlp.printing import printable
 from jaxmlp.runtime.devices import gather, make_mesh
 from jaxmlp.train.batching import default_batch_size, default_num_epochs, num_batches
 from jaxmlp.train.checkpoints import Checkpoints
-from jaxmlp.train.loop import RunResult, fit
+from jaxmlp.train.loop import fit
 from jaxmlp.train.optimizers import get_recipe, make_optimizer
 from jaxmlp.train.population import seed_keys, vmap_runs
+from jaxmlp.train.state import RunResult
 from jaxmlp.train.step import make_evaluate, make_train
 from jaxmlp.types import Hyperparams, InputError
 
 _HIDDEN_SIZES, _ACTIVATION = (64,), "relu"
 
 
+@printable
 class FitResult(NamedTuple):
     """What ``fit_mlp`` returns."""
 
@@ -59,6 +62,13 @@ class FitResult(NamedTuple):
     def interrupted(self) -> int:
         """The number of the signal that ended the run before its time; 0 if none did."""
         return self.run.interrupted
+
+    def summary(self) -> dict[str, Any]:
+        """The chosen model, and how the run went, in words."""
+        seeds = {"chosen among": f"{len(self.models)} seeds"} if len(self.models) > 1 else {}
+        run = self.run.summary() | {"best epoch": self.best_epoch}
+        about = {name: value for name, value in run.items() if not name.startswith("validation")}
+        return self.model.summary() | seeds | about
 
 
 def fit_mlp(
@@ -232,5 +242,5 @@ def _make_result(splits: Splits, scaling: Scaling, spec: NetworkSpec, run: RunRe
         metrics = {name: value for name, value in reached.items() if np.isfinite(value)}
         model = build_model(splits, scaling, [(spec, 1, own)])
         models.append(with_spec(calibrate(model, splits.validation), metrics=metrics))
-    worth = run.best_score if run.higher_is_better else -run.best_score
+    worth = run.best_score if run.choice.higher_is_better else -run.best_score
     return FitResult(tuple(models), int(np.argmax(np.nan_to_num(worth, nan=-np.inf))), run)

@@ -6,6 +6,7 @@ Reading runs nothing that the file brings (no pickle), and what does not fit tog
 import functools
 import itertools
 from pathlib import Path
+from textwrap import shorten
 from typing import Any, NamedTuple
 
 import jax
@@ -21,6 +22,7 @@ from jaxmlp.models.schema import ModelSpec, from_json, to_json
 from jaxmlp.nn import mlp
 from jaxmlp.nn.heads import HEADS
 from jaxmlp.nn.preprocessing import Affine, apply_affine
+from jaxmlp.printing import printable
 from jaxmlp.runtime.files import pack, unpack, write_atomic
 from jaxmlp.runtime.selftest import check_backend
 from jaxmlp.types import AnyArray, InputError, Layer, Params
@@ -28,6 +30,7 @@ from jaxmlp.types import AnyArray, InputError, Layer, Params
 _AFFINES = ("preprocess", "targets")
 
 
+@printable
 class Model(NamedTuple):
     """One or more trained networks with all it takes to predict from raw values."""
 
@@ -36,6 +39,20 @@ class Model(NamedTuple):
     description: ModelSpec
     targets: Affine | None = None
     """Of a regression whose targets were scaled: value = output × scale + shift."""
+
+    def summary(self) -> dict[str, Any]:
+        """What it is and what it reached, in words."""
+        about = self.description
+        shapes = [f"{'-'.join(map(str, one.layer_sizes))} {one.activation}" for one in about.networks]
+        shown = {
+            "task": about.head,
+            "networks": f"{len(shapes)}: {', '.join(dict.fromkeys(shapes))}",
+            "inputs": "×".join(map(str, about.input_shape)),
+            "classes": ", ".join(map(str, about.class_names)),
+            "trained on": about.dataset,
+            **{name.replace("_", " "): f"{value:.4g}" for name, value in about.metrics.items()},
+        }
+        return {name: shorten(value, 100) for name, value in shown.items() if value}
 
 
 def save(path: str | Path, model: Model) -> Path:

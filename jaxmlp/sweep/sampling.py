@@ -20,7 +20,7 @@ from jaxmlp.sweep.space import (
     Range,
     Space,
     Structure,
-    check_distribution,
+    as_distribution,
 )
 from jaxmlp.train import optimizers
 from jaxmlp.types import Hyperparams, InputError
@@ -67,9 +67,8 @@ def draw_members(
 
 def complete_space(space: Space) -> dict[str, Distribution]:
     """``space``, checked, with the default for each part of the structure that it leaves open."""
-    for name, distribution in space.items():
-        check_distribution(name, distribution)
-    return {name: DEFAULT_SPACE[name] for name in STRUCTURAL} | dict(space)
+    given = {name: as_distribution(name, value) for name, value in space.items()}
+    return {name: DEFAULT_SPACE[name] for name in STRUCTURAL} | given
 
 
 def swept_hyperparams(space: Space) -> list[str]:

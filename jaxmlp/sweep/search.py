@@ -8,6 +8,7 @@ from jaxmlp.data.splits import Splits
 from jaxmlp.models.evaluation import calibrate
 from jaxmlp.models.model import Model
 from jaxmlp.models.training import build_model, fit_scaling, prepare_training
+from jaxmlp.printing import printable
 from jaxmlp.sweep.config import SweepConfig
 from jaxmlp.sweep.loop import run_sweep
 from jaxmlp.sweep.sampling import draw_members
@@ -17,6 +18,7 @@ from jaxmlp.train import batching
 from jaxmlp.train.checkpoints import Checkpoints
 
 
+@printable
 class SearchResult(NamedTuple):
     """What a search hands back."""
 
@@ -24,6 +26,10 @@ class SearchResult(NamedTuple):
     best: Model
     """The member that validates best, in its best epoch."""
     ensemble: Model
+
+    def summary(self) -> dict[str, Any]:
+        """What was found, in words."""
+        return self.sweep.summary() | {"task": self.ensemble.description.head}
 
 
 def fit_ensemble(

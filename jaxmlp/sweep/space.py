@@ -1,6 +1,6 @@
 """Ranges instead of values: one grammar for them, and what a member of a sweep is."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -30,8 +30,9 @@ class Choice:
 
 
 Distribution = Range | Choice
-Space = Mapping[str, Distribution]
-"""Name of a hyperparameter or of a part of the structure -> what it may be."""
+Space = Mapping[str, Any]
+"""Name of a hyperparameter or of a part of the structure -> what it may be: a Range, a Choice, a constant,
+several values, or what ``parse`` reads."""
 
 
 class Structure(NamedTuple):
@@ -82,7 +83,19 @@ def parse(name: str, text: str) -> Distribution:
     return distribution
 
 
-def check_distribution(name: str, distribution: Any) -> None:
+def as_distribution(name: str, value: Any) -> Distribution:
+    """What ``value`` in a Space says. InputError for what nothing can be drawn from."""
+    if isinstance(value, str):
+        return parse(name, value)
+    if not isinstance(value, Distribution):
+        # Those of NumPy as Python's own.
+        value = value.tolist() if hasattr(value, "tolist") else value
+        value = Choice(tuple(value) if isinstance(value, Iterable) else (value,))
+    check_distribution(name, value)
+    return value
+
+
+def check_distribution(name: str, distribution: Distribution) -> None:
     """InputError unless ``name`` is known, and every value it may have keeps its rule."""
     checks.known_name("space", name, NAMES)
     if isinstance(distribution, Range):
@@ -95,10 +108,8 @@ def check_distribution(name: str, distribution: Any) -> None:
             raise InputError(f"{name}: a range must rise from low to high, got {low}:{high}")
         if distribution.log and low <= 0:
             raise InputError(f"{name}: a range in the logarithm must begin above 0, got {low}:{high}:log")
-    elif isinstance(distribution, Choice):
-        checks.each(name, distribution.values, lambda _, value: _check_value(name, value))
     else:
-        raise InputError(f"{name}: must be a Range or a Choice, got {distribution!r}")
+        checks.each(name, distribution.values, lambda _, value: _check_value(name, value))
 
 
 def _value(name: str, word: str) -> Any:

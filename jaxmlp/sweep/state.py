@@ -1,17 +1,19 @@
 """The nouns of a sweep: what it carries from epoch to epoch, and what it found."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
+from jaxmlp.printing import printable
 from jaxmlp.sweep.programs import Chunk
 from jaxmlp.sweep.selection import EnsembleMember
 from jaxmlp.sweep.space import Member
 from jaxmlp.types import PyTree
 
 
+@printable
 class SweepResult(NamedTuple):
     """What a sweep found. Members and epochs that were not trained are nan in ``history``."""
 
@@ -34,6 +36,17 @@ class SweepResult(NamedTuple):
     num_programs: int
     interrupted: int
     """The number of the signal that ended the sweep before its time; 0 if none did."""
+
+    def summary(self) -> dict[str, Any]:
+        """What was found, in words."""
+        stopped = {"stopped": f"by signal {self.interrupted}"} if self.interrupted else {}
+        return {
+            "members": f"{len(self.members)} in {self.num_programs} programs",
+            "best member": f"{self.best}, with a validation score of {self.scores[self.best]:.4g}",
+            "ensemble": f"{len(self.ensemble)} networks, {sum(c.count for c in self.ensemble)} votes",
+            "validation loss": f"{self.ensemble_history['loss'][-1]:.4g}",
+            "trained": f"{sum(self.seconds.values()):.1f} s",
+        } | stopped
 
 
 class SweepState(NamedTuple):

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Integer, Key
+from jaxtyping import Array, Key
 
 from jaxmlp.checks import as_dataset, fit_arguments
 from jaxmlp.runtime import processes
@@ -36,31 +36,12 @@ from jaxmlp.train.checkpoints import (
 from jaxmlp.train.divergence import failure_message, first_failure, last_member
 from jaxmlp.train.epoch import RunFunctions, compile_epoch, epoch_index, make_init
 from jaxmlp.train.resume import restore_state, run_fingerprint
-from jaxmlp.train.state import Best, EarlyStopping, Evaluate, FitState, Train, TrainState
+from jaxmlp.train.state import Best, EarlyStopping, Evaluate, FitState, RunResult, Train, TrainState
 from jaxmlp.train.step import early_stopping
 from jaxmlp.train.streaming import place_data
 from jaxmlp.types import AnyMesh, Hyperparams, InputError, PyTree
 
 _DEFAULTS = Hyperparams()
-
-
-class RunResult(NamedTuple):
-    """What ``fit`` returns. A population has its members on the first axis of every array."""
-
-    params: PyTree
-    model_state: PyTree
-    best_epoch: Integer[np.ndarray, "*members"]
-    """Counted from 1; 0 where no epoch was finite, and ``params`` are the initial ones."""
-    best_score: Float[np.ndarray, "*members"]
-    """What ``monitor`` was in the best epoch."""
-    higher_is_better: bool
-    """Whether more of it is better."""
-    history: dict[str, Float[np.ndarray, "*members epochs"]]
-    """``train_loss`` and ``validation_…`` after each epoch."""
-    seconds: dict[str, float]
-    """``compile`` and ``train``; validation counts as training."""
-    interrupted: int
-    """The number of the signal that ended the run before its time; 0 if none did."""
 
 
 class LoopConfig(NamedTuple):
@@ -155,10 +136,9 @@ def _make_result(
     course: LoopConfig, best: Best, history: dict[str, np.ndarray], seconds: dict[str, float], stopped: int
 ) -> RunResult:
     best = best if course.mesh is None else unpad_members(gather(best), course.members)
-    higher_is_better = course.choice.higher_is_better
-    score = np.asarray(best.score) * (1 if higher_is_better else -1)
+    score = np.asarray(best.score) * (1 if course.choice.higher_is_better else -1)
     epoch = 1 + np.asarray(best.epoch)
-    return RunResult(best.params, best.model_state, epoch, score, higher_is_better, history, seconds, stopped)
+    return RunResult(best.params, best.model_state, epoch, score, course.choice, history, seconds, stopped)
 
 
 def _run_epochs(

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Integer, Key
 
 from jaxmlp import checks
 from jaxmlp.nn.metrics import Metric
+from jaxmlp.printing import printable
 from jaxmlp.types import AnyMesh, Dataset, PyTree
 
 
@@ -89,6 +91,38 @@ class FitState(NamedTuple):
 
     train: TrainState
     best: Best
+
+
+@printable
+class RunResult(NamedTuple):
+    """What ``fit`` returns. A population has its members on the first axis of every array."""
+
+    params: PyTree
+    model_state: PyTree
+    best_epoch: Integer[np.ndarray, "*members"]
+    """Counted from 1; 0 where no epoch was finite, and ``params`` are the initial ones."""
+    best_score: Float[np.ndarray, "*members"]
+    """What ``monitor`` was in the best epoch."""
+    choice: EarlyStopping
+    """What chose it."""
+    history: dict[str, Float[np.ndarray, "*members epochs"]]
+    """``train_loss`` and ``validation_…`` after each epoch."""
+    seconds: dict[str, float]
+    """``compile`` and ``train``; validation counts as training."""
+    interrupted: int
+    """The number of the signal that ended the run before its time; 0 if none did."""
+
+    def summary(self) -> dict[str, Any]:
+        """How the run went, in words."""
+        num_epochs, seconds = self.history["train_loss"].shape[-1], sum(self.seconds.values())
+        stopped = {"stopped": f"by signal {self.interrupted}"} if self.interrupted else {}
+        return {
+            "best epoch": np.array2string(self.best_epoch, threshold=10, edgeitems=2),
+            f"validation {self.choice.monitor}": np.array2string(
+                self.best_score, precision=4, threshold=10, edgeitems=2
+            ),
+            "trained": f"{num_epochs} epochs in {seconds:.1f} s",
+        } | stopped
 
 
 def zero_info(num_steps: int) -> Info:

@@ -11,11 +11,13 @@ from jaxtyping import Float, Shaped
 
 from jaxmlp.nn.metrics import METRICS, Metric
 from jaxmlp.nn.network import Network
+from jaxmlp.printing import printable
+from jaxmlp.statistics import format_mean, summarize
 from jaxmlp.train.batching import default_batch_size
-from jaxmlp.train.loop import RunResult, fit
+from jaxmlp.train.loop import fit
 from jaxmlp.train.optimizers import MakeOptimizer
 from jaxmlp.train.population import seed_keys, vmap_runs
-from jaxmlp.train.state import Evaluate
+from jaxmlp.train.state import Evaluate, RunResult
 from jaxmlp.train.step import early_stopping, make_evaluate, make_train
 from jaxmlp.types import AnyArray, Dataset, PyTree
 
@@ -49,6 +51,7 @@ def fit_population(
     return fitted, Evaluate(jax.jit(evaluate.function), evaluate.metrics)
 
 
+@printable
 class TuneResult(NamedTuple):
     """The networks of the setting that validates best, one for each seed."""
 
@@ -62,6 +65,15 @@ class TuneResult(NamedTuple):
     """The fit of all settings."""
     evaluate: Evaluate
     """``evaluate(params, model_state, dataset)`` -> each metric as [seeds], compiled."""
+
+    def summary(self) -> dict[str, Any]:
+        """What was chosen, in words."""
+        mean, error, _, n = summarize(self.scores[:, self.setting])
+        reached = f"{format_mean(mean, error, '1')} (n = {n} seeds)"
+        return {
+            "setting": f"{self.setting} of {self.scores.shape[1]}",
+            f"validation {self.fit.choice.monitor}": reached,
+        }
 
 
 def tune(

@@ -348,3 +348,62 @@ def test_scaled_rows_follow_the_training_part(name):
         targets = (targets - raw.train.targets.mean()) / raw.train.targets.std()
     np.testing.assert_allclose(rows.validation.targets, targets, atol=1e-5)
     assert rows.validation.targets.dtype == raw.validation.targets.dtype
+
+
+# Parts of one's own
+
+
+def test_parts_may_be_rows_or_other_examples():
+    test, validation = np.arange(0, 60, 6), np.isin(np.arange(60), [1, 25, 50])
+    splits = from_arrays(TABLE, LABELS, test=test, validation=validation)
+    np.testing.assert_array_equal(splits.test.inputs, TABLE[test])
+    np.testing.assert_array_equal(splits.validation.targets, LABELS[validation])
+    assert rows(splits.train) == rows(Dataset(np.float32(np.delete(TABLE, [*test, 1, 25, 50], axis=0)), ()))
+    own = from_arrays(TABLE, LABELS, test=(TABLE[:4] + 1, LABELS[:4]), validation=(TABLE[:2], LABELS[:2]))
+    assert [len(part.inputs) for part in own[:3]] == [60, 2, 4]
+    np.testing.assert_array_equal(own.test.inputs, TABLE[:4] + 1)
+
+
+@pytest.mark.parametrize(
+    ("parts", "says"),
+    [
+        ({"test": [0, 60]}, "test: must name rows from 0 to 59, each once, and none of another part"),
+        ({"test": [-1]}, "test: must name rows from 0 to 59"),
+        ({"test": [3, 3]}, "test: must name rows from 0 to 59, each once"),
+        ({"test": [3, 4], "validation": [4, 5]}, "validation: must name rows .* none of another part"),
+        ({"test": []}, "test: must be a tuple .*, rows, or a mask of the 60 rows, got float64 .*\\(0,\\)"),
+        ({"test": np.ones(59, bool)}, "test: must be a tuple .* got bool values of shape \\(59,\\)"),
+        ({"validation": [0.5]}, "validation: must be a tuple .* got float64 values of shape \\(1,\\)"),
+        ({"test": range(20)}, "test: taking 20 of 60 examples leaves no example of class '0'; take fewer"),
+        ({"validation": (TABLE[:, :1], LABELS)}, r"validation inputs: .*float32\(2,\).*float32\(1,\)"),
+    ],
+)
+def test_rows_that_are_no_part_are_refused(parts, says):
+    with pytest.raises(InputError, match=f"^{says}") as error:
+        from_arrays(TABLE, LABELS, **parts)
+    one_line(error)
+
+
+def test_weights_go_with_their_rows_and_have_a_mean_of_one():
+    weights = np.arange(60.0)
+    train = from_arrays(TABLE, LABELS, sample_weight=weights).train
+    numbers = train.inputs[:, 0] / 2
+    np.testing.assert_allclose(train.weights, numbers / numbers.mean(), rtol=1e-6)
+    balanced = class_weights.with_class_weights(train, {0: 1.0, 1: 2.0, 2: 0.0}).weights
+    expected = train.weights * np.array([1.0, 2.0, 0.0])[train.targets]
+    np.testing.assert_allclose(balanced, expected / expected.mean(), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("weights", "says"),
+    [
+        (np.ones(59), "must be one number for each of the 60 examples, got shape \\(59,\\)"),
+        (np.full(60, -1.0), "must be at least 0, got -1.0"),
+        (np.zeros(60), "at least one must be above 0, got only zeros"),
+        (np.full(60, np.nan), "must be finite"),
+        (["a"] * 60, "must be an array of real numbers"),
+    ],
+)
+def test_weights_that_weigh_nothing_are_refused(weights, says):
+    with pytest.raises(InputError, match=f"^sample_weight: {says}"):
+        from_arrays(TABLE, LABELS, sample_weight=weights)

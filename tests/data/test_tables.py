@@ -192,6 +192,43 @@ def test_the_split_is_as_asked_and_follows_its_seed():
     assert first.name == "table"
 
 
+def test_parts_may_be_tables_or_rows_of_their_own(tmp_path):
+    frame, held_out = with_target(["a", "b"] * 20), with_target(["b", "b", "a"])
+    held_out.assign(x=[100, 101, np.nan]).to_csv(tmp_path / "test.csv", index=False)
+    splits = tables.read_table(frame, "y", test=tmp_path / "test.csv", validation=[0, 1, 2])
+    assert [len(part.inputs) for part in splits[:3]] == [37, 3, 3]
+    np.testing.assert_array_equal(splits.test.targets, [1, 1, 0])
+    # The gap is filled with the median of the training rows.
+    np.testing.assert_array_equal(splits.test.inputs[:, 0], [100, 101, 21])
+    np.testing.assert_array_equal(splits.validation.inputs[:, 0], [0, 1, 2])
+    numbers = with_target(np.arange(40) / 7)
+    real = tables.read_table(numbers, "y", test=with_target([0.25, 8.0]))
+    np.testing.assert_array_equal(real.test.targets, np.float32([0.25, 8]))
+    assert real.task == "regression"
+
+
+def test_a_column_of_weights_is_no_input():
+    frame = with_target(["a", "b"] * 20).assign(w=np.arange(40) + 1)
+    splits = tables.read_table(frame, "y", sample_weight="w")
+    assert [column.name for column in splits.columns] == ["x"]
+    numbers = splits.train.inputs[:, 0] + 1
+    np.testing.assert_allclose(splits.train.weights, numbers / numbers.mean(), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"test": with_target(["c"])}, "test: 'y' has the class 'c', which the table lacks"),
+        ({"test": pd.DataFrame({"x": [1.0]})}, "target: unknown name 'y'; known: x"),
+        ({"test": pd.DataFrame({"z": [1.0], "y": ["a"]})}, "column 'x': is not in the table, which has"),
+        ({"sample_weight": "z"}, "sample_weight: unknown name 'z'"),
+        ({"sample_weight": "x"}, "table: needs a column besides 'y' and 'x' to learn from"),
+    ],
+)
+def test_parts_and_weights_that_do_not_fit_are_refused(options, says):
+    assert refusal(tables.read_table, with_target(["a", "b"] * 20), "y", **options).startswith(says)
+
+
 # Refusals
 
 
@@ -227,7 +264,7 @@ def test_files_that_hold_no_table_are_refused(tmp_path, name, content, says):
     [
         (MIXED, "kinds", {}, "target: unknown name 'kinds'; did you mean 'kind'?"),
         (MIXED[:0], "kind", {}, "table: must hold at least one row, got none"),
-        (MIXED[["kind"]], "kind", {}, "table: needs a column besides the target 'kind'"),
+        (MIXED[["kind"]], "kind", {}, "table: needs a column besides 'kind'"),
         (MIXED.assign(kind="cat"), "kind", {}, "target: 'kind' has only one value, 'cat'"),
         (MIXED, "colour", {}, "target: 'colour' is missing in 5 of 20 rows, the first is row 2"),
         (

@@ -127,10 +127,28 @@ def test_what_cannot_be_drawn_is_refused(given, options, says):
     assert message.startswith(says)
 
 
+@pytest.mark.parametrize(
+    ("value", "distribution"),
+    [
+        (64, Choice((64,))),
+        ([64, 128], Choice((64, 128))),
+        (np.array([64, 128]), Choice((64, 128))),
+        (range(1, 4), Choice((1, 2, 3))),
+        ("16:64:log", Range(16, 64, log=True)),
+        (Range(16, 64), Range(16, 64)),
+    ],
+)
+def test_a_space_holds_constants_values_and_texts(value, distribution):
+    assert space.as_distribution("hidden_sizes", value) == distribution
+    members = draw_members({"hidden_sizes": value, "depth": 1, "activation": "relu"}, 8)
+    widths = {member.structure.network.hidden_sizes for member in members}
+    allowed = distribution.values if isinstance(distribution, Choice) else range(16, 65)
+    assert widths <= {(int(width),) for width in allowed}
+
+
 def test_a_value_that_is_no_distribution_is_refused():
-    assert (
-        refusal(space.check_distribution, "dropout", 0.5) == "dropout: must be a Range or a Choice, got 0.5"
-    )
+    assert refusal(space.as_distribution, "dropout", None) == "dropout: must be a number, got None"
+    assert refusal(space.as_distribution, "hidden_sizes", []).startswith("hidden_sizes: must hold at least")
 
 
 # Structures

@@ -1,0 +1,307 @@
+"""From arrays to a model that is saved: what fit_mlp wires together, and what it refuses."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+import jaxmlp
+from jaxmlp.nn.augment import random_deformation
+from jaxmlp.nn.metrics import CLASSIFICATION, Metric
+from jaxmlp.types import Hyperparams, InputError, Layer
+
+QUICK = {"num_epochs": 5, "batch_size": 32, "progress": False}
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return jaxmlp.load_dataset("digits")
+
+
+@pytest.fixture(scope="module")
+def wine():
+    return jaxmlp.load_dataset("wine")
+
+
+@pytest.fixture(scope="module")
+def far():
+    """Targets far from 0, in a unit of thousands, of which three inputs tell all but some noise."""
+    draws = np.random.default_rng(0)
+    inputs = draws.normal(size=(600, 3))
+    return jaxmlp.from_arrays(inputs, 50_000 + 1000 * (inputs.sum(axis=1) + 0.3 * draws.normal(size=600)))
+
+
+@pytest.fixture(scope="module")
+def read(digits):
+    """Three seeds on digits."""
+    return jaxmlp.fit_mlp(digits, learning_rate=1e-2, num_seeds=3, seed=4, **QUICK)
+
+
+def test_arrays_train_evaluate_save(tmp_path, digits, read):
+    path = jaxmlp.save(tmp_path / "digits.safetensors", read.model)
+    again = jaxmlp.load(path)
+    assert jaxmlp.evaluate(again, digits.test)["accuracy"] > 0.9
+    probabilities = jaxmlp.predict_proba(read.model, digits.test.inputs)
+    np.testing.assert_array_equal(jaxmlp.predict_proba(again, digits.test.inputs), probabilities)
+    assert (again.description.dataset, again.description.class_names) == ("digits", tuple("0123456789"))
+    assert 0.5 < again.description.drawing_extent <= 1
+
+
+def test_the_model_is_the_seed_that_validates_best(digits, read):
+    accuracies = [jaxmlp.evaluate(model, digits.validation)["accuracy"] for model in read.models]
+    np.testing.assert_allclose(accuracies, read.run.best_score, rtol=1e-6)
+    assert read.best == np.argmax(accuracies) and read.model is read.models[read.best]
+    assert read.history["validation_accuracy"].shape == (5,)
+    assert read.history["validation_accuracy"][read.best_epoch - 1] == np.float32(max(accuracies))
+    reached = read.model.description.metrics["validation_accuracy"]
+    np.testing.assert_allclose(reached, max(accuracies), rtol=1e-6)
+    assert read.interrupted == 0
+
+
+def test_each_seed_is_that_of_the_functions_beneath(digits, read):
+    affine = jaxmlp.fit_affine(digits.train.inputs)
+    network = jaxmlp.make_network((64, 64, 10), "multiclass", affine)
+    train = jaxmlp.make_train(network.init_fn, network.loss_fn, "adam", 32)
+    evaluate = jaxmlp.make_evaluate(network.predict_fn, CLASSIFICATION)
+    key, data_key = jaxmlp.seed_keys([5])
+    options = {"hyperparams": {"learning_rate": 1e-2}, "num_epochs": 5, "progress": False}
+    by_hand = jaxmlp.fit(
+        train, evaluate, digits.train, digits.validation, key=key[0], data_key=data_key[0], **options
+    )
+    for ours, theirs in zip(read.models[1].networks[0], by_hand.params, strict=True):
+        np.testing.assert_allclose(ours.weight, theirs.weight, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"hidden_sizes": (8, 4)},
+        {"activation": "tanh"},
+        {"optimizer": "sgd"},
+        {"optimizer": "adamw"},
+        {"optimizer": optax.sgd(0.01)},
+        {"schedule": "cosine"},
+        {"learning_rate": 0.02},
+        {"optimizer": "adamw", "weight_decay": 0.5},
+        {"momentum": 0.5},
+        {"clip_norm": 1e-3},
+        {"max_norm": 0.1},
+        {"dropout": 0.5},
+        {"input_dropout": 0.5},
+        {"label_smoothing": 0.3},
+        {"initial_scale": 0.1},
+        {"loss": lambda logits, label: optax.sigmoid_focal_loss(logits, jax.nn.one_hot(label, 3)).sum()},
+        {"class_weight": {0: 5.0, 1: 1.0, 2: 1.0}},
+        {"precision": "bfloat16"},
+        {"batch_size": 16},
+        {"seed": 1},
+    ],
+    ids=lambda changed: " ".join(changed),
+)
+def test_every_argument_reaches_the_run(wine, changed):
+    plain, other = (jaxmlp.fit_mlp(wine, **QUICK | one) for one in ({}, changed))
+    assert np.isfinite(other.history["train_loss"]).all()
+    assert not np.array_equal(plain.history["train_loss"], other.history["train_loss"])
+
+
+def test_an_optimizer_by_name_has_its_own_decay(wine):
+    plain, given = (
+        jaxmlp.fit_mlp(wine, optimizer="adamw", weight_decay=decay, **QUICK) for decay in (None, 1e-2)
+    )
+    np.testing.assert_array_equal(plain.history["train_loss"], given.history["train_loss"])
+
+
+def test_patience_monitor_and_seeds_are_those_of_fit(wine):
+    found = jaxmlp.fit_mlp(wine, monitor="log_loss", patience=1, num_epochs=300, progress=False)
+    losses = found.history["validation_log_loss"]
+    assert len(losses) < 300 and found.best_epoch == len(losses) - 1
+    assert losses.argmin() == found.best_epoch - 1
+
+
+# Losses and metrics of one's own
+
+
+def pinball(logits, target):
+    """Least at the 0.9 quantile."""
+    error = target - logits[0]
+    return jnp.maximum(0.9 * error, -0.1 * error)
+
+
+def absolute_error(predictions, targets):
+    return jnp.mean(jnp.abs(predictions - targets))
+
+
+def test_a_loss_of_ones_own_trains_a_model_that_saves_and_predicts(tmp_path, far):
+    found = jaxmlp.fit_mlp(
+        far._replace(train=far.train._replace(targets=far.train.targets / 1000)),
+        **QUICK | {"num_epochs": 60, "learning_rate": 0.3},
+        loss=lambda logits, target: pinball(logits, target),
+        monitor="r2",
+    )
+    model = jaxmlp.load(jaxmlp.save(tmp_path / "quantile.safetensors", found.model))
+    below = far.test.targets / 1000 < jaxmlp.predict(model, far.test.inputs)
+    # Of 120, with a standard deviation of 3 %.
+    assert 0.8 < below.mean() < 0.99
+
+
+def test_a_loss_of_ones_own_is_what_chooses(wine):
+    def hinge(logits, label):
+        others = jnp.where(jnp.arange(3) == label, -jnp.inf, logits)
+        return jnp.maximum(0, 1 + others.max() - logits[label])
+
+    found = jaxmlp.fit_mlp(wine, loss=hinge, **QUICK)
+    losses = found.history["validation_loss"]
+    assert found.best_epoch - 1 == len(losses) - 1 - losses[::-1].argmin()
+    # Unlike the cross-entropy, it reaches 0.
+    longer = jaxmlp.fit_mlp(wine, loss=hinge, num_epochs=200, progress=False)
+    assert longer.history["train_loss"][-1] == 0
+
+
+def test_metrics_of_ones_own_see_probabilities(wine):
+    def brier(logits, labels):
+        return jnp.mean(jnp.sum((jnp.exp(logits) - jax.nn.one_hot(labels, 3)) ** 2, axis=1))
+
+    metrics = {"brier": Metric(brier, higher_is_better=False)}
+    found = jaxmlp.fit_mlp(wine, metrics=metrics, monitor="brier", **QUICK)
+    assert found.history["validation_brier"].argmin() == found.best_epoch - 1
+    truth = np.eye(3)[wine.test.targets]
+    expected = np.mean(((jaxmlp.predict_proba(found.model, wine.test.inputs) - truth) ** 2).sum(axis=1))
+    measured = jaxmlp.evaluate(found.model, wine.test, {"brier": brier})
+    np.testing.assert_allclose(measured["brier"], expected, rtol=1e-5)
+
+
+def test_metrics_of_real_targets_are_in_their_unit(far):
+    found = jaxmlp.fit_mlp(far, metrics={"mae": absolute_error}, num_epochs=30, progress=False)
+    reached = jaxmlp.evaluate(found.model, far.validation, {"mae": absolute_error})
+    errors = np.abs(jaxmlp.predict(found.model, far.validation.inputs) - far.validation.targets)
+    np.testing.assert_allclose(reached["mae"], errors.mean(), rtol=1e-4)
+    last = found.best_epoch - 1
+    for name in ("mae", "rmse", "r2"):
+        np.testing.assert_allclose(found.history[f"validation_{name}"][last], reached[name], rtol=1e-3)
+    assert 100 < reached["mae"] < 2000 and reached["r2"] > 0.8
+
+
+# Going on from a model
+
+
+def test_a_run_goes_on_from_a_model(wine):
+    first = jaxmlp.fit_mlp(wine, hidden_sizes=(8,), **QUICK).model
+    still = jaxmlp.fit_mlp(wine, start=first, learning_rate=1e-12, num_epochs=1, progress=False)
+    for before, after in zip(first.networks[0], still.model.networks[0], strict=True):
+        np.testing.assert_allclose(before.weight, after.weight, rtol=1e-6)
+    longer = jaxmlp.fit_mlp(wine, start=first, num_epochs=50, progress=False)
+    before, after = (jaxmlp.evaluate(model, wine.train)["log_loss"] for model in (first, longer.model))
+    assert after < before / 2
+    assert isinstance(longer.model.networks[0][0], Layer) and longer.model.networks[0][0].bias.shape == (8,)
+
+
+def test_a_model_of_shifted_data_keeps_the_scale_that_it_learnt(far):
+    first = jaxmlp.fit_mlp(far, hidden_sizes=(8,), num_epochs=30, progress=False).model
+    moved = far._replace(train=far.train._replace(targets=far.train.targets + 500))
+    found = jaxmlp.fit_mlp(moved, start=first, learning_rate=1e-12, num_epochs=1, progress=False)
+    np.testing.assert_array_equal(found.model.targets.shift, first.targets.shift)
+    np.testing.assert_allclose(
+        *(jaxmlp.predict(model, far.test.inputs) for model in (first, found.model)), rtol=1e-5
+    )
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"hidden_sizes": (9,)}, r"hidden_sizes: are those of start, \(8,\), got \(9,\); leave it out"),
+        ({"activation": "tanh"}, "activation: are those of start, relu, got tanh; leave it out"),
+        ({"initial_scale": 2.0}, "initial_scale: the initial weights are those of start; leave it out"),
+        ({"start": "ensemble"}, "start: must be a single network, got an ensemble of 2"),
+        ({"start": "iris"}, r"start: was trained on other data: these have \(13,\), it had \(4,\)"),
+    ],
+)
+def test_what_does_not_go_on_from_a_model_is_refused(wine, changed, says):
+    quick = QUICK | {"num_epochs": 1, "hidden_sizes": (8,)}
+    first = jaxmlp.fit_mlp(wine, **quick).model
+    starts = {
+        "iris": lambda: jaxmlp.fit_mlp(jaxmlp.load_dataset("iris"), **quick).model,
+        "ensemble": lambda: first._replace(
+            networks=first.networks * 2,
+            description=jaxmlp.models.model.with_spec(
+                first, networks=first.description.networks * 2
+            ).description,
+        ),
+    }
+    start = starts[changed["start"]]() if "start" in changed else first
+    with pytest.raises(InputError, match=f"^{says}"):
+        jaxmlp.fit_mlp(wine, **QUICK | changed | {"start": start})
+
+
+# Weights
+
+
+def test_who_weighs_nothing_is_not_learnt():
+    labels = np.arange(90) % 3
+    inputs = np.eye(3)[labels] + 0.01 * np.random.default_rng(0).normal(size=(90, 3))
+    splits = jaxmlp.from_arrays(inputs, labels, sample_weight=(labels != 2).astype(float))
+    found = jaxmlp.fit_mlp(splits, learning_rate=0.1, num_epochs=20, progress=False)
+    assert set(jaxmlp.predict(found.model, inputs).tolist()) == {0, 1}
+    # On top of these, not in their place.
+    again = jaxmlp.fit_mlp(splits, class_weight={0: 1.0, 1: 2.0, 2: 9.0}, num_epochs=1, progress=False)
+    once = jaxmlp.fit_mlp(splits, num_epochs=1, progress=False)
+    assert again.history["train_loss"] != once.history["train_loss"]
+
+
+# Refusals
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"num_seeds": 0}, "num_seeds: must be a whole number of at least 1, got 0"),
+        ({"seed": -1}, "seed: must be a whole number of at least 0, got -1"),
+        ({"batch_size": 0}, "batch_size: must be a whole number of at least 1, got 0"),
+        ({"batch_size": 1000}, "batch_size: must be at most the 127 training examples, got 1000"),
+        ({"num_epochs": 0}, "num_epochs: must be a whole number of at least 1, got 0"),
+        ({"hidden_sizes": (0,)}, "hidden_sizes: must be a whole number of at least 1, got 0"),
+        ({"activation": "rellu"}, "activation: unknown name 'rellu'; did you mean 'relu'?"),
+        ({"optimizer": "adamm"}, "optimizer: unknown name 'adamm'; did you mean 'adam'?"),
+        ({"learning_rate": -1.0}, "learning_rate: must be a finite number above 0, got -1.0"),
+        ({"monitor": "accurracy"}, "monitor: unknown name 'accurracy'; did you mean 'accuracy'?"),
+        ({"augment": random_deformation}, "augment: is for images, but an example of wine has shape (13,)"),
+        (
+            {"metrics": {"mine": absolute_error}, "monitor": "mine"},
+            "monitor: nothing says whether more of 'mine' is better; give it as "
+            "jaxmlp.Metric(function, higher_is_better=…)",
+        ),
+        (
+            {"loss": pinball, "label_smoothing": 0.1},
+            "label_smoothing: needs classes and their cross-entropy, but the loss is your own; leave it out",
+        ),
+        (
+            {"optimizer": optax.sgd(0.1), "learning_rate": 0.1},
+            "learning_rate: an optimizer of your own has its own; set it there and leave this None",
+        ),
+        ({"mesh": "data=2"}, "mesh: data=2 needs 2 devices, but there are 1"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_line(wine, changed, says):
+    with pytest.raises(InputError) as error:
+        jaxmlp.fit_mlp(wine, **QUICK | changed)
+    assert str(error.value) == says
+
+
+def test_results_show_themselves_in_a_few_lines(read, far):
+    one = jaxmlp.fit_mlp(far, num_epochs=2, progress=False)
+    texts = {type(shown).__name__: repr(shown) for shown in (read, read.model, read.run, far)}
+    for name, text in texts.items():
+        assert text.startswith(f"{name}\n") and text.count("\n") < 14, text
+        assert max(map(len, text.splitlines())) < 120, text
+    assert "chosen among: 3 seeds" in texts["FitResult"] and "chosen" not in repr(one)
+    assert f"best epoch: {read.best_epoch}\n" in texts["FitResult"]
+    assert "networks: 1: 64-64-10 relu" in texts["Model"]
+    page = read._repr_html_()
+    assert page.startswith("<table><caption>FitResult</caption>") and "64-64-10 relu" in page
+
+
+def test_hyperparams_are_those_that_one_may_give():
+    import inspect
+
+    names = set(inspect.signature(jaxmlp.fit_mlp).parameters)
+    assert {*Hyperparams._fields} - names == {"num_steps"}
