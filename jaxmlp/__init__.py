@@ -89,11 +89,13 @@ _MODULE_OF = {name: module for module, names in _MODULES.items() for name in nam
 __all__ = list(_MODULE_OF)
 
 
-def __getattr__(name: str) -> Any:
-    if name in _MODULE_OF:
-        return getattr(import_module(f"jaxmlp.{_MODULE_OF[name]}"), name)
-    raise AttributeError(f"module 'jaxmlp' has no attribute {name!r}")
-
-
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
+
+
+if not TYPE_CHECKING:  # to whom a name that is none is an error
+
+    def __getattr__(name: str) -> Any:
+        if name in _MODULE_OF:
+            return getattr(import_module(f"jaxmlp.{_MODULE_OF[name]}"), name)
+        raise AttributeError(f"module 'jaxmlp' has no attribute {name!r}")

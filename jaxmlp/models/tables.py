@@ -1,10 +1,12 @@
 """Predictions of a saved model for the rows of a table."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from jaxmlp.data.columns import import_pandas, transform_columns
+from jaxmlp.data.tables import read_frame
 from jaxmlp.models import calibration
 from jaxmlp.models.model import Model, predict, predict_proba
 from jaxmlp.types import InputError
@@ -12,14 +14,16 @@ from jaxmlp.types import InputError
 if TYPE_CHECKING:
     import pandas
 
+    from jaxmlp.data.tables import Table
 
-def predict_table(model: Model, frame: "pandas.DataFrame") -> "pandas.DataFrame":
-    """A prediction for each row: the class's name and each class's probability, or the value and the ends of
-    the interval that should hold 90 % of what is measured.
+
+def predict_table(model: Model, table: "Table") -> "pandas.DataFrame":
+    """A prediction for each row of a file or a DataFrame: the class's name and each class's probability, or
+    the value and the ends of the interval that should hold 90 % of what is measured.
 
     Raises InputError when the model was not trained on a table, or a column does not fit.
     """
-    description = model.description
+    description, frame = model.description, read_frame(table) if isinstance(table, str | Path) else table
     if description.columns is None:
         raise InputError("model: was not trained on a table; give it arrays, with predict")
     inputs, names = transform_columns(frame, description.columns), description.class_names

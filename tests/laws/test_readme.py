@@ -3,32 +3,61 @@
 import re
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
+import pytest
+
 from jaxmlp.models.model import load
 
 README = Path(__file__).parents[2] / "README.md"
+BLOCKS = re.findall(r"```python\n(.*?)```", README.read_text("utf-8"), flags=re.DOTALL)
 
 
-def test_the_examples_train_networks(capsys):
-    blocks = re.findall(r"```python\n(.*?)```", README.read_text("utf-8"), flags=re.DOTALL)
-    names: dict = {}
+@pytest.fixture(scope="module")
+def names(tmp_path_factory):
+    """What is defined after all blocks have run in one session, in a folder with a table of customers, and
+    the ``result`` that there was after each.
+    """
+    folder = tmp_path_factory.mktemp("readme")
+    draws = np.random.default_rng(0)
+    cities = draws.choice(["Rome", "Oslo"], 300)
+    customers = pd.DataFrame({"age": draws.integers(18, 90, 300), "city": cities})
+    bought = np.where((customers["age"] > 50) ^ (cities == "Oslo"), "yes", "no")
+    customers.assign(bought=bought).to_csv(folder / "customers.csv", index=False)
+    customers[:5].to_csv(folder / "new_customers.csv", index=False)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.chdir(folder)
+        found: dict = {}
+        after = [exec(compile(block, str(README), "exec"), found) or found["result"] for block in BLOCKS]
+        predicted = found["jaxmlp"].predict_table(load("bought.safetensors"), customers)
+    return found | {"after": after, "right": np.mean(predicted["prediction"] == bought)}
 
-    def run(code):
-        exec(compile(code, str(README), "exec"), names)
 
-    def accuracy(evaluate, fitted):
-        return evaluate(fitted.params, (), names["splits"].test)["accuracy"]
+def test_what_people_need_takes_eight_lines_at_most():
+    section = README.read_text("utf-8").split("## In Python")[1].split("\n## ")[0]
+    blocks = re.findall(r"```python\n(.*?)```", section, flags=re.DOTALL)
+    assert len(blocks) == 7
+    assert max(len(re.findall(r"^.", block, flags=re.MULTILINE)) for block in blocks) <= 8
 
-    one, tuned, several = blocks
-    run(one)
-    alone = accuracy(names["evaluate"], names["fitted"])
-    assert alone.shape == () and alone > 0.9
-    run(tuned)
-    best = accuracy(names["tuned"].evaluate, names["tuned"])
-    assert best.shape == (5,) and best.mean() > 0.9
-    run(several)
-    seeds = accuracy(names["evaluate"], names["fitted"])
-    assert seeds.shape == (5,) and seeds.mean() > 0.9
-    assert "accuracy" in capsys.readouterr().out
+
+def test_arrays_to_a_saved_model_take_four_statements_and_five_names():
+    code = BLOCKS[0].split("\n\n")[1]
+    assert len(code.strip().splitlines()) == 4
+    assert len(set(re.findall(r"jaxmlp\.(\w+)", code))) <= 5
+
+
+def test_the_examples_train_networks(names):
+    tuned, splits = names["tuned"], names["jaxmlp"].load_dataset("wine")
+    accuracies = tuned.evaluate(tuned.params, tuned.model_state, splits.test)["accuracy"]
+    assert accuracies.shape == (3,) and accuracies.mean() > 0.9
+    own = names["evaluate"](names["run"].params, names["run"].model_state, splits.test)
+    assert own["accuracy"] > 0.9
+    digits, _, chained, quantile, _, kept, *_, seeds = names["after"]
+    assert digits.run.best_score > 0.9 and chained.run.best_score > 0.9 and kept.best_epoch > 1
+    assert 0.75 < quantile.history["validation_below"][-1] <= 1
+    assert len(seeds.models) == 5
+    assert names["right"] > 0.9
+    assert names["found"].ensemble.description.dataset == "wine"
 
 
 def test_the_saved_networks_beside_the_records_can_be_read():
