@@ -17,7 +17,8 @@ from jaxmlp import checks
 from jaxmlp.data.splits import Splits, layer_sizes
 from jaxmlp.models.evaluation import evaluate
 from jaxmlp.models.fitting import FitResult, fit_mlp
-from jaxmlp.models.model import Model, predict, predict_proba, save, with_spec
+from jaxmlp.models.model import Model, save, with_spec
+from jaxmlp.models.prediction import predict, predict_proba
 from jaxmlp.nn import mlp
 from jaxmlp.nn.augment import random_deformation
 from jaxmlp.nn.metrics import CLASSIFICATION
@@ -216,7 +217,7 @@ def draw(out: Path, model: Model, outcome: Outcome, outcomes: list[Outcome]) -> 
     classifier.learning_curves(curves_of(outcomes), out / "curves.png", title=outcome.splits.name)
     classifier.confusion_matrix(test.targets, predictions, class_names, out / "confusion.png")
     if test.inputs.ndim > 2:
-        shape = model.description.input_shape
+        shape = model.spec.input_shape
         weights.neuron_weights(
             model.networks[0][0].weight, shape, out / "neurons.png", title=outcome.splits.name
         )

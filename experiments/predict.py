@@ -28,7 +28,8 @@ from jaxmlp.data.drawings import (
     to_network_input,
 )
 from jaxmlp.data.tables import read_frame
-from jaxmlp.models.model import Model, load, predict_proba
+from jaxmlp.models.model import Model, load
+from jaxmlp.models.prediction import predict_proba
 from jaxmlp.models.tables import predict_table
 from jaxmlp.plots.images import prediction
 from jaxmlp.records import check_writable
@@ -50,7 +51,7 @@ def run(config: Config) -> None:
     if not config.files:
         raise InputError("files: name at least one picture or table after the model")
     model = load(config.model)
-    (predict_images if model.description.columns is None else predict_tables)(model, config.files, config.out)
+    (predict_images if model.spec.columns is None else predict_tables)(model, config.files, config.out)
 
 
 def predict_tables(model: Model, paths: Sequence[Path], out: Path) -> None:
@@ -68,7 +69,7 @@ def predict_images(model: Model, paths: Sequence[Path], out: Path) -> None:
     seen = np.stack([_seen(model, path, image) for path, image in zip(paths, images, strict=True)])
     probabilities = predict_proba(model, seen).astype(float)
     check_writable(out)
-    class_names = model.description.class_names
+    class_names = [str(name) for name in model.spec.class_names]
     for index, name in enumerate(output_names(paths, "prediction", ".png")):
         print(f"{paths[index]}: {sentence(probabilities[index], class_names)}")
         shown = np.asarray(shrink(composite_on(images[index], "white")))
@@ -95,9 +96,9 @@ def output_names(paths: Sequence[Path], kind: str, suffix: str) -> list[str]:
 def _seen(model: Model, path: Path, image: Image.Image) -> Shaped[np.ndarray, "..."]:
     low = np.asarray(model.affine.shift)
     high = low + np.asarray(model.affine.scale)
-    extent = model.description.drawing_extent or MNIST_EXTENT
+    extent = model.spec.drawing_extent or MNIST_EXTENT
     try:
-        return to_network_input(image, model.description.input_shape, low, high, extent)
+        return to_network_input(image, model.spec.input_shape, low, high, extent)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
 

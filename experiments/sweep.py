@@ -242,7 +242,7 @@ def measures(found: SearchResult, splits: Splits) -> dict[str, float]:
         values["untempered_test_calibration_error"] = evaluation.evaluate(untempered, splits.test)[
             "calibration_error"
         ]
-        values["temperature"] = found.ensemble.description.temperature
+        values["temperature"] = found.ensemble.spec.temperature
     values["ensemble_networks"] = len(found.sweep.ensemble)
     values["num_programs"] = found.sweep.num_programs
     return values

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from jaxmlp.models.fitting import fit_mlp as fit_mlp
     from jaxmlp.models.model import Model as Model
     from jaxmlp.models.model import load as load
-    from jaxmlp.models.model import predict as predict
-    from jaxmlp.models.model import predict_proba as predict_proba
     from jaxmlp.models.model import save as save
+    from jaxmlp.models.prediction import predict as predict
+    from jaxmlp.models.prediction import predict_proba as predict_proba
     from jaxmlp.models.tables import predict_table as predict_table
     from jaxmlp.nn.heads import Head as Head
     from jaxmlp.nn.metrics import Metric as Metric
@@ -66,7 +66,8 @@ _MODULES = {
     "data.tables": ("read_table",),
     "models.evaluation": ("evaluate",),
     "models.fitting": ("FitResult", "fit_mlp"),
-    "models.model": ("Model", "load", "predict", "predict_proba", "save"),
+    "models.model": ("Model", "load", "save"),
+    "models.prediction": ("predict", "predict_proba"),
     "models.tables": ("predict_table",),
     "nn.heads": ("Head",),
     "nn.metrics": ("Metric",),

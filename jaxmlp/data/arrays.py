@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from jaxmlp import checks
 from jaxmlp.types import Dataset, InputError
 
+_LARGEST = 1e37
 TASKS = ("binary", "multiclass", "regression")
 
 
@@ -37,18 +38,22 @@ def as_numbers(argument: str, values: ArrayLike) -> np.ndarray:
     return array
 
 
-def _as_floats(argument: str, array: np.ndarray) -> np.ndarray:
+def as_floats(argument: str, array: np.ndarray) -> np.ndarray:
+    """Finite numbers as floats. Those of a table keep the precision that they came in, or have double: they
+    are centred before a device rounds them. Images have JAX's own.
+    """
+    single = array.dtype.kind == "f" and array.dtype.itemsize <= 4
     with np.errstate(over="ignore"):
-        floats = array.astype(float_dtype())
+        floats = array.astype(float_dtype() if array.ndim > 2 else np.float32 if single else float)
     for good, rule in (
         (np.isfinite(floats), "got NaN or infinity"),
-        # Their differences must be finite, too.
-        (np.abs(floats) <= np.finfo(floats.dtype).max / 16, "got numbers near the largest there is"),
+        # Their squares must be finite in double precision, their scale on a device.
+        (np.abs(floats) <= _LARGEST, "got numbers near the largest there is"),
     ):
         broken = ~good.reshape(len(floats), -1).all(axis=1)
         if broken.any():
             raise InputError(
-                f"{argument}: must be finite as {floats.dtype}, {rule} in {broken.sum()} of "
+                f"{argument}: must be finite numbers of at most {_LARGEST:.0e}, {rule} in {broken.sum()} of "
                 f"{len(broken)} rows, the first is row {broken.argmax()}; fill or drop them"
             )
     return floats
@@ -61,7 +66,7 @@ def as_labels(argument: str, array: np.ndarray) -> np.ndarray:
             "of one-hot rows pass argmax(axis=1)"
         )
     if array.dtype.kind == "f":
-        broken = _as_floats(argument, array) % 1 != 0
+        broken = as_floats(argument, array) % 1 != 0
         if broken.any():
             row = int(broken.argmax())
             raise InputError(f"{argument}: labels must be whole numbers, got {array[row]} in row {row}")
@@ -105,9 +110,9 @@ def make_dataset(part: str, inputs: ArrayLike, targets: ArrayLike, class_names: 
     if len(examples) != len(values):
         raise InputError(f"{part}targets: must be as many as inputs, got {len(values)} for {len(examples)}")
     if examples.dtype != np.uint8:
-        examples = _as_floats(f"{part}inputs", examples)
+        examples = as_floats(f"{part}inputs", examples)
     if not class_names:
-        values = _as_floats(f"{part}targets", values)
+        values = as_floats(f"{part}targets", values)
         return Dataset(examples, values)
     labels: Any = as_labels(f"{part}targets", values)
     outside = (labels < 0) | (labels >= len(class_names))
@@ -122,7 +127,7 @@ def make_dataset(part: str, inputs: ArrayLike, targets: ArrayLike, class_names: 
 def check_same_shapes(part: str, train: Dataset, own: Dataset) -> None:
     pairs = (("inputs", train.inputs, own.inputs), ("targets", train.targets, own.targets))
     for argument, ours, theirs in pairs:
-        if ours.shape[1:] != theirs.shape[1:] or ours.dtype != theirs.dtype:
+        if ours.shape[1:] != theirs.shape[1:] or ours.dtype.kind != theirs.dtype.kind:
             raise InputError(
                 f"{part} {argument}: must be like the training {argument}, {ours.dtype}{ours.shape[1:]}, "
                 f"got {theirs.dtype}{theirs.shape[1:]}"

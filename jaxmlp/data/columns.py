@@ -17,16 +17,39 @@ if TYPE_CHECKING:
     import pandas
 
 
-class Column(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How one column of a table became numbers."""
+class NumberColumn(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="number", tag_field="kind"):
+    """How a column of numbers is read."""
 
     name: str
-    fill: float | None
-    """What stands for a missing number; None for a column of categories."""
+    fill: float
+    """What stands for a missing number."""
     gaps: bool
     """Whether a second number says that the first was missing."""
+
+    def transform(self, values: "pandas.Series") -> list[np.ndarray]:
+        """The numbers, with their gaps filled."""
+        numbers = parse_numbers(self.name, values).to_numpy()
+        missing = np.isnan(numbers)
+        return [np.where(missing, self.fill, numbers), *([missing] if self.gaps else [])]
+
+
+class CategoryColumn(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="category", tag_field="kind"
+):
+    """How a column of anything else is read."""
+
+    name: str
     categories: tuple[str, ...]
     """Each becomes a number, 1 where it holds; any other value is 0 in all of them."""
+
+    def transform(self, values: "pandas.Series") -> list[np.ndarray]:
+        """For each category, where it holds."""
+        words = _as_category_names(values).to_numpy(object)
+        return [words == category for category in self.categories]
+
+
+Column = NumberColumn | CategoryColumn
+"""How one column of a table becomes numbers."""
 
 
 MAX_CATEGORIES = 64
@@ -45,9 +68,9 @@ def _fit_column(name: str, values: "pandas.Series") -> Column:
     if known.isna().all():
         raise InputError(f"column {name!r}: has no value in any training row; drop it from the table")
     if numeric:
-        return Column(name, float(known.median()), bool(known.isna().any()), ())
+        return NumberColumn(name, float(known.median()), bool(known.isna().any()))
     frequent = _as_category_names(values).value_counts().index[:MAX_CATEGORIES]
-    return Column(name, None, False, tuple(sorted(frequent)))
+    return CategoryColumn(name, tuple(sorted(frequent)))
 
 
 def transform_columns(
@@ -60,18 +83,11 @@ def transform_columns(
     frame = check_frame(frame)
     values: list[np.ndarray] = []
     for column in columns:
-        name, fill = column.name, column.fill
-        if name not in frame:
+        if column.name not in frame:
             raise InputError(
-                f"column {name!r}: is not in the table, which has {_format_names(frame.columns)}"
+                f"column {column.name!r}: is not in the table, which has {_format_names(frame.columns)}"
             )
-        if fill is None:
-            words = _as_category_names(frame[name]).to_numpy(object)
-            values += [words == category for category in column.categories]
-        else:
-            numbers = parse_numbers(name, frame[name]).to_numpy()
-            missing = np.isnan(numbers)
-            values += [np.where(missing, fill, numbers), *([missing] if column.gaps else [])]
+        values += column.transform(frame[column.name])
     return np.column_stack(values).astype(float)
 
 

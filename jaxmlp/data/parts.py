@@ -33,7 +33,7 @@ def take_part(
         inputs, targets = given
         own = make_dataset(f"{part} ", inputs, targets, class_names)
         check_same_shapes(part, data, own)
-        return rows, own
+        return rows, own._replace(inputs=own.inputs.astype(data.inputs.dtype, copy=False))
     if given is None:
         kept, cut = _cut(
             rows, data.targets if class_names else None, f"{part}_fraction", fraction, split_seed

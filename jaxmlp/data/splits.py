@@ -20,7 +20,7 @@ from jaxmlp.data.arrays import (
 )
 from jaxmlp.data.columns import Column
 from jaxmlp.data.parts import Part, select, take_part, with_sample_weight
-from jaxmlp.nn.preprocessing import Affine, fit_affine
+from jaxmlp.nn.preprocessing import Affine, fit_affine, scale_on_host
 from jaxmlp.printing import printable
 from jaxmlp.types import Dataset, InputError
 
@@ -38,6 +38,8 @@ class Splits(NamedTuple):
     split_seed: int
     columns: tuple[Column, ...] | None = None
     """How each column of a table was read; None for arrays."""
+    target: str | None = None
+    """The column of a table that is predicted."""
 
     def summary(self) -> dict[str, Any]:
         """What there is, in words."""
@@ -135,17 +137,15 @@ def fit_target_affine(splits: Splits) -> Affine | None:
     """What standardises each output of a regression."""
     if splits.task != "regression":
         return None
-    return fit_affine(splits.train.targets.reshape(len(splits.train.targets), -1))
+    shift, scale = fit_affine(splits.train.targets.reshape(len(splits.train.targets), -1))
+    return Affine(shift, np.where(np.isfinite(scale), scale, 1.0))
 
 
 def scale_part(part: Dataset, inputs: Affine | None, targets: Affine | None) -> Dataset:
     """The part with its inputs and its targets scaled; those without an affine stay."""
     if inputs is not None:
-        part = part._replace(
-            inputs=np.asarray((part.inputs - inputs.shift) / inputs.scale, inputs.shift.dtype)
-        )
+        part = part._replace(inputs=scale_on_host(inputs, part.inputs))
     if targets is not None:
-        values = part.targets.reshape(len(part.targets), -1)
-        values = np.asarray((values - targets.shift) / targets.scale, targets.shift.dtype)
+        values = scale_on_host(targets, part.targets.reshape(len(part.targets), -1))
         part = part._replace(targets=values.reshape(part.targets.shape))
     return part

@@ -109,7 +109,7 @@ def read_table(
     numbered = split(_row_numbers(frame), **parts(_row_numbers)).train.inputs[:, 0].astype(int)
     columns = fit_columns(frame.drop(columns=others).iloc[numbered])
     read = functools.partial(transform_columns, columns=columns)
-    return split(read(frame), **parts(read))._replace(columns=columns)
+    return split(read(frame), **parts(read))._replace(columns=columns, target=target)
 
 
 def _is_table(given: Any) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Integer
+from scipy.special import log_softmax, logsumexp
 
 
 def weighted_mean(
@@ -15,8 +16,16 @@ def weighted_mean(
     return np.average(outputs, axis=0, weights=np.asarray(counts, float))
 
 
+def log_mean(
+    log_probabilities: Float[np.ndarray, "networks examples classes"], counts: Sequence[int]
+) -> Float[np.ndarray, "examples classes"]:
+    """The logarithm of the networks' average probability, each as often as it counts."""
+    shares = np.asarray(counts, float) / sum(counts)
+    return logsumexp(log_probabilities, axis=0, b=shares[:, None, None])
+
+
 def fit_temperature(
-    probabilities: Float[np.ndarray, "examples classes"], labels: Integer[np.ndarray, " examples"]
+    log_probabilities: Float[np.ndarray, "examples classes"], labels: Integer[np.ndarray, " examples"]
 ) -> float:
     """The temperature, from 1 to 20, at which the probabilities cost least on these examples, in
     cross-entropy (Guo et al. 2017).
@@ -27,8 +36,8 @@ def fit_temperature(
     from scipy.optimize import minimize_scalar
 
     def cost(log_temperature: float) -> float:
-        p = apply_temperature(probabilities, math.exp(log_temperature))
-        return float(-np.mean(np.log(np.maximum(p[np.arange(len(labels)), labels], 1e-300))))
+        tempered = apply_temperature(log_probabilities, math.exp(log_temperature))
+        return float(-np.mean(tempered[np.arange(len(labels)), labels]))
 
     found = math.exp(minimize_scalar(cost, bounds=(0, math.log(20)), method="bounded").x)
     # The search comes close to its bounds, and does not reach them.
@@ -36,12 +45,10 @@ def fit_temperature(
 
 
 def apply_temperature(
-    probabilities: Float[np.ndarray, "examples classes"], temperature: float
+    log_probabilities: Float[np.ndarray, "examples classes"], temperature: float
 ) -> Float[np.ndarray, "examples classes"]:
-    """Each probability to the power of 1 / temperature, and the sum back to 1."""
-    logs = np.log(np.maximum(np.asarray(probabilities, float), 1e-300)) / temperature
-    powers = np.exp(logs - logs.max(axis=-1, keepdims=True))
-    return powers / powers.sum(axis=-1, keepdims=True)
+    """The logarithm of each probability to the power of 1 / temperature, and the sum back to 1."""
+    return log_softmax(log_probabilities / temperature, axis=-1)
 
 
 def interval_margin(noise_scale: Float[np.ndarray, "..."] | float, probability: float = 0.9) -> Any:

@@ -1,5 +1,6 @@
 """Models calibrated on validation data, and measured on others, with intervals over the examples."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -12,12 +13,13 @@ from numpy.typing import ArrayLike
 
 from jaxmlp import checks
 from jaxmlp.models import calibration
-from jaxmlp.models.model import Model, predict, predict_proba, with_spec
+from jaxmlp.models.model import Model, with_spec
+from jaxmlp.models.prediction import predict, predict_log_proba
 from jaxmlp.models.training import Loss
-from jaxmlp.nn.metrics import METRICS, Metric, log_probabilities
+from jaxmlp.nn.metrics import METRICS, TARGET_UNIT, Metric, log_probabilities
 from jaxmlp.nn.preprocessing import Affine
 from jaxmlp.statistics import wilson_interval
-from jaxmlp.types import Dataset
+from jaxmlp.types import AnyArray, Dataset
 
 Metrics = Mapping[str, Metric | Callable[..., Array]]
 """By name, functions ``(logits, targets) -> scalar`` of all examples."""
@@ -25,11 +27,12 @@ Metrics = Mapping[str, Metric | Callable[..., Array]]
 
 def calibrate(model: Model, validation: Dataset) -> Model:
     """The model with the temperature, or for a regression the noise scale, that fits ``validation``."""
-    if model.description.head == "regression":
+    if model.spec.head == "regression":
         errors = regression_errors(model, validation)
         scale = np.sqrt(np.mean(np.square(errors), axis=0))
-        return with_spec(model, noise_scale=tuple(scale.tolist()))
-    raw = predict_proba(with_spec(model, temperature=1.0), validation.inputs)
+        # Where nothing was wrong, there is still a scale.
+        return with_spec(model, noise_scale=tuple(np.maximum(scale, np.finfo(float).tiny).tolist()))
+    raw = predict_log_proba(with_spec(model, temperature=1.0), validation.inputs)
     return with_spec(model, temperature=calibration.fit_temperature(raw, np.asarray(validation.targets)))
 
 
@@ -38,13 +41,18 @@ def evaluate(
 ) -> dict[str, float]:
     """Each measure of ``METRICS`` on ``part``, and ``metrics`` of one's own, as ``fit_mlp`` takes them. Of
     a calibrated regression ``coverage_90``, too: the share of targets within the interval that should hold
-    90 %.
+    90 %. What cannot be measured, such as R² of a single target, is not finite.
     """
     part = checks.as_dataset("part", part)
-    answers, targets = _predictions(model, part), jnp.asarray(part.targets)
-    measures = choose_metrics(model.description.head, None, None, metrics)
-    values = {name: float(metric.function(answers, targets)) for name, metric in measures.items()}
-    noise = model.description.noise_scale
+    answers, targets, unit = _predictions(model, part)
+    values = {
+        name: float(metric.function(answers, targets)) * (unit if metric.unit == TARGET_UNIT else 1)
+        for name, metric in METRICS[model.spec.head].items()
+    }
+    for name, metric in (metrics or {}).items():
+        function = metric.function if isinstance(metric, Metric) else metric
+        values[name] = float(function(*_predictions(model, part, in_unit=True)[:2]))
+    noise = model.spec.noise_scale
     if noise is not None:
         values["coverage_90"] = calibration.coverage(regression_errors(model, part), np.asarray(noise))
     return values
@@ -56,22 +64,36 @@ def choose_metrics(
     """The head's metrics and one's own, in the unit of the targets, which may have been scaled; before them
     the mean of a loss of one's own.
     """
-    shift, scale = targets or (0.0, 1.0)
     known, first = dict(METRICS[head]), {}
     if loss is not None:
         first["loss"] = Metric(partial(_mean_loss, loss), higher_is_better=False)
+    shift, scale = targets or (np.zeros(1), np.ones(1))
     if targets is not None:
-        # These see differences alone, which a large shift would round.
-        known = {name: _converted(partial(_unscale, 0.0, scale), metric) for name, metric in known.items()}
+        # These see differences alone, which a large shift would round, and whose squares may be no numbers.
+        unit = _power_of_two(scale)
+        known = {
+            name: _converted(partial(_unscale, 0.0, scale / unit), metric, unit)
+            for name, metric in known.items()
+        }
     convert = partial(_unscale, shift, scale) if head == "regression" else _normalize
     return first | known | {name: _converted(convert, metric) for name, metric in (own or {}).items()}
 
 
-def _converted(convert: Callable[..., tuple[Array, Array]], metric: Metric | Callable[..., Array]) -> Metric:
-    """The metric of what ``convert`` makes of logits and targets."""
+def _converted(
+    convert: Callable[..., tuple[Array, Array]],
+    metric: Metric | Callable[..., Array],
+    unit: float | np.floating = 1.0,
+) -> Metric:
+    """The metric of what ``convert`` makes of logits and targets, which it gives in ``unit``."""
     metric = metric if isinstance(metric, Metric) else Metric(metric)
-    function = metric.function
-    return metric._replace(function=lambda logits, targets: function(*convert(logits, targets)))
+    function, factor = metric.function, float(unit) if metric.unit == TARGET_UNIT else 1.0
+    return metric._replace(function=lambda logits, targets: factor * function(*convert(logits, targets)))
+
+
+def _power_of_two(sizes: AnyArray) -> float:
+    """The one near the largest size, by which numbers are divided without being rounded."""
+    largest = float(np.max(np.abs(np.asarray(sizes)), initial=0.0))
+    return 2.0 ** round(math.log2(largest)) if 0 < largest < np.inf else 1.0
 
 
 def _unscale(shift: Any, scale: Any, outputs: Array, targets: Array) -> tuple[Array, Array]:
@@ -91,10 +113,10 @@ def score_interval(model: Model, part: Dataset) -> tuple[float, float]:
     """The 95 % interval, over examples such as those of ``part``, of the measure that chooses: the
     bootstrap's for R², for an accuracy Wilson's, which is wider than nothing where all are right.
     """
-    if model.description.head == "regression":
+    if model.spec.head == "regression":
         (values,) = bootstrap_scores([model], part)
         return _middle(values)
-    right = np.argmax(_predictions(model, part), axis=-1) == np.asarray(part.targets)
+    right = np.argmax(_predictions(model, part)[0], axis=-1) == np.asarray(part.targets)
     return wilson_interval(int(right.sum()), len(right))
 
 
@@ -110,9 +132,9 @@ def bootstrap_scores(
     """The measure that chooses, of each model on examples of ``part`` drawn with replacement, as many as it
     has and the same for all models: [models, resamples] (Efron and Tibshirani 1993, chapter 13).
     """
-    first, *_ = METRICS[compared[0].description.head].values()
-    targets = jnp.asarray(part.targets)
-    answers = [_predictions(model, part) for model in compared]
+    first, *_ = METRICS[compared[0].spec.head].values()
+    answers = [_predictions(model, part)[0] for model in compared]
+    targets = _predictions(compared[0], part)[1]
 
     def measured(key: jax.Array) -> jax.Array:
         drawn = jax.random.randint(key, (len(targets),), 0, len(targets))
@@ -128,13 +150,18 @@ def _middle(values: np.ndarray) -> tuple[float, float]:
     return low, high
 
 
-def _predictions(model: Model, part: Dataset) -> jax.Array:
-    """What the measures of ``METRICS`` want: predictions of a regression, or the logarithm of
-    probabilities.
+def _predictions(model: Model, part: Dataset, *, in_unit: bool = False) -> tuple[Array, Array, float]:
+    """What the measures of ``METRICS`` want: the logarithms of probabilities and the labels, or predictions
+    and targets. These are given about the targets' mean and divided by the number that is returned, since
+    their squares might be no numbers of a device, unless ``in_unit``.
     """
-    if model.description.head == "regression":
-        return jnp.asarray(predict(model, part.inputs).reshape(len(part.inputs), -1))
-    return jnp.log(jnp.asarray(predict_proba(model, part.inputs)))
+    if model.spec.head != "regression":
+        return jnp.asarray(predict_log_proba(model, part.inputs)), jnp.asarray(part.targets), 1.0
+    targets = np.asarray(part.targets, float).reshape(len(part.targets), -1)
+    predictions = predict(model, part.inputs).astype(float).reshape(targets.shape)
+    centre = 0.0 if in_unit else targets.mean(axis=0)
+    unit = 1.0 if in_unit else _power_of_two(targets - centre)
+    return jnp.asarray((predictions - centre) / unit), jnp.asarray((targets - centre) / unit), unit
 
 
 def regression_errors(model: Model, part: Dataset) -> np.ndarray:

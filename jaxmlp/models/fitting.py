@@ -167,7 +167,7 @@ def fit_mlp(
         checkpoints=checkpoints,
         progress=progress,
     )
-    return _make_result(splits, scaling, spec, run)
+    return _make_result(splits, scaling, spec, run, loss)
 
 
 def _choose_spec(
@@ -177,7 +177,7 @@ def _choose_spec(
     if start is None:
         sizes = check_sizes("hidden_sizes", _HIDDEN_SIZES if hidden_sizes is None else hidden_sizes)
         return NetworkSpec(tuple(sizes), activation or _ACTIVATION)
-    about, (network, *others) = start.description, start.description.networks
+    about, (network, *others) = start.spec, start.spec.networks
     if others:
         raise InputError(f"start: must be a single network, got an ensemble of {1 + len(others)}")
     theirs = about.head, about.input_shape, about.class_names, about.columns
@@ -233,14 +233,16 @@ def _seeds(seed: int, num_seeds: int) -> range:
     return range(seed, seed + checks.integer("num_seeds", num_seeds))
 
 
-def _make_result(splits: Splits, scaling: Scaling, spec: NetworkSpec, run: RunResult) -> FitResult:
+def _make_result(
+    splits: Splits, scaling: Scaling, spec: NetworkSpec, run: RunResult, loss: Loss | None
+) -> FitResult:
     """Each seed's network as a calibrated model that knows how it validated in its best epoch."""
     params, models = gather(run.params), []
     for index, epoch in enumerate(run.best_epoch):
         own = jax.tree.map(lambda leaf, index=index: np.array(leaf[index]), params)
         reached = {name: float(values[index, max(epoch, 1) - 1]) for name, values in run.history.items()}
         metrics = {name: value for name, value in reached.items() if np.isfinite(value)}
-        model = build_model(splits, scaling, [(spec, 1, own)])
+        model = build_model(splits, scaling, [(spec, 1, own)], loss)
         models.append(with_spec(calibrate(model, splits.validation), metrics=metrics))
     worth = run.best_score if run.choice.higher_is_better else -run.best_score
     return FitResult(tuple(models), int(np.argmax(np.nan_to_num(worth, nan=-np.inf))), run)

@@ -3,28 +3,21 @@
 Reading runs nothing that the file brings (no pickle), and what does not fit together is refused in one line.
 """
 
-import functools
-import itertools
 from pathlib import Path
 from textwrap import shorten
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 import msgspec
 import numpy as np
-from jaxtyping import Array, Float, Shaped
 
 from jaxmlp import checks
-from jaxmlp.models.calibration import apply_temperature, weighted_mean
 from jaxmlp.models.schema import FORMAT as FORMAT
 from jaxmlp.models.schema import ModelSpec, from_json, to_json
 from jaxmlp.nn import mlp
-from jaxmlp.nn.heads import HEADS
-from jaxmlp.nn.preprocessing import Affine, apply_affine
+from jaxmlp.nn.preprocessing import Affine
 from jaxmlp.printing import printable
 from jaxmlp.runtime.files import pack, unpack, write_atomic
-from jaxmlp.runtime.selftest import check_backend
 from jaxmlp.types import AnyArray, InputError, Layer, Params
 
 _AFFINES = ("preprocess", "targets")
@@ -36,13 +29,13 @@ class Model(NamedTuple):
 
     networks: tuple[Params, ...]
     affine: Affine
-    description: ModelSpec
+    spec: ModelSpec
     targets: Affine | None = None
     """Of a regression whose targets were scaled: value = output × scale + shift."""
 
     def summary(self) -> dict[str, Any]:
         """What it is and what it reached, in words."""
-        about = self.description
+        about = self.spec
         shapes = [f"{'-'.join(map(str, one.layer_sizes))} {one.activation}" for one in about.networks]
         shown = {
             "task": about.head,
@@ -50,7 +43,7 @@ class Model(NamedTuple):
             "inputs": "×".join(map(str, about.input_shape)),
             "classes": ", ".join(map(str, about.class_names)),
             "trained on": about.dataset,
-            **{name.replace("_", " "): f"{value:.4g}" for name, value in about.metrics.items()},
+            **{name.replace("_", " "): f"{value:.4g}" for name, value in about.metrics.items() if value},
         }
         return {name: shorten(value, 100) for name, value in shown.items() if value}
 
@@ -64,9 +57,10 @@ def save(path: str | Path, model: Model) -> Path:
     that are not finite, shapes that disagree) or when the file cannot be written.
     """
     path = Path(path)
-    for form in model.description.networks:
-        checks.known_name("activation", str(form.activation), mlp.ACTIVATIONS)
-    content = pack(_to_tensors(model), {"jaxmlp": to_json(model.description)})
+    for network in model.spec.networks:
+        for layer in network.layers:
+            checks.known_name("activation", str(layer.activation), mlp.ACTIVATIONS)
+    content = pack(_to_tensors(model), {"jaxmlp": to_json(model.spec)})
     # Reading back before writing: one set of rules serves both directions.
     try:
         _from_bytes(content)
@@ -97,77 +91,6 @@ def load(path: str | Path) -> Model:
         raise InputError(f"{path}: {error}") from None
 
 
-def network_outputs(
-    model: Model, inputs: Shaped[Array | np.ndarray, "examples ..."]
-) -> Float[np.ndarray, "networks examples outputs"]:
-    """What each network puts out for raw ``inputs``, [n, *input_shape]: logits, or values in the targets'
-    unit. Raises InputError when the shape is another, a value is not a finite number, or the backend computes
-    wrong.
-    """
-    checked = _check_inputs(inputs, model.description.input_shape)
-    check_backend()
-    raw = [
-        np.asarray(_network_outputs(params, model.affine, checked, mlp.get_activation(form.activation)))
-        for params, form in zip(model.networks, model.description.networks, strict=True)
-    ]
-    if model.targets is None:
-        return np.stack(raw)
-    return np.stack(raw) * np.asarray(model.targets.scale) + np.asarray(model.targets.shift)
-
-
-def predict_proba(
-    model: Model, inputs: Shaped[Array | np.ndarray, "examples ..."]
-) -> Float[np.ndarray, "examples classes"]:
-    """The probability of each class for raw ``inputs``, [n, *input_shape]; a binary model has two columns.
-
-    Those of an ensemble are the average of its networks', at its temperature. Raises InputError as
-    ``network_outputs`` does, and for a regression, which has no classes.
-    """
-    head, temperature = model.description.head, model.description.temperature
-    if head == "regression":
-        raise InputError("model: a regression has no classes; use predict for its values")
-    links = np.asarray(jax.vmap(jax.vmap(HEADS[head]().link))(jnp.asarray(network_outputs(model, inputs))))
-    average = weighted_mean(
-        np.stack([1 - links, links], axis=-1) if head == "binary" else links, _counts(model)
-    )
-    return average if temperature == 1 else apply_temperature(average, temperature).astype(average.dtype)
-
-
-def predict(
-    model: Model, inputs: Shaped[Array | np.ndarray, "examples ..."]
-) -> Shaped[np.ndarray, "examples ..."]:
-    """Class labels 0…k−1, or a regression's values, for raw ``inputs``, [n, *input_shape].
-
-    Raises InputError as ``network_outputs`` does.
-    """
-    if model.description.head != "regression":
-        return np.argmax(predict_proba(model, inputs), axis=1).astype(np.int32)
-    values = weighted_mean(network_outputs(model, inputs), _counts(model))
-    return values[:, 0] if values.shape[1] == 1 else values
-
-
-def _counts(model: Model) -> list[int]:
-    return [network.count for network in model.description.networks]
-
-
-@functools.partial(jax.jit, static_argnames="activation")
-def _network_outputs(params: Params, affine: Affine, inputs: Array, activation: mlp.Activation) -> Array:
-    def one(x: Array) -> Array:
-        return mlp.apply(params, apply_affine(affine, x), activation=activation)
-
-    return jax.vmap(one)(inputs)
-
-
-def _check_inputs(inputs: Array | np.ndarray, input_shape: tuple[int, ...]) -> Array:
-    checked = np.asarray(inputs)
-    if checked.ndim == 0 or checked.shape[1:] != input_shape:
-        wanted = ", ".join(["n", *map(str, input_shape)])
-        raise InputError(f"inputs: must have the shape ({wanted}) of n examples, got {checked.shape}")
-    if checked.dtype.kind not in "buif" or not np.isfinite(checked).all():
-        raise InputError(f"inputs: must be finite numbers, got some {checked.dtype} that are not")
-    return jnp.asarray(checked)
-
-
 def _to_tensors(model: Model) -> dict[str, AnyArray]:
     tensors = {
         f"networks.{number}.layers.{index}.{field}": value
@@ -184,37 +107,39 @@ def _from_bytes(content: bytes) -> Model:
     tensors, texts = unpack(content)
     if "jaxmlp" not in texts:
         raise InputError("holds no description by jaxmlp; give a model that an experiment saved")
-    description = from_json(texts["jaxmlp"])
-    _check_shapes(tensors, description)
+    spec = from_json(texts["jaxmlp"])
+    _check_shapes(tensors, spec)
     _check_values(tensors)
-    arrays = {name: jnp.asarray(tensor) for name, tensor in tensors.items()}
     networks = tuple(
-        tuple(
-            Layer(*(arrays[f"networks.{number}.layers.{index}.{field}"] for field in Layer._fields))
-            for index in range(len(form.layer_sizes) - 1)
-        )
-        for number, form in enumerate(description.networks)
+        tuple(_layer(tensors, f"networks.{number}.layers.{index}") for index in range(len(network.layers)))
+        for number, network in enumerate(spec.networks)
     )
+    # These stay on the host, where they are used in double precision.
     affine, targets = (
-        Affine(arrays[f"{name}.shift"], arrays[f"{name}.scale"]) if f"{name}.shift" in arrays else None
+        Affine(tensors[f"{name}.shift"], tensors[f"{name}.scale"]) if f"{name}.shift" in tensors else None
         for name in _AFFINES
     )
     assert affine is not None
-    return Model(networks, affine, description, targets)
+    return Model(networks, affine, spec, targets)
 
 
-def _check_shapes(tensors: dict[str, np.ndarray], description: ModelSpec) -> None:
+def _layer(tensors: dict[str, np.ndarray], name: str) -> Layer:
+    return Layer(*(jnp.asarray(tensors[f"{name}.{field}"]) for field in Layer._fields))
+
+
+def _check_shapes(tensors: dict[str, np.ndarray], spec: ModelSpec) -> None:
     shapes: dict[str, tuple[int, ...]] = {}
-    for number, form in enumerate(description.networks):
-        for index, (num_inputs, num_outputs) in enumerate(itertools.pairwise(form.layer_sizes)):
-            layer = f"networks.{number}.layers.{index}"
-            shapes |= {f"{layer}.weight": (num_inputs, num_outputs), f"{layer}.bias": (num_outputs,)}
+    for number, network in enumerate(spec.networks):
+        for index, layer in enumerate(network.layers):
+            name = f"networks.{number}.layers.{index}"
+            shapes |= {f"{name}.weight": (layer.inputs, layer.outputs), f"{name}.bias": (layer.outputs,)}
     for name, shape in shapes.items():
         if name in tensors and tensors[name].shape != shape:
             raise InputError(f"its tensor {name} must have the shape {shape}, got {tensors[name].shape}")
     # The targets of a regression may have been scaled or not.
-    scaled = description.head == "regression" and "targets.shift" in tensors
-    targets = {"preprocess": description.input_shape} | ({"targets": (num_outputs,)} if scaled else {})
+    scaled = spec.head == "regression" and "targets.shift" in tensors
+    num_outputs = spec.networks[0].layer_sizes[-1]
+    targets = {"preprocess": spec.input_shape} | ({"targets": (num_outputs,)} if scaled else {})
     affines = {f"{name}.{field}": shape for name, shape in targets.items() for field in Affine._fields}
     differing = sorted({*shapes, *affines} ^ set(tensors))
     if differing:
@@ -230,14 +155,16 @@ def _broadcasts(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
 
 
 def _check_values(tensors: dict[str, np.ndarray]) -> None:
-    dtypes = sorted({str(tensor.dtype) for tensor in tensors.values()})
+    weights = {name: tensor for name, tensor in tensors.items() if name.startswith("networks.")}
+    dtypes = sorted({str(tensor.dtype) for tensor in weights.values()})
     if dtypes not in (["float32"], ["float64"]):
-        raise InputError(f"its tensors must be all float32 or all float64, got {', '.join(dtypes)}")
+        raise InputError(f"its weights must be all float32 or all float64, got {', '.join(dtypes)}")
     if dtypes == ["float64"] and jnp.zeros(()).dtype != "float64":
         # JAX would round the weights to float32 without a word.
-        raise InputError("its tensors are float64; set JAX_ENABLE_X64=1, or save them as float32")
+        raise InputError("its weights are float64; set JAX_ENABLE_X64=1, or save them as float32")
     for name, tensor in tensors.items():
-        if not np.isfinite(tensor).all():
+        # A column of infinite scale is left out.
+        if not np.isfinite(tensor[tensor != np.inf] if name == "preprocess.scale" else tensor).all():
             raise InputError(f"its tensor {name} has values that are not finite; train it again")
     for name in ("preprocess.scale", "targets.scale"):
         if not np.all(tensors.get(name, 1)):
@@ -246,4 +173,4 @@ def _check_values(tensors: dict[str, np.ndarray]) -> None:
 
 def with_spec(model: Model, **changes: Any) -> Model:
     """The model with ``changes`` to its description."""
-    return model._replace(description=msgspec.structs.replace(model.description, **changes))
+    return model._replace(spec=msgspec.structs.replace(model.spec, **changes))

@@ -9,7 +9,6 @@ of a table into one is in ``tables``.
 """
 
 import hashlib
-import itertools
 import json
 import math
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 _DTYPES: dict[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "F64": np.dtype("<f8")}
+_LARGEST = 1e37
 _ALPHA, _SCALE = 1.6732632423543772, 1.0507009873554805
 
 
@@ -105,26 +105,38 @@ def network_outputs(model: NumpyModel, inputs: np.ndarray) -> np.ndarray:
     values in the targets' unit. Raises ValueError for another shape and for values that are not finite.
     """
     shape, inputs = tuple(model.description["input_shape"]), np.asarray(inputs)
-    if inputs.shape[1:] != shape or not np.isfinite(inputs).all():
-        raise ValueError(f"inputs: must be finite numbers of shape (n, *{shape}), got {inputs.shape}")
+    if inputs.shape[1:] != shape or not np.all(np.abs(inputs) <= _LARGEST):
+        raise ValueError(
+            f"inputs: must be finite numbers of shape (n, *{shape}) and at most {_LARGEST:.0e}, "
+            f"got {inputs.shape}"
+        )
     tensors = model.tensors
-    x = (inputs - tensors["preprocess.shift"]) / tensors["preprocess.scale"]
-    x = x.astype(tensors["preprocess.scale"].dtype).reshape(len(inputs), -1)
-    forms = enumerate(model.description["networks"])
-    values = np.stack([_network(tensors, number, form, x) for number, form in forms])
+    # In double precision, since of large numbers with small differences float32 would keep none.
+    x = (inputs.astype(float) - tensors["preprocess.shift"]) / tensors["preprocess.scale"]
+    x = x.astype(tensors["networks.0.layers.0.weight"].dtype).reshape(len(inputs), -1)
+    networks = enumerate(model.description["networks"])
+    values = np.stack([_network(tensors, number, network, x) for number, network in networks])
+    if not np.isfinite(values).all():
+        raise ValueError("inputs: some lie so far from the training data that there is no finite output")
     if "targets.shift" in tensors:
-        return values * tensors["targets.scale"] + tensors["targets.shift"]
+        return values * tensors["targets.scale"].astype(float) + tensors["targets.shift"]
     return values
 
 
-def _network(tensors: dict[str, np.ndarray], number: int, form: dict[str, Any], x: np.ndarray) -> np.ndarray:
-    activation = ACTIVATIONS[form["activation"]]
-    last = len(form["layer_sizes"]) - 2
-    for index, _ in enumerate(itertools.pairwise(form["layer_sizes"])):
+def _network(
+    tensors: dict[str, np.ndarray], number: int, network: dict[str, Any], x: np.ndarray
+) -> np.ndarray:
+    for index, name in enumerate(_activations(network)):
         layer = f"networks.{number}.layers.{index}"
-        x = x @ tensors[f"{layer}.weight"] + tensors[f"{layer}.bias"]
-        x = x if index == last else activation(x)
+        x = ACTIVATIONS[name](x @ tensors[f"{layer}.weight"] + tensors[f"{layer}.bias"])
     return x
+
+
+def _activations(network: dict[str, Any]) -> list[str]:
+    """After each layer; the third format has one for all but the last."""
+    if "layers" in network:
+        return [layer["activation"] for layer in network["layers"]]
+    return [network["activation"]] * (len(network["layer_sizes"]) - 2) + ["identity"]
 
 
 def predict_proba(model: NumpyModel, inputs: np.ndarray) -> np.ndarray:
@@ -134,11 +146,11 @@ def predict_proba(model: NumpyModel, inputs: np.ndarray) -> np.ndarray:
     """
     if model.description["head"] == "regression":
         raise ValueError("model: a regression has no classes; use predict for its values")
-    logits = network_outputs(model, inputs)
+    logits = network_outputs(model, inputs).astype(float)
     if model.description["head"] == "binary":
         logits = np.concatenate([np.zeros_like(logits), logits], axis=-1)
-    average = np.maximum(_average(model, _softmax(logits)), 1e-300)
-    return _softmax(np.log(average) / model.description["temperature"])
+    average = np.logaddexp.reduce(_log_softmax(logits) + np.log(_shares(model))[:, None, None])
+    return np.exp(_log_softmax(average / model.description["temperature"]))
 
 
 def predict(model: NumpyModel, inputs: np.ndarray) -> np.ndarray:
@@ -148,15 +160,16 @@ def predict(model: NumpyModel, inputs: np.ndarray) -> np.ndarray:
     """
     if model.description["head"] != "regression":
         return predict_proba(model, inputs).argmax(axis=1).astype(np.int32)
-    values = _average(model, network_outputs(model, inputs))
+    values = np.average(network_outputs(model, inputs), axis=0, weights=_shares(model))
     return values[:, 0] if values.shape[1] == 1 else values
 
 
-def _average(model: NumpyModel, values: np.ndarray) -> np.ndarray:
-    votes = [form["votes"] for form in model.description["networks"]]
-    return np.average(values, axis=0, weights=votes)
+def _shares(model: NumpyModel) -> np.ndarray:
+    """How much each network counts; their number of votes in the third format."""
+    counts = [network.get("count", network.get("votes")) for network in model.description["networks"]]
+    return np.array(counts, float) / sum(counts)
 
 
-def _softmax(logits: np.ndarray) -> np.ndarray:
-    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return shifted / shifted.sum(axis=-1, keepdims=True)
+def _log_softmax(logits: np.ndarray) -> np.ndarray:
+    shifted = logits - logits.max(axis=-1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))

@@ -2,6 +2,8 @@
 
 import math
 import sys
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Annotated, Any
 
 import msgspec
@@ -9,32 +11,57 @@ from msgspec import Meta
 
 from jaxmlp import checks
 from jaxmlp.data.columns import Column
+from jaxmlp.models.formats import OLDEST_FORMAT, upgrade
 from jaxmlp.nn import mlp
 from jaxmlp.nn.heads import HEADS
 from jaxmlp.runtime.files import strict_json
 from jaxmlp.types import InputError
 
-FORMAT = 3
+FORMAT = 4
 # JSON knows no infinity, but a number with a large exponent reads as one.
 Finite = Annotated[float, Meta(ge=-sys.float_info.max, le=sys.float_info.max)]
 Positive = Annotated[float, Meta(gt=0, le=sys.float_info.max)]
 Size = Annotated[int, Meta(gt=0)]
+ClassName = str | int | float | bool
+LOSSES = {"binary": "cross-entropy", "multiclass": "cross-entropy", "regression": "squared error"}
+"""What each head is trained with, unless the loss is one's own."""
 
 
-class SavedNetwork(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"count": "votes"}):
+class Dense(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="dense", tag_field="kind"):
+    """An affine layer and the activation after it: the tensors ``weight`` (in, out) and ``bias``."""
+
+    inputs: Size
+    outputs: Size
+    activation: str
+    """A name in ``mlp.ACTIVATIONS``; "identity" after the last layer."""
+
+
+class SavedNetwork(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What one network of a model looks like."""
 
-    layer_sizes: Annotated[tuple[Size, ...], Meta(min_length=2)]
-    """Inputs, hidden…, outputs."""
-    activation: str
-    """A name in ``mlp.ACTIVATIONS``."""
+    layers: Annotated[tuple[Dense, ...], Meta(min_length=1)]
     count: Size = 1
     """How often the network counts in the average."""
 
+    @property
+    def layer_sizes(self) -> tuple[int, ...]:
+        """Inputs, hidden…, outputs."""
+        return self.layers[0].inputs, *(layer.outputs for layer in self.layers)
 
-class ModelSpec(
-    msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"drawing_extent": "ink_box"}
-):
+    @property
+    def activation(self) -> str:
+        """That of the first layer."""
+        return self.layers[0].activation
+
+
+def dense_network(layer_sizes: Sequence[Any], activation: Any, count: int = 1) -> SavedNetwork:
+    """A perceptron of ``layer_sizes`` = (inputs, hidden…, outputs), with ``activation`` in between."""
+    activations = [activation] * (len(layer_sizes) - 2) + ["identity"]
+    layers = zip(pairwise(layer_sizes), activations, strict=True)
+    return SavedNetwork(tuple(Dense(*sizes, name) for sizes, name in layers), count)
+
+
+class ModelSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the weights mean; stored as JSON beside them."""
 
     networks: Annotated[tuple[SavedNetwork, ...], Meta(min_length=1)]
@@ -43,14 +70,18 @@ class ModelSpec(
     """A name in ``heads.HEADS``."""
     input_shape: Annotated[tuple[Size, ...], Meta(min_length=1)]
     """Shape of one raw example."""
-    class_names: tuple[str, ...]
+    class_names: tuple[ClassName, ...]
     """One for each class, in the order of the labels; none for a regression."""
     dataset: str
     """The name of the training data."""
-    metrics: dict[str, Finite]
-    """What was measured, by name."""
+    metrics: dict[str, Finite | None]
+    """What was measured, by name; None for what could not be."""
     versions: dict[str, str | None]
     """Package → version at the time of training; None for one that ran without being installed."""
+    loss: str = ""
+    """What training made small: one of ``LOSSES``, or "own: …" and its name. Predictions do not need it."""
+    intervals: dict[str, tuple[Finite, Finite]] = {}
+    """The 95 % interval of a metric, by its name."""
     drawing_extent: Annotated[float, Meta(gt=0, le=1)] | None = None
     """Share of the image's side that a drawing fills in the training images; None where nothing is drawn."""
     temperature: Positive = 1.0
@@ -59,6 +90,8 @@ class ModelSpec(
     """Standard deviation of what a regression gets wrong, in the targets' unit, one for each output."""
     columns: Annotated[tuple[Column, ...], Meta(min_length=1)] | None = None
     """Those of the table that the inputs came from; None where they were arrays."""
+    target: str | None = None
+    """The column of the table that is predicted."""
     format: int = FORMAT
     """Version of the file format."""
 
@@ -80,8 +113,11 @@ def from_json(text: Any) -> ModelSpec:
     fields = strict_json(text, "description")
     _check_format(fields.get("format") if isinstance(fields, dict) else None)
     try:
+        fields = upgrade(fields)
         spec = msgspec.convert(fields, ModelSpec)
-    except msgspec.ValidationError as error:
+    except (KeyError, TypeError) as error:
+        raise InputError(f"its description is not as it was written: {error}") from None
+    except ValueError as error:  # which msgspec's own are, too
         place = f"at {str(error).rpartition('$.')[2].rstrip('`')}" if "$." in str(error) else "in it"
         reason = str(error).partition(" - at")[0]
         raise InputError(f"its description is not as it was written: {reason}, {place}") from None
@@ -95,9 +131,10 @@ def from_json(text: Any) -> ModelSpec:
 def _check_format(number: Any) -> None:
     if type(number) is int and number > FORMAT:
         raise InputError(f"has format {number}, and this jaxmlp reads {FORMAT}; upgrade jaxmlp to read it")
-    if type(number) is not int or number != FORMAT:
+    if type(number) is not int or number < OLDEST_FORMAT:
         raise InputError(
-            f"its description's format must be {FORMAT}, got {number!r:.80}; save the model again"
+            f"its description's format must be {OLDEST_FORMAT} to {FORMAT}, got {number!r:.80}; "
+            "save the model again"
         )
 
 
@@ -106,7 +143,11 @@ def _check_agreement(spec: ModelSpec) -> None:
     num_outputs = spec.networks[0].layer_sizes[-1]
     for network in spec.networks:
         num_inputs, *_, last = network.layer_sizes
-        checks.known_name("activation", network.activation, mlp.ACTIVATIONS)
+        for before, after in pairwise(network.layers):
+            if before.outputs != after.inputs:
+                raise InputError(f"its layers have {before.outputs} outputs and then {after.inputs} inputs")
+        for layer in network.layers:
+            checks.known_name("activation", layer.activation, mlp.ACTIVATIONS)
         if math.prod(spec.input_shape) != num_inputs:
             raise InputError(f"its input_shape {spec.input_shape} does not hold {num_inputs} inputs")
         if last != num_outputs:

@@ -8,7 +8,8 @@ import numpy as np
 from jaxmlp.data.columns import import_pandas, transform_columns
 from jaxmlp.data.tables import read_frame
 from jaxmlp.models import calibration
-from jaxmlp.models.model import Model, predict, predict_proba
+from jaxmlp.models.model import Model
+from jaxmlp.models.prediction import predict, predict_proba
 from jaxmlp.types import InputError
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ def predict_table(model: Model, table: "Table") -> "pandas.DataFrame":
 
     Raises InputError when the model was not trained on a table, or a column does not fit.
     """
-    description, frame = model.description, read_frame(table) if isinstance(table, str | Path) else table
+    description, frame = model.spec, read_frame(table) if isinstance(table, str | Path) else table
     if description.columns is None:
         raise InputError("model: was not trained on a table; give it arrays, with predict")
     inputs, names = transform_columns(frame, description.columns), description.class_names

@@ -10,7 +10,7 @@ from jaxtyping import Array
 
 from jaxmlp.data.splits import Splits, fit_target_affine, layer_sizes, scale_part
 from jaxmlp.models.model import Model
-from jaxmlp.models.schema import ModelSpec, SavedNetwork
+from jaxmlp.models.schema import LOSSES, ModelSpec, dense_network
 from jaxmlp.nn import mlp
 from jaxmlp.nn.heads import HEADS
 from jaxmlp.nn.network import Network, NetworkSpec, make_network
@@ -75,15 +75,20 @@ def _make_network(
     )
 
 
-def build_model(splits: Splits, scaling: Scaling, networks: Sequence[tuple[NetworkSpec, int, Any]]) -> Model:
+def build_model(
+    splits: Splits,
+    scaling: Scaling,
+    networks: Sequence[tuple[NetworkSpec, int, Any]],
+    loss: Loss | None = None,
+) -> Model:
     """The model of networks with their counts and parameters, trained on ``splits`` as ``prepare_training``
-    scales them.
+    scales them, perhaps with a loss of one's own.
     """
     # Enough of them to know: they may rest in a file larger than memory.
     images = np.asarray(splits.train.inputs[:10_000]) if splits.train.inputs.ndim > 2 else None
     description = ModelSpec(
         networks=tuple(
-            SavedNetwork(layer_sizes(splits, spec.hidden_sizes), spec.activation, count)
+            dense_network(layer_sizes(splits, spec.hidden_sizes), spec.activation, count)
             for spec, count, _ in networks
         ),
         head=splits.task,
@@ -93,7 +98,9 @@ def build_model(splits: Splits, scaling: Scaling, networks: Sequence[tuple[Netwo
         metrics={},
         versions={name: package_version(name) for name in ("jaxmlp", "jax", "numpy")},
         drawing_extent=None if images is None else _drawing_extent(images),
+        loss=LOSSES[splits.task] if loss is None else f"own: {getattr(loss, '__name__', loss)}",
         columns=splits.columns,
+        target=splits.target,
     )
     return Model(tuple(params for *_, params in networks), scaling.inputs, description, scaling.targets)
 

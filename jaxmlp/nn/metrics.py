@@ -77,6 +77,7 @@ def r2(
     return jnp.mean(1 - error / deviation)
 
 
+TARGET_UNIT = "target's unit"
 CLASSIFICATION = {
     "accuracy": Metric(accuracy, higher_is_better=True, unit="fraction"),
     "log_loss": Metric(log_loss, higher_is_better=False, unit="nats"),
@@ -84,7 +85,7 @@ CLASSIFICATION = {
 }
 REGRESSION = {
     "r2": Metric(r2, higher_is_better=True, unit="1"),
-    "rmse": Metric(rmse, higher_is_better=False, unit="target's unit"),
+    "rmse": Metric(rmse, higher_is_better=False, unit=TARGET_UNIT),
 }
 METRICS: dict[str, dict[str, Metric]] = {
     "binary": CLASSIFICATION,

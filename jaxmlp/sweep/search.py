@@ -29,7 +29,7 @@ class SearchResult(NamedTuple):
 
     def summary(self) -> dict[str, Any]:
         """What was found, in words."""
-        return self.sweep.summary() | {"task": self.ensemble.description.head}
+        return self.sweep.summary() | {"task": self.ensemble.spec.head}
 
 
 def fit_ensemble(

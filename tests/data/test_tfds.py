@@ -284,7 +284,7 @@ def test_the_experiment_reads_it_by_its_name(mnist_cache, monkeypatch, tmp_path)
     run(mnist, "--smoke", "--out", tmp_path)
     record = json.loads((tmp_path / "record.json").read_text())
     assert record["metrics"]["test_accuracy"]["mean"] > 0.3
-    assert model.load(tmp_path / "model.safetensors").description.input_shape == (28, 28)
+    assert model.load(tmp_path / "model.safetensors").spec.input_shape == (28, 28)
 
 
 def test_a_file_of_another_set_is_refused(mnist_files, cache):

@@ -13,7 +13,8 @@ import pytest
 from experiments import command_line, digits, optimizers
 from experiments.command_line import main
 from jaxmlp.data import sources
-from jaxmlp.models.model import load, predict
+from jaxmlp.models.model import load
+from jaxmlp.models.prediction import predict
 from tests.support.commands import refused, run
 
 ROOT = Path(__file__).parents[2]

@@ -17,7 +17,7 @@ from jaxmlp.data import drawings
 from jaxmlp.data.drawings import drawing_extent, to_network_input
 from jaxmlp.models import model
 from jaxmlp.models.model import Model
-from jaxmlp.models.schema import ModelSpec, SavedNetwork
+from jaxmlp.models.schema import ModelSpec, dense_network
 from jaxmlp.nn.preprocessing import fit_affine
 from jaxmlp.types import InputError, Layer
 
@@ -35,7 +35,7 @@ def digits_model() -> Model:
     fitted = LogisticRegression(max_iter=500).fit(scaled, DIGITS.target[:NUM_TRAIN])
     layer = Layer(jnp.asarray(fitted.coef_.T, jnp.float32), jnp.asarray(fitted.intercept_, jnp.float32))
     description = ModelSpec(
-        networks=(SavedNetwork((64, 10), "relu"),),
+        networks=(dense_network((64, 10), "relu"),),
         head="multiclass",
         input_shape=(8, 8),
         class_names=tuple("0123456789"),

@@ -11,7 +11,8 @@ from experiments import predict, sweep
 from experiments.command_line import main
 from jaxmlp.data import columns
 from jaxmlp.models import tables
-from jaxmlp.models.model import load, predict_proba
+from jaxmlp.models.model import load
+from jaxmlp.models.prediction import predict_proba
 from tests.support.commands import refused, run
 
 SMALL = ("--num-members", 6, "--max-programs", 1, "--hidden-sizes", 8, "--depth", 1, "--num-epochs", 3)
@@ -111,7 +112,7 @@ def test_a_table_goes_from_csv_to_predictions_of_new_rows(table_run, capsys):
     record = json.loads((table_run / "run" / "record.json").read_text())
     assert record["metrics"]["ensemble_test_accuracy"]["mean"] > 0.7
     model = load(table_run / "run" / "model.safetensors")
-    assert model.description.class_names == ("no", "yes") and model.description.head == "binary"
+    assert model.spec.class_names == ("no", "yes") and model.spec.head == "binary"
     fresh, worth = shop(300, seed=1)
     fresh = fresh.drop(columns="bought")[["stars", "brand", "on sale", "price"]].assign(note="new")
     fresh.loc[0, "brand"] = "Z"
@@ -128,7 +129,7 @@ def test_a_table_goes_from_csv_to_predictions_of_new_rows(table_run, capsys):
     assert np.mean((predicted["prediction"] == "yes") == (worth > 4)) > 0.8
     probabilities = predicted[["probability of no", "probability of yes"]]
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
-    expected = predict_proba(model, columns.transform_columns(fresh, model.description.columns))
+    expected = predict_proba(model, columns.transform_columns(fresh, model.spec.columns))
     np.testing.assert_allclose(probabilities, expected, rtol=1e-5)
 
 
@@ -141,7 +142,7 @@ def test_a_regression_of_a_table_comes_with_intervals(tmp_path):
     assert {"ensemble_test_r2", "ensemble_test_rmse", "ensemble_test_coverage_90"} <= set(record["metrics"])
     model = load(tmp_path / "run" / "best_member.safetensors")
     rows = tables.predict_table(model, frame)
-    half = 1.6448536 * model.description.noise_scale[0]
+    half = 1.6448536 * model.spec.noise_scale[0]
     np.testing.assert_allclose(rows["95 %"] - rows["prediction"], half, rtol=1e-4)
     np.testing.assert_allclose(rows["prediction"] - rows["5 %"], half, rtol=1e-4)
 

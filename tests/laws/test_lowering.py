@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from jax.sharding import AbstractMesh, AxisType, NamedSharding, PartitionSpec
 
-from jaxmlp.models import model
+from jaxmlp.models.prediction import _network_outputs
 from jaxmlp.nn import heads
 from jaxmlp.nn.metrics import CLASSIFICATION
 from jaxmlp.nn.network import make_network
@@ -89,7 +89,7 @@ def evaluation():
 
 def prediction():
     params = jax.eval_shape(functions()[0].start, KEY[0], hyperparams()).params
-    yield jax.jit(partial(model._network_outputs, activation=jax.nn.relu)), (params, AFFINE, DATA.inputs)
+    yield jax.jit(partial(_network_outputs, activation=jax.nn.relu)), (params, DATA.inputs)
 
 
 KINDS = {

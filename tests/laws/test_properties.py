@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jaxmlp.models import numpy_predictor
-from jaxmlp.models.model import Model, load, predict, predict_proba, save
-from jaxmlp.models.schema import ModelSpec, SavedNetwork
+from jaxmlp.models.model import Model, load, save
+from jaxmlp.models.prediction import predict, predict_proba
+from jaxmlp.models.schema import ModelSpec, dense_network
 from jaxmlp.nn import heads, mlp
 from jaxmlp.nn.metrics import METRICS
 from jaxmlp.nn.network import make_network
@@ -121,7 +122,7 @@ def test_saving_and_loading_is_the_identity(head, sizes, activation, precision, 
         num_classes = {"binary": 2, "multiclass": 3, "regression": 0}[head]
         description = ModelSpec(
             networks=tuple(
-                SavedNetwork((*sizes, num_outputs), activation, seed + 1) for seed in range(num_networks)
+                dense_network((*sizes, num_outputs), activation, seed + 1) for seed in range(num_networks)
             ),
             head=head,
             input_shape=(sizes[0],),
@@ -134,9 +135,9 @@ def test_saving_and_loading_is_the_identity(head, sizes, activation, precision, 
         model = Model(tuple(params for _, params, _ in trained), fit_affine(data.inputs), description)
         path = save(Path(folder, "m"), model)
         loaded = load(path)
-        assert loaded.description == description
+        assert loaded.spec == description
+        assert {leaf.dtype for leaf in jax.tree.leaves(loaded.networks)} == {np.dtype(precision)}
         for found, expected in zip(jax.tree.leaves(loaded[:2]), jax.tree.leaves(model[:2]), strict=True):
-            assert found.dtype == precision
             np.testing.assert_array_equal(found, expected)
         answers = predict if head == "regression" else predict_proba
         np.testing.assert_array_equal(answers(loaded, data.inputs), answers(model, data.inputs))

@@ -57,14 +57,14 @@ def test_the_examples_train_networks(names):
     assert 0.75 < quantile.history["validation_below"][-1] <= 1
     assert len(seeds.models) == 5
     assert names["right"] > 0.9
-    assert names["found"].ensemble.description.dataset == "wine"
+    assert names["found"].ensemble.spec.dataset == "wine"
 
 
 def test_the_saved_networks_beside_the_records_can_be_read():
     # Those that the README names; larger ones are not kept.
     for name in ("digits", "mnist"):
         model = load(README.parent / "results" / name / "model.safetensors")
-        assert model.description.dataset == name
+        assert model.spec.dataset == name
 
 
 def test_every_promise_names_a_test_that_is_there():

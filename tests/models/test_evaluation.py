@@ -7,7 +7,7 @@ from sklearn.metrics import r2_score
 
 from jaxmlp.models import evaluation
 from jaxmlp.models.model import Model
-from jaxmlp.models.schema import ModelSpec, SavedNetwork
+from jaxmlp.models.schema import ModelSpec, dense_network
 from jaxmlp.nn.preprocessing import Affine
 from jaxmlp.types import Dataset, Layer
 
@@ -17,7 +17,7 @@ def repeating(size, head="multiclass", factor=1.0):
     params = (Layer(factor * jnp.eye(size, dtype=np.float32), jnp.zeros(size, np.float32)),)
     names = tuple(map(str, range(size))) if head != "regression" else ()
     description = ModelSpec(
-        networks=(SavedNetwork((size, size), "relu"),),
+        networks=(dense_network((size, size), "relu"),),
         head=head,
         input_shape=(size,),
         class_names=names,

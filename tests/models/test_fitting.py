@@ -7,6 +7,7 @@ import optax
 import pytest
 
 import jaxmlp
+from jaxmlp.models.model import with_spec
 from jaxmlp.nn.augment import random_deformation
 from jaxmlp.nn.metrics import CLASSIFICATION, Metric
 from jaxmlp.types import Hyperparams, InputError, Layer
@@ -44,8 +45,8 @@ def test_arrays_train_evaluate_save(tmp_path, digits, read):
     assert jaxmlp.evaluate(again, digits.test)["accuracy"] > 0.9
     probabilities = jaxmlp.predict_proba(read.model, digits.test.inputs)
     np.testing.assert_array_equal(jaxmlp.predict_proba(again, digits.test.inputs), probabilities)
-    assert (again.description.dataset, again.description.class_names) == ("digits", tuple("0123456789"))
-    assert 0.5 < again.description.drawing_extent <= 1
+    assert (again.spec.dataset, again.spec.class_names) == ("digits", tuple("0123456789"))
+    assert 0.5 < again.spec.drawing_extent <= 1
 
 
 def test_the_model_is_the_seed_that_validates_best(digits, read):
@@ -54,7 +55,7 @@ def test_the_model_is_the_seed_that_validates_best(digits, read):
     assert read.best == np.argmax(accuracies) and read.model is read.models[read.best]
     assert read.history["validation_accuracy"].shape == (5,)
     assert read.history["validation_accuracy"][read.best_epoch - 1] == np.float32(max(accuracies))
-    reached = read.model.description.metrics["validation_accuracy"]
+    reached = read.model.spec.metrics["validation_accuracy"]
     np.testing.assert_allclose(reached, max(accuracies), rtol=1e-6)
     assert read.interrupted == 0
 
@@ -223,9 +224,7 @@ def test_what_does_not_go_on_from_a_model_is_refused(wine, changed, says):
         "iris": lambda: jaxmlp.fit_mlp(jaxmlp.load_dataset("iris"), **quick).model,
         "ensemble": lambda: first._replace(
             networks=first.networks * 2,
-            description=jaxmlp.models.model.with_spec(
-                first, networks=first.description.networks * 2
-            ).description,
+            spec=with_spec(first, networks=first.spec.networks * 2).spec,
         ),
     }
     start = starts[changed["start"]]() if "start" in changed else first

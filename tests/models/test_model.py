@@ -12,22 +12,15 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import msgspec
 import numpy as np
 import pytest
 import safetensors.numpy
 
-from jaxmlp.models.model import (
-    Model,
-    _network_outputs,
-    load,
-    network_outputs,
-    predict,
-    predict_proba,
-    save,
-    with_spec,
-)
-from jaxmlp.models.schema import ModelSpec, SavedNetwork
+from jaxmlp.data.columns import CategoryColumn, NumberColumn
+from jaxmlp.models import numpy_predictor
+from jaxmlp.models.model import Model, load, save, with_spec
+from jaxmlp.models.prediction import _network_outputs, network_outputs, predict, predict_proba
+from jaxmlp.models.schema import ModelSpec, dense_network
 from jaxmlp.nn import mlp
 from jaxmlp.nn.preprocessing import fit_affine
 from jaxmlp.runtime import files
@@ -41,8 +34,8 @@ CLASS_NAMES = {"binary": ("no", "yes"), "multiclass": ("ant", "bee", "cat"), "re
 def make_model(head: str = "multiclass", num_outputs: int = 3, activation: str = "tanh") -> Model:
     layer_sizes = (12, 5, num_outputs)
     params = mlp.init(jax.random.key(1), layer_sizes, activation=mlp.get_activation(activation))
-    description = ModelSpec(
-        networks=(SavedNetwork(layer_sizes, activation),),
+    spec = ModelSpec(
+        networks=(dense_network(layer_sizes, activation),),
         head=head,
         input_shape=INPUT_SHAPE,
         class_names=CLASS_NAMES[head],
@@ -51,7 +44,7 @@ def make_model(head: str = "multiclass", num_outputs: int = 3, activation: str =
         versions={"jax": jax.__version__, "jaxmlp": None},
         drawing_extent=0.75,
     )
-    return Model((params,), fit_affine(IMAGES), description)
+    return Model((params,), fit_affine(IMAGES), spec)
 
 
 def forward(model: Model, inputs: np.ndarray) -> np.ndarray:
@@ -72,7 +65,7 @@ def saved(tmp_path: Path) -> Path:
 def test_a_loaded_model_has_the_same_description_and_predicts_the_same_bits(tmp_path, activation):
     model = make_model(activation=activation)
     loaded = load(save(tmp_path / "new" / "folder" / "model.safetensors", model))
-    assert loaded.description == model.description
+    assert loaded.spec == model.spec
     np.testing.assert_array_equal(
         network_outputs(loaded, IMAGES), network_outputs(model, IMAGES), strict=True
     )
@@ -110,12 +103,89 @@ def test_float64_survives_where_it_is_enabled_and_is_refused_where_it_would_be_r
             load(path)
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_what_could_not_be_measured_is_null_and_never_a_lost_model(tmp_path, value):
+    path = save(tmp_path / "model", with_spec(make_model(), metrics={"r2": value, "rmse": 0.5}))
+    assert load(path).spec.metrics == {"r2": None, "rmse": 0.5}
+
+
+def test_class_names_keep_their_types(tmp_path):
+    names = (900719925474099301, 0.5, True)
+    loaded = load(save(tmp_path / "model", with_spec(make_model(), class_names=names)))
+    assert loaded.spec.class_names == names
+    assert [type(name) for name in loaded.spec.class_names] == [int, float, bool]
+
+
+# The format before this one
+
+THIRD = {
+    "networks": [{"layer_sizes": [3, 2, 1], "activation": "tanh", "votes": 2}],
+    "head": "regression",
+    "input_shape": [3],
+    "class_names": [],
+    "dataset": "shop",
+    "metrics": {"rmse": 0.25},
+    "versions": {"jax": "0.10.1"},
+    "ink_box": None,
+    "temperature": 1.0,
+    "noise_scale": [0.5],
+    "columns": [
+        {"name": "size", "fill": 2.0, "gaps": False, "categories": []},
+        {"name": "kind", "fill": None, "gaps": False, "categories": ["cat", "dog"]},
+    ],
+    "format": 3,
+}
+
+
+def third(tmp_path, **changes: Any) -> Path:
+    """A model as the third format had it."""
+    (first, last), _ = mlp.init(jax.random.key(0), (3, 2, 1)), None
+    tensors = {
+        **{f"networks.0.layers.0.{name}": value for name, value in first._asdict().items()},
+        **{f"networks.0.layers.1.{name}": value for name, value in last._asdict().items()},
+        "preprocess.shift": np.zeros(3, np.float32),
+        "preprocess.scale": np.ones(3, np.float32),
+    }
+    path = tmp_path / "third.safetensors"
+    path.write_bytes(files.pack(tensors, {"jaxmlp": json.dumps(THIRD | changes)}))
+    return path
+
+
+def test_a_model_of_the_third_format_is_read_and_predicts(tmp_path):
+    model = load(third(tmp_path))
+    assert model.spec.networks == (dense_network((3, 2, 1), "tanh", 2),)
+    assert model.spec.columns == (NumberColumn("size", 2.0, False), CategoryColumn("kind", ("cat", "dog")))
+    assert (model.spec.loss, model.spec.format) == ("squared error", 4)
+    rows = np.random.default_rng(0).normal(size=(5, 3))
+    expected = forward(model, rows)[:, 0]
+    np.testing.assert_allclose(predict(model, rows), expected, rtol=1e-4, atol=1e-6)
+    alone = numpy_predictor.load(third(tmp_path))
+    np.testing.assert_allclose(numpy_predictor.predict(alone, rows), expected, rtol=1e-4, atol=1e-6)
+    again = load(save(tmp_path / "fourth.safetensors", model))
+    assert again.spec == model.spec
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"networks": [{"layer_sizes": [3, 2, 1], "activation": "tanh"}]},
+        {"networks": [{"layer_sizes": 3, "activation": "tanh", "votes": 2}]},
+        {"networks": 3},
+        {"columns": [{"name": "size"}]},
+        {"colour": "red"},
+    ],
+)
+def test_a_damaged_model_of_the_third_format_is_refused(tmp_path, changes):
+    with pytest.raises(InputError, match=r"its description is not as it was written"):
+        load(third(tmp_path, **changes))
+
+
 def test_scalars_of_numpy_and_jax_are_described_as_numbers(tmp_path):
     model = make_model()
-    networks = (SavedNetwork((np.int64(12), 5, 3), "tanh"),)
+    networks = (dense_network((12, np.int64(5), 3), "tanh"),)
     metrics = {"loss": jnp.float32(0.5), "error": np.float32(0.25)}
     loaded = load(save(tmp_path / "model", with_spec(model, networks=networks, metrics=metrics)))
-    assert loaded.description.metrics == {"loss": 0.5, "error": 0.25}
+    assert loaded.spec.metrics == {"loss": 0.5, "error": 0.25}
 
 
 def test_logits_and_probabilities_of_several_classes_against_numpy():
@@ -170,12 +240,8 @@ def described(**changes: Any) -> Callable[[Model], Model]:
     return lambda model: with_spec(model, **changes)
 
 
-def formed(**changes: Any) -> Callable[[Model], Model]:
-    def change(model: Model) -> Model:
-        (form,) = model.description.networks
-        return described(networks=(msgspec.structs.replace(form, **changes),))(model)
-
-    return change
+def formed(layer_sizes: tuple[int, ...] = (12, 5, 3), activation: Any = "tanh") -> Callable[[Model], Model]:
+    return described(networks=(dense_network(layer_sizes, activation),))
 
 
 def poisoned(value: float) -> Callable[[Model], Model]:
@@ -195,7 +261,6 @@ UNSAVABLE = {
         "layers.0.bias has values that are not finite",
     ),
     "an infinite weight": (poisoned(np.inf), "not finite"),
-    "a metric that is not finite": (described(metrics={"loss": np.nan}), "got `null`, at metrics"),
     "other layer sizes": (
         formed(layer_sizes=(12, 6, 3)),
         r"networks.0.layers.0.bias|layers.0.weight .* \(12, 6\)",
@@ -238,7 +303,7 @@ def test_a_disk_that_fails_while_writing_leaves_the_old_file(saved, monkeypatch)
 
 def test_saving_replaces_an_older_model(saved):
     save(saved, make_model("binary", num_outputs=1))
-    assert load(saved).description.head == "binary"
+    assert load(saved).spec.head == "binary"
     assert list(saved.parent.iterdir()) == [saved]
 
 
@@ -268,9 +333,22 @@ def with_description(**changes: Any) -> Callable[[bytes], bytes]:
     return change
 
 
-def with_form(**changes: Any) -> Callable[[bytes], bytes]:
-    form = {"layer_sizes": [12, 5, 3], "activation": "tanh", "votes": 1} | changes
-    return with_description(networks=[{name: value for name, value in form.items() if value is not ...}])
+def with_layer(number: int = 0, **changes: Any) -> Callable[[bytes], bytes]:
+    layers: list[dict[str, Any]] = [
+        {"kind": "dense", "inputs": 12, "outputs": 5, "activation": "tanh"},
+        {"kind": "dense", "inputs": 5, "outputs": 3, "activation": "identity"},
+    ]
+    changed = layers[number] | changes
+    layers[number] = {name: value for name, value in changed.items() if value is not ...}
+    return with_description(networks=[{"layers": layers, "count": 1}])
+
+
+def with_network(**changes: Any) -> Callable[[bytes], bytes]:
+    network = {
+        "layers": [{"kind": "dense", "inputs": 12, "outputs": 3, "activation": "identity"}],
+        "count": 1,
+    }
+    return with_description(networks=[network | changes])
 
 
 def with_tensors(**changes: np.ndarray | None) -> Callable[[bytes], bytes]:
@@ -335,42 +413,49 @@ DAMAGED = {
         "description is not JSON",
     ),
     "a description that is a list": (with_header_text('"jaxmlp":"{', '"jaxmlp":"[]", "old":"{'), "format"),
-    "a newer format": (with_description(format=4), "has format 4, .* reads 3; upgrade"),
-    "an older format": (with_description(format=2), "format must be 3, got 2; save the model again"),
-    "no format": (with_description(format=...), "format must be 3, got None"),
-    "a format of another type": (with_description(format=True), "format must be 3, got True"),
+    "a newer format": (with_description(format=5), "has format 5, .* reads 4; upgrade"),
+    "an older format": (with_description(format=2), "format must be 3 to 4, got 2; save the model again"),
+    "no format": (with_description(format=...), "format must be 3 to 4, got None"),
+    "a format of another type": (with_description(format=True), "format must be 3 to 4, got True"),
+    "what the third format was not": (with_description(format=3), "not as it was written: "),
     "a missing field": (with_description(dataset=...), "missing required field `dataset`"),
     "a field too many": (with_description(colour="red"), "unknown field `colour`"),
-    "an unknown activation": (with_form(activation="rellu"), "did you mean 'relu'"),
+    "an unknown activation": (with_layer(activation="rellu"), "did you mean 'relu'"),
     "an unknown head": (with_description(head="poisson"), "head: unknown name 'poisson'"),
-    "an activation that is no name": (with_form(activation=3), "`str`, got `int`, at networks.*activation"),
-    "one layer size": (with_form(layer_sizes=[12]), "length >= 2, at networks.*layer_sizes"),
-    "a negative layer size": (with_form(layer_sizes=[12, -5, 3]), ">= 1, at networks.*layer_sizes"),
-    "a layer size that is no number": (
-        with_form(layer_sizes=[12, True, 3]),
-        "`int`, got `bool`, at networks.*layer_sizes",
-    ),
-    "a network with a field too many": (with_form(colour="red"), "unknown field `colour`"),
-    "a network that counts never": (with_form(votes=0), ">= 1, at networks.*votes"),
+    "an activation that is no name": (with_layer(activation=3), "`str`, got `int`, at networks.*activation"),
+    "no layer": (with_network(layers=[]), "length >= 1, at networks.*layers"),
+    "an unknown kind of layer": (with_layer(kind="lstm"), "Invalid value 'lstm', at networks.*kind"),
+    "a negative layer size": (with_layer(outputs=-5), ">= 1, at networks.*outputs"),
+    "a layer size that is no number": (with_layer(outputs=True), "`int`, got `bool`, at networks.*outputs"),
+    "layers that do not follow each other": (with_layer(1, inputs=4), "have 5 outputs and then 4 inputs"),
+    "a layer with a field too many": (with_layer(colour="red"), "unknown field `colour`"),
+    "a network with a field too many": (with_network(colour="red"), "unknown field `colour`"),
+    "a network that counts never": (with_network(count=0), ">= 1, at networks.*count"),
     "no network": (with_description(networks=[]), "length >= 1, at networks"),
     "another network's outputs": (
         with_description(
-            networks=[{"layer_sizes": [12, 5, n], "activation": "tanh", "votes": 1} for n in (3, 2)]
+            networks=[
+                {
+                    "layers": [{"kind": "dense", "inputs": 12, "outputs": n, "activation": "identity"}],
+                    "count": 1,
+                }
+                for n in (3, 2)
+            ]
         ),
         "networks have 3 and 2 outputs",
     ),
     "a temperature of 0": (with_description(temperature=0), "> 0.0, at temperature"),
     "a noise scale below 0": (with_description(noise_scale=[-1.0]), "> 0.0, at noise_scale"),
     "an empty input shape": (with_description(input_shape=[]), "length >= 1, at input_shape"),
-    "a class name that is no text": (
-        with_description(class_names=["a", 1, "c"]),
-        "`str`, got `int`, at class_names",
+    "a class name that is a list": (
+        with_description(class_names=["a", ["b"], "c"]),
+        "got `array`, at class_names",
     ),
     "metrics that are no table": (with_description(metrics=[1]), "`object`, got `array`, at metrics"),
     "a metric that is not finite": (with_description(metrics={"loss": float("inf")}), "<= 1.7.*, at metrics"),
-    "an ink box above 1": (with_description(ink_box=1.5), "<= 1.0, at ink_box"),
+    "a drawing above 1": (with_description(drawing_extent=1.5), "<= 1.0, at drawing_extent"),
     "fewer layers": (
-        with_form(layer_sizes=[12, 3]),
+        with_network(),
         r"layers.0.bias must have the shape \(3,\)|layers.0.weight must",
     ),
     "a tensor too many": (with_tensors(extra=np.zeros(1, np.float32)), "lacks or adds the tensor 'extra'"),
@@ -395,7 +480,8 @@ DAMAGED = {
         with_tensors(networks_0_layers_1_bias=np.array([0, np.nan, 0], np.float32)),
         "networks.0.layers.1.bias has values that are not finite",
     ),
-    "an infinite scale": (with_tensors(preprocess_scale=np.array(np.inf, np.float32)), "not finite"),
+    "an infinite shift": (with_tensors(preprocess_shift=np.array(np.inf, np.float32)), "not finite"),
+    "a scale that is not a number": (with_tensors(preprocess_scale=np.array(np.nan)), "not finite"),
 }
 
 

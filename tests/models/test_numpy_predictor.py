@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from jaxmlp.models import numpy_predictor, schema
-from jaxmlp.models.model import network_outputs, predict, predict_proba, save
+from jaxmlp.models.model import save
+from jaxmlp.models.prediction import network_outputs, predict, predict_proba
 from jaxmlp.nn import mlp
 from tests.models.test_model import make_model
 
@@ -55,15 +56,13 @@ def test_every_head_predicts_the_same(head, num_outputs, tmp_path):
 
 def test_an_ensemble_votes_and_is_tempered_alike(tmp_path):
     one, other = make_model(), make_model(activation="relu")
-    forms = tuple(
-        msgspec.structs.replace(m.description.networks[0], count=v) for m, v in ((one, 3), (other, 1))
-    )
-    told = msgspec.structs.replace(one.description, networks=forms, temperature=2.5)
-    model = one._replace(networks=one.networks + other.networks, description=told)
+    forms = tuple(msgspec.structs.replace(m.spec.networks[0], count=v) for m, v in ((one, 3), (other, 1)))
+    told = msgspec.structs.replace(one.spec, networks=forms, temperature=2.5)
+    model = one._replace(networks=one.networks + other.networks, spec=told)
     save(tmp_path / "m", model)
     found = numpy_predictor.predict_proba(numpy_predictor.load(tmp_path / "m"), INPUTS)
     np.testing.assert_allclose(found, predict_proba(model, INPUTS), atol=1e-5)
-    plain = model._replace(description=msgspec.structs.replace(told, temperature=1.0))
+    plain = model._replace(spec=msgspec.structs.replace(told, temperature=1.0))
     assert np.abs(found - predict_proba(plain, INPUTS)).max() > 0.01
 
 

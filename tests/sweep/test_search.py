@@ -10,7 +10,8 @@ import jaxmlp
 from jaxmlp.data import sources
 from jaxmlp.data.splits import scale_part
 from jaxmlp.models import evaluation, training
-from jaxmlp.models.model import load, network_outputs, predict, predict_proba, save, with_spec
+from jaxmlp.models.model import load, save, with_spec
+from jaxmlp.models.prediction import network_outputs, predict, predict_proba
 from jaxmlp.runtime import compilation, devices
 from jaxmlp.sweep import cost as sweep_cost
 from jaxmlp.sweep import loop, search
@@ -57,8 +58,8 @@ def test_the_best_model_predicts_from_raw_values_what_its_score_says(wine):
 def test_the_ensembles_file_holds_all_it_takes(wine, tmp_path):
     splits, found = wine
     loaded = load(save(tmp_path / "model.safetensors", found.ensemble))
-    assert loaded.description == found.ensemble.description
-    assert [one.count for one in loaded.description.networks] == [c.count for c in found.sweep.ensemble]
+    assert loaded.spec == found.ensemble.spec
+    assert [one.count for one in loaded.spec.networks] == [c.count for c in found.sweep.ensemble]
     first, second = (predict_proba(model, splits.test.inputs) for model in (found.ensemble, loaded))
     np.testing.assert_array_equal(first, second)
     np.testing.assert_allclose(first.sum(axis=1), 1, rtol=1e-5)
@@ -66,7 +67,7 @@ def test_the_ensembles_file_holds_all_it_takes(wine, tmp_path):
 
 def test_an_ensembles_probabilities_are_the_tempered_average(wine):
     splits, found = wine
-    description = found.ensemble.description
+    description = found.ensemble.spec
     logits = network_outputs(found.ensemble, splits.test.inputs)
     each = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
     average = np.average(each, axis=0, weights=[network.count for network in description.networks])
@@ -80,14 +81,14 @@ def test_an_ensembles_probabilities_are_the_tempered_average(wine):
 
 def test_the_temperature_costs_least_on_validation_data_of_those_that_do_not_sharpen(wine):
     splits, found = wine
-    assert found.ensemble.description.temperature >= 1
+    assert found.ensemble.spec.temperature >= 1
 
     def cost(factor):
-        temperature = factor * found.ensemble.description.temperature
+        temperature = factor * found.ensemble.spec.temperature
         model = with_spec(found.ensemble, temperature=temperature)
         return evaluation.evaluate(model, splits.validation)["log_loss"]
 
-    sharper = [cost(0.8)] if 0.8 * found.ensemble.description.temperature >= 1 else []
+    sharper = [cost(0.8)] if 0.8 * found.ensemble.spec.temperature >= 1 else []
     assert cost(1) <= min([cost(1.25), *sharper])
 
 
@@ -111,7 +112,7 @@ def test_a_regression_knows_its_noise_in_the_targets_unit(diabetes, tmp_path):
     splits, found = diabetes
     loaded = load(save(tmp_path / "model.safetensors", found.ensemble))
     errors = predict(loaded, splits.validation.inputs) - splits.validation.targets
-    (noise,) = loaded.description.noise_scale
+    (noise,) = loaded.spec.noise_scale
     np.testing.assert_allclose(noise, np.sqrt(np.mean(np.square(errors))), rtol=1e-5)
     inside = np.abs(predict(loaded, splits.test.inputs) - splits.test.targets) <= 1.6448536 * noise
     np.testing.assert_allclose(evaluation.evaluate(loaded, splits.test)["coverage_90"], inside.mean())
@@ -122,7 +123,7 @@ def test_several_targets_are_scaled_each_by_its_own(tmp_path):
     found = searched(splits, batch_size=8)
     loaded = load(save(tmp_path / "model.safetensors", found.ensemble))
     assert predict(loaded, splits.test.inputs).shape == splits.test.targets.shape
-    assert len(loaded.description.noise_scale) == 3
+    assert len(loaded.spec.noise_scale) == 3
     spread = splits.train.targets.std(axis=0)
     np.testing.assert_allclose(np.asarray(loaded.targets.scale), spread, rtol=1e-5)
 

@@ -1,0 +1,97 @@
+"""What a model says of raw inputs: each network's outputs, probabilities, classes or values."""
+
+from functools import partial
+
+import jax
+import numpy as np
+from jaxtyping import Array, Float, Shaped
+from scipy.special import log_softmax
+
+from jaxmlp.data.arrays import as_floats, as_numbers
+from jaxmlp.models.calibration import apply_temperature, log_mean, weighted_mean
+from jaxmlp.models.model import Model
+from jaxmlp.nn import mlp
+from jaxmlp.nn.preprocessing import scale_on_host
+from jaxmlp.runtime.selftest import check_backend
+from jaxmlp.types import AnyArray, InputError, Params
+
+
+def network_outputs(
+    model: Model, inputs: Shaped[AnyArray, "examples ..."]
+) -> Float[np.ndarray, "networks examples outputs"]:
+    """What each network puts out for raw ``inputs``, [n, *input_shape]: logits, or values in the targets'
+    unit. Raises InputError when the shape is another, a value is no number that could be computed with, or
+    the backend computes wrong.
+    """
+    scaled = scale_on_host(model.affine, _check_inputs(inputs, model.spec.input_shape))
+    check_backend()
+    outputs = np.stack(
+        [
+            np.asarray(_network_outputs(params, scaled, mlp.get_activation(network.activation)))
+            for params, network in zip(model.networks, model.spec.networks, strict=True)
+        ]
+    )
+    lost = ~np.isfinite(outputs).all(axis=(0, 2))
+    if lost.any():
+        raise InputError(
+            f"inputs: {lost.sum()} of {len(lost)} examples, the first is {lost.argmax()}, lie so far from "
+            "the training data that a network has no finite output for them; leave them out"
+        )
+    if model.targets is None:
+        return outputs
+    shift, scale = (np.asarray(part, float) for part in model.targets)
+    return outputs * scale + shift
+
+
+@partial(jax.jit, static_argnames="activation")
+def _network_outputs(params: Params, scaled: Array, activation: mlp.Activation) -> Array:
+    return jax.vmap(lambda x: mlp.apply(params, x, activation=activation))(scaled)
+
+
+def predict_log_proba(
+    model: Model, inputs: Shaped[AnyArray, "examples ..."]
+) -> Float[np.ndarray, "examples classes"]:
+    """The natural logarithm of ``predict_proba``, finite also where a probability is too small for a number.
+
+    Raises InputError as ``network_outputs`` does, and for a regression, which has no classes.
+    """
+    if model.spec.head == "regression":
+        raise InputError("model: a regression has no classes; use predict for its values")
+    logits = network_outputs(model, inputs).astype(float)
+    if model.spec.head == "binary":
+        logits = np.concatenate([np.zeros_like(logits), logits], axis=-1)
+    return apply_temperature(log_mean(log_softmax(logits, axis=-1), _counts(model)), model.spec.temperature)
+
+
+def predict_proba(
+    model: Model, inputs: Shaped[AnyArray, "examples ..."]
+) -> Float[np.ndarray, "examples classes"]:
+    """The probability of each class for raw ``inputs``, [n, *input_shape]; a binary model has two columns.
+
+    Those of an ensemble are the average of its networks', at its temperature. Raises InputError as
+    ``predict_log_proba`` does.
+    """
+    return np.exp(predict_log_proba(model, inputs))
+
+
+def predict(model: Model, inputs: Shaped[AnyArray, "examples ..."]) -> Shaped[np.ndarray, "examples ..."]:
+    """Class labels 0…k−1, or a regression's values, for raw ``inputs``, [n, *input_shape].
+
+    Raises InputError as ``network_outputs`` does.
+    """
+    if model.spec.head != "regression":
+        return np.argmax(predict_log_proba(model, inputs), axis=1).astype(np.int32)
+    values = weighted_mean(network_outputs(model, inputs), _counts(model))
+    return values[:, 0] if values.shape[1] == 1 else values
+
+
+def _counts(model: Model) -> list[int]:
+    return [network.count for network in model.spec.networks]
+
+
+def _check_inputs(inputs: AnyArray, input_shape: tuple[int, ...]) -> np.ndarray:
+    if np.ndim(inputs) == 0 or np.shape(inputs)[1:] != input_shape:
+        wanted = ", ".join(["n", *map(str, input_shape)])
+        raise InputError(f"inputs: must have the shape ({wanted}) of n examples, got {np.shape(inputs)}")
+    numbers = as_numbers("inputs", inputs)
+    return numbers if numbers.dtype == np.uint8 else as_floats("inputs", numbers)
