@@ -104,7 +104,7 @@ def run(config: Config) -> None:
         checkpoints = receipt.checkpoints(begun, config, f"split-{split_seed}")
         outcomes.append(train_seeds(config, splits, checkpoints))
         if outcomes[-1].fit.interrupted:
-            print("stopped; what follows is of the epochs so far, and --resume goes on")
+            print("--resume goes on from here")
             break
         if config.checkpoint_every is None:
             clear_checkpoints(checkpoints)

@@ -114,7 +114,7 @@ def run(config: Config) -> None:
         checkpoints = receipt.checkpoints(begun, config, f"sweep-{seed}")
         outcomes.append(sweep(config, ranges, seed, checkpoints))
         if outcomes[-1].found.sweep.interrupted:
-            print("stopped; what follows is of the epochs so far, and --resume goes on")
+            print("--resume goes on from here")
             break
         if config.checkpoint_every is None:
             clear_checkpoints(checkpoints)

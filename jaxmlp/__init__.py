@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from jaxmlp.nn.preprocessing import apply_affine as apply_affine
     from jaxmlp.nn.preprocessing import fit_affine as fit_affine
     from jaxmlp.runtime.devices import make_mesh as make_mesh
+    from jaxmlp.runtime.signals import stop_on as stop_on
     from jaxmlp.sweep.search import SearchResult as SearchResult
     from jaxmlp.sweep.search import fit_ensemble as fit_ensemble
     from jaxmlp.sweep.search import fit_members as fit_members
@@ -75,6 +76,7 @@ _MODULES = {
     "nn.network": ("Network", "NetworkSpec", "make_network"),
     "nn.preprocessing": ("Affine", "apply_affine", "fit_affine"),
     "runtime.devices": ("make_mesh",),
+    "runtime.signals": ("stop_on",),
     "sweep.search": ("SearchResult", "fit_ensemble", "fit_members"),
     "sweep.space": ("Choice", "Range"),
     "train.checkpoints": ("Checkpoints",),

@@ -1,16 +1,65 @@
 """What a run says on the screen: how far it has come, and what to beware of."""
 
+import signal
 import sys
+import time
+import warnings
 from typing import Any
+
+_SECONDS = 10.0
+"""From one line to the next where nobody watches a bar."""
 
 
 def progress_bar(total: int, done: int, *, show: bool) -> Any:
-    """A context manager: a bar over ``total`` epochs, ``done`` of them behind; silent unless ``show``."""
-    from tqdm import tqdm
-
+    """A context manager: a bar over ``total`` epochs, ``done`` of them behind, in a terminal or a notebook, a
+    line every so often elsewhere; silent unless ``show``.
+    """
+    if show and not sys.stderr.isatty() and "ipykernel" not in sys.modules:
+        return _Lines(total, done)
+    with warnings.catch_warnings():
+        # A notebook without widgets has a bar of text, which does as well.
+        warnings.simplefilter("ignore")
+        from tqdm.auto import tqdm
     return tqdm(total=total, initial=done, unit="epoch", disable=not show, dynamic_ncols=True)
+
+
+class _Lines:
+    """As much of tqdm's bar as the loops use, in lines: after the first and last epoch, and now and then."""
+
+    def __init__(self, total: int, done: int) -> None:
+        self.total, self.n, self._began_with = total, done, done
+        self._postfix, self._began, self._last = "", time.monotonic(), -_SECONDS
+
+    def __enter__(self) -> "_Lines":
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        pass
+
+    def set_postfix_str(self, text: str, refresh: bool = True) -> None:
+        """What stands behind the next line."""
+        self._postfix = text
+
+    def update(self, number: int = 1) -> None:
+        """So many more are behind."""
+        self.n += number
+        now = time.monotonic()
+        if now - self._last < _SECONDS and self.n < self.total:
+            return
+        self._last, passed = now, now - self._began
+        left = passed / (self.n - self._began_with) * (self.total - self.n)
+        parts = (f"{self.n:,} of {self.total:,} epochs", f"{passed:.1f} s, {left:.1f} s left", self._postfix)
+        print(", ".join(filter(None, parts)), file=sys.stderr, flush=True)
 
 
 def warn(message: str) -> None:
     """A line on stderr; the run goes on."""
     print(f"warning: {message}", file=sys.stderr, flush=True)
+
+
+def tell_stop(number: int, done: int, total: int) -> None:
+    """Say that the signal ``number``, if any, ended a run after so many epochs."""
+    if number:
+        name = signal.Signals(number).name
+        text = f"stopped by {name} after epoch {done} of {total}: the results are those of the epochs so far"
+        print(text, file=sys.stderr, flush=True)

@@ -1,4 +1,6 @@
-"""Ctrl-C and SIGTERM: a loop takes note of them, ends when it likes, and says which it was."""
+"""Ctrl-C and, where it was asked for, other signals: a loop takes note of them, ends when it likes, and says
+which it was.
+"""
 
 import signal
 import sys
@@ -6,49 +8,70 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_more: list[int] = []
+"""Signals besides Ctrl-C that end loops at present."""
 _stops: list[int] = []
 """Those that a loop has taken note of, since ``single_run`` was entered."""
 _depth: list[None] = []
 
 
 @contextmanager
+def stop_on(*numbers: int) -> Iterator[None]:
+    """Within it, a fit or sweep that receives one of these signals ends after the current epoch with what it
+    has, as it does on Ctrl-C, and its result says so; the program goes on. Elsewhere they do what they do in
+    any program.
+
+    >>> import signal
+    >>> with stop_on(signal.SIGTERM):
+    ...     pass
+    """
+    _more.extend(numbers)
+    try:
+        yield
+    finally:
+        del _more[len(_more) - len(numbers) :]
+
+
+@contextmanager
 def interruptible() -> Iterator[Callable[[], int]]:
     """A function that tells the number of the signal that asked to stop, 0 if none did. A second one acts at
-    once. Outside the main thread, which alone receives signals, it tells 0.
+    once. Whoever handles these signals otherwise does so again afterwards. Outside the main thread, which
+    alone receives signals, it tells 0.
 
     Within ``single_run``, a loop that begins after another one was stopped ends the process.
     """
     exit_if_stopped()
     hits: list[int] = []
+    numbers = dict.fromkeys((signal.SIGINT, *_more))
 
     def handler(number: int, frame: Any) -> None:
         hits.append(number)
         note_stop(number)
-        for each in _SIGNALS:
+        for each in numbers:
             signal.signal(each, signal.default_int_handler if each == signal.SIGINT else signal.SIG_DFL)
 
     try:
-        previous = [signal.signal(each, handler) for each in _SIGNALS]
+        previous = [signal.signal(each, handler) for each in numbers]
     except ValueError:  # not the main thread
         yield lambda: 0
         return
     try:
         yield lambda: hits[0] if hits else 0
     finally:
-        for each, before in zip(_SIGNALS, previous, strict=True):
+        for each, before in zip(numbers, previous, strict=True):
             signal.signal(each, before)
 
 
 @contextmanager
 def single_run() -> Iterator[None]:
-    """What belongs together: once one loop was stopped by a signal, the process ends when it is left, or when
-    the next loop begins, with the status that shells give to it, 130 or 143.
+    """What belongs together, as a command does: once one loop was stopped, by Ctrl-C or SIGTERM, the process
+    ends when it is left, or when the next loop begins, with the status that shells give to it, 130 or 143.
     """
     _stops.clear()
     _depth.append(None)
     try:
-        yield
+        with stop_on(signal.SIGTERM):
+            yield
         exit_if_stopped()
     finally:
         _depth.pop()

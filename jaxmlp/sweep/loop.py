@@ -11,7 +11,7 @@ from jaxtyping import Array, Key
 from jaxmlp.nn.metrics import METRICS
 from jaxmlp.nn.network import Network, NetworkSpec
 from jaxmlp.runtime import processes
-from jaxmlp.runtime.console import progress_bar
+from jaxmlp.runtime.console import progress_bar, tell_stop
 from jaxmlp.runtime.devices import device_put, gather, sharding
 from jaxmlp.runtime.selftest import check_backend
 from jaxmlp.runtime.signals import interruptible, note_stop
@@ -49,9 +49,9 @@ def run_sweep(
 ) -> SweepResult:
     """Train ``members`` (``sampling.draw_members`` makes them) and choose the best of them and an ensemble.
 
-    ``network_of(spec)`` is the network of a NetworkSpec. Ctrl-C, SIGTERM, or the end of the time budget,
-    ends the sweep with what it has. With ``checkpoints`` it can be gone on with from any epoch, to the same
-    bits. Raises InputError, and FloatingPointError when no member's loss is finite.
+    ``network_of(spec)`` is the network of a NetworkSpec. Ctrl-C, a signal of ``stop_on``, or the end of
+    the time budget, ends the sweep with what it has. With ``checkpoints`` it can be gone on with from any
+    epoch, to the same bits. Raises InputError, and FloatingPointError when no member's loss is finite.
     """
     check_config(config, members, dataset)
     check_backend()
@@ -89,7 +89,9 @@ def run_sweep(
             ended = not whole
             if whole:
                 _save_if_due(checkpoints, state, run, stopped=bool(asked))
-        return _make_result(state, members, config, processes.all_processes_max(asked_to_stop()))
+        stopped = processes.all_processes_max(asked_to_stop())
+    tell_stop(stopped, state.epoch, state.num_epochs)
+    return _make_result(state, members, config, stopped)
 
 
 def _after_epoch(state: SweepState, config: SweepConfig, bar: Any, *, whole: bool) -> SweepState:

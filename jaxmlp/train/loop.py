@@ -12,7 +12,7 @@ from jaxtyping import Array, Key
 from jaxmlp.checks import as_dataset, fit_arguments
 from jaxmlp.runtime import processes
 from jaxmlp.runtime.compilation import compile_for
-from jaxmlp.runtime.console import progress_bar
+from jaxmlp.runtime.console import progress_bar, tell_stop
 from jaxmlp.runtime.devices import (
     check_memory,
     device_put,
@@ -92,9 +92,9 @@ def fit(
     With ``checkpoints``, what the run is between two epochs goes to disk every so often, and a run that
     resumes goes on from there, to the same bits as if it had never ended.
 
-    Ctrl-C and SIGTERM end the run after the current epoch with what it has. Raises FloatingPointError when no
-    loss is finite any more, naming epoch, step and what failed first, and InputError for values out of range,
-    or where the backend computes wrong.
+    Ctrl-C, and within ``stop_on`` other signals, end the run after the current epoch with what it has. Raises
+    FloatingPointError when no loss is finite any more, naming epoch, step and what failed first, and
+    InputError for values out of range, or where the backend computes wrong.
     """
     choice, mesh = early_stopping(evaluate, monitor, patience), train.mesh
     dataset, validation = as_dataset("dataset", dataset), as_dataset("validation", validation)
@@ -177,6 +177,7 @@ def _run_epochs(
                 note_stop(stopped)
             notes = {"seconds": time.perf_counter() - began, "ended": not np.any(alive)}
             _save(course, done, state, history, notes, stopped=bool(stopped))
+    tell_stop(stopped, done, course.num_epochs)
     return state, history, time.perf_counter() - began, stopped
 
 

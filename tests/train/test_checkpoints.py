@@ -159,7 +159,8 @@ def test_a_run_that_begins_anew_leaves_none_of_the_run_before(tmp_path):
 def test_sigterm_ends_a_run_as_ctrl_c_does(tmp_path, monkeypatch):
     monkeypatch.setitem(SIGNALS, "number", signal.SIGTERM)
     before = signal.getsignal(signal.SIGTERM)
-    assert trained(tmp_path, 2).interrupted == signal.SIGTERM
+    with signals.stop_on(signal.SIGTERM):
+        assert trained(tmp_path, 2).interrupted == signal.SIGTERM
     assert signal.getsignal(signal.SIGTERM) is before
 
 
@@ -174,6 +175,7 @@ def test_within_one_run_the_process_ends_with_the_status_of_the_signal(monkeypat
             trained()
             pytest.fail("the second run began")
         assert left.value.code == status
+    monkeypatch.setitem(SIGNALS, "number", signal.SIGINT)
     trained(stop_at=1)
     assert not trained().interrupted
 

@@ -256,7 +256,7 @@ def test_without_progress_nothing_is_printed(capfd):
     run(num_epochs=2, progress=True)
     out, err = capfd.readouterr()
     assert out.startswith("compiled in ")
-    assert "2/2" in err
+    assert "2 of 2 epochs" in err
     assert "validation score 2.0000" in err
 
 
