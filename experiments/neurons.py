@@ -28,7 +28,7 @@ from jaxmlp.data.splits import Splits
 from jaxmlp.nn import heads, metrics, mlp
 from jaxmlp.nn.network import Network, make_network
 from jaxmlp.nn.preprocessing import Affine, apply_affine, fit_affine
-from jaxmlp.plots import charts
+from jaxmlp.plots import charts, lettering
 from jaxmlp.plots.images import image_grid
 from jaxmlp.plots.weights import neuron_animation, neuron_weights
 from jaxmlp.statistics import format_mean, significant_sign, summarize
@@ -237,7 +237,7 @@ def draw_images(folder: Path, splits: Splits, tables: Tables, networks: list[Par
         path = folder / f"neurons_{name}.png"
         neuron_weights(weights[at], shape, path, num_neurons=size, title=titles[at])
     chosen = tables["exciting"][order]
-    classes = [charts.shorten(splits.class_names[label]) for label in splits.train.targets[chosen]]
+    classes = [lettering.shorten(splits.class_names[label]) for label in splits.train.targets[chosen]]
     title = "The training image that excites each neuron most, and its class; in the order of neurons_end.png"
     image_grid(splits.train.inputs[chosen], classes, folder / "exciting.png", title=title)
 

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FormatStrFormatter, LogLocator, MaxNLocator, NullFormatter, PercentFormatter
 
+from jaxmlp.plots.lettering import MAX_LABEL_LENGTH, fit_titles, plain_texts, shorten
 from jaxmlp.statistics import summarize
 from jaxmlp.types import InputError, Numbers
 
@@ -17,7 +18,6 @@ DOTS_PER_INCH = 150
 # Okabe and Ito's colours, which stay apart for colour-blind eyes.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 DASHES = ("-", "--", ":")
-MAX_NAME_LENGTH = 20
 
 
 def line_plot(
@@ -89,7 +89,7 @@ def point_plot(
         if in_percent:
             # Their labels are wide and would run into each other.
             axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
-    grid[0].set_yticks(range(len(labels)), labels)
+    grid[0].set_yticks(range(len(labels)), [shorten(label, MAX_LABEL_LENGTH) for label in labels])
     grid[0].set_ylim(len(labels) - 0.5, -0.5)
     return save_figure(figure, path)
 
@@ -142,7 +142,8 @@ def histograms(
     bins = np.histogram_bin_edges(np.concatenate(list(samples.values())), bins=30)
     figure = Figure(figsize=(6.8, 4.2), layout="constrained")
     axes = figure.subplots()
-    for index, (label, sample) in enumerate(samples.items()):
+    for index, (name, sample) in enumerate(samples.items()):
+        label = shorten(name, MAX_LABEL_LENGTH)
         colour, weights = _style(index)["color"], np.full(len(sample), 1 / max(len(sample), 1))
         axes.hist(sample, bins=bins.tolist(), weights=weights, color=colour, alpha=0.3)
         axes.hist(
@@ -189,7 +190,7 @@ def _legend(figure: Figure, grid: Iterable[Axes], labels: Sequence[str]) -> None
         handles = {line.get_label(): line for axes in grid for line in axes.get_lines()}
         figure.legend(
             [handles[label] for label in labels],
-            labels,
+            [shorten(label, MAX_LABEL_LENGTH) for label in labels],
             loc="outside right center",
             frameon=False,
             fontsize=9,
@@ -228,13 +229,10 @@ def style_axes(axes: Axes, *, grid: Literal["both", "x", "y", "none"] = "both", 
         getattr(axes, f"{name}axis").set_major_formatter(PercentFormatter(1, symbol=" %"))
 
 
-def shorten(name: str) -> str:
-    """``name`` without its middle if it is long: classes often share their first words."""
-    tail = MAX_NAME_LENGTH // 3
-    return name if len(name) <= MAX_NAME_LENGTH else f"{name[: MAX_NAME_LENGTH - tail - 1]}…{name[-tail:]}"
-
-
 def save_figure(figure: Figure, path: str | Path) -> Path:
-    # Without the writer's version the same figure is the same bytes, and git sees no change.
-    figure.savefig(path, dpi=DOTS_PER_INCH, format="png", metadata={"Software": None})
+    """The figure as a PNG: its texts as they stand, its titles no wider than their panels."""
+    with plain_texts(figure):
+        fit_titles(figure)
+        # Without the writer's version the same figure is the same bytes, and git sees no change.
+        figure.savefig(path, dpi=DOTS_PER_INCH, format="png", metadata={"Software": None})
     return Path(path)

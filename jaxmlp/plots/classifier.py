@@ -12,9 +12,9 @@ from jaxtyping import Array, Bool, Float, Integer
 from matplotlib.axes import Axes
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FormatStrFormatter, MaxNLocator
 
-from jaxmlp.plots import charts
+from jaxmlp.plots import charts, lettering
 from jaxmlp.types import InputError, Numbers
 
 SPLIT_COLOURS = dict(zip(("train", "validation", "test"), charts.COLOURS, strict=False))
@@ -72,7 +72,7 @@ def confusion_matrix(
     bar = figure.colorbar(picture, ax=axes, label="share of the true class", shrink=0.8)
     bar.set_ticks([0, 0.01, 0.05, 0.2, 0.5, 1], labels=["0 %", "1 %", "5 %", "20 %", "50 %", "100 %"])
     axes.set_title(f"{100 * np.mean(labels == predictions):.2f} % of {len(labels)} examples right")
-    _name_classes(axes, [charts.shorten(name) for name in class_names], side / num_classes)
+    _name_classes(axes, [lettering.shorten(name) for name in class_names], side / num_classes)
     if num_classes <= MAX_NUMBERED_CLASSES:
         _write_counts(axes, counts, shares)
     return charts.save_figure(figure, path)
@@ -140,6 +140,7 @@ def _label_curves(axes: Axes, family: str, num_runs: int) -> None:
     values = values[np.isfinite(values)]
     if family == "loss" and values.size and values.min() > 0 and values.max() > 20 * values.min():
         axes.set_yscale("log")
+        axes.yaxis.set_major_formatter(FormatStrFormatter("%g"))
     charts.style_axes(axes, percent="y" if family.endswith("accuracy") else "")
     meaning = f"thick: mean of {num_runs} runs" if num_runs > 1 else None
     axes.legend(title=meaning, title_fontsize="small", fontsize="small", frameon=False)

@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Integer, Shaped
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from jaxmlp.plots import charts
+from jaxmlp.plots import charts, lettering
 from jaxmlp.types import InputError
 
 MAX_BARS = 10
@@ -114,7 +114,7 @@ def _draw_probabilities(
     axes: Axes, probabilities: Float[np.ndarray, " classes"], class_names: Sequence[str]
 ) -> None:
     top = np.argsort(-probabilities, kind="stable")[:MAX_BARS]
-    names = [charts.shorten(class_names[label]) for label in top]
+    names = [lettering.shorten(class_names[label]) for label in top]
     texts = [_percent(probabilities[label]) for label in top]
     colours = [charts.COLOURS[0]] + ["#999999"] * (len(top) - 1)
     bars = axes.barh(range(len(top)), probabilities[top], color=colours)
@@ -134,7 +134,7 @@ def _mistake(
     # A long name leaves no room for its probability on the line.
     break_ = "\n" if max(len(class_names[label]) for label in (true_class, predicted)) > 8 else " "
     return "\n".join(
-        f"{verb} {charts.shorten(class_names[label])}:{break_}{_percent(probabilities[label])}"
+        f"{verb} {lettering.shorten(class_names[label])}:{break_}{_percent(probabilities[label])}"
         for verb, label in (("is", true_class), ("taken for", predicted))
     )
 

@@ -21,7 +21,7 @@ from matplotlib.ticker import (
     PercentFormatter,
 )
 
-from jaxmlp.plots import charts
+from jaxmlp.plots import charts, lettering
 from jaxmlp.plots.charts import COLOURS
 from jaxmlp.types import InputError
 
@@ -165,7 +165,7 @@ def _axis_positions(axes: Axes, name: str, values: Sequence[Any], side: str) -> 
     axis.set_label_text(name.replace("_", " "))
     if any(isinstance(value, str) for value in values):
         words = sorted(set(map(str, values)))
-        axis.set_ticks(range(len(words)), words)
+        axis.set_ticks(range(len(words)), [lettering.shorten(word) for word in words])
         return np.array([words.index(str(value)) for value in values], float)
     numbers = np.array(values, float)
     if name in _LOGARITHMIC and numbers.min() > 0:

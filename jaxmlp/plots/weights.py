@@ -16,7 +16,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
-from jaxmlp.plots import charts
+from jaxmlp.plots import charts, lettering
 from jaxmlp.plots.images import MOSAIC_COLUMNS, without_channel
 from jaxmlp.types import InputError
 
@@ -72,11 +72,11 @@ def neuron_animation(
     figure, image = _weights_figure(mosaics[0], shape, weights.shape[2], note)
     FigureCanvasAgg(figure)
     writer = PillowWriter(fps=FRAMES_PER_SECOND)
-    with writer.saving(figure, path, dpi=ANIMATION_DOTS_PER_INCH):
+    with lettering.plain_texts(figure), writer.saving(figure, path, dpi=ANIMATION_DOTS_PER_INCH):
         # GIF has no pause of its own: the last frame is repeated.
         for frame in [*range(len(weights)), *[len(weights) - 1] * (2 * FRAMES_PER_SECOND)]:
             image.set_data(mosaics[frame])
-            figure.axes[0].set_title(frame_titles[frame], fontsize=11)
+            figure.axes[0].set_title(lettering.printable(frame_titles[frame]), fontsize=11)
             writer.grab_frame()
     return Path(path)
 

@@ -7,7 +7,7 @@ from matplotlib.image import imread
 from PIL import Image, ImageSequence
 from sklearn.metrics import confusion_matrix as sklearn_confusion_matrix
 
-from jaxmlp.plots import charts, classifier
+from jaxmlp.plots import classifier, lettering
 from jaxmlp.plots.images import image_grid, most_wrong, prediction, worst_examples
 from jaxmlp.plots.weights import TILE_PIXELS, neuron_animation, neuron_weights
 from jaxmlp.types import InputError
@@ -186,7 +186,7 @@ class TestConfusionMatrix:
         assert len(axes.texts) == 0
         shown = [label.get_text() for label in axes.get_xticklabels()]
         assert len(set(shown)) == 100
-        assert max(map(len, shown)) == charts.MAX_NAME_LENGTH
+        assert max(map(len, shown)) == lettering.MAX_NAME_LENGTH
         assert axes.get_title() == "100.00 % of 100 examples right"
 
     def test_names_stand_upright_only_when_they_do_not_fit(self, figure_of):
