@@ -17,6 +17,7 @@ import tyro
 from jaxmlp.runtime import compilation, processes
 from jaxmlp.runtime.selftest import check_backend
 from jaxmlp.runtime.signals import single_run
+from jaxmlp.runtime.streams import prepare_streams
 from jaxmlp.types import InputError
 
 Config = TypeVar("Config")
@@ -34,6 +35,7 @@ def main(
     system refuses, as a full disk does, 130 after Ctrl-C and 143 after SIGTERM, each with one line at most on
     stderr; every other error is a fault and keeps its trace.
     """
+    prepare_streams()
     module = sys.modules[configuration_class.__module__]
     configuration = tyro.cli(
         configuration_class,
@@ -48,6 +50,7 @@ def main(
         with joined(configuration) as configuration, single_run():
             check_backend()
             run(configuration)
+        sys.stdout.flush()
     except InputError as error:
         _exit(error, 2)
     except (FloatingPointError, OSError) as error:

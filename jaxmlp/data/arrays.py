@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-import jax.numpy as jnp
+import jax
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -15,7 +15,7 @@ TASKS = ("binary", "multiclass", "regression")
 
 
 def float_dtype() -> np.dtype:
-    return jnp.zeros(()).dtype
+    return jax.dtypes.canonicalize_dtype(float)
 
 
 def as_numbers(argument: str, values: ArrayLike) -> np.ndarray:

@@ -81,6 +81,7 @@ def load(path: str | Path) -> Model:
     a newer one, when names, shapes or dtypes of its tensors disagree with its description, or when a weight
     is not finite.
     """
+    check_backend()
     try:
         if not Path(path).is_file():
             raise InputError("no such file; give the path of a model that an experiment saved")

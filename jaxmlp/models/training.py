@@ -15,6 +15,7 @@ from jaxmlp.nn import mlp
 from jaxmlp.nn.heads import HEADS
 from jaxmlp.nn.network import Network, NetworkSpec, make_network
 from jaxmlp.nn.preprocessing import Affine, fit_affine
+from jaxmlp.runtime.devices import all_devices
 from jaxmlp.runtime.host import package_version
 
 Loss = Callable[[Array, Array], Array]
@@ -45,6 +46,7 @@ def prepare_training(
     Pixels are scaled inside the program and rest as bytes. Tables and real targets are scaled here: their
     numbers would be part of the program, which another split could then not use again.
     """
+    all_devices()
     affine, targets = scaling or fit_scaling(splits)
     pixels = splits.train.inputs.dtype == np.uint8
     inside = (float(affine.shift), float(affine.scale)) if pixels else None

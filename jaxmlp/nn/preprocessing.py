@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-import jax.numpy as jnp
+import jax
 import numpy as np
 from jaxtyping import Array, Float, Shaped
 
@@ -51,4 +51,4 @@ def scale_on_host(affine: Affine, values: Shaped[AnyArray, "examples ..."]) -> F
     """
     shift, scale = (np.asarray(part, float) for part in affine)
     with np.errstate(over="ignore"):
-        return ((np.asarray(values, float) - shift) / scale).astype(jnp.zeros(()).dtype)
+        return ((np.asarray(values, float) - shift) / scale).astype(jax.dtypes.canonicalize_dtype(float))

@@ -34,6 +34,30 @@ def parse_mesh(text: str) -> dict[str, int]:
     return sizes
 
 
+def all_devices() -> list[jax.Device]:
+    """Every device of the run. What first asks JAX for devices asks here: InputError where it finds none of
+    the kind that JAX_PLATFORMS names.
+    """
+    try:
+        return jax.devices()
+    except (AssertionError, RuntimeError) as error:  # the former for a kind that is known and missing
+        # What follows in brackets advises to change the same setting.
+        reason = str(error).partition(" (")[0].rstrip(".") or "none is here"
+    for name in ("JAX_PLATFORMS", "JAX_PLATFORM_NAME"):
+        if value := jax.config.values[name.lower()]:
+            raise InputError(
+                f"{name}: must name devices that JAX finds, got {value!r}: {reason}; unset it to take what "
+                "there is, set it to cpu, or install JAX for these devices, as jaxmlp[cuda]"
+            )
+    raise InputError(f"devices: JAX finds none: {reason}; JAX_PLATFORMS=cpu takes the processor alone")
+
+
+def local_device() -> Any:
+    """The first device of this process. InputError as ``all_devices`` raises it."""
+    all_devices()
+    return jax.local_devices()[0]
+
+
 def make_mesh(sizes: str | Mapping[str, int] | None = None, *, num_members: int = 1) -> Mesh | None:
     """Devices as members × data; an axis that ``sizes``, written or a mapping, leaves out has 1.
 
@@ -41,7 +65,7 @@ def make_mesh(sizes: str | Mapping[str, int] | None = None, *, num_members: int 
     data. None where that is one device, which needs no mesh. InputError for another axis, a size below 1, or
     more devices than there are.
     """
-    devices = jax.devices()
+    devices = all_devices()
     if sizes is None:
         shares = (n for n in range(1, min(num_members, len(devices)) + 1) if len(devices) % n == 0)
         members = max(shares)
@@ -85,7 +109,7 @@ def num_bytes(tree: PyTree) -> int:
 def device_memory_bytes() -> int | None:
     """Bytes that arrays may take on a device; None for a CPU, which has the machine's."""
     # Another process's devices do not tell.
-    return (jax.local_devices()[0].memory_stats() or {}).get("bytes_limit")
+    return (local_device().memory_stats() or {}).get("bytes_limit")
 
 
 def batch_sharding(mesh: AnyMesh | None) -> NamedSharding | None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import jax
 
-from jaxmlp.runtime import compilation, host, selftest
+from jaxmlp.runtime import compilation, devices, host, selftest
 
 
 def describe() -> dict[str, Any]:
@@ -16,7 +16,7 @@ def describe() -> dict[str, Any]:
         "python": platform.python_version(),
         **{name: host.package_version(name) for name in packages},
         **conditions(),
-        "platform": jax.devices()[0].platform,
+        "platform": devices.all_devices()[0].platform,
         "cpu": host.cpu_model(),
         "programs_loaded": compilation.num_cache_hits(),
         "selftest": selftest.outcome_text(),
@@ -28,7 +28,7 @@ def conditions() -> dict[str, Any]:
     return {
         "jaxlib": host.jaxlib_version(),
         "xla_flags": os.environ.get("XLA_FLAGS", ""),
-        "device": jax.devices()[0].device_kind,
+        "device": devices.all_devices()[0].device_kind,
         "devices": jax.device_count(),
         "cores": host.num_cores(),
     }

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Key
 
 from jaxmlp import checks
+from jaxmlp.runtime.devices import all_devices
 from jaxmlp.train.state import Evaluate, Train
 from jaxmlp.types import Hyperparams, InputError
 
@@ -64,10 +65,12 @@ def grid(hyperparams: Hyperparams | None = None, /, **values: Iterable[float | i
     settings = [
         (hyperparams or Hyperparams())._replace(**dict(zip(values, row, strict=True))) for row in rows
     ]
+    all_devices()
     return jax.tree.map(lambda *numbers: jnp.asarray(numbers, float), *settings)
 
 
 def seed_keys(seeds: Sequence[int]) -> tuple[Key[Array, " seeds"], Key[Array, " seeds"]]:
     """The key of each run and of its order of the data, as ``jax.random.split(jax.random.key(seed))``."""
+    all_devices()
     keys = jax.vmap(lambda seed: jax.random.split(jax.random.key(seed)))(jnp.asarray(seeds))
     return keys[:, 0], keys[:, 1]

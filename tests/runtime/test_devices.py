@@ -10,6 +10,7 @@ import chex
 import jax
 import pytest
 
+from jaxmlp.__main__ import main
 from jaxmlp.runtime import devices
 from jaxmlp.sweep.config import SweepConfig
 from jaxmlp.sweep.programs import check_config
@@ -92,3 +93,67 @@ def test_a_chunk_is_to_fill_the_devices_for_members():
 def test_one_device_needs_no_mesh():
     assert devices.make_mesh(num_members=4) is None and devices.make_mesh("data=1") is None
     assert devices.batch_sharding(None) is None
+
+
+# Each is the first of its process to ask for a device; the error leaves the next to ask anew.
+DOORS = """
+import numpy as np
+import jaxmlp
+from jaxmlp.runtime.selftest import check_backend
+splits = jaxmlp.from_arrays(np.eye(60, 3), np.arange(60) % 2)
+for door in (
+    jaxmlp.make_mesh,
+    lambda: jaxmlp.seed_keys(range(3)),
+    lambda: jaxmlp.grid(jaxmlp.Hyperparams(), learning_rate=[0.1, 0.2]),
+    lambda: jaxmlp.fit_mlp(splits, num_epochs=1),
+    lambda: jaxmlp.fit_ensemble(splits, num_members=2, num_epochs=1),
+    lambda: jaxmlp.load("no such file"),
+    check_backend,
+):
+    try:
+        print("found", door())
+    except jaxmlp.InputError as error:
+        print(error)
+"""
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "reason"),
+    [
+        # JAX knows of the first, and ends in an assertion.
+        ("JAX_PLATFORMS", "cuda", "none is here"),
+        ("JAX_PLATFORM_NAME", "gpux", "Unknown backend gpux. Available backends are ['cpu']"),
+    ],
+)
+@pytest.mark.skipif(jax.default_backend() != "cpu", reason="where there is such a device it is taken")
+def test_a_device_that_is_not_there_is_one_line(variable, value, reason):
+    done = subprocess.run(
+        [sys.executable, "-c", DOORS],
+        env=os.environ | {variable: value},
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    (line,) = set(done.stdout.splitlines())
+    assert line == (
+        f"{variable}: must name devices that JAX finds, got {value!r}: {reason}; unset it to take what there "
+        "is, set it to cpu, or install JAX for these devices, as jaxmlp[cuda]"
+    )
+    assert len(done.stdout.splitlines()) == 7
+
+
+def test_the_environment_without_a_device_is_one_line_with_status_2(monkeypatch, capsys):
+    settings = jax.config.values | {"jax_platforms": None, "jax_platform_name": ""}
+    monkeypatch.setattr(type(jax.config), "values", settings)
+
+    def refuse():
+        raise RuntimeError("Unable to initialize backend 'gpux': unknown (set JAX_PLATFORMS='')")
+
+    monkeypatch.setattr(jax, "devices", refuse)
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    (line,) = capsys.readouterr().err.splitlines()
+    assert stopped.value.code == 2
+    problem = "JAX finds none: Unable to initialize backend 'gpux': unknown"
+    assert line == f"error: devices: {problem}; JAX_PLATFORMS=cpu takes the processor alone"
