@@ -62,7 +62,7 @@ def _manual_dir(given: str | Path | None) -> Path | None:
     chosen = given or os.environ.get("JAXMLP_MANUAL_DIR")
     if not chosen:
         return None
-    folder = Path(chosen).expanduser()
+    folder = files.expand_user("manual_dir", chosen)
     if not folder.is_dir():
         raise InputError(f"manual_dir: must be an existing folder, got {str(chosen)!r}")
     return folder

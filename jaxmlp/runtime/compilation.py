@@ -13,9 +13,11 @@ import numpy as np
 from jax.sharding import Sharding
 from jaxtyping import Array
 
+from jaxmlp.checks import first_line
+from jaxmlp.runtime.console import warn
 from jaxmlp.runtime.files import cache_folder
 from jaxmlp.runtime.host import jaxlib_version, processor
-from jaxmlp.types import PyTree
+from jaxmlp.types import InputError, PyTree
 
 # Loading a program takes a few hundredths of a second, so what compiles faster is not worth a file.
 MIN_COMPILE_SECONDS = 0.1
@@ -31,7 +33,7 @@ def enable_cache() -> Path | None:
     instructions that another processor lacks, which JAX's own key does not tell. To be called before the
     first array is made. JAX's settings go first: JAX_COMPILATION_CACHE_DIR names another folder, and
     JAX_ENABLE_COMPILATION_CACHE=false turns the cache off. A folder that cannot be written to turns it off
-    too, and never stops a run.
+    too, which a line on stderr says, and never stops a run.
     """
     settings = jax.config.values
     if jaxlib_version() == "0.10.1":
@@ -39,12 +41,14 @@ def enable_cache() -> Path | None:
     if settings["jax_compilation_cache_dir"] or not settings["jax_enable_compilation_cache"]:
         return None
     digest = hashlib.sha256(processor().encode()).hexdigest()[:8]
-    kept = cache_folder() / "compiled" / f"jaxlib-{jaxlib_version()}-{digest}"
     try:
+        kept = cache_folder() / "compiled" / f"jaxlib-{jaxlib_version()}-{digest}"
         kept.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=kept):
             pass
-    except OSError:
+    except (InputError, OSError) as error:
+        reason = first_line(error).removeprefix("JAXMLP_CACHE_DIR: ")
+        warn(f"compiled programs are not kept; set JAXMLP_CACHE_DIR to a folder ({reason})")
         return None
     jax.config.update("jax_compilation_cache_dir", str(kept))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", MIN_COMPILE_SECONDS)

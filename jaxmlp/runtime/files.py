@@ -126,7 +126,20 @@ def _unique(part: str, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def cache_folder() -> Path:
-    """JAXMLP_CACHE_DIR, or else ``jaxmlp`` in the user's folder for caches. It may not exist yet."""
-    if chosen := os.environ.get("JAXMLP_CACHE_DIR"):
-        return Path(chosen).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "jaxmlp"
+    """JAXMLP_CACHE_DIR, or else ``jaxmlp`` in the user's folder for caches. It may not exist yet.
+
+    InputError where it lies in the home of a user who has none.
+    """
+    chosen = os.environ.get("JAXMLP_CACHE_DIR")
+    default = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "jaxmlp"
+    return expand_user("JAXMLP_CACHE_DIR", chosen or default)
+
+
+def expand_user(argument: str, path: str | Path) -> Path:
+    """``path`` with the home that ``~`` stands for; InputError where there is none."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise InputError(
+            f"{argument}: must be a whole path, since there is no home for {str(path)!r}"
+        ) from None

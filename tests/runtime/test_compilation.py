@@ -9,8 +9,10 @@ import jax
 import pytest
 
 from jaxmlp.runtime import compilation, files, host
+from jaxmlp.types import InputError
 
 ROOT = Path(__file__).parents[2]
+HOMES = ("HOME", "XDG_CACHE_HOME", "JAXMLP_CACHE_DIR")
 # Prints the folder, how many programs were loaded, and a number that a program made.
 PROGRAM = """
 from jaxmlp.runtime import compilation
@@ -53,6 +55,25 @@ def test_the_folder_is_chosen_by_the_environment(environment, expected, monkeypa
     assert files.cache_folder() == expected
 
 
+def test_a_home_that_is_none_holds_no_folder(monkeypatch):
+    monkeypatch.setenv("JAXMLP_CACHE_DIR", "~no such user/x")
+    with pytest.raises(
+        InputError, match=r"^JAXMLP_CACHE_DIR: must be a whole path, since there is no home for"
+    ):
+        files.cache_folder()
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="only root becomes somebody else")
+def test_a_user_without_a_home_has_no_folder():
+    program = "import os; os.setreuid(12345, 0); from jaxmlp.runtime import files; files.cache_folder()"
+    environment = {name: value for name, value in os.environ.items() if name not in HOMES}
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+    expected = "JAXMLP_CACHE_DIR: must be a whole path, since there is no home for '~/.cache/jaxmlp'"
+    assert done.stderr.splitlines()[-1].endswith(expected)
+
+
 def test_a_second_process_loads_what_the_first_compiled_and_survives_its_damage(tmp_path):
     kept, num_loaded, number, _ = run_program(tmp_path)
     assert num_loaded == 0 and Path(kept).parent == tmp_path / "compiled"
@@ -72,7 +93,11 @@ def test_jaxs_own_settings_go_first(tmp_path):
 def test_a_folder_that_cannot_be_written_to_stops_nothing(tmp_path):
     (tmp_path / "file").write_text("")
     kept, num_loaded, _, errors = run_program(tmp_path / "file")
-    assert (kept, num_loaded, errors) == ("None", 0, "")
+    (line,) = errors.splitlines()
+    assert (kept, num_loaded) == ("None", 0)
+    assert line.startswith(
+        "warning: compiled programs are not kept; set JAXMLP_CACHE_DIR to a folder ([Errno"
+    )
 
 
 def test_another_processor_has_a_folder_of_its_own(monkeypatch):
