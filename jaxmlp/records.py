@@ -108,7 +108,7 @@ def write_record(folder: str | Path, record: Record) -> Path:
         "tables": _round_all(_plain(record.tables)),
     }
     path = Path(folder) / "record.json"
-    write_atomic(path, _json(content).encode())
+    write_atomic(path, _json(content).encode("utf-8", "backslashreplace"))
     return path
 
 

@@ -1,6 +1,7 @@
 """A person's own table, from a file or a DataFrame, split into train, validation and test."""
 
 import functools
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -93,7 +94,7 @@ def read_table(
         task=task,
         class_names=() if classes is None else tuple(map(str, classes.tolist())),
         sample_weight=None if sample_weight is None else _weights(frame, sample_weight),
-        name=Path(table).stem if isinstance(table, str | Path) else "table",
+        name=_data_name(table) if isinstance(table, str | Path) else "table",
         split_seed=split_seed,
         validation_fraction=validation_fraction,
         test_fraction=test_fraction,
@@ -181,3 +182,8 @@ def _class_values(values: "pandas.Series") -> np.ndarray:
         return values.astype(str).to_numpy(object)
     numbers = parse_numbers(str(values.name), values).to_numpy()
     return numbers.astype(int) if (numbers == numbers.round()).all() else numbers
+
+
+def _data_name(path: str | Path) -> str:
+    """The file's name, of which a model tells: as UTF-8, where the system's are any bytes."""
+    return os.fsencode(Path(path).stem).decode("utf-8", "backslashreplace")
