@@ -25,7 +25,7 @@ def prepare_streams() -> None:
     """Make stdout and stderr of this process fit for any text and any reader.
 
     What their encoding lacks is written as an escape like ``\\xb1``. Once the reader of a pipe is gone, as
-    after ``| head -1`` or where Ctrl-C ends ``tee``, what is said goes nowhere, and the run goes on to its
+    after "| head -1" or where Ctrl-C ends tee, what is said goes nowhere, and the run goes on to its
     results. What a caller has put in their place keeps its way.
     """
     for name, mode in {"stdin": "r", "stdout": "w", "stderr": "w"}.items():
