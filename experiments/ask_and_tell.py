@@ -10,7 +10,8 @@ import optuna
 import jaxmlp
 from jaxmlp.data import sources
 from jaxmlp.nn.network import NetworkSpec
-from jaxmlp.sweep.search import SearchResult, make_config
+from jaxmlp.sweep.config import make_config
+from jaxmlp.sweep.search import SearchResult
 from jaxmlp.sweep.space import Member, Structure
 
 STRUCTURE = Structure(NetworkSpec((32,), "relu"), "adamw")
@@ -30,7 +31,7 @@ def search(
 ) -> tuple[optuna.Study, SearchResult]:
     """The trials, and what the round with the best member found."""
     splits = sources.load_dataset("digits", validation_fraction=0.2)
-    config = make_config(splits, {"num_epochs": num_epochs})
+    config = make_config(splits.task, len(splits.train.inputs), {"num_epochs": num_epochs})
     sampler = optuna.samplers.TPESampler(seed=0, constant_liar=True)
     study, rounds = optuna.create_study(direction="maximize", sampler=sampler), []
     for _ in range(num_rounds):

@@ -14,11 +14,11 @@ from typing import Any, NoReturn, TypeVar
 import jax
 import tyro
 
+from jaxmlp.cli.command import one_line_errors
 from jaxmlp.runtime import compilation, processes
 from jaxmlp.runtime.selftest import check_backend
 from jaxmlp.runtime.signals import single_run
 from jaxmlp.runtime.streams import prepare_streams
-from jaxmlp.types import InputError
 
 Config = TypeVar("Config")
 
@@ -47,16 +47,10 @@ def main(
     )
     compilation.enable_cache()
     try:
-        with joined(configuration) as configuration, single_run():
+        with one_line_errors(), joined(configuration) as configuration, single_run():
             check_backend()
             run(configuration)
-        sys.stdout.flush()
-    except InputError as error:
-        _exit(error, 2)
-    except (FloatingPointError, OSError) as error:
-        _exit(error, 1)
-    except KeyboardInterrupt:
-        sys.exit(130)
+            sys.stdout.flush()
     except jax.errors.JaxRuntimeError as error:
         if jax.process_count() == 1:
             raise
@@ -100,8 +94,3 @@ def _name(module_name: str) -> str:
     """The name to give to ``python -m``; a module that is being run is called ``__main__``."""
     spec = sys.modules[module_name].__spec__
     return module_name if spec is None else spec.name
-
-
-def _exit(error: Exception, status: int) -> NoReturn:
-    print("error:", " ".join(str(error).split()), file=sys.stderr)
-    sys.exit(status)

@@ -1,25 +1,6 @@
-"""What a number, or a fault, may depend on besides the code: to put into a report.
+"""The command ``jaxmlp`` as ``python -m jaxmlp``."""
 
-python -m jaxmlp
-"""
-
-import sys
-
-from jaxmlp.runtime import compilation, environment, files, streams
-from jaxmlp.types import InputError
-
-
-def main() -> None:
-    """Print a line for each part of the environment; status 2 and one line where JAX finds no device."""
-    streams.prepare_streams()
-    compilation.enable_cache()
-    try:
-        for name, value in (environment.describe() | {"cache": files.cache_folder()}).items():
-            print(f"{name.replace('_', ' '):16} {value}")
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
-
+from importlib import import_module
 
 if __name__ == "__main__":
-    main()
+    import_module("jaxmlp.cli.command").main()

@@ -2,7 +2,7 @@
 
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -88,11 +88,12 @@ def read_table(
     others = [target] if sample_weight is None else [target, sample_weight]
     _check_learnable(frame, others)
     targets, classes = _fit_targets(frame[target], task)
+    class_names = () if classes is None else tuple(map(str, classes.tolist()))
     split = functools.partial(
         splits.from_arrays,
         targets=targets,
         task=task,
-        class_names=() if classes is None else tuple(map(str, classes.tolist())),
+        class_names=class_names,
         sample_weight=None if sample_weight is None else _weights(frame, sample_weight),
         name=_data_name(table) if isinstance(table, str | Path) else "table",
         split_seed=split_seed,
@@ -101,7 +102,7 @@ def read_table(
     )
     given = {"validation": validation, "test": test}
     own = {part: _read_checked(rows, target) for part, rows in given.items() if _is_table(rows)}
-    labels = {part: _transform_targets(part, rows[target], classes) for part, rows in own.items()}
+    labels = {part: transform_targets(part, rows[target], class_names) for part, rows in own.items()}
 
     def parts(inputs_of: Callable[["pandas.DataFrame"], np.ndarray]) -> dict[str, Any]:
         return given | {part: (inputs_of(rows), labels[part]) for part, rows in own.items()}
@@ -166,14 +167,15 @@ def _fit_targets(values: "pandas.Series", task: str | None) -> tuple[np.ndarray,
     return labels.astype(np.int32), classes
 
 
-def _transform_targets(part: str, values: "pandas.Series", classes: np.ndarray | None) -> np.ndarray:
-    """The target of a part of its own, as that of the table was read."""
-    if classes is None:
+def transform_targets(part: str, values: "pandas.Series", class_names: Sequence[Any]) -> np.ndarray:
+    """The target of other rows as labels of these classes, or as real values where there are none."""
+    if not class_names:
         return parse_numbers(str(values.name), values).to_numpy()
-    found = _class_values(values)
-    if not (known := np.isin(found, classes)).all():
-        raise InputError(f"{part}: {values.name!r} has the class {found[~known][0]!r}, which the table lacks")
-    return np.searchsorted(classes, found).astype(np.int32)
+    places = {str(name): place for place, name in enumerate(class_names)}
+    found = [str(value) for value in _class_values(values).tolist()]
+    if unknown := sorted({*found} - {*places}):
+        raise InputError(f"{part}: {values.name!r} has the class {unknown[0]!r}, which the table lacks")
+    return np.array([places[name] for name in found], np.int32)
 
 
 def _class_values(values: "pandas.Series") -> np.ndarray:

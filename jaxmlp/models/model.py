@@ -18,6 +18,7 @@ from jaxmlp.nn import mlp
 from jaxmlp.nn.preprocessing import Affine
 from jaxmlp.printing import printable
 from jaxmlp.runtime.files import pack, unpack, write_atomic
+from jaxmlp.runtime.selftest import check_backend
 from jaxmlp.types import AnyArray, InputError, Layer, Params
 
 _AFFINES = ("preprocess", "targets")

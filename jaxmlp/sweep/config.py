@@ -1,9 +1,11 @@
 """How a sweep is run."""
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from jax.sharding import Mesh
 
+from jaxmlp import checks
 from jaxmlp.sweep import selection
 from jaxmlp.train import batching
 
@@ -39,3 +41,11 @@ def num_schedule_steps(config: SweepConfig, num_examples: int) -> float | None:
     if config.schedule == "constant":
         return None
     return float(config.num_epochs * batching.num_batches(num_examples, config.batch_size))
+
+
+def make_config(task: str, num_examples: int, settings: Mapping[str, Any]) -> SweepConfig:
+    """``settings``, with a batch size and a number of epochs that suit the size of the data."""
+    batch_size = settings.get("batch_size") or batching.default_batch_size(num_examples)
+    checks.integer("batch_size", batch_size)
+    num_epochs = settings.get("num_epochs") or batching.default_num_epochs(num_examples, batch_size)
+    return SweepConfig(task, **(dict(settings) | {"batch_size": batch_size, "num_epochs": num_epochs}))

@@ -13,7 +13,7 @@ from jaxmlp.models import training
 from jaxmlp.runtime.devices import num_bytes
 from jaxmlp.sweep import programs
 from jaxmlp.sweep.config import SweepConfig
-from jaxmlp.sweep.halving import members_per_epoch
+from jaxmlp.sweep.halving import members_per_epoch, rung_epochs
 from jaxmlp.sweep.programs import make_groups
 from jaxmlp.sweep.space import Member
 from jaxmlp.train import batching
@@ -71,6 +71,29 @@ def estimate_cost(splits: Splits, members: Sequence[Member], config: SweepConfig
         num_devices,
         max(group.program.chunk_size for group in groups),
         program.wait,
+    )
+
+
+def describe_plan(splits: Splits, members: Sequence[Member], settings: SweepConfig) -> None:
+    """The plan, before anything starts."""
+    parts = ", ".join(
+        f"{len(getattr(splits, part).inputs):,} {part}" for part in ("train", "validation", "test")
+    )
+    kind = f"{len(splits.class_names)} classes" if splits.class_names else "real values"
+    print(f"{splits.name}: {parts} examples, {splits.task} ({kind})")
+    expected = estimate_cost(splits, members, settings)
+    rungs_text = ", ".join(map(str, rung_epochs(settings.num_epochs, settings.halving, len(members))))
+    print(
+        f"{len(members)} members in {expected.num_programs} programs, {expected.num_parameters:,} "
+        f"parameters; cut after epochs {rungs_text or 'none'} of {settings.num_epochs}"
+    )
+    where = f" on each of {expected.num_devices} devices" if expected.num_devices > 1 else ""
+    turns = "; members wait for their turn on the host" if expected.wait else ""
+    print(
+        f"expected: {expected.memory_bytes / 1e9:.2f} GB of memory{where}, about "
+        f"{expected.compile_seconds:.0f} s to compile and {expected.train_seconds / 60:.1f} min to train, "
+        f"{expected.num_at_once} at a time at most{turns}",
+        flush=True,
     )
 
 

@@ -3,18 +3,16 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from jaxmlp import checks
 from jaxmlp.data.splits import Splits
 from jaxmlp.models.evaluation import calibrate
 from jaxmlp.models.model import Model
 from jaxmlp.models.training import build_model, fit_scaling, prepare_training
 from jaxmlp.printing import printable
-from jaxmlp.sweep.config import SweepConfig
+from jaxmlp.sweep.config import SweepConfig, make_config
 from jaxmlp.sweep.loop import run_sweep
 from jaxmlp.sweep.sampling import draw_members
 from jaxmlp.sweep.space import DEFAULT_SPACE, Member, Space
 from jaxmlp.sweep.state import SweepResult
-from jaxmlp.train import batching
 from jaxmlp.train.checkpoints import Checkpoints
 
 
@@ -48,7 +46,7 @@ def fit_ensemble(
     ``method`` and ``max_programs`` are those of ``sampling.draw_members``, ``settings`` those of SweepConfig.
     The test part is not looked at. Raises InputError, and FloatingPointError when no loss stays finite.
     """
-    config = make_config(splits, settings)
+    config = make_config(splits.task, len(splits.train.inputs), settings)
     members = draw_members(space, num_members, method=method, max_programs=max_programs, seed=config.seed)
     return fit_members(splits, members, config, checkpoints=checkpoints, progress=progress)
 
@@ -75,12 +73,3 @@ def build_models(splits: Splits, result: SweepResult) -> SearchResult:
     chosen = [(result.members[c.member].structure.network, c.count, c.params) for c in result.ensemble]
     single, together = (build_model(splits, scaling, networks) for networks in ([best], chosen))
     return SearchResult(result, calibrate(single, splits.validation), calibrate(together, splits.validation))
-
-
-def make_config(splits: Splits, settings: dict[str, Any]) -> SweepConfig:
-    """``settings``, with a batch size and a number of epochs that suit the size of the data."""
-    num_examples = len(splits.train.inputs)
-    batch_size = settings.get("batch_size") or batching.default_batch_size(num_examples)
-    checks.integer("batch_size", batch_size)
-    num_epochs = settings.get("num_epochs") or batching.default_num_epochs(num_examples, batch_size)
-    return SweepConfig(splits.task, **(settings | {"batch_size": batch_size, "num_epochs": num_epochs}))

@@ -4,30 +4,12 @@ import contextlib
 import json
 
 import numpy as np
-import pandas
 import pytest
 
-from experiments import predict, sweep
-from experiments.command_line import main
-from jaxmlp.data import columns
-from jaxmlp.models import tables
-from jaxmlp.models.model import load
-from jaxmlp.models.prediction import predict_proba
+from experiments import sweep
 from tests.support.commands import refused, run
 
 SMALL = ("--num-members", 6, "--max-programs", 1, "--hidden-sizes", 8, "--depth", 1, "--num-epochs", 3)
-
-
-def shop(num_rows, seed=0):
-    """Buyers and what they saw, with numbers, words, truth values and gaps."""
-    random = np.random.default_rng(seed)
-    price, brand = random.uniform(1, 100, num_rows), random.choice(["A", "B", "C"], num_rows)
-    sale, stars = random.random(num_rows) < 0.3, random.integers(1, 6, num_rows).astype(float)
-    worth = 2 * stars + 3 * sale - price / 20 + np.array([0, 2, -2])[np.searchsorted(["A", "B", "C"], brand)]
-    stars[random.random(num_rows) < 0.1] = np.nan
-    bought = np.where(worth + random.normal(size=num_rows) > 4, "yes", "no")
-    frame = {"price": price, "brand": brand, "on sale": sale, "stars": stars, "bought": bought}
-    return pandas.DataFrame(frame), worth
 
 
 @pytest.fixture(scope="module")
@@ -47,25 +29,6 @@ def digits_run(tmp_path_factory):
             "--out",
             out,
         )
-    return out
-
-
-@pytest.fixture(scope="module")
-def table_run(tmp_path_factory):
-    out = tmp_path_factory.mktemp("table")
-    shop(400)[0].to_csv(out / "shop.csv", index=False)
-    run(
-        sweep,
-        "--dataset",
-        out / "shop.csv",
-        "--target",
-        "bought",
-        *SMALL,
-        "--num-epochs",
-        30,
-        "--out",
-        out / "run",
-    )
     return out
 
 
@@ -108,45 +71,6 @@ def test_the_plan_stands_before_everything(digits_run):
     assert lines[2].startswith("expected: ") and "GB of memory" in lines[2]
 
 
-def test_a_table_goes_from_csv_to_predictions_of_new_rows(table_run, capsys):
-    record = json.loads((table_run / "run" / "record.json").read_text())
-    assert record["metrics"]["ensemble_test_accuracy"]["mean"] > 0.7
-    model = load(table_run / "run" / "model.safetensors")
-    assert model.spec.class_names == ("no", "yes") and model.spec.head == "binary"
-    fresh, worth = shop(300, seed=1)
-    fresh = fresh.drop(columns="bought")[["stars", "brand", "on sale", "price"]].assign(note="new")
-    fresh.loc[0, "brand"] = "Z"
-    fresh.to_csv(table_run / "new.csv", index=False)
-    command = [
-        table_run / "run" / "model.safetensors",
-        table_run / "new.csv",
-        "--out",
-        table_run / "predicted",
-    ]
-    main(predict.Config, predict.run, list(map(str, command)))
-    assert "300 rows predicted in" in capsys.readouterr().out
-    predicted = pandas.read_csv(table_run / "predicted" / "new-predictions.csv")
-    assert np.mean((predicted["prediction"] == "yes") == (worth > 4)) > 0.8
-    probabilities = predicted[["probability of no", "probability of yes"]]
-    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
-    expected = predict_proba(model, columns.transform_columns(fresh, model.spec.columns))
-    np.testing.assert_allclose(probabilities, expected, rtol=1e-5)
-
-
-def test_a_regression_of_a_table_comes_with_intervals(tmp_path):
-    frame, worth = shop(200)
-    frame.drop(columns="bought").assign(worth=worth).to_parquet(tmp_path / "shop.parquet")
-    table = ("--dataset", tmp_path / "shop.parquet", "--target", "worth")
-    run(sweep, *table, *SMALL, "--out", tmp_path / "run")
-    record = json.loads((tmp_path / "run" / "record.json").read_text())
-    assert {"ensemble_test_r2", "ensemble_test_rmse", "ensemble_test_coverage_90"} <= set(record["metrics"])
-    model = load(tmp_path / "run" / "best_member.safetensors")
-    rows = tables.predict_table(model, frame)
-    half = 1.6448536 * model.spec.noise_scale[0]
-    np.testing.assert_allclose(rows["95 %"] - rows["prediction"], half, rtol=1e-4)
-    np.testing.assert_allclose(rows["prediction"] - rows["5 %"], half, rtol=1e-4)
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -156,9 +80,6 @@ def test_a_regression_of_a_table_comes_with_intervals(tmp_path):
         (("--depth", "one"), "depth: must be a number"),
         (("--num-members", 0), "num_members: must be a whole number of at least 1"),
         (("--search", "grid", "--max-programs", 1), "max_programs: the grid has"),
-        (("--target", "bought"), "target: is for a CSV or Parquet file"),
-        (("--dataset", "nowhere.csv", "--target", "a"), "nowhere.csv: no such file"),
-        (("--dataset", "nowhere.csv"), "target: name the column"),
         (("--time-budget", -1), "time_budget: must be a finite number above 0"),
         (("--validation-fraction", 0.0001), "validation_fraction: cannot cut"),
         (("--hidden-sizes", 10**9), "hidden_sizes: the networks would take"),

@@ -10,7 +10,7 @@ import chex
 import jax
 import pytest
 
-from jaxmlp.__main__ import main
+from jaxmlp.cli.command import main
 from jaxmlp.runtime import devices
 from jaxmlp.sweep.config import SweepConfig
 from jaxmlp.sweep.programs import check_config
@@ -152,7 +152,7 @@ def test_the_environment_without_a_device_is_one_line_with_status_2(monkeypatch,
 
     monkeypatch.setattr(jax, "devices", refuse)
     with pytest.raises(SystemExit) as stopped:
-        main()
+        main(["env"])
     (line,) = capsys.readouterr().err.splitlines()
     assert stopped.value.code == 2
     problem = "JAX finds none: Unable to initialize backend 'gpux': unknown"

@@ -227,7 +227,7 @@ def test_without_its_flag_the_release_is_found_wrong(tmp_path):
 
 def test_the_environment_is_printed(tmp_path):
     done = subprocess.run(
-        [sys.executable, "-m", "jaxmlp"],
+        [sys.executable, "-m", "jaxmlp", "env"],
         cwd=ROOT,
         env=os.environ | {"JAXMLP_CACHE_DIR": str(tmp_path)},
         capture_output=True,

@@ -1,8 +1,9 @@
-"""Experiments as their commands run them, without a process of their own."""
+"""Experiments and the library's command as a command line runs them, without a process of their own."""
 
 import pytest
 
 from experiments.command_line import main
+from jaxmlp.cli import command as library
 
 
 def run(module, *arguments):
@@ -15,3 +16,14 @@ def refused(capsys, module, *arguments):
         run(module, *arguments)
     (line,) = capsys.readouterr().err.strip().splitlines()
     return line, stopped.value.code
+
+
+def command(capsys, *arguments):
+    """(exit status, standard output, standard error) of the library's command."""
+    status = 0
+    try:
+        library.main([*map(str, arguments)])
+    except SystemExit as finished:
+        status = finished.code
+    printed = capsys.readouterr()
+    return status, printed.out, printed.err

@@ -24,15 +24,15 @@ SURROUNDINGS = {
 WITHOUT = ("JAXMLP_CACHE_DIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "MPLCONFIGDIR")
 
 
-def test_a_sweep_in_bad_surroundings_ends_well(tmp_path):
+def test_a_fit_in_bad_surroundings_ends_well(tmp_path):
     # Bytes that are no UTF-8, and what would be a formula.
     table = os.fsencode(tmp_path) + b"/a$b_{\xe9}$" + b"x" * 150 + b".csv"
     rows = [f"{i},{i % 7},{('$x$', 'é ± ²', 'w' * 200)[i % 3]}" for i in range(90)]
     Path(os.fsdecode(table)).write_text("\n".join(["$a,b%,kind", *rows]), "utf-8")
     (tmp_path / "gone").mkdir()
     line = (
-        'cd gone && rmdir ../gone && "$0" -m experiments.sweep --dataset "$1" --target kind --num-members 2 '
-        "--max-programs 1 --num-epochs 2 --no-progress --hidden-sizes 4 --depth 1 --out ../out <&- | head -1"
+        'cd gone && rmdir ../gone && "$0" -m jaxmlp fit "$1" --target kind --num-members 2 --quiet '
+        "--max-programs 1 --num-epochs 2 --hidden-sizes 4 --depth 1 --out ../out <&- | head -1"
     )
     absolute = line.replace("../out", str(tmp_path / "out"))
     environment = {name: value for name, value in os.environ.items() if name not in WITHOUT} | SURROUNDINGS
@@ -48,5 +48,5 @@ def test_a_sweep_in_bad_surroundings_ends_well(tmp_path):
     (warning,) = done.stderr.splitlines()
     assert warning.startswith(b"warning: compiled programs are not kept")
     record = json.loads((tmp_path / "out" / "record.json").read_text("utf-8"))
-    assert os.fsencode(record["config"]["dataset"]) == table
+    assert os.fsencode(record["config"]["data"]) == table
     assert (tmp_path / "out" / "model.safetensors").exists()

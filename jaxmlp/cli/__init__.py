@@ -1,0 +1,1 @@
+"""The command ``jaxmlp``: fit, predict, show and env, for people with data."""

@@ -1,0 +1,75 @@
+"""How the command meets its user: subcommands, plain help, an error in one line with its status."""
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import tyro
+
+from jaxmlp.cli import fit, predict, show
+from jaxmlp.runtime import compilation, environment, files
+from jaxmlp.runtime.signals import single_run
+from jaxmlp.runtime.streams import prepare_streams
+from jaxmlp.types import InputError
+
+
+@dataclass(frozen=True)
+class Env:
+    """Versions, devices and whether this release of JAX computes right: what a report of a fault should hold.
+
+    jaxmlp env
+    """
+
+
+def run_env(_: Env) -> None:
+    """Print a line for each part of the environment."""
+    for name, value in (environment.describe() | {"cache": files.cache_folder()}).items():
+        print(f"{name.replace('_', ' '):16} {value}")
+
+
+_COMMANDS: dict[str, tuple[type, Callable[[Any], None]]] = {
+    "fit": (fit.Fit, fit.run),
+    "predict": (predict.Predict, predict.run),
+    "show": (show.Show, show.run),
+    "env": (Env, run_env),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line's ``arguments``, or these, as a command that is run."""
+    prepare_streams()
+    chosen = tyro.extras.subcommand_cli_from_dict(
+        {name: kind for name, (kind, _) in _COMMANDS.items()},
+        prog="jaxmlp",
+        description="Train small networks on your data, tuned and calibrated, and predict with them.",
+        args=arguments,
+        # One flag, --quiet, rather than the pair --quiet and --no-quiet.
+        config=(tyro.conf.FlagCreatePairsOff,),
+    )
+    compilation.enable_cache()
+    with one_line_errors(), single_run():
+        next(run for kind, run in _COMMANDS.values() if kind is type(chosen))(chosen)
+        sys.stdout.flush()
+
+
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """Ends the process with one line on stderr at most: with status 2 where the user's input breaks a rule, 1
+    where a loss is no longer finite or the system refuses, as a full disk does, and 130 after Ctrl-C. Every
+    other error is a fault and keeps its trace.
+    """
+    try:
+        yield
+    except InputError as error:
+        _exit(error, 2)
+    except (FloatingPointError, OSError) as error:
+        _exit(error, 1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _exit(error: Exception, status: int) -> NoReturn:
+    print("error:", " ".join(str(error).split()), file=sys.stderr)
+    sys.exit(status)

@@ -1,0 +1,144 @@
+"""``jaxmlp fit``: from a table or a named set to a tuned, calibrated ensemble in a file."""
+
+import dataclasses
+import shlex
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import tyro
+
+import jaxmlp
+from jaxmlp import checks, records
+from jaxmlp.cli import findings
+from jaxmlp.cli.flags import SearchFlags, Switch, check_flags, default, draw_members, settings_of
+from jaxmlp.data.splits import Splits
+from jaxmlp.runtime.files import FolderLock
+from jaxmlp.sweep.config import make_config
+from jaxmlp.sweep.cost import describe_plan
+from jaxmlp.train.checkpoints import Checkpoints, clear_checkpoints
+from jaxmlp.types import InputError
+
+_SEARCH = SearchFlags()
+Task = Literal["binary", "multiclass", "regression"]
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Train networks drawn from ranges, and keep the ensemble that validates best.
+
+    jaxmlp fit customers.csv --target bought --dropout 0:0.3
+
+    A range is low:high, low:high:log, a,b,c or a constant; what is not given has a good default. The folder
+    then holds the ensemble (model.safetensors), the best single network, a record and pictures.
+    """
+
+    data: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="DATA")]
+    """A CSV or Parquet file, or a name: digits, iris, wine, … or an image set of tensorflow-datasets."""
+    target: Annotated[str | None, default("", "COLUMN")] = None
+    """The column of the file to predict."""
+    task: Annotated[
+        Literal["binary", "multiclass", "regression"] | None,
+        default("what the target looks like", "{binary,multiclass,regression}"),
+    ] = None
+    """What the target is: binary, multiclass or regression."""
+    out: Annotated[Path | None, default("runs/ and the name of the data", "FOLDER")] = None
+    """Folder for the results."""
+    seed: int = 0
+    """Of the split into parts, the draws and the order of the data."""
+    test_fraction: float = 0.2
+    """Share of the data kept aside to measure on, where the set has no such part."""
+    manual_dir: Annotated[Path | None, default("$JAXMLP_MANUAL_DIR", "FOLDER")] = None
+    """Folder with an image set's files, already downloaded."""
+    mesh: Annotated[str | None, default("all there are, for networks first", "SIZES")] = None
+    """Devices, as data=4,members=2."""
+    checkpoint_every: Annotated[int | None, default("one where Ctrl-C or SIGTERM ends the run", "INT")] = None
+    """Epochs from one checkpoint to the next."""
+    resume: Switch = False
+    """Go on from the last checkpoint in the folder, with the other flags as they were."""
+    quiet: Switch = False
+    """Show no progress."""
+    search: tyro.conf.OmitArgPrefixes[SearchFlags] = _SEARCH
+    """What is searched, and how."""
+
+
+def run(config: Fit) -> None:
+    """Search, save, measure, record and draw."""
+    began, ranges = time.perf_counter(), check_flags(config.search)
+    checks.integer("seed", config.seed, at_least=0)
+    splits = read_data(config)
+    folder = records.check_writable(config.out or Path("runs") / splits.name)
+    lock = FolderLock(folder)
+    given = settings_of(config.search, config.seed, config.mesh)
+    describe_plan(
+        splits,
+        draw_members(config.search, ranges, config.seed),
+        make_config(splits.task, len(splits.train.inputs), given),
+    )
+    checkpoints = _checkpoints(config, folder)
+    found = jaxmlp.fit_ensemble(
+        splits,
+        ranges,
+        num_members=config.search.num_members,
+        method=config.search.search,
+        max_programs=config.search.max_programs,
+        checkpoints=checkpoints,
+        progress=not config.quiet,
+        **given,
+    )
+    # Saved first, measured then: whatever happens now, the work is not lost.
+    findings.save_models(folder, findings.Outcome(splits, found, {}, {}))
+    if found.sweep.interrupted:
+        print("--resume goes on from here")
+    elif config.checkpoint_every is None:
+        clear_checkpoints(checkpoints)
+    outcome = findings.measured(splits, found)
+    findings.save_models(folder, outcome)
+    _write_record(config, folder, outcome, began)
+    findings.draw(folder, outcome)
+    findings.tell(outcome, {name: np.array([value]) for name, value in outcome.metrics.items()})
+    print(f"model, record and pictures in {folder}")
+    del lock
+
+
+def read_data(config: Fit) -> Splits:
+    """The table or the named set."""
+    cut: Any = {"split_seed": config.seed, "validation_fraction": config.search.validation_fraction}
+    cut["test_fraction"] = config.test_fraction
+    if Path(config.data).suffix or Path(config.data).is_file():
+        if config.target is None:
+            raise InputError("target: name the column of the table to predict, as --target COLUMN")
+        return jaxmlp.read_table(config.data, config.target, task=config.task, **cut)
+    if config.target is not None:
+        raise InputError(f"target: is for a CSV or Parquet file, but the data are {config.data!r}")
+    return jaxmlp.load_dataset(config.data, manual_dir=config.manual_dir, **cut)
+
+
+def _checkpoints(config: Fit, folder: Path) -> Checkpoints:
+    if config.checkpoint_every is not None:
+        checks.integer("checkpoint_every", config.checkpoint_every)
+    run = {name: str(getattr(config, name)) for name in ("data", "target", "task", "test_fraction")}
+    return Checkpoints(folder / "checkpoints", config.checkpoint_every, config.resume, run)
+
+
+def _write_record(config: Fit, folder: Path, outcome: findings.Outcome, began: float) -> None:
+    swept = outcome.found.sweep
+    records.write_record(
+        folder,
+        records.Record(
+            experiment="fit",
+            question=f"What do networks make of {outcome.splits.name}?",
+            command=f"jaxmlp {shlex.join(sys.argv[1:])}".strip(),
+            dataset=outcome.splits.name,
+            config=dataclasses.asdict(config) | {"interrupted": bool(swept.interrupted)},
+            seeds=[config.seed],
+            metrics={name: (value, findings.unit_of(name)) for name, value in outcome.metrics.items()},
+            curves={f"member_{name}": rows for name, rows in swept.history.items()},
+            seconds={**swept.seconds, "total": time.perf_counter() - began},
+            provenance=(None, None),
+            tables=findings.tables_of(outcome),
+        ),
+    )

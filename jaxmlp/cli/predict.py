@@ -1,0 +1,141 @@
+"""``jaxmlp predict``: what a saved model says of pictures, or of the rows of tables."""
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+import tyro
+from jaxtyping import Float, Shaped
+from PIL import Image
+
+import jaxmlp
+from jaxmlp.cli.flags import default
+from jaxmlp.data.columns import transform_columns
+from jaxmlp.data.drawings import MNIST_EXTENT, composite_on, read_picture, shrink, to_network_input
+from jaxmlp.data.tables import read_frame, transform_targets
+from jaxmlp.models.evaluation import score_interval
+from jaxmlp.models.model import Model
+from jaxmlp.models.tables import predict_table
+from jaxmlp.nn.metrics import METRICS
+from jaxmlp.plots.images import prediction
+from jaxmlp.records import check_writable
+from jaxmlp.statistics import format_mean
+from jaxmlp.types import Dataset, InputError
+
+if TYPE_CHECKING:
+    import pandas
+
+
+@dataclass(frozen=True)
+class Predict:
+    """Predict pictures or the rows of tables with a saved model.
+
+    jaxmlp predict runs/customers/model.safetensors new_customers.csv
+
+    A table needs the columns of the one the model learnt from, in any order; the predictions stand beside its
+    own columns in a CSV file, and are scored where the target is there. A picture is a PNG or a JPEG of any
+    size, dark on light or light on dark, with one digit or drawing that stands free.
+    """
+
+    model: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="MODEL")]
+    """A file that jaxmlp saved (model.safetensors)."""
+    files: Annotated[tyro.conf.Positional[tuple[Path, ...]], default("", "FILE...")]
+    """Pictures (PNG or JPEG), or tables (CSV or Parquet)."""
+    out: Annotated[Path, default("a folder, predictions", "PATH")] = Path("predictions")
+    """Folder for the results, or the file for that of a single one (.csv, .png)."""
+
+
+def run(config: Predict) -> None:
+    """Predict all files; one that cannot be read is told and does not stop the others, but ends with an
+    error.
+    """
+    if not config.files:
+        raise InputError("files: name at least one picture or table after the model")
+    model = jaxmlp.load(config.model)
+    table = model.spec.columns is not None
+    one: Callable[..., None] = _predict_table if table else _predict_picture
+    suffix = ".csv" if table else ".png"
+    failed = 0
+    for path, target in zip(config.files, _output_paths(config, suffix), strict=True):
+        try:
+            one(model, path, target)
+        except InputError as error:
+            print("error:", error, file=sys.stderr)
+            failed += 1
+    if failed:
+        raise InputError(f"files: {failed} of {len(config.files)} could not be predicted")
+
+
+def _output_paths(config: Predict, suffix: str) -> list[Path]:
+    """Where each result goes; files of one name are told apart by their place."""
+    if config.out.suffix.lower() == suffix:
+        if len(config.files) > 1:
+            raise InputError(f"out: must be a folder for {len(config.files)} files, got {str(config.out)!r}")
+        check_writable(config.out.parent)
+        return [config.out]
+    check_writable(config.out)
+    stems = [path.stem for path in config.files]
+    kind = "predictions" if suffix == ".csv" else "prediction"
+    return [
+        config.out / f"{stem}-{kind}{'' if stems.count(stem) == 1 else f'-{place}'}{suffix}"
+        for place, stem in enumerate(stems, start=1)
+    ]
+
+
+def _predict_table(model: Model, path: Path, target: Path) -> None:
+    """Write the rows with their predictions, and tell the score where the target is known."""
+    frame = read_frame(path)
+    predicted = predict_table(model, frame)
+    clash = [name for name in predicted if name in frame]
+    if clash:
+        raise InputError(f"{path}: has a column {clash[0]!r} already; rename it")
+    frame.join(predicted).to_csv(target, index=False)
+    print(f"{path}: {len(frame)} rows predicted in {target}")
+    if model.spec.target in frame:
+        print(f"  {score(model, frame)}")
+
+
+def score(model: Model, frame: "pandas.DataFrame") -> str:
+    """The measure that chooses, on the rows whose target is known, with its interval over such rows."""
+    known = frame[frame[model.spec.target].notna()]
+    if len(known) < 2:
+        return "too few rows with a target to be scored"
+    labels = transform_targets(str(model.spec.target), known[model.spec.target], model.spec.class_names)
+    part = Dataset(transform_columns(known, model.spec.columns or ()), labels)
+    name, metric = next(iter(METRICS[model.spec.head].items()))
+    low, high = score_interval(model, part)
+    told = [
+        format_mean(value, None, metric.unit) for value in (jaxmlp.evaluate(model, part)[name], low, high)
+    ]
+    return f"{name} {told[0]} of {len(known)} rows with a target, 95 % interval {told[1]} to {told[2]}"
+
+
+def _predict_picture(model: Model, path: Path, target: Path) -> None:
+    """Say the class, and draw the picture, what the network sees of it and the probabilities."""
+    image = read_picture(path)
+    seen = _seen(model, path, image)
+    (probabilities,) = jaxmlp.predict_proba(model, seen[None])
+    names = [str(name) for name in model.spec.class_names]
+    print(f"{path}: {sentence(probabilities, names)}")
+    prediction(np.asarray(shrink(composite_on(image, "white"))), seen, probabilities, names, target)
+    print(f"  drawn in {target}")
+
+
+def sentence(probabilities: Float[np.ndarray, " classes"], class_names: Sequence[str]) -> str:
+    """The likeliest class, then the three likeliest with their probabilities."""
+    order = np.argsort(-probabilities, kind="stable")[:3]
+    top = ", ".join(f"{class_names[label]} {probabilities[label]:.1%}" for label in order)
+    return f"{class_names[order[0]]} ({top})"
+
+
+def _seen(model: Model, path: Path, image: Image.Image) -> Shaped[np.ndarray, "..."]:
+    low: Any = np.asarray(model.affine.shift)
+    high = low + np.asarray(model.affine.scale)
+    extent = model.spec.drawing_extent or MNIST_EXTENT
+    try:
+        return to_network_input(image, model.spec.input_shape, low, high, extent)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None

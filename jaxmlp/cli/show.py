@@ -1,0 +1,55 @@
+"""``jaxmlp show``: what is in a model file, in words."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+import jaxmlp
+from jaxmlp.data.columns import CategoryColumn, Column
+from jaxmlp.models.schema import ModelSpec
+
+
+@dataclass(frozen=True)
+class Show:
+    """Say what is in a model file: its networks, its data, what it reached.
+
+    jaxmlp show runs/customers/model.safetensors
+    """
+
+    model: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="MODEL")]
+    """A file that jaxmlp saved (model.safetensors)."""
+
+
+def run(config: Show) -> None:
+    """Print a line for each thing that is known."""
+    model = jaxmlp.load(config.model)
+    lines = model.summary() | _trained(model.spec)
+    width = max(map(len, lines))
+    for name, value in lines.items():
+        print(f"{name:{width}}  {value}")
+    for column in model.spec.columns or ():
+        print(f"column {column.name!r}: {_describe(column)}")
+
+
+def _trained(spec: ModelSpec) -> dict[str, str]:
+    """How sure it is, and what it comes from."""
+    sizes = ", ".join(f"{scale:.4g}" for scale in spec.noise_scale or ())
+    lines = {
+        "predicts": f"the column {spec.target!r}" if spec.target else "",
+        "loss": spec.loss,
+        "temperature": "" if spec.head == "regression" else f"{spec.temperature:.3g}",
+        "error, one deviation": sizes,
+        "trained with": ", ".join(f"{name} {version}" for name, version in spec.versions.items() if version),
+        "format": str(spec.format),
+    }
+    return {name: value for name, value in lines.items() if value}
+
+
+def _describe(column: Column) -> str:
+    if isinstance(column, CategoryColumn):
+        shown = ", ".join(name or "(missing)" for name in column.categories[:8])
+        return f"categories, {shown}{', …' if len(column.categories) > 8 else ''}"
+    gaps = ", and whether it was missing" if column.gaps else ""
+    return f"numbers, a missing one is taken for {column.fill:.6g}{gaps}"

@@ -1,0 +1,170 @@
+"""A table's way through the command: fit, show, predict, and what is refused in a line."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas
+import pytest
+
+import jaxmlp
+from jaxmlp.data.columns import transform_columns
+from jaxmlp.models.model import load
+from tests.support.commands import command
+
+ROOT = Path(__file__).parents[2]
+SMALL = ("--num-members", 6, "--max-programs", 1, "--hidden-sizes", 8, "--depth", 1, "--quiet")
+
+
+def shop(num_rows, seed=0):
+    """Buyers and what they saw, with numbers, words, truth values and gaps."""
+    random = np.random.default_rng(seed)
+    price, brand = random.uniform(1, 100, num_rows), random.choice(["A", "B", "C"], num_rows)
+    sale, stars = random.random(num_rows) < 0.3, random.integers(1, 6, num_rows).astype(float)
+    worth = 2 * stars + 3 * sale - price / 20 + np.array([0, 2, -2])[np.searchsorted(["A", "B", "C"], brand)]
+    stars[random.random(num_rows) < 0.1] = np.nan
+    bought = np.where(worth + random.normal(size=num_rows) > 4, "yes", "no")
+    frame = {"price": price, "brand": brand, "on sale": sale, "stars": stars, "bought": bought}
+    return pandas.DataFrame(frame), worth
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A table that was fitted, with new rows beside it."""
+    out = tmp_path_factory.mktemp("table")
+    shop(400)[0].to_csv(out / "shop.csv", index=False)
+    flags = ("--target", "bought", *SMALL, "--num-epochs", 30, "--out", out / "run")
+    # In a process of its own, as the command's user has it.
+    line = [sys.executable, "-m", "jaxmlp", "fit", out / "shop.csv", *flags]
+    done = subprocess.run([*map(str, line)], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    (out / "printed").write_text(done.stdout)
+    return out
+
+
+def test_a_table_becomes_a_model_a_record_and_pictures(folder):
+    names = {path.name for path in (folder / "run").iterdir()}
+    pictures = {"members.png", "landscape.png", "importance.png", "growth.png"}
+    assert names == {"record.json", "model.safetensors", "best_member.safetensors"} | pictures
+    record = json.loads((folder / "run" / "record.json").read_text())
+    assert record["metrics"]["ensemble_test_accuracy"]["mean"] > 0.7
+    model = load(folder / "run" / "model.safetensors")
+    assert model.spec.class_names == ("no", "yes") and model.spec.target == "bought"
+    low, high = model.spec.intervals["ensemble_test_accuracy"]
+    assert low < model.spec.metrics["ensemble_test_accuracy"] < high
+
+
+def test_the_plan_stands_before_everything(folder):
+    lines = (folder / "printed").read_text().splitlines()
+    assert lines[0].startswith("shop: 256 train, ") and "binary (2 classes)" in lines[0]
+    assert lines[1].startswith("6 members in 1 programs, ")
+    assert lines[2].startswith("expected: ")
+    assert lines[-1] == f"model, record and pictures in {folder / 'run'}"
+
+
+def test_predictions_stand_beside_the_columns_of_new_rows(folder, capsys):
+    fresh, worth = shop(300, seed=1)
+    fresh = fresh.drop(columns="bought")[["stars", "brand", "on sale", "price"]].assign(note="new")
+    fresh.loc[0, "brand"] = "Z"
+    fresh.to_csv(folder / "new.csv", index=False)
+    model = folder / "run" / "model.safetensors"
+    status, out, err = command(capsys, "predict", model, folder / "new.csv", "--out", folder / "predicted")
+    assert (status, err) == (0, "") and "300 rows predicted in" in out and "rows with a target" not in out
+    predicted = pandas.read_csv(folder / "predicted" / "new-predictions.csv")
+    assert list(predicted.columns[:5]) == list(fresh.columns)
+    assert np.mean((predicted["prediction"] == "yes") == (worth > 4)) > 0.8
+    probabilities = predicted[["probability of no", "probability of yes"]]
+    inputs = transform_columns(fresh, load(model).spec.columns)
+    np.testing.assert_allclose(probabilities, jaxmlp.predict_proba(load(model), inputs), rtol=1e-5)
+
+
+def test_rows_whose_target_is_known_are_scored(folder, capsys):
+    fresh, _ = shop(300, seed=2)
+    fresh.loc[:9, "bought"] = None
+    fresh.to_csv(folder / "known.csv", index=False)
+    model = folder / "run" / "model.safetensors"
+    _, out, _ = command(capsys, "predict", model, folder / "known.csv", "--out", folder / "known-out.csv")
+    predicted = pandas.read_csv(folder / "known-out.csv")[10:]
+    right = np.mean(predicted["prediction"] == predicted["bought"])
+    assert f"accuracy {100 * right:.2f} % of 290 rows with a target, 95 % interval " in out
+    fresh.assign(bought="perhaps").to_csv(folder / "odd.csv", index=False)
+    status, _, err = command(capsys, "predict", model, folder / "odd.csv", "--out", folder / "odd-out.csv")
+    assert status == 2 and "'bought' has the class 'perhaps', which the table lacks" in err
+
+
+def test_a_model_is_shown_in_words(folder, capsys):
+    status, out, _ = command(capsys, "show", folder / "run" / "model.safetensors")
+    lines = out.splitlines()
+    assert status == 0
+    for part in ("binary", "no, yes", "the column 'bought'", "cross-entropy"):
+        assert any(part in line for line in lines), part
+    assert any(line.startswith("column 'brand': categories, A, B, C") for line in lines)
+    stars = next(line for line in lines if line.startswith("column 'stars'"))
+    assert stars.endswith("is taken for 3, and whether it was missing")
+
+
+def test_a_regression_comes_with_intervals(tmp_path, capsys):
+    frame, worth = shop(200)
+    frame.drop(columns="bought").assign(worth=worth).to_parquet(tmp_path / "shop.parquet")
+    flags = ("--target", "worth", *SMALL, "--num-epochs", 3, "--out", tmp_path / "run")
+    assert command(capsys, "fit", tmp_path / "shop.parquet", *flags)[0] == 0
+    record = json.loads((tmp_path / "run" / "record.json").read_text())
+    assert {"ensemble_test_r2", "ensemble_test_rmse", "ensemble_test_coverage_90"} <= set(record["metrics"])
+    model = load(tmp_path / "run" / "best_member.safetensors")
+    rows = jaxmlp.predict_table(model, frame)
+    half = 1.6448536 * model.spec.noise_scale[0]
+    np.testing.assert_allclose(rows["95 %"] - rows["prediction"], half, rtol=1e-4)
+    np.testing.assert_allclose(rows["prediction"] - rows["5 %"], half, rtol=1e-4)
+
+
+def test_images_have_a_folder_of_their_own_by_default(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    flags = (*SMALL, "--num-members", 2, "--num-epochs", 2, "--activation", "relu", "--optimizer", "adam")
+    assert command(capsys, "fit", "digits", *flags)[0] == 0
+    assert {"model.safetensors", "neurons_1.png"} <= {path.name for path in Path("runs/digits").iterdir()}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("digits", "--target", "bought"), "target: is for a CSV or Parquet file"),
+        (("nowhere.csv", "--target", "a"), "nowhere.csv: no such file"),
+        (("nowhere.csv",), "target: name the column of the table to predict, as --target COLUMN"),
+        (("digitz",), "did you mean 'digits'?"),
+        (("digits", "--dropout", 2), "dropout: must be at least 0 and below 1, got 2.0"),
+        (("digits", "--seed", -1), "seed: must be a whole number of at least 0, got -1"),
+        (("digits", "--checkpoint-every", 0), "checkpoint_every: must be a whole number of at least 1"),
+        (("digits", "--test-fraction", 2), "test_fraction: must be at least 0 and below 1, got 2"),
+    ],
+)
+def test_bad_input_is_one_line_and_leaves_nothing(capsys, tmp_path, arguments, message):
+    status, _, err = command(capsys, "fit", *arguments, "--out", tmp_path / "out")
+    assert status == 2 and err.startswith("error: ") and message in err and err.count("\n") == 1
+    assert not list(tmp_path.glob("out/*.json"))
+
+
+@pytest.mark.parametrize("subcommand", ["fit", "predict", "show", "env"])
+def test_the_help_is_plain(capsys, subcommand):
+    status, out, _ = command(capsys, subcommand, "--help")
+    assert status == 0 and f"jaxmlp {subcommand}" in out
+    assert "None" not in out and "True" not in out and "False" not in out
+    assert out.count("(default:") == len([line for line in out.splitlines() if "(default:" in line])
+
+
+def test_the_package_installs_the_command_and_nothing_else():
+    import tomllib
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    assert project["project"]["scripts"] == {"jaxmlp": "jaxmlp.cli.command:main"}
+    assert project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"] == ["jaxmlp"]
+
+
+def test_the_experiments_are_listed_with_their_questions():
+    line = [sys.executable, "-m", "experiments"]
+    out = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert "shopping         Do hidden neurons turn price and utility into indices" in out
+    names = [line.split()[0] for line in out.splitlines()[2:]]
+    assert {"digits", "mnist", "sweep", "benchmark"} <= set(names)
+    assert all(line.endswith("?") for line in out.splitlines()[2:])
