@@ -15,7 +15,8 @@ import jaxmlp
 from jaxmlp.cli.flags import default
 from jaxmlp.data.columns import transform_columns
 from jaxmlp.data.drawings import MNIST_EXTENT, composite_on, read_picture, shrink, to_network_input
-from jaxmlp.data.tables import read_frame, transform_targets
+from jaxmlp.data.frames import read_frame
+from jaxmlp.data.tables import transform_targets
 from jaxmlp.models.evaluation import score_interval
 from jaxmlp.models.model import Model
 from jaxmlp.models.tables import predict_table

@@ -4,7 +4,8 @@ A column of numbers has its gaps filled with the median of the training rows, an
 second column that says where; any other column becomes one column for each category.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -96,20 +97,23 @@ def check_frame(frame: "pandas.DataFrame") -> "pandas.DataFrame":
     if not len(frame):
         raise InputError("table: must hold at least one row, got none")
     frame = frame.rename(columns=str)
-    check_width(frame.shape[1], "table")
-    check_names(frame.columns, "table")
+    try:
+        check_width(frame.shape[1])
+        check_names(frame.columns)
+    except InputError as error:
+        raise InputError(f"table: {error}") from None
     return frame
 
 
-def check_width(num_columns: int, table: str) -> None:
+def check_width(num_columns: int) -> None:
     if num_columns > MAX_COLUMNS:
-        raise InputError(f"{table}: must have at most {MAX_COLUMNS} columns, got about {num_columns}")
+        raise InputError(f"must have at most {MAX_COLUMNS} columns, got about {num_columns}")
 
 
-def check_names(names: Any, table: str) -> None:
-    repeated = list(names[names.duplicated()])
-    if repeated:
-        raise InputError(f"{table}: has two columns called {repeated[0]!r}; rename one")
+def check_names(names: Iterable[Any]) -> None:
+    for name, count in Counter(names).items():
+        if count > 1:
+            raise InputError(f"has two columns called {name!r}; rename one")
 
 
 def is_numeric(values: "pandas.Series") -> bool:

@@ -35,9 +35,10 @@ def take_part(
         check_same_shapes(part, data, own)
         return rows, own._replace(inputs=own.inputs.astype(data.inputs.dtype, copy=False))
     if given is None:
-        kept, cut = _cut(
-            rows, data.targets if class_names else None, f"{part}_fraction", fraction, split_seed
-        )
+        labels = data.targets if class_names else None
+        if labels is not None:
+            _check_counts(labels[rows], class_names)
+        kept, cut = _cut(rows, labels, f"{part}_fraction", fraction, split_seed)
     else:
         cut = _check_rows(part, given, rows, len(data.inputs))
         kept = np.setdiff1d(rows, cut)
@@ -46,6 +47,15 @@ def take_part(
         what = f"example of class {class_names[min(lost)]!r}" if lost else "training example"
         raise InputError(f"{part}: taking {len(cut)} of {len(rows)} examples leaves no {what}; take fewer")
     return kept, select(data, cut)
+
+
+def _check_counts(labels: AnyArray, class_names: tuple[str, ...]) -> None:
+    for label, count in zip(*np.unique(labels, return_counts=True), strict=True):
+        if count == 1:
+            raise InputError(
+                f"targets: class {class_names[label]!r} has a single example, which cannot be both learnt "
+                "and measured; find more of it, drop it, or put it with another class"
+            )
 
 
 def _cut(

@@ -13,55 +13,23 @@ from jaxmlp import checks
 from jaxmlp.data import splits
 from jaxmlp.data.columns import (
     check_frame,
-    check_names,
-    check_width,
     fit_columns,
     import_pandas,
     is_numeric,
     parse_numbers,
     transform_columns,
 )
+from jaxmlp.data.frames import read_frame
 from jaxmlp.data.splits import Splits
 from jaxmlp.types import InputError
 
 if TYPE_CHECKING:
     import pandas
 
-    Table = str | Path | pandas.DataFrame
+    from jaxmlp.data.frames import Table
 
 MAX_CLASSES = 20
 """A target of at most so many different whole numbers is taken for classes."""
-
-
-def read_frame(path: str | Path) -> "pandas.DataFrame":
-    """The table in a CSV (.csv, .csv.gz, …) or Parquet (.parquet) file.
-
-    Raises InputError when the file is missing, of another kind, damaged or empty, or lacks pandas to read it.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; give the path of a CSV or Parquet file")
-    pandas = import_pandas()
-    try:
-        if path.suffix == ".parquet":
-            frame = pandas.read_parquet(path)
-            names = frame.columns
-        else:
-            # Its header as one text: a very wide table would take minutes to read, only to be refused.
-            header = pandas.read_csv(path, header=None, nrows=1, dtype=str, sep="\1", quoting=3)
-            check_width(header.iloc[0, 0].count(","), str(path))
-            # In pieces, a column that holds a word would be numbers in one and text in another.
-            frame = pandas.read_csv(path, low_memory=False)
-            # pandas has called the second of two columns of one name otherwise, by their order.
-            names = pandas.read_csv(path, header=None, nrows=1, dtype=str).iloc[0].dropna()
-    except InputError:
-        raise
-    except Exception as error:  # pandas and pyarrow raise errors of a dozen kinds on damaged files.
-        raise InputError(f"{path}: cannot be read as a table: {checks.first_line(error)}") from None
-    check_names(names, str(path))
-    if frame.empty:
-        raise InputError(f"{path}: must hold at least one row below its header, got none")
-    return frame
 
 
 def read_table(
@@ -182,6 +150,9 @@ def _class_values(values: "pandas.Series") -> np.ndarray:
     """Each value as the name of its class: text, a whole number, or another one."""
     if not is_numeric(values):
         return values.astype(str).to_numpy(object)
+    if import_pandas().api.types.is_integer_dtype(values.dtype):
+        # Not by way of floats, which cannot tell long ones apart.
+        return values.to_numpy(np.int64)
     numbers = parse_numbers(str(values.name), values).to_numpy()
     return numbers.astype(int) if (numbers == numbers.round()).all() else numbers
 

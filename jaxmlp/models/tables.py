@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from jaxmlp.data.columns import import_pandas, transform_columns
-from jaxmlp.data.tables import read_frame
+from jaxmlp.data.frames import read_frame
 from jaxmlp.models import calibration
 from jaxmlp.models.model import Model
 from jaxmlp.models.prediction import predict, predict_proba
@@ -15,7 +15,7 @@ from jaxmlp.types import InputError
 if TYPE_CHECKING:
     import pandas
 
-    from jaxmlp.data.tables import Table
+    from jaxmlp.data.frames import Table
 
 
 def predict_table(model: Model, table: "Table") -> "pandas.DataFrame":

@@ -22,8 +22,8 @@ def num_batches(num_examples: int, batch_size: int) -> int:
 
 
 def default_batch_size(num_examples: int) -> int:
-    """128, or less for a small data set, so that an epoch has eight steps at least."""
-    return int(min(128, max(8, 2 ** (num_examples // 8).bit_length() // 2)))
+    """128, or less for a small data set, so that an epoch has eight steps at least; never more than all."""
+    return int(min(128, num_examples, max(8, 2 ** (num_examples // 8).bit_length() // 2)))
 
 
 def default_num_epochs(num_examples: int, batch_size: int) -> int:

@@ -199,7 +199,7 @@ def altered(array, row, value):
         (TABLE, LABELS, {"validation_fraction": 0.0}, "validation_fraction: must be .*above 0, got 0"),
         (TABLE, LABELS, {"test_fraction": 1.0}, "test_fraction: .*below 1, got 1.0"),
         (TABLE, LABELS, {"split_seed": -1}, "split_seed: must be a whole number of at least 0"),
-        (TABLE, altered(LABELS, 0, 3).astype(int), {}, "test_fraction: cannot cut 0.2 off 60 examples"),
+        (TABLE, altered(LABELS, 0, 3).astype(int), {}, "targets: class '3' has a single example"),
         (TABLE, LABELS, {"validation_fraction": 0.02}, "validation_fraction: cannot cut 0.02 off 48"),
         (TABLE[:1], [0.5], {}, "test_fraction: cannot cut 0.2 off 1 examples"),
     ],

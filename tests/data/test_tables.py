@@ -1,15 +1,21 @@
 """Tables of one's own: what a file's columns become, and every refusal."""
 
+import bz2
+import csv
 import gzip
+import io
+import lzma
 import re
 import sys
+import zipfile
 from decimal import Decimal
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from jaxmlp.data import tables
+import jaxmlp
+from jaxmlp.data import frames, tables
 from jaxmlp.data.columns import MAX_CATEGORIES, CategoryColumn, NumberColumn, fit_columns, transform_columns
 from jaxmlp.types import InputError
 
@@ -55,7 +61,7 @@ def with_target(values):
 def test_a_mixed_table_is_read_from_each_kind_of_file(tmp_path, suffix):
     path = tmp_path / f"pets.{suffix}"
     MIXED.to_parquet(path) if suffix == "parquet" else MIXED.to_csv(path, index=False)
-    columns = fit_columns(tables.read_frame(path).drop(columns="kind"))
+    columns = fit_columns(frames.read_frame(path).drop(columns="kind"))
     assert columns == MIXED_COLUMNS
     splits = tables.read_table(path, "kind")
     inputs, labels = rows_of(splits)
@@ -154,6 +160,113 @@ def test_columns_may_be_called_by_numbers():
     assert splits.class_names == ("0", "1")
 
 
+def test_long_numbers_of_classes_keep_their_last_digit():
+    names = [900719925474099301, 900719925474099303]
+    splits = tables.read_table(with_target(names * 20), "y")
+    assert splits.class_names == tuple(map(str, names))
+
+
+def test_a_few_rows_train_without_further_flags():
+    splits = tables.read_table(with_target(["a", "b"] * 4), "y")
+    assert len(jaxmlp.fit_mlp(splits, num_epochs=2, progress=False).models) == 1
+
+
+# Files
+
+
+def compressed(kind, content):
+    if kind == ".zip":
+        file = io.BytesIO()
+        with zipfile.ZipFile(file, "w") as archive:
+            archive.writestr("pets.csv", content)
+        return file.getvalue()
+    return {".gz": gzip.compress, ".bz2": bz2.compress, ".xz": lzma.compress, "": bytes}[kind](content)
+
+
+@pytest.mark.parametrize("kind", ["", ".gz", ".bz2", ".xz", ".zip", ".GZ"])
+@pytest.mark.parametrize(
+    ("separator", "name"), [(",", ""), (";", "semicolons"), ("\t", "tabs"), ("|", "bars")]
+)
+def test_a_table_is_read_whatever_separates_it_and_packs_it(tmp_path, capsys, kind, separator, name):
+    path = tmp_path / f"PETS.CSV{kind}"
+    lines = ['"kind",size,"a note"', *['"cat, or dog; or | one",1.5,x y'] * 3, "dog,2,"]
+    rows = [next(csv.reader([line])) for line in lines]
+    text = io.StringIO()
+    csv.writer(text, delimiter=separator, lineterminator="\r\n").writerows(rows)
+    path.write_bytes(compressed(kind.lower(), text.getvalue().encode()))
+    frame = frames.read_frame(path)
+    assert list(frame.columns) == ["kind", "size", "a note"]
+    assert frame["kind"].tolist() == ["cat, or dog; or | one"] * 3 + ["dog"]
+    assert frame["size"].tolist() == [1.5, 1.5, 1.5, 2]
+    said = capsys.readouterr().err
+    assert said == (f"warning: {path}: its columns are separated by {name}\n" if name else "")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "told"), [("utf-8", ""), ("utf-8-sig", ""), ("utf-16", ""), ("cp1252", "read as cp1252")]
+)
+def test_a_table_is_read_in_its_encoding(tmp_path, capsys, encoding, told):
+    path = tmp_path / "größe.txt"
+    path.write_bytes("größe,preis\n1,5 €\n2,7 €\n".encode(encoding))
+    assert frames.read_frame(path).to_dict("list") == {"größe": [1, 2], "preis": ["5 €", "7 €"]}
+    said = capsys.readouterr().err
+    assert told in said and bool(said) == bool(told)
+    # Told by hand, nothing is assumed.
+    assert list(frames.read_frame(path, encoding=encoding, separator=",")) == ["größe", "preis"]
+    assert capsys.readouterr().err == ""
+
+
+def test_letters_far_down_that_are_no_utf_8_are_read_too(tmp_path, capsys):
+    path = tmp_path / "far.csv"
+    path.write_bytes(b"name,n\n" + b"Anna,1\n" * 60_000 + "Zoé,2\n".encode("cp1252"))
+    assert frames.read_frame(path)["name"].iloc[-1] == "Zoé"
+    assert "read as cp1252" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("rows", "names", "first", "told"),
+    [
+        (["a,b", "1,2,", "3,4,"], ["a", "b"], [1, 2], "end with a separator that the header lacks"),
+        (["a,b", "r1,1,2", "r2,3,4"], ["Unnamed: 0", "a", "b"], ["r1", 1, 2], "begin with a cell that"),
+        ([",a", "0,1", "1,2"], ["Unnamed: 0", "a"], [0, 1], ""),
+        (["", "a,b", "", "1,2"], ["a", "b"], [1, 2], ""),
+        (["0,1", "5,6"], ["0", "1"], [5, 6], ""),
+        (["a , b", "1, x"], ["a", "b"], [1, "x"], ""),
+    ],
+    ids=["trailing", "row names", "index", "blank lines", "numbered", "spaces"],
+)
+def test_no_column_moves_under_another_name(tmp_path, capsys, rows, names, first, told):
+    path = tmp_path / "rows.csv"
+    path.write_text("\n".join(rows) + "\n")
+    frame = frames.read_frame(path)
+    assert (list(frame.columns), frame.iloc[0].tolist()) == (names, first)
+    assert told in capsys.readouterr().err
+
+
+def test_a_table_that_cannot_fit_is_refused_before_it_is_read(tmp_path, monkeypatch):
+    path = tmp_path / "large.csv"
+    path.write_text("a,b\n" + "1,2\n" * 1000)
+    monkeypatch.setattr(frames, "memory_bytes", lambda: 10_000)
+    message = refusal(frames.read_frame, path)
+    assert re.search(
+        r"would take about .* GB for some 1,00\d rows of 2 columns, and there are 1e-05 GB", message
+    )
+
+
+def test_a_page_of_text_in_a_cell_is_no_fault(tmp_path):
+    (tmp_path / "pages.csv").write_text("page,n\n" + ("word " * 50_000 + ",1\n") * 3)
+    assert frames.read_frame(tmp_path / "pages.csv")["n"].tolist() == [1, 1, 1]
+
+
+def test_an_archive_of_several_files_is_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "two.zip", "w") as archive:
+        archive.writestr("a.csv", "a,b\n1,2\n")
+        archive.writestr("b.csv", "a,b\n1,2\n")
+    assert refusal(frames.read_frame, tmp_path / "two.zip").endswith(
+        "holds 2 files; take out the one that is meant"
+    )
+
+
 # The task
 
 
@@ -236,17 +349,29 @@ def test_parts_and_weights_that_do_not_fit_are_refused(options, says):
     ("name", "content", "says"),
     [
         ("none.csv", None, "no such file; give the path of a CSV or Parquet file"),
-        ("none.csv", b"", "cannot be read as a table: No columns to parse from file"),
+        ("none.csv", b"", "must hold at least one row below its header, got none"),
         ("rowless.csv", b"a,b\n", "must hold at least one row below its header, got none"),
         (
             "uneven.csv",
             b"a,b\n1,2\n1,2,3\n",
-            "cannot be read as a table: .*Expected 2 fields in line 3, saw 3",
+            "its row 2 has 3 cells, and its header 2 names; quote what holds a separator",
         ),
-        ("binary.csv", bytes(range(128, 256)), "cannot be read as a table: "),
+        (
+            "far.csv",
+            b"a,b\n" + b"1,2\n" * 999 + b"1,2,3\n",
+            "cannot be read as a table: .*Expected 2 fields in line 1001, saw 3",
+        ),
+        ("binary.csv", bytes(range(128, 256)), "is no text, or in an encoding that has to be named"),
         ("cut.csv.gz", gzip.compress(b"a,b\n1,2\n" * 99, mtime=0)[:-9], "cannot be read as a table: "),
-        ("wide.csv", b"a," * 1_000_000 + b"b\n1,2\n", "must have at most 50000 columns, got about 1000000"),
-        ("latin.csv", "größe,art\n1,2\n".encode("latin-1"), "cannot be read as a table: .*utf-8"),
+        ("wide.csv", b"a," * 1_000_000 + b"b\n1,2\n", "must have at most 50000 columns, got about "),
+        (
+            "numbers.csv",
+            b"1.5,2.5\n1,2\n",
+            "its first line holds numbers, 1.5, 2.5, and no names",
+        ),
+        ("zeros.csv", b"a,b\n1,\0\n", "is no text; give a CSV or Parquet file"),
+        ("book.xlsx", b"PK", "is a spreadsheet; save its sheet as CSV"),
+        ("rows.JSON", b"{}", "is JSON; read it with pandas and save it as CSV or Parquet"),
         ("damaged.parquet", b"PAR1 and no more", "cannot be read as a table: "),
         ("twins.csv", b"size,kind,size\n1,2,3\n", "has two columns called 'size'; rename one"),
     ],
@@ -255,7 +380,7 @@ def test_files_that_hold_no_table_are_refused(tmp_path, name, content, says):
     path = tmp_path / name
     if content is not None:
         path.write_bytes(content)
-    message = refusal(tables.read_frame, path)
+    message = refusal(frames.read_frame, path)
     assert re.match(re.escape(f"{path}: ") + says, message), message
 
 
@@ -311,6 +436,6 @@ def test_without_pandas_the_extra_is_named(tmp_path, monkeypatch):
     MIXED.to_csv(path)
     monkeypatch.setitem(sys.modules, "pandas", None)
     assert (
-        refusal(tables.read_frame, path)
+        refusal(frames.read_frame, path)
         == "tables need pandas; install the extra: pip install 'jaxmlp[tables]'"
     )

@@ -218,7 +218,7 @@ def test_help_explains_every_flag(name, capsys):
         assert field.name.replace("_", "-") in shown.lower()
 
 
-@pytest.mark.parametrize("name", ["predict", "results"])
+@pytest.mark.parametrize("name", ["results"])
 def test_help_is_there_without_a_trace(name):
     command = [sys.executable, "-m", f"experiments.{name}", "--help"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)

@@ -164,7 +164,9 @@ def test_rounded_products_train_every_member_almost_alike(wine):
     assert (losses[0] != losses[1]).all()
 
 
-@pytest.mark.parametrize(("num_examples", "size"), [(54_000, 128), (1200, 128), (100, 8), (300, 32), (16, 8)])
+@pytest.mark.parametrize(
+    ("num_examples", "size"), [(54_000, 128), (1200, 128), (100, 8), (300, 32), (16, 8), (4, 4)]
+)
 def test_a_small_data_set_has_small_batches(num_examples, size):
     assert batching.default_batch_size(num_examples) == size
 
