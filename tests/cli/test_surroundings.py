@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 SURROUNDINGS = {
     "MPLBACKEND": "module://matplotlib_inline.backend_inline",
@@ -24,6 +26,7 @@ SURROUNDINGS = {
 WITHOUT = ("JAXMLP_CACHE_DIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "MPLCONFIGDIR")
 
 
+@pytest.mark.long
 def test_a_fit_in_bad_surroundings_ends_well(tmp_path):
     # Bytes that are no UTF-8, and what would be a formula.
     table = os.fsencode(tmp_path) + b"/a$b_{\xe9}$" + b"x" * 150 + b".csv"
