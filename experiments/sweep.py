@@ -1,6 +1,6 @@
 """Can ranges instead of values be tuned by one program? Every network learning, and a calibrated ensemble.
 
-    python -m experiments.sweep --dataset mnist --learning-rate 1e-4:1e-1:log --optimizer adamw,nadamw
+    python -m experiments.sweep --learning-rate 1e-4:1e-1:log --optimizer adamw,nadamw
 
 draws settings from the ranges, trains all of them in step, cuts those that fall behind, and hands back the
 best network and an ensemble, chosen and calibrated on validation data and tested once. A range is low:high,
@@ -32,7 +32,7 @@ class Config(SearchFlags, receipt.DeviceConfig):
 
     num_seeds: int = 1
     """Whole sweeps, each on a split and with draws of its own; several give error bars."""
-    dataset: str = "digits"
+    dataset: str = "mnist"
     """Name of the data: digits, wine, … or any image set of tensorflow-datasets."""
 
 

@@ -9,7 +9,20 @@ import pytest
 from experiments import sweep
 from tests.support.commands import refused, run
 
-SMALL = ("--num-members", 6, "--max-programs", 1, "--hidden-sizes", 8, "--depth", 1, "--num-epochs", 3)
+SMALL = (
+    "--dataset",
+    "digits",
+    "--num-members",
+    6,
+    "--max-programs",
+    1,
+    "--hidden-sizes",
+    8,
+    "--depth",
+    1,
+    "--num-epochs",
+    3,
+)
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +101,6 @@ def test_the_plan_stands_before_everything(digits_run):
     ],
 )
 def test_bad_input_is_one_line_and_leaves_nothing(capsys, tmp_path, arguments, message):
-    line, code = refused(capsys, sweep, *arguments, "--out", tmp_path / "out")
+    line, code = refused(capsys, sweep, "--dataset", "digits", *arguments, "--out", tmp_path / "out")
     assert code == 2 and line.startswith("error: ") and message in line
     assert not list(tmp_path.glob("out/*.json"))
