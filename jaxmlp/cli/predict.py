@@ -62,9 +62,12 @@ def run(config: Predict) -> None:
     failed = 0
     for path, target in zip(config.files, _output_paths(config, suffix), strict=True):
         try:
+            if path.resolve() == target.resolve():
+                raise InputError("out: would take the place of this file; name another")
             one(model, path, target)
         except InputError as error:
-            print("error:", error, file=sys.stderr)
+            named = "" if str(error).startswith(f"{path}:") else f"{path}: "
+            print(f"error: {named}{error}", file=sys.stderr)
             failed += 1
     if failed:
         raise InputError(f"files: {failed} of {len(config.files)} could not be predicted")
@@ -72,6 +75,8 @@ def run(config: Predict) -> None:
 
 def _output_paths(config: Predict, suffix: str) -> list[Path]:
     """Where each result goes; files of one name are told apart by their place."""
+    if config.out.suffix.lower() in {".csv", ".png", ".parquet"} - {suffix}:
+        raise InputError(f"out: must be a folder, or a file that ends with {suffix}, got {str(config.out)!r}")
     if config.out.suffix.lower() == suffix:
         if len(config.files) > 1:
             raise InputError(f"out: must be a folder for {len(config.files)} files, got {str(config.out)!r}")
@@ -93,7 +98,8 @@ def _predict_table(model: Model, path: Path, target: Path) -> None:
     clash = [name for name in predicted if name in frame]
     if clash:
         raise InputError(f"{path}: has a column {clash[0]!r} already; rename it")
-    frame.join(predicted).to_csv(target, index=False)
+    # The columns as they are written: zeros that lead, and words that stand for gaps.
+    read_frame(path, as_text=True).join(predicted).to_csv(target, index=False)
     print(f"{path}: {len(frame)} rows predicted in {target}")
     if model.spec.target in frame:
         print(f"  {score(model, frame)}")

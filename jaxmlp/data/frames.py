@@ -59,11 +59,16 @@ class Layout(NamedTuple):
 
 
 def read_frame(
-    path: str | Path, *, separator: str | None = None, encoding: str | None = None
+    path: str | Path,
+    *,
+    separator: str | None = None,
+    encoding: str | None = None,
+    as_text: bool = False,
 ) -> "pandas.DataFrame":
     """The table in a text file (.csv, .tsv, .txt, …, which may be zipped) or a Parquet file.
 
     What was assumed about a text file is said on stderr; ``separator`` and ``encoding`` say it by hand.
+    With ``as_text`` the cells of a text file are as they are written.
     Raises InputError when the file is missing, damaged, empty, of another kind or too large for the memory.
     """
     path = Path(path)
@@ -77,7 +82,7 @@ def read_frame(
             frame = pandas.read_parquet(path)
             check_names(list(frame.columns))
         else:
-            frame = _read_text(path, separator, encoding)
+            frame = _read_text(path, separator, encoding, as_text)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     except Exception as error:  # pandas and pyarrow raise errors of a dozen kinds on damaged files.
@@ -91,26 +96,27 @@ def _open(path: Path) -> Any:
     return _OPENERS.get(path.suffix.lower(), lambda plain: plain.open("rb"))(path)
 
 
-def _read_text(path: Path, separator: str | None, encoding: str | None) -> "pandas.DataFrame":
+def _read_text(path: Path, separator: str | None, encoding: str | None, as_text: bool) -> "pandas.DataFrame":
     with _open(path) as file:
         sample = file.read(_SAMPLE_BYTES)
     layout = find_layout(sample, separator, encoding)
     _check_room(path, sample, len(layout.names))
     try:
-        frame = _read_cells(path, layout)
+        frame = _read_cells(path, layout, as_text)
     except UnicodeDecodeError:
         if encoding is not None:
             raise
         # What is no UTF-8 stands further down.
         layout = find_layout(sample, separator, "cp1252")
         layout.notes.append("its letters were read as cp1252 (--encoding names another)")
-        frame = _read_cells(path, layout)
-    for note in layout.notes:
+        frame = _read_cells(path, layout, as_text)
+    for note in () if as_text else layout.notes:
         warn(f"{path}: {note}")
     return frame
 
 
-def _read_cells(path: Path, layout: Layout) -> "pandas.DataFrame":
+def _read_cells(path: Path, layout: Layout, as_text: bool) -> "pandas.DataFrame":
+    options: dict[str, Any] = {"dtype": str, "keep_default_na": False} if as_text else {}
     with _open(path) as file:
         return import_pandas().read_csv(
             file,
@@ -123,6 +129,7 @@ def _read_cells(path: Path, layout: Layout) -> "pandas.DataFrame":
             skipinitialspace=True,
             # In pieces, a column that holds a word would be numbers in one and text in another.
             low_memory=False,
+            **options,
         )
 
 

@@ -142,7 +142,7 @@ def transform_targets(part: str, values: "pandas.Series", class_names: Sequence[
     places = {str(name): place for place, name in enumerate(class_names)}
     found = [str(value) for value in _class_values(values).tolist()]
     if unknown := sorted({*found} - {*places}):
-        raise InputError(f"{part}: {values.name!r} has the class {unknown[0]!r}, which the table lacks")
+        raise InputError(f"{part}: {values.name!r} has the class {unknown[0]!r}, which was not learnt")
     return np.array([places[name] for name in found], np.int32)
 
 

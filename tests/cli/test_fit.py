@@ -91,7 +91,25 @@ def test_rows_whose_target_is_known_are_scored(folder, capsys):
     assert f"accuracy {100 * right:.2f} % of 290 rows with a target, 95 % interval " in out
     fresh.assign(bought="perhaps").to_csv(folder / "odd.csv", index=False)
     status, _, err = command(capsys, "predict", model, folder / "odd.csv", "--out", folder / "odd-out.csv")
-    assert status == 2 and "'bought' has the class 'perhaps', which the table lacks" in err
+    assert status == 2 and "'bought' has the class 'perhaps', which was not learnt" in err
+
+
+def test_predictions_leave_a_persons_own_files_and_cells_as_they_are(folder, capsys):
+    model, own = folder / "run" / "model.safetensors", folder / "own.csv"
+    fresh = shop(3, seed=3)[0].drop(columns="bought").assign(id=["007", "NA", "1.50"])
+    fresh.to_csv(own, index=False)
+    before = own.read_bytes()
+    status, _, err = command(capsys, "predict", model, own, "--out", own)
+    assert status == 2 and own.read_bytes() == before
+    assert err.startswith(f"error: {own}: out: would take the place of this file")
+    status, _, err = command(capsys, "predict", model, own, "--out", folder / "own.png")
+    assert status == 2 and "must be a folder, or a file that ends with .csv" in err
+    assert command(capsys, "predict", model, own, "--out", folder / "beside.csv")[0] == 0
+    written = (folder / "beside.csv").read_text().splitlines()
+    assert [line.split(",")[4] for line in written[1:]] == ["007", "NA", "1.50"]
+    fresh.drop(columns="brand").to_csv(folder / "less.csv", index=False)
+    _, _, err = command(capsys, "predict", model, folder / "less.csv", "--out", folder / "less-out.csv")
+    assert err.startswith(f"error: {folder / 'less.csv'}: column 'brand': is not in the table")
 
 
 def test_a_model_is_shown_in_words(folder, capsys):

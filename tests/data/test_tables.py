@@ -331,7 +331,7 @@ def test_a_column_of_weights_is_no_input():
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"test": with_target(["c"])}, "test: 'y' has the class 'c', which the table lacks"),
+        ({"test": with_target(["c"])}, "test: 'y' has the class 'c', which was not learnt"),
         ({"test": pd.DataFrame({"x": [1.0]})}, "target: unknown name 'y'; known: x"),
         ({"test": pd.DataFrame({"z": [1.0], "y": ["a"]})}, "column 'x': is not in the table, which has"),
         ({"sample_weight": "z"}, "sample_weight: unknown name 'z'"),
