@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
+from jaxmlp.types import InputError
+
 _more: list[int] = []
 """Signals besides Ctrl-C that end loops at present."""
 _stops: list[int] = []
@@ -19,12 +21,15 @@ _depth: list[None] = []
 def stop_on(*numbers: int) -> Iterator[None]:
     """Within it, a fit or sweep that receives one of these signals ends after the current epoch with what it
     has, as it does on Ctrl-C, and its result says so; the program goes on. Elsewhere they do what they do in
-    any program.
+    any program. InputError for what no process can catch.
 
     >>> import signal
     >>> with stop_on(signal.SIGTERM):
     ...     pass
     """
+    catchable = [each for each in signal.Signals if each.name not in ("SIGKILL", "SIGSTOP")]
+    if refused := [each for each in numbers if each not in catchable]:
+        raise InputError(f"stop_on: must be signals that a process can catch, got {refused}")
     _more.extend(numbers)
     try:
         yield
@@ -73,6 +78,10 @@ def single_run() -> Iterator[None]:
         with stop_on(signal.SIGTERM):
             yield
         exit_if_stopped()
+    except KeyboardInterrupt:
+        # Of a run that had nothing to hand back, on whichever signal.
+        exit_if_stopped()
+        raise
     finally:
         _depth.pop()
         _stops.clear()

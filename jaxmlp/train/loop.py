@@ -177,6 +177,8 @@ def _run_epochs(
                 note_stop(stopped)
             notes = {"seconds": time.perf_counter() - began, "ended": not np.any(alive)}
             _save(course, done, state, history, notes, stopped=bool(stopped))
+    # Asked again, for a signal that came while the last checkpoint was written.
+    stopped = processes.all_processes_max(asked_to_stop())
     tell_stop(stopped, done, course.num_epochs)
     return state, history, time.perf_counter() - began, stopped
 

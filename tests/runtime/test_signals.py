@@ -76,3 +76,24 @@ def test_what_was_opted_in_ends_with_the_block(number):
         assert signal.getsignal(number) is before
     with interruptible():
         assert signal.getsignal(number) is before
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP, 9999])
+def test_what_no_process_can_catch_is_refused(number):
+    from jaxmlp.runtime.signals import stop_on
+    from jaxmlp.types import InputError
+
+    with (
+        pytest.raises(InputError, match=r"^stop_on: must be signals that a process can catch"),
+        stop_on(number),
+    ):
+        pytest.fail("it was taken")
+
+
+def test_sigterm_to_a_command_with_nothing_to_hand_back_ends_it_as_sigterm():
+    from jaxmlp.runtime.signals import interruptible, single_run
+
+    with pytest.raises(SystemExit) as left, single_run(), interruptible():
+        signal.raise_signal(signal.SIGTERM)
+        raise KeyboardInterrupt
+    assert left.value.code == 143
