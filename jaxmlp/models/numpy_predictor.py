@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 _DTYPES: dict[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "F64": np.dtype("<f8")}
+_FORMATS = (3, 4)
 _LARGEST = 1e37
 _ALPHA, _SCALE = 1.6732632423543772, 1.0507009873554805
 
@@ -82,8 +83,11 @@ def load(path: str | Path) -> NumpyModel:
         _check_sum(content, texts["sha256"])
         description = json.loads(texts["jaxmlp"])
         tensors = {name: _tensor(content[8 + size :], **entry) for name, entry in header.items()}
+        number = description["format"]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path}: is no model of jaxmlp, or a damaged one ({error})") from None
+    if number not in _FORMATS:
+        raise ValueError(f"{path}: has format {number!r:.80}, and this file reads 3 and 4; copy another")
     return NumpyModel(tensors, description)
 
 

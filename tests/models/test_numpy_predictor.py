@@ -10,13 +10,18 @@ import msgspec
 import numpy as np
 import pytest
 
+from jaxmlp.data.sources import load_dataset
 from jaxmlp.models import numpy_predictor, schema
-from jaxmlp.models.model import save
+from jaxmlp.models.evaluation import evaluate
+from jaxmlp.models.model import load, save
 from jaxmlp.models.prediction import network_outputs, predict, predict_proba
 from jaxmlp.nn import mlp
-from tests.models.test_model import make_model
+from tests.models.test_model import make_model, with_description
 
 INPUTS = np.random.default_rng(1).normal(100, 300, size=(9, 3, 4)).astype(np.float32)
+COMMITTED = [
+    Path(__file__).parents[2] / "results" / name / "model.safetensors" for name in ("digits", "mnist")
+]
 
 
 def saved(path, **options):
@@ -95,6 +100,35 @@ def test_what_does_not_fit_is_refused(tmp_path):
     with pytest.raises(ValueError, match="a regression has no classes"):
         numpy_predictor.predict_proba(values, inputs)
     assert values.description["format"] == schema.FORMAT
+
+
+@pytest.mark.parametrize("number", [2, 5, None, "4"])
+def test_a_format_that_it_does_not_know_is_refused(number, tmp_path):
+    saved(tmp_path / "m")
+    (tmp_path / "m").write_bytes(with_description(format=number)((tmp_path / "m").read_bytes()))
+    with pytest.raises(ValueError, match=f"m: has format {number!r}, and this file reads 3 and 4"):
+        numpy_predictor.load(tmp_path / "m")
+
+
+@pytest.mark.parametrize("path", COMMITTED, ids=lambda path: path.parent.name)
+def test_every_model_beside_a_record_predicts_the_same_in_both_readers(path):
+    model, alone = load(path), numpy_predictor.load(path)
+    images = np.random.default_rng(0).integers(0, 256, (50, *model.spec.input_shape), dtype=np.uint8)
+    found, expected = numpy_predictor.predict_proba(alone, images), predict_proba(model, images)
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    assert len(np.unique(expected.argmax(axis=1))) > 1
+
+
+def test_the_digits_beside_their_record_are_told_as_when_they_were_trained():
+    # Of the record's ten splits, the one that validated best.
+    path, test = COMMITTED[0], load_dataset("digits", split_seed=6).test
+    model, alone = load(path), numpy_predictor.load(path)
+    for labels in (predict(model, test.inputs), numpy_predictor.predict(alone, test.inputs)):
+        measured = model.spec.metrics["test_accuracy"]
+        np.testing.assert_allclose(np.mean(labels == test.targets), measured, rtol=1e-6)
+    np.testing.assert_allclose(
+        evaluate(model, test)["log_loss"], model.spec.metrics["test_log_loss"], rtol=1e-4
+    )
 
 
 def test_a_flipped_bit_is_refused(tmp_path):
