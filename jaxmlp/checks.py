@@ -2,13 +2,14 @@
 
 import difflib
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 
-from jaxmlp.types import AnyArray, Dataset, Hyperparams, InputError, PyTree
+from jaxmlp.types import AnyArray, ClassName, Dataset, Hyperparams, InputError, PyTree
 
 # As far as a device's whole numbers count.
 _LARGEST = 2**31 - 1
@@ -61,6 +62,18 @@ def fraction(argument: str, value: Any) -> float:
     if not _is_finite_number(value) or not 0 <= value < 1:
         raise InputError(f"{argument}: must be at least 0 and below 1, got {value!r}")
     return float(value)
+
+
+def class_names(argument: str, names: Iterable[Any]) -> tuple[ClassName, ...]:
+    """The names with NumPy's scalars as Python's, if all can be told apart when they are written."""
+    bare = tuple(name.item() if isinstance(name, np.generic) else name for name in names)
+    for name in bare:
+        if not isinstance(name, ClassName) or (isinstance(name, float) and not math.isfinite(name)):
+            raise InputError(f"{argument}: must be text, finite numbers or truth values, got {name!r:.80}")
+    for text, count in Counter(map(str, bare)).items():
+        if count > 1:
+            raise InputError(f"{argument}: must differ as they are written, got {text!r:.80} {count} times")
+    return bare
 
 
 def first_line(error: Exception) -> str:

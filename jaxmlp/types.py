@@ -19,6 +19,9 @@ AnyMesh = Mesh | AbstractMesh
 Numbers = ArrayLike | float | int
 """One number or an array of them; NumPy's own alias leaves single numbers to be promoted to complex."""
 
+ClassName = str | int | float | bool
+"""What a class is called, in a type that JSON keeps."""
+
 
 class InputError(ValueError):
     """What the user gave breaks a rule; the message names the argument, the rule and the value.

@@ -28,6 +28,35 @@ def test_other_values_are_no_whole_numbers(value):
     assert str(error.value) == f"size: must be a whole number of at least 3, got {value!r}"
 
 
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        ("abc", "'a', 'b', 'c'"),
+        (np.array(["a", "b"]), "'a', 'b'"),
+        ([3, 0.5, True, "True?"], "3, 0.5, True, 'True?'"),
+        ([np.int64(3), np.float32(0.5), np.True_], "3, 0.5, True"),
+        ((), ""),
+    ],
+)
+def test_names_of_classes_keep_their_types(names, expected):
+    assert ", ".join(map(repr, checks.class_names("names", names))) == expected
+
+
+@pytest.mark.parametrize(
+    ("names", "rule"),
+    [
+        (("a", None), "must be text, finite numbers or truth values, got None"),
+        ((nan, 1), "must be text, finite numbers or truth values, got nan"),
+        (([1], 2), r"must be text, finite numbers or truth values, got \[1\]"),
+        (("a", "b", "a"), "must differ as they are written, got 'a' 2 times"),
+        ((1, "1"), "must differ as they are written, got '1' 2 times"),
+    ],
+)
+def test_names_that_cannot_be_told_apart_or_written_are_refused(names, rule):
+    with pytest.raises(InputError, match=f"^names: {rule}$"):
+        checks.class_names("names", names)
+
+
 def test_true_is_not_1():
     with pytest.raises(InputError, match=r"got True$"):
         checks.integer("size", True, at_least=1)

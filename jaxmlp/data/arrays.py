@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from jaxmlp import checks
-from jaxmlp.types import Dataset, InputError
+from jaxmlp.types import ClassName, Dataset, InputError
 
 _LARGEST = 1e37
 TASKS = ("binary", "multiclass", "regression")
@@ -94,14 +94,16 @@ def infer_class_names(labels: np.ndarray) -> tuple[str, ...]:
     return tuple(map(str, range(len(occurring))))
 
 
-def check_task(task: str, class_names: Sequence[str]) -> None:
+def check_task(task: str, class_names: Sequence[ClassName]) -> None:
     if task == "regression" and class_names:
         raise InputError(f"class_names: must be empty for regression, got {tuple(class_names)}")
     if task == "binary" and len(class_names) > 2:
         raise InputError(f"task: 'binary' has two classes, got {len(class_names)}; pass 'multiclass'")
 
 
-def make_dataset(part: str, inputs: ArrayLike, targets: ArrayLike, class_names: Sequence[str]) -> Dataset:
+def make_dataset(
+    part: str, inputs: ArrayLike, targets: ArrayLike, class_names: Sequence[ClassName]
+) -> Dataset:
     """Inputs and targets as one Dataset; ``part`` is put before the argument's name in errors."""
     examples: Any = as_numbers(f"{part}inputs", inputs)
     values: Any = as_numbers(f"{part}targets", targets)

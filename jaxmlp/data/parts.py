@@ -10,7 +10,7 @@ from sklearn.model_selection import train_test_split
 from jaxmlp import checks
 from jaxmlp.data.arrays import as_numbers, check_same_shapes, float_dtype, make_dataset
 from jaxmlp.runtime import files
-from jaxmlp.types import AnyArray, Dataset, InputError
+from jaxmlp.types import AnyArray, ClassName, Dataset, InputError
 
 _BATCH_SIZE = 1000
 """Examples that are copied together from file to file."""
@@ -21,7 +21,7 @@ Part = tuple[ArrayLike, ArrayLike] | ArrayLike
 
 def take_part(
     data: Dataset,
-    class_names: tuple[str, ...],
+    class_names: tuple[ClassName, ...],
     split_seed: int,
     rows: np.ndarray,
     part: str,
@@ -49,7 +49,7 @@ def take_part(
     return kept, select(data, cut)
 
 
-def _check_counts(labels: AnyArray, class_names: tuple[str, ...]) -> None:
+def _check_counts(labels: AnyArray, class_names: tuple[ClassName, ...]) -> None:
     for label, count in zip(*np.unique(labels, return_counts=True), strict=True):
         if count == 1:
             raise InputError(

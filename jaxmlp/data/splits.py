@@ -22,7 +22,7 @@ from jaxmlp.data.columns import Column
 from jaxmlp.data.parts import Part, select, take_part, with_sample_weight
 from jaxmlp.nn.preprocessing import Affine, fit_affine, scale_on_host
 from jaxmlp.printing import printable
-from jaxmlp.types import Dataset, InputError
+from jaxmlp.types import ClassName, Dataset, InputError
 
 
 @printable
@@ -33,7 +33,7 @@ class Splits(NamedTuple):
     validation: Dataset
     test: Dataset
     task: str
-    class_names: tuple[str, ...]
+    class_names: tuple[ClassName, ...]
     name: str
     split_seed: int
     columns: tuple[Column, ...] | None = None
@@ -60,7 +60,7 @@ def from_arrays(
     targets: ArrayLike,
     *,
     task: str | None = None,
-    class_names: Sequence[str] = (),
+    class_names: Sequence[ClassName] = (),
     sample_weight: ArrayLike | None = None,
     name: str = "arrays",
     split_seed: int = 0,
@@ -87,8 +87,9 @@ def from_arrays(
     values = as_numbers("targets", targets)
     if task is not None:
         checks.known_name("task", task, TASKS)
+    class_names = checks.class_names("class_names", class_names)
     if class_names or (is_classification(values) if task is None else task != "regression"):
-        class_names = tuple(map(str, class_names)) or infer_class_names(as_labels("targets", values))
+        class_names = class_names or infer_class_names(as_labels("targets", values))
     task = task or {0: "regression", 2: "binary"}.get(len(class_names), "multiclass")
     check_task(task, class_names)
     data = make_dataset("", inputs, values, class_names)

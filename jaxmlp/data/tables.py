@@ -56,7 +56,7 @@ def read_table(
     others = [target] if sample_weight is None else [target, sample_weight]
     _check_learnable(frame, others)
     targets, classes = _fit_targets(frame[target], task)
-    class_names = () if classes is None else tuple(map(str, classes.tolist()))
+    class_names = () if classes is None else tuple(classes.tolist())
     split = functools.partial(
         splits.from_arrays,
         targets=targets,
@@ -147,10 +147,13 @@ def transform_targets(part: str, values: "pandas.Series", class_names: Sequence[
 
 
 def _class_values(values: "pandas.Series") -> np.ndarray:
-    """Each value as the name of its class: text, a whole number, or another one."""
+    """Each value as the name of its class: text, a truth value, a whole number, or another one."""
+    types = import_pandas().api.types
+    if types.infer_dtype(values) == "boolean":
+        return values.to_numpy(bool)
     if not is_numeric(values):
         return values.astype(str).to_numpy(object)
-    if import_pandas().api.types.is_integer_dtype(values.dtype):
+    if types.is_integer_dtype(values.dtype):
         # Not by way of floats, which cannot tell long ones apart.
         return values.to_numpy(np.int64)
     numbers = parse_numbers(str(values.name), values).to_numpy()

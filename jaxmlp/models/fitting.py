@@ -180,8 +180,8 @@ def _choose_spec(
     about, (network, *others) = start.spec, start.spec.networks
     if others:
         raise InputError(f"start: must be a single network, got an ensemble of {1 + len(others)}")
-    theirs = about.head, about.input_shape, about.class_names, about.columns
-    ours = splits.task, splits.train.inputs.shape[1:], splits.class_names, splits.columns
+    theirs = about.head, about.input_shape, tuple(map(str, about.class_names)), about.columns
+    ours = splits.task, splits.train.inputs.shape[1:], tuple(map(str, splits.class_names)), splits.columns
     if differing := [f"{a}, it had {b}" for a, b in zip(ours, theirs, strict=True) if a != b]:
         raise InputError(f"start: was trained on other data: these have {differing[0]}"[:500])
     spec = NetworkSpec(network.layer_sizes[1:-1], network.activation)

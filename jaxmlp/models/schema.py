@@ -15,14 +15,13 @@ from jaxmlp.models.formats import OLDEST_FORMAT, upgrade
 from jaxmlp.nn import mlp
 from jaxmlp.nn.heads import HEADS
 from jaxmlp.runtime.files import strict_json
-from jaxmlp.types import InputError
+from jaxmlp.types import ClassName, InputError
 
 FORMAT = 4
 # JSON knows no infinity, but a number with a large exponent reads as one.
 Finite = Annotated[float, Meta(ge=-sys.float_info.max, le=sys.float_info.max)]
 Positive = Annotated[float, Meta(gt=0, le=sys.float_info.max)]
 Size = Annotated[int, Meta(gt=0)]
-ClassName = str | int | float | bool
 LOSSES = {"binary": "cross-entropy", "multiclass": "cross-entropy", "regression": "squared error"}
 """What each head is trained with, unless the loss is one's own."""
 
@@ -140,6 +139,7 @@ def _check_format(number: Any) -> None:
 
 def _check_agreement(spec: ModelSpec) -> None:
     checks.known_name("head", spec.head, HEADS)
+    checks.class_names("class_names", spec.class_names)
     num_outputs = spec.networks[0].layer_sizes[-1]
     for network in spec.networks:
         num_inputs, *_, last = network.layer_sizes

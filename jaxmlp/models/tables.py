@@ -1,9 +1,7 @@
 """Predictions of a saved model for the rows of a table."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from jaxmlp.data.columns import import_pandas, transform_columns
 from jaxmlp.data.frames import read_frame
@@ -19,23 +17,25 @@ if TYPE_CHECKING:
 
 
 def predict_table(model: Model, table: "Table") -> "pandas.DataFrame":
-    """A prediction for each row of a file or a DataFrame: the class's name and each class's probability, or
-    the value and the ends of the interval that should hold 90 % of what is measured.
+    """A prediction for each row of a file or a DataFrame: the class's name, of the type that it has in the
+    training table, and each class's probability, or the value and the ends of the interval that should hold
+    90 % of what is measured.
 
     Raises InputError when the model was not trained on a table, or a column does not fit.
     """
-    description, frame = model.spec, read_frame(table) if isinstance(table, str | Path) else table
-    if description.columns is None:
+    spec, frame = model.spec, read_frame(table) if isinstance(table, str | Path) else table
+    if spec.columns is None:
         raise InputError("model: was not trained on a table; give it arrays, with predict")
-    inputs, names = transform_columns(frame, description.columns), description.class_names
+    inputs, names = transform_columns(frame, spec.columns), spec.class_names
+    columns: dict[str, Any]
     if names:
         probabilities = predict_proba(model, inputs)
-        columns = {"prediction": np.asarray(names)[probabilities.argmax(axis=1)]}
+        columns = {"prediction": [names[label] for label in probabilities.argmax(axis=1)]}
         columns |= {f"probability of {name}": probabilities[:, i] for i, name in enumerate(names)}
     else:
         values = predict(model, inputs)
         columns = {"prediction": values}
-        if description.noise_scale is not None:
-            margin = calibration.interval_margin(description.noise_scale[0])
+        if spec.noise_scale is not None:
+            margin = calibration.interval_margin(spec.noise_scale[0])
             columns |= {"5 %": values - margin, "95 %": values + margin}
     return import_pandas().DataFrame(columns, index=frame.index)

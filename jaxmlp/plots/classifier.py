@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FormatStrFormatter, MaxNLocator
 
 from jaxmlp.plots import charts, lettering
-from jaxmlp.types import InputError, Numbers
+from jaxmlp.types import ClassName, InputError, Numbers
 
 SPLIT_COLOURS = dict(zip(("train", "validation", "test"), charts.COLOURS, strict=False))
 OTHER_COLOURS = charts.COLOURS[len(SPLIT_COLOURS) :]
@@ -52,7 +52,7 @@ def learning_curves(
 def confusion_matrix(
     labels: Integer[Array | np.ndarray, " examples"],
     predictions: Integer[Array | np.ndarray, " examples"],
-    class_names: Sequence[str],
+    class_names: Sequence[ClassName],
     path: str | Path,
 ) -> Path:
     """How many examples of each class (row) were taken for each class (column).

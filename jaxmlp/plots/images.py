@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from jaxmlp.plots import charts, lettering
-from jaxmlp.types import InputError
+from jaxmlp.types import ClassName, InputError
 
 MAX_BARS = 10
 MOSAIC_COLUMNS = 10
@@ -51,7 +51,7 @@ def most_wrong(
     images: Shaped[Array | np.ndarray, "examples height width *channels"],
     labels: Integer[Array | np.ndarray, " examples"],
     probabilities: Float[Array | np.ndarray, "examples classes"],
-    class_names: Sequence[str],
+    class_names: Sequence[ClassName],
     path: str | Path,
     *,
     num_images: int = 24,
@@ -89,7 +89,7 @@ def prediction(
     image: Shaped[Array | np.ndarray, "..."],
     seen: Shaped[Array | np.ndarray, "..."],
     probabilities: Float[Array | np.ndarray, " classes"],
-    class_names: Sequence[str],
+    class_names: Sequence[ClassName],
     path: str | Path,
 ) -> Path:
     """A person's picture, what the network saw of it, and its ten most probable classes, the first on top."""
@@ -111,7 +111,7 @@ def without_channel(images: Shaped[np.ndarray, "..."]) -> Shaped[np.ndarray, "..
 
 
 def _draw_probabilities(
-    axes: Axes, probabilities: Float[np.ndarray, " classes"], class_names: Sequence[str]
+    axes: Axes, probabilities: Float[np.ndarray, " classes"], class_names: Sequence[ClassName]
 ) -> None:
     top = np.argsort(-probabilities, kind="stable")[:MAX_BARS]
     names = [lettering.shorten(class_names[label]) for label in top]
@@ -128,11 +128,11 @@ def _draw_probabilities(
 
 
 def _mistake(
-    true_class: int, probabilities: Float[np.ndarray, " classes"], class_names: Sequence[str]
+    true_class: int, probabilities: Float[np.ndarray, " classes"], class_names: Sequence[ClassName]
 ) -> str:
     predicted = int(np.argmax(probabilities))
     # A long name leaves no room for its probability on the line.
-    break_ = "\n" if max(len(class_names[label]) for label in (true_class, predicted)) > 8 else " "
+    break_ = "\n" if max(len(str(class_names[label])) for label in (true_class, predicted)) > 8 else " "
     return "\n".join(
         f"{verb} {lettering.shorten(class_names[label])}:{break_}{_percent(probabilities[label])}"
         for verb, label in (("is", true_class), ("taken for", predicted))
@@ -166,7 +166,9 @@ def _show(axes: Axes, image: Shaped[np.ndarray, "..."]) -> None:
     axes.spines[:].set_color("#bbbbbb")
 
 
-def _check_class_names(class_names: Sequence[str], probabilities: Float[np.ndarray, "... classes"]) -> None:
+def _check_class_names(
+    class_names: Sequence[ClassName], probabilities: Float[np.ndarray, "... classes"]
+) -> None:
     if len(class_names) != probabilities.shape[-1]:
         raise InputError(
             f"class_names: must name each of {probabilities.shape[-1]} classes, got {len(class_names)}"

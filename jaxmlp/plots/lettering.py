@@ -14,15 +14,16 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from jaxmlp.runtime.console import warn
+from jaxmlp.types import ClassName
 
 MAX_NAME_LENGTH, MAX_LABEL_LENGTH = 20, 40
 """Letters of a class's name, and of the label of a line or a row."""
 _GLYPH = re.compile(r"Glyph (\d+) .* missing from font", re.DOTALL)
 
 
-def shorten(name: str, length: int = MAX_NAME_LENGTH) -> str:
+def shorten(name: ClassName, length: int = MAX_NAME_LENGTH) -> str:
     """``name`` on one line, without its middle if it is long: classes often share their first words."""
-    line, tail = " ".join(printable(name).split()), length // 3
+    line, tail = " ".join(printable(str(name)).split()), length // 3
     return line if len(line) <= length else f"{line[: length - tail - 1]}…{line[-tail:]}"
 
 

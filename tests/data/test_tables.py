@@ -157,13 +157,13 @@ def test_columns_may_be_called_by_numbers():
     frame = pd.DataFrame(np.arange(40).reshape(20, 2) // [1, 20])
     splits = tables.read_table(frame, "1")
     assert [column.name for column in splits.columns] == ["0"]
-    assert splits.class_names == ("0", "1")
+    assert splits.class_names == (0, 1)
 
 
 def test_long_numbers_of_classes_keep_their_last_digit():
     names = [900719925474099301, 900719925474099303]
     splits = tables.read_table(with_target(names * 20), "y")
-    assert splits.class_names == tuple(map(str, names))
+    assert splits.class_names == tuple(names)
 
 
 def test_a_few_rows_train_without_further_flags():
@@ -275,24 +275,38 @@ def test_an_archive_of_several_files_is_refused(tmp_path):
     [
         (["no", "yes"], None, "binary", ("no", "yes")),
         (["10", "2.0", "v1.0"], None, "multiclass", ("10", "2.0", "v1.0")),
-        ([False, True], None, "binary", ("False", "True")),
-        ([3, 5, 10], None, "multiclass", ("3", "5", "10")),
-        ([1.0, 2.0], None, "binary", ("1", "2")),
-        ([1234567, 1234568], None, "binary", ("1234567", "1234568")),
-        (list(range(20)), None, "multiclass", tuple(map(str, range(20)))),
+        ([False, True], None, "binary", (False, True)),
+        ([3, 5, 10], None, "multiclass", (3, 5, 10)),
+        ([1.0, 2.0], None, "binary", (1, 2)),
+        ([1234567, 1234568], None, "binary", (1234567, 1234568)),
+        (list(range(20)), None, "multiclass", tuple(range(20))),
         (list(range(21)), None, "regression", ()),
         ([0.5, 1.0], None, "regression", ()),
         ([3, 5, 10], "regression", "regression", ()),
-        ([0.5, 1.0], "multiclass", "multiclass", ("0.5", "1.0")),
-        ([0.5, 1.0], "binary", "binary", ("0.5", "1.0")),
+        ([0.5, 1.0], "multiclass", "multiclass", (0.5, 1.0)),
+        ([0.5, 1.0], "binary", "binary", (0.5, 1.0)),
     ],
 )
 def test_the_task_is_inferred_or_given(values, task, expected, class_names):
     splits = tables.read_table(with_target(values * 20), "y", task=task)
-    assert (splits.task, splits.class_names) == (expected, class_names)
+    # By what is written, since 1, 1.0 and True are equal.
+    assert (splits.task, repr(splits.class_names)) == (expected, repr(class_names))
     inputs, targets = rows_of(splits)
     value_of_row = inputs[:, 0].astype(int) % len(values)
     np.testing.assert_array_equal(targets, value_of_row if class_names else np.array(values)[value_of_row])
+
+
+@pytest.mark.parametrize(
+    ("values", "dtype"), [(["a", "b"], object), ([3, 5], int), ([False, True], bool), ([0.5, 1.0], float)]
+)
+def test_predictions_have_the_type_of_the_target(tmp_path, values, dtype):
+    frame = with_target(values * 20)
+    splits = tables.read_table(frame, "y", task="binary", test=frame[:2])
+    model = jaxmlp.fit_mlp(splits, num_epochs=1, progress=False).model
+    found = jaxmlp.predict_table(jaxmlp.load(jaxmlp.save(tmp_path / "m", model)), frame)
+    assert set(found["prediction"]) <= set(values)
+    assert pd.api.types.infer_dtype(found["prediction"]) == pd.api.types.infer_dtype(frame["y"])
+    assert list(found.columns[1:]) == [f"probability of {value}" for value in values]
 
 
 def test_the_split_is_as_asked_and_follows_its_seed():

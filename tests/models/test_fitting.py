@@ -197,6 +197,15 @@ def test_a_run_goes_on_from_a_model(wine):
     assert isinstance(longer.model.networks[0][0], Layer) and longer.model.networks[0][0].bias.shape == (8,)
 
 
+def test_a_run_goes_on_from_a_model_whose_classes_were_text(wine):
+    first = jaxmlp.fit_mlp(wine, hidden_sizes=(8,), **QUICK).model
+    numbered = wine._replace(class_names=(0, 1, 2))
+    old = with_spec(first, class_names=("0", "1", "2"))
+    assert jaxmlp.fit_mlp(numbered, start=old, **QUICK).model.spec.class_names == (0, 1, 2)
+    with pytest.raises(InputError, match=r"^start: was trained on other data: "):
+        jaxmlp.fit_mlp(numbered, start=first, **QUICK)
+
+
 def test_a_model_of_shifted_data_keeps_the_scale_that_it_learnt(far):
     first = jaxmlp.fit_mlp(far, hidden_sizes=(8,), num_epochs=30, progress=False).model
     moved = far._replace(train=far.train._replace(targets=far.train.targets + 500))

@@ -451,6 +451,10 @@ DAMAGED = {
         with_description(class_names=["a", ["b"], "c"]),
         "got `array`, at class_names",
     ),
+    "classes of one name": (
+        with_description(class_names=["a", "1", 1]),
+        "class_names: must differ as they are written, got '1' 2 times",
+    ),
     "metrics that are no table": (with_description(metrics=[1]), "`object`, got `array`, at metrics"),
     "a metric that is not finite": (with_description(metrics={"loss": float("inf")}), "<= 1.7.*, at metrics"),
     "a drawing above 1": (with_description(drawing_extent=1.5), "<= 1.0, at drawing_extent"),

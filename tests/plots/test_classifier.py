@@ -178,6 +178,10 @@ class TestConfusionMatrix:
         assert (axes.get_ylabel(), axes.get_xlabel()) == ("true class", "predicted class")
         assert fits(figure)
 
+    def test_classes_may_be_numbers_and_truth_values(self, figure_of):
+        figure = figure_of(classifier.confusion_matrix, np.arange(3), np.arange(3), (10, 0.5, True))
+        assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["10", "0.5", "True"]
+
     def test_many_classes_have_names_and_no_numbers(self, figure_of):
         labels = np.arange(100)
         names = [f"a long name of class {index}" for index in labels]
@@ -220,6 +224,8 @@ class TestMostWrong:
             "is dog: 30.0 %\ntaken for cat: 70.0 %",
         ]
         assert [axes.images[0].get_array().max() for axes in shown] == [2, 1]
+        figure = figure_of(most_wrong, images, np.array([1, 1, 1]), probabilities, [10, 20])
+        assert figure.axes[0].get_title() == "is 20: 10.0 %\ntaken for 10: 90.0 %"
 
     def test_long_names_fit_and_no_more_are_shown_than_asked_for(self, figure_of):
         names = [f"a rather long name of class {index}" for index in range(2)]
