@@ -139,8 +139,12 @@ def transform_targets(part: str, values: "pandas.Series", class_names: Sequence[
     """The target of other rows as labels of these classes, or as real values where there are none."""
     if not class_names:
         return parse_numbers(str(values.name), values).to_numpy()
-    places = {str(name): place for place, name in enumerate(class_names)}
+    texts = list(map(str, class_names))
+    # A class 1.0 is 1 among whole numbers; what is written in full goes first.
+    places = {text.removesuffix(".0"): place for place, text in enumerate(texts)}
+    places |= {text: place for place, text in enumerate(texts)}
     found = [str(value) for value in _class_values(values).tolist()]
+    found = [text if text in places else text.removesuffix(".0") for text in found]
     if unknown := sorted({*found} - {*places}):
         raise InputError(f"{part}: {values.name!r} has the class {unknown[0]!r}, which was not learnt")
     return np.array([places[name] for name in found], np.int32)
@@ -155,9 +159,11 @@ def _class_values(values: "pandas.Series") -> np.ndarray:
         return values.astype(str).to_numpy(object)
     if types.is_integer_dtype(values.dtype):
         # Not by way of floats, which cannot tell long ones apart.
-        return values.to_numpy(np.int64)
+        return values.to_numpy()
     numbers = parse_numbers(str(values.name), values).to_numpy()
-    return numbers.astype(int) if (numbers == numbers.round()).all() else numbers
+    with np.errstate(invalid="ignore"):
+        whole = numbers.astype(np.int64)
+    return whole if (whole == numbers).all() else numbers
 
 
 def _data_name(path: str | Path) -> str:

@@ -309,6 +309,36 @@ def test_predictions_have_the_type_of_the_target(tmp_path, values, dtype):
     assert list(found.columns[1:]) == [f"probability of {value}" for value in values]
 
 
+@pytest.mark.parametrize(
+    ("class_names", "values", "labels"),
+    [
+        ((0.5, 1.0), [1.0, 1.0], [1, 1]),
+        ((0.5, 1.0), [1, 1], [1, 1]),
+        ((0.5, 1.0), [1.0, 0.5], [1, 0]),
+        (("0.5", "1.0"), [1.0, 1.0], [1, 1]),
+        ((1, 2), [1.0, 2.0], [0, 1]),
+        (("1", "2"), [2, 2], [1, 1]),
+        (("2", "2.0"), ["2.0", "2"], [1, 0]),
+        ((False, True), [True, True], [1, 1]),
+    ],
+)
+def test_a_class_is_found_however_the_other_rows_are_written(class_names, values, labels):
+    found = tables.transform_targets("test", pd.Series(values, name="y"), class_names)
+    assert found.tolist() == labels
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (np.array([1e19, 2e19]), (1e19, 2e19)),
+        (np.array([2**63, 2**64 - 1], np.uint64), (2**63, 2**64 - 1)),
+    ],
+)
+def test_classes_beyond_whole_numbers_of_64_bits_stay_what_they_are(values, expected):
+    splits = tables.read_table(with_target(np.tile(values, 20)), "y", task="binary")
+    assert splits.class_names == expected
+
+
 def test_the_split_is_as_asked_and_follows_its_seed():
     frame = with_target(["a", "b"] * 50)
     cut = {"validation_fraction": 0.25, "test_fraction": 0.4}
