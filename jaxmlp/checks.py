@@ -15,6 +15,13 @@ from jaxmlp.types import AnyArray, ClassName, Dataset, Hyperparams, InputError, 
 _LARGEST = 2**31 - 1
 
 
+def of_type(argument: str, value: Any, *types: type) -> None:
+    """``value`` is of one of these."""
+    if not isinstance(value, types):
+        names = " or ".join("None" if one is type(None) else one.__name__ for one in types)
+        raise InputError(f"{argument}: must be of the type {names}, got {_shown(value)}")
+
+
 def known_name(argument: str, name: str, known: Iterable[str]) -> str:
     """``name`` if it is one of ``known``; otherwise the error suggests the nearest."""
     known = sorted(known)
@@ -22,15 +29,15 @@ def known_name(argument: str, name: str, known: Iterable[str]) -> str:
         return name
     nearest = difflib.get_close_matches(str(name), known, n=1)
     hint = f"did you mean {nearest[0]!r}?" if nearest else f"known: {', '.join(known)}"
-    raise InputError(f"{argument}: unknown name {name!r}; {hint}")
+    raise InputError(f"{argument}: unknown name {_shown(name)}; {hint}")
 
 
 def integer(argument: str, value: Any, at_least: int = 1) -> int:
     """``value`` as an int, if it is a whole number of at least ``at_least`` that a device can count to."""
     if isinstance(value, bool) or not isinstance(value, Integral) or value < at_least:
-        raise InputError(f"{argument}: must be a whole number of at least {at_least}, got {value!r}")
+        raise InputError(f"{argument}: must be a whole number of at least {at_least}, got {_shown(value)}")
     if int(value) > _LARGEST:
-        raise InputError(f"{argument}: must be at most {_LARGEST}, got {value!r}")
+        raise InputError(f"{argument}: must be at most {_LARGEST}, got {_shown(value)}")
     return int(value)
 
 
@@ -46,30 +53,31 @@ def each(argument: str, values: Iterable[Any], rule: Callable[[str, Any], Any]) 
 def positive(argument: str, value: Any) -> float:
     """``value`` as a float, if it is a finite number above 0."""
     if not _is_finite_number(value) or value <= 0:
-        raise InputError(f"{argument}: must be a finite number above 0, got {value!r}")
+        raise InputError(f"{argument}: must be a finite number above 0, got {_shown(value)}")
     return float(value)
 
 
 def at_least_zero(argument: str, value: Any) -> float:
     """``value`` as a float, if it is a finite number of at least 0."""
     if not _is_finite_number(value) or value < 0:
-        raise InputError(f"{argument}: must be a finite number of at least 0, got {value!r}")
+        raise InputError(f"{argument}: must be a finite number of at least 0, got {_shown(value)}")
     return float(value)
 
 
 def fraction(argument: str, value: Any) -> float:
     """``value`` as a float, if it lies in [0, 1)."""
     if not _is_finite_number(value) or not 0 <= value < 1:
-        raise InputError(f"{argument}: must be at least 0 and below 1, got {value!r}")
+        raise InputError(f"{argument}: must be at least 0 and below 1, got {_shown(value)}")
     return float(value)
 
 
 def class_names(argument: str, names: Iterable[Any]) -> tuple[ClassName, ...]:
     """The names with NumPy's scalars as Python's, if all can be told apart when they are written."""
+    of_type(argument, names, Iterable)
     bare = tuple(name.item() if isinstance(name, np.generic) else name for name in names)
     for name in bare:
         if not isinstance(name, ClassName) or (isinstance(name, float) and not math.isfinite(name)):
-            raise InputError(f"{argument}: must be text, finite numbers or truth values, got {name!r:.80}")
+            raise InputError(f"{argument}: must be text, finite numbers or truth values, got {_shown(name)}")
     for text, count in Counter(map(str, bare)).items():
         if count > 1:
             raise InputError(f"{argument}: must differ as they are written, got {text!r:.80} {count} times")
@@ -79,6 +87,12 @@ def class_names(argument: str, names: Iterable[Any]) -> tuple[ClassName, ...]:
 def first_line(error: Exception) -> str:
     """What another library's error says, short enough to stand within a line of ours."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def _shown(value: Any) -> str:
+    """The value on one line, as far as it goes there."""
+    line = " ".join(map(str.strip, repr(value).splitlines()))
+    return line if len(line) <= 80 else f"{line[:79]}…"
 
 
 def _is_finite_number(value: Any) -> bool:
@@ -106,17 +120,31 @@ def as_hyperparams(values: Any) -> Hyperparams:
             known_name("hyperparams", name, Hyperparams._fields)
         return Hyperparams(**values)
     if not hasattr(values, "_asdict"):
-        raise InputError(f"hyperparams: must be Hyperparams or a mapping of their names, got {values!r}")
+        raise InputError(
+            f"hyperparams: must be Hyperparams or a mapping of their names, got {_shown(values)}"
+        )
     return values
 
 
 def as_dataset(argument: str, data: Any) -> Dataset:
-    """A tuple of inputs, targets and, if need be, weights as a Dataset."""
-    if isinstance(data, Dataset):
-        return data
+    """A tuple of inputs, targets and, if need be, weights as a Dataset of arrays."""
     if not isinstance(data, tuple) or len(data) not in (2, 3):
         raise InputError(f"{argument}: must be a Dataset or a tuple (inputs, targets), got {type(data)}")
-    return Dataset(*data)
+    named = zip(Dataset._fields, data, strict=False)
+    return Dataset(*(_as_array(f"{argument} {name}", values) for name, values in named))
+
+
+def _as_array(argument: str, values: Any) -> Any:
+    """Rows of numbers as an array; an array, and None, stay as they are."""
+    if values is None or hasattr(values, "dtype"):
+        return values
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise InputError(f"{argument}: rows must have one shape; {first_line(error)}") from None
+    if array.dtype.kind not in "biuf" or not array.ndim:
+        raise InputError(f"{argument}: must be an array of real numbers, got {_shown(values)}")
+    return array
 
 
 def hyperparams(values: PyTree) -> None:

@@ -57,6 +57,13 @@ def test_names_that_cannot_be_told_apart_or_written_are_refused(names, rule):
         checks.class_names("names", names)
 
 
+@pytest.mark.parametrize("rule", [checks.integer, checks.positive, checks.at_least_zero, checks.fraction])
+def test_a_large_value_is_told_on_one_short_line(rule):
+    with pytest.raises(InputError, match="got ") as error:
+        rule("size", np.ones((50, 5)))
+    assert "\n" not in str(error.value) and len(str(error.value)) < 160 and str(error.value).endswith("…")
+
+
 def test_true_is_not_1():
     with pytest.raises(InputError, match=r"got True$"):
         checks.integer("size", True, at_least=1)
@@ -183,6 +190,28 @@ def test_a_data_set_of_one_whole_batch_passes(given):
 def test_a_data_set_that_does_not_fit_is_refused(given, batch_size, message):
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
         checks.dataset_shapes(given, batch_size)
+
+
+def test_lists_of_a_data_set_become_arrays():
+    given = checks.as_dataset("part", ([[1.0, 2.0], [3.0, 4.0]], [0, 1]))
+    assert isinstance(given.inputs, np.ndarray) and given.targets.dtype.kind == "i" and given.weights is None
+    weighted = (jnp.ones((2, 2)), np.array([0, 1]), [1, 2])
+    kept = checks.as_dataset("part", weighted)
+    assert kept.inputs is weighted[0] and kept.targets is weighted[1] and kept.weights.tolist() == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (([[1.0, 2.0], [3.0]], [0, 1]), "part inputs: rows must have one shape; "),
+        (([[1.0], [2.0]], ["a", "b"]), r"part targets: must be an array of real numbers, got \['a', 'b'\]"),
+        (([[1.0], [2.0]], 3), "part targets: must be an array of real numbers, got 3"),
+        ([[[1.0]], [0]], r"part: must be a Dataset or a tuple \(inputs, targets\), got <class 'list'>"),
+    ],
+)
+def test_a_data_set_of_other_things_is_refused(data, message):
+    with pytest.raises(InputError, match=f"^{message}"):
+        checks.as_dataset("part", data)
 
 
 @pytest.mark.parametrize("bad", [nan, inf, -inf])

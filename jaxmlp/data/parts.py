@@ -30,6 +30,8 @@ def take_part(
 ) -> tuple[np.ndarray, Dataset]:
     """Which of ``rows`` remain, and the part: examples of its own, rows that are given, or a fraction."""
     if isinstance(given, tuple):
+        if len(given) != 2:
+            raise InputError(f"{part}: must be a tuple (inputs, targets), got one of {len(given)}")
         inputs, targets = given
         own = make_dataset(f"{part} ", inputs, targets, class_names)
         check_same_shapes(part, data, own)

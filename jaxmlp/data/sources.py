@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import sklearn.datasets
 
+from jaxmlp import checks
 from jaxmlp.data import tfds_cache
 from jaxmlp.data.splits import Splits, from_arrays
 from jaxmlp.data.tfds_cache import RawData
@@ -42,6 +43,7 @@ def load_dataset(
     beforehand, looked at only while the set is prepared. Prepared sets rest in JAXMLP_CACHE_DIR, or
     ``jaxmlp`` in the user's cache folder. Everything that can go wrong raises InputError.
     """
+    checks.of_type("name", name, str)
     if name in _SCIKIT_LEARN:
         raw = _read_scikit_learn(name)
     else:

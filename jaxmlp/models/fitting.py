@@ -1,6 +1,7 @@
 """From splits to a model that can be saved: one perceptron, or the same with several seeds."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import NoneType
 from typing import Any, NamedTuple
 
 import jax
@@ -14,9 +15,9 @@ from jaxmlp.data.class_weights import with_class_weights
 from jaxmlp.data.splits import Splits
 from jaxmlp.models.evaluation import Metrics, calibrate, choose_metrics
 from jaxmlp.models.model import Model, with_spec
-from jaxmlp.models.training import Loss, Scaling, build_model, fit_scaling, prepare_training
+from jaxmlp.models.training import Loss, Scaling, build_model, prepare_training
+from jaxmlp.models.warm_start import choose_scaling, choose_spec, with_weights
 from jaxmlp.nn.augment import Augment, with_augmentation
-from jaxmlp.nn.mlp import check_sizes
 from jaxmlp.nn.network import Network, NetworkSpec
 from jaxmlp.printing import printable
 from jaxmlp.runtime.devices import gather, make_mesh
@@ -29,7 +30,16 @@ from jaxmlp.train.state import RunResult
 from jaxmlp.train.step import make_evaluate, make_train
 from jaxmlp.types import Hyperparams, InputError
 
-_HIDDEN_SIZES, _ACTIVATION = (64,), "relu"
+_TYPES: dict[str, tuple[Any, ...]] = {
+    "splits": (Splits,),
+    "optimizer": (str, optax.GradientTransformation),
+    "loss": (Callable, NoneType),
+    "metrics": (Mapping, NoneType),
+    "augment": (Callable, NoneType),
+    "start": (Model, NoneType),
+    "mesh": (str, Mesh, NoneType),
+    "checkpoints": (Checkpoints, NoneType),
+}
 
 
 @printable
@@ -134,14 +144,20 @@ def fit_mlp(
     >>> jaxmlp.evaluate(result.model, splits.test)["accuracy"] > 0.8
     True
     """
-    spec = _choose_spec(splits, start, hidden_sizes, activation)
+    _check_types(
+        {"splits": splits, "optimizer": optimizer, "loss": loss, "metrics": metrics, "augment": augment}
+        | {"start": start, "mesh": mesh, "checkpoints": checkpoints}
+    )
+    spec = choose_spec(splits, start, hidden_sizes, activation)
     if class_weight is not None:
         splits = splits._replace(train=with_class_weights(splits.train, class_weight))
-    scaling = _choose_scaling(splits, start, loss)
+    scaling = choose_scaling(splits, start, loss)
     network_of, data = prepare_training(splits, precision, scaling, loss)
     network, num_examples = _adapt(network_of(spec), splits, start, augment), len(data.train.inputs)
     batch_size = default_batch_size(num_examples) if batch_size is None else batch_size
+    checks.integer("batch_size", batch_size)
     num_epochs = default_num_epochs(num_examples, batch_size) if num_epochs is None else num_epochs
+    checks.integer("num_epochs", num_epochs)
     mesh = make_mesh(mesh) if isinstance(mesh, str) else mesh
     update = make_optimizer(optimizer, schedule)
     train = make_train(network.init_fn, network.loss_fn, update, batch_size, mesh=mesh)
@@ -170,33 +186,9 @@ def fit_mlp(
     return _make_result(splits, scaling, spec, run, loss)
 
 
-def _choose_spec(
-    splits: Splits, start: Model | None, hidden_sizes: Sequence[int] | None, activation: str | None
-) -> NetworkSpec:
-    """The network asked for, or that of ``start``, which must fit the data and cannot be changed."""
-    if start is None:
-        sizes = check_sizes("hidden_sizes", _HIDDEN_SIZES if hidden_sizes is None else hidden_sizes)
-        return NetworkSpec(tuple(sizes), activation or _ACTIVATION)
-    about, (network, *others) = start.spec, start.spec.networks
-    if others:
-        raise InputError(f"start: must be a single network, got an ensemble of {1 + len(others)}")
-    theirs = about.head, about.input_shape, tuple(map(str, about.class_names)), about.columns
-    ours = splits.task, splits.train.inputs.shape[1:], tuple(map(str, splits.class_names)), splits.columns
-    if differing := [f"{a}, it had {b}" for a, b in zip(ours, theirs, strict=True) if a != b]:
-        raise InputError(f"start: was trained on other data: these have {differing[0]}"[:500])
-    spec = NetworkSpec(network.layer_sizes[1:-1], network.activation)
-    for name, given, own in zip(spec._fields, (hidden_sizes, activation), spec, strict=True):
-        if given is not None and (given if isinstance(given, str) else tuple(given)) != own:
-            raise InputError(f"{name}: are those of start, {own}, got {given}; leave it out")
-    return spec
-
-
-def _choose_scaling(splits: Splits, start: Model | None, loss: Loss | None) -> Scaling:
-    """That of ``start``, or learnt; a loss of one's own gets the targets as they are."""
-    if start is not None:
-        return Scaling(start.affine, start.targets)
-    scaling = fit_scaling(splits)
-    return scaling if loss is None else scaling._replace(targets=None)
+def _check_types(given: Mapping[str, Any]) -> None:
+    for name, value in given.items():
+        checks.of_type(name, value, *_TYPES[name])
 
 
 def _adapt(network: Network, splits: Splits, start: Model | None, augment: Augment | None) -> Network:
@@ -206,19 +198,14 @@ def _adapt(network: Network, splits: Splits, start: Model | None, augment: Augme
             shape = splits.train.inputs.shape[1:]
             raise InputError(f"augment: is for images, but an example of {splits.name} has shape {shape}")
         network = with_augmentation(network, augment)
-    if start is None:
-        return network
-
-    def init_fn(key: Any, hyperparams: Hyperparams) -> tuple[Any, tuple[()]]:
-        if hyperparams.initial_scale is not None:
-            raise InputError("initial_scale: the initial weights are those of start; leave it out")
-        return start.networks[0], ()
-
-    return network._replace(init_fn=init_fn)
+    return network if start is None else with_weights(network, start)
 
 
 def _with_defaults(hyperparams: Hyperparams, optimizer: str | optax.GradientTransformation) -> Hyperparams:
-    """The hyperparameters with the optimizer's own where none is given."""
+    """The hyperparameters, single numbers, with the optimizer's own where none is given."""
+    for name, value in hyperparams._asdict().items():
+        if np.ndim(value):
+            raise InputError(f"{name}: must be one number, got {value!r:.80}; fit_ensemble tries several")
     if not isinstance(optimizer, str):
         return hyperparams
     recipe, rate, decay = get_recipe(optimizer), hyperparams.learning_rate, hyperparams.weight_decay

@@ -38,13 +38,14 @@ class Model(NamedTuple):
         """What it is and what it reached, in words."""
         about = self.spec
         shapes = [f"{'-'.join(map(str, one.layer_sizes))} {one.activation}" for one in about.networks]
+        metrics = {name: value for name, value in about.metrics.items() if value is not None}
         shown = {
             "task": about.head,
             "networks": f"{len(shapes)}: {', '.join(dict.fromkeys(shapes))}",
             "inputs": "×".join(map(str, about.input_shape)),
             "classes": ", ".join(map(str, about.class_names)),
             "trained on": about.dataset,
-            **{name.replace("_", " "): f"{value:.4g}" for name, value in about.metrics.items() if value},
+            **{name.replace("_", " "): f"{value:.4g}" for name, value in metrics.items()},
         }
         return {name: shorten(value, 100) for name, value in shown.items() if value}
 

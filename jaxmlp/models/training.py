@@ -8,11 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from jaxmlp import checks
 from jaxmlp.data.splits import Splits, fit_target_affine, layer_sizes, scale_part
 from jaxmlp.models.model import Model
 from jaxmlp.models.schema import LOSSES, ModelSpec, dense_network
 from jaxmlp.nn import mlp
 from jaxmlp.nn.heads import HEADS
+from jaxmlp.nn.matmul import PRODUCTS
 from jaxmlp.nn.network import Network, NetworkSpec, make_network
 from jaxmlp.nn.preprocessing import Affine, fit_affine
 from jaxmlp.runtime.devices import all_devices
@@ -43,12 +45,13 @@ def prepare_training(
     """The network of each specification, and the data as these networks take them, on ``scaling`` or that
     of the training part.
 
-    Pixels are scaled inside the program and rest as bytes. Tables and real targets are scaled here: their
-    numbers would be part of the program, which another split could then not use again.
+    Images of bytes are scaled inside the program and rest as bytes. Tables, also of bytes, and real targets
+    are scaled here: their numbers would be part of the program, which another split could then not use again.
     """
     all_devices()
+    checks.known_name("precision", precision, PRODUCTS)
     affine, targets = scaling or fit_scaling(splits)
-    pixels = splits.train.inputs.dtype == np.uint8
+    pixels = splits.train.inputs.dtype == np.uint8 and splits.train.inputs.ndim > 2
     inside = (float(affine.shift), float(affine.scale)) if pixels else None
     network_of = partial(_make_network, layer_sizes(splits, ()), splits.task, inside, precision, loss)
     inputs = None if pixels else affine

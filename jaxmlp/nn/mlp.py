@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Key, Scalar, Shaped
 
 from jaxmlp import checks
@@ -76,6 +77,8 @@ def init(
 
 def check_sizes(argument: str, sizes: Sequence[int]) -> list[int]:
     """``sizes`` of layers if they are whole numbers above 0, and not more than could be compiled."""
+    if not isinstance(sizes, Sequence | np.ndarray):
+        raise InputError(f"{argument}: must be a number for each layer, as (64,), got {sizes!r:.80}")
     if len(sizes) > MAX_LAYERS:
         raise InputError(f"{argument}: must be at most {MAX_LAYERS} layers, got {len(sizes)}")
     return [checks.integer(argument, size, at_least=1) for size in sizes]

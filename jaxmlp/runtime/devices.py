@@ -66,12 +66,14 @@ def make_mesh(sizes: str | Mapping[str, int] | None = None, *, num_members: int 
     more devices than there are.
     """
     devices = all_devices()
+    checks.integer("num_members", num_members)
     if sizes is None:
         shares = (n for n in range(1, min(num_members, len(devices)) + 1) if len(devices) % n == 0)
         members = max(shares)
         sizes = {"members": members, "data": len(devices) // members}
     elif isinstance(sizes, str):
         sizes = parse_mesh(sizes)
+    checks.of_type("mesh", sizes, Mapping)
     for axis, size in sizes.items():
         checks.known_name("mesh", axis, AXES)
         checks.integer(f"mesh {axis}", size)

@@ -1,6 +1,5 @@
 """Data sets: known facts of known sets, laws of a split, and every guard."""
 
-import jaxtyping
 import numpy as np
 import pytest
 import sklearn.datasets
@@ -217,16 +216,25 @@ def test_guards_name_the_argument_and_the_value(inputs, targets, options, says):
     one_line(error)
 
 
-def test_a_sparse_matrix_is_refused():
-    # Without it, beartype would speak first.
-    jaxtyping.config.update("jaxtyping_disable", True)
-    try:
-        with pytest.raises(
-            InputError, match=r"inputs: must be dense, got a sparse matrix; pass its toarray\(\)"
-        ):
-            from_arrays(csr_matrix(TABLE), LABELS)
-    finally:
-        jaxtyping.config.update("jaxtyping_disable", False)
+@pytest.mark.usefixtures("no_runtime_types")
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"inputs": csr_matrix(TABLE)}, r"inputs: must be dense, got a sparse matrix; pass its toarray\(\)"),
+        ({"class_names": 3}, "class_names: must be of the type Iterable, got 3"),
+        ({"test": (TABLE,)}, r"test: must be a tuple \(inputs, targets\), got one of 1"),
+    ],
+)
+def test_what_is_of_another_type_is_refused(options, says):
+    with pytest.raises(InputError, match=f"^{says}$") as error:
+        from_arrays(**{"inputs": TABLE, "targets": LABELS} | options)
+    one_line(error)
+
+
+@pytest.mark.usefixtures("no_runtime_types")
+def test_a_data_set_is_called_by_a_name():
+    with pytest.raises(InputError, match=r"^name: must be of the type str, got \['iris'\]$"):
+        sources.load_dataset(["iris"])
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """From arrays to a model that is saved: what fit_mlp wires together, and what it refuses."""
 
+import re
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,9 +9,11 @@ import optax
 import pytest
 
 import jaxmlp
+from jaxmlp.models import numpy_predictor
 from jaxmlp.models.model import with_spec
 from jaxmlp.nn.augment import random_deformation
 from jaxmlp.nn.metrics import CLASSIFICATION, Metric
+from jaxmlp.nn.mlp import ACTIVATIONS
 from jaxmlp.types import Hyperparams, InputError, Layer
 
 QUICK = {"num_epochs": 5, "batch_size": 32, "progress": False}
@@ -118,6 +122,25 @@ def test_patience_monitor_and_seeds_are_those_of_fit(wine):
     losses = found.history["validation_log_loss"]
     assert len(losses) < 300 and found.best_epoch == len(losses) - 1
     assert losses.argmin() == found.best_epoch - 1
+
+
+@pytest.mark.parametrize("fit", ["fit_mlp", "fit_ensemble"])
+def test_flat_bytes_are_a_table(tmp_path, fit):
+    inputs = np.random.default_rng(0).integers(0, 256, (90, 4), np.uint8)
+    labels = (inputs[:, 0] > inputs[:, 1]).astype(int)
+    models = []
+    for table in (inputs, inputs.astype(float)):
+        splits = jaxmlp.from_arrays(table, labels)
+        options = {"num_members": 3} if fit == "fit_ensemble" else {}
+        found = getattr(jaxmlp, fit)(splits, num_epochs=20, progress=False, **options)
+        models.append(getattr(found, "ensemble", None) or found.model)
+    model = jaxmlp.load(jaxmlp.save(tmp_path / "m", models[0]))
+    probabilities = jaxmlp.predict_proba(model, inputs)
+    np.testing.assert_array_equal(probabilities, jaxmlp.predict_proba(models[1], inputs.astype(float)))
+    alone = numpy_predictor.predict_proba(numpy_predictor.load(tmp_path / "m"), inputs)
+    np.testing.assert_allclose(probabilities, alone, atol=1e-5)
+    right = np.mean(probabilities.argmax(axis=1) == labels)
+    assert jaxmlp.evaluate(model, (inputs, labels))["accuracy"] == np.float32(right) > 0.8
 
 
 # Losses and metrics of one's own
@@ -241,6 +264,17 @@ def test_what_does_not_go_on_from_a_model_is_refused(wine, changed, says):
         jaxmlp.fit_mlp(wine, **QUICK | changed | {"start": start})
 
 
+def test_a_loss_of_ones_own_gets_no_targets_that_start_learnt_scaled(far):
+    quick = QUICK | {"num_epochs": 1}
+    scaled = jaxmlp.fit_mlp(far, **quick).model
+    with pytest.raises(InputError, match=r"^loss: your own gets the targets as they are, but start"):
+        jaxmlp.fit_mlp(far, start=scaled, loss=pinball, **quick)
+    plain = jaxmlp.fit_mlp(far, loss=pinball, **quick).model
+    longer = jaxmlp.fit_mlp(far, start=plain, loss=pinball, **quick)
+    # About 0.9 of targets near 50,000, not of scaled ones.
+    assert longer.history["train_loss"][0] > 40_000
+
+
 # Weights
 
 
@@ -265,9 +299,11 @@ def test_who_weighs_nothing_is_not_learnt():
         ({"num_seeds": 0}, "num_seeds: must be a whole number of at least 1, got 0"),
         ({"seed": -1}, "seed: must be a whole number of at least 0, got -1"),
         ({"batch_size": 0}, "batch_size: must be a whole number of at least 1, got 0"),
+        ({"batch_size": 0, "num_epochs": None}, "batch_size: must be a whole number of at least 1, got 0"),
         ({"batch_size": 1000}, "batch_size: must be at most the 127 training examples, got 1000"),
         ({"num_epochs": 0}, "num_epochs: must be a whole number of at least 1, got 0"),
         ({"hidden_sizes": (0,)}, "hidden_sizes: must be a whole number of at least 1, got 0"),
+        ({"activation": ""}, f"activation: unknown name ''; known: {', '.join(sorted(ACTIVATIONS))}"),
         ({"activation": "rellu"}, "activation: unknown name 'rellu'; did you mean 'relu'?"),
         ({"optimizer": "adamm"}, "optimizer: unknown name 'adamm'; did you mean 'adam'?"),
         ({"learning_rate": -1.0}, "learning_rate: must be a finite number above 0, got -1.0"),
@@ -295,6 +331,33 @@ def test_what_cannot_be_is_refused_in_one_line(wine, changed, says):
     assert str(error.value) == says
 
 
+@pytest.mark.usefixtures("no_runtime_types")
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"splits": None}, "splits: must be of the type Splits, got None"),
+        ({"splits": (np.ones((9, 2)), np.ones(9))}, "splits: must be of the type Splits, got (array("),
+        ({"hidden_sizes": 64}, "hidden_sizes: must be a number for each layer, as (64,), got 64"),
+        ({"precision": ["float32"]}, "precision: unknown name ['float32']; did you mean 'float32'?"),
+        ({"optimizer": None}, "optimizer: must be of the type str or GradientTransformation, got None"),
+        ({"loss": "mse"}, "loss: must be of the type Callable or None, got 'mse'"),
+        ({"metrics": [pinball]}, "metrics: must be of the type Mapping or None, got [<function pinball"),
+        ({"start": "m.safetensors"}, "start: must be of the type Model or None, got 'm.safetensors'"),
+        ({"mesh": 2}, "mesh: must be of the type str or Mesh or None, got 2"),
+        ({"checkpoints": "runs"}, "checkpoints: must be of the type Checkpoints or None, got 'runs'"),
+        ({"num_epochs": "9", "schedule": "cosine"}, "num_epochs: must be a whole number of at least 1, got"),
+        (
+            {"learning_rate": [0.1, 0.2]},
+            "learning_rate: must be one number, got [0.1, 0.2]; fit_ensemble tries several",
+        ),
+    ],
+)
+def test_what_is_of_another_type_is_refused_in_one_line(wine, changed, says):
+    with pytest.raises(InputError, match=f"^{re.escape(says)}") as error:
+        jaxmlp.fit_mlp(**{"splits": wine} | QUICK | changed)
+    assert "\n" not in str(error.value)
+
+
 def test_results_show_themselves_in_a_few_lines(read, far):
     one = jaxmlp.fit_mlp(far, num_epochs=2, progress=False)
     texts = {type(shown).__name__: repr(shown) for shown in (read, read.model, read.run, far)}
@@ -304,6 +367,8 @@ def test_results_show_themselves_in_a_few_lines(read, far):
     assert "chosen among: 3 seeds" in texts["FitResult"] and "chosen" not in repr(one)
     assert f"best epoch: {read.best_epoch}\n" in texts["FitResult"]
     assert "networks: 1: 64-64-10 relu" in texts["Model"]
+    measured = with_spec(read.model, metrics={"test_loss": 0.0, "test_r2": None})
+    assert "test loss: 0" in repr(measured) and "r2" not in repr(measured)
     page = read._repr_html_()
     assert page.startswith("<table><caption>FitResult</caption>") and "64-64-10 relu" in page
 

@@ -81,6 +81,19 @@ def test_a_mesh_that_cannot_be_is_refused(sizes, message):
         devices.make_mesh(sizes)
 
 
+@pytest.mark.usefixtures("no_runtime_types")
+def test_a_mesh_is_text_or_a_mapping():
+    with pytest.raises(InputError, match=r"^mesh: must be of the type Mapping, got 2$"):
+        devices.make_mesh(2)
+
+
+@pytest.mark.usefixtures("no_runtime_types")
+@pytest.mark.parametrize("num_members", [0, 1.5, "2"])
+def test_a_mesh_is_for_one_member_at_least(num_members):
+    with pytest.raises(InputError, match=r"^num_members: must be a whole number of at least 1"):
+        devices.make_mesh(num_members=num_members)
+
+
 def test_a_chunk_is_to_fill_the_devices_for_members():
     two = jax.sharding.AbstractMesh((2, 1), devices.AXES)
     settings = SweepConfig("multiclass", batch_size=6, chunk_size=3, mesh=two)

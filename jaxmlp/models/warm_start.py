@@ -1,0 +1,59 @@
+"""What a run begins with: the network, scaling and weights of a saved model, or new ones."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from jaxmlp.data.splits import Splits
+from jaxmlp.models.model import Model
+from jaxmlp.models.training import Loss, Scaling, fit_scaling
+from jaxmlp.nn.mlp import check_sizes, get_activation
+from jaxmlp.nn.network import Network, NetworkSpec
+from jaxmlp.types import Hyperparams, InputError
+
+_HIDDEN_SIZES, _ACTIVATION = (64,), "relu"
+
+
+def choose_spec(
+    splits: Splits, start: Model | None, hidden_sizes: Sequence[int] | None, activation: str | None
+) -> NetworkSpec:
+    """The network asked for, or that of ``start``, which must fit the data and cannot be changed."""
+    if start is None:
+        sizes = check_sizes("hidden_sizes", _HIDDEN_SIZES if hidden_sizes is None else hidden_sizes)
+        name = _ACTIVATION if activation is None else activation
+        get_activation(name)
+        return NetworkSpec(tuple(sizes), name)
+    about, (network, *others) = start.spec, start.spec.networks
+    if others:
+        raise InputError(f"start: must be a single network, got an ensemble of {1 + len(others)}")
+    theirs = about.head, about.input_shape, tuple(map(str, about.class_names)), about.columns
+    ours = splits.task, splits.train.inputs.shape[1:], tuple(map(str, splits.class_names)), splits.columns
+    if differing := [f"{a}, it had {b}" for a, b in zip(ours, theirs, strict=True) if a != b]:
+        raise InputError(f"start: was trained on other data: these have {differing[0]}"[:500])
+    spec = NetworkSpec(network.layer_sizes[1:-1], network.activation)
+    for name, given, own in zip(spec._fields, (hidden_sizes, activation), spec, strict=True):
+        if given is not None and (given if isinstance(given, str) else tuple(given)) != own:
+            raise InputError(f"{name}: are those of start, {own}, got {given}; leave it out")
+    return spec
+
+
+def choose_scaling(splits: Splits, start: Model | None, loss: Loss | None) -> Scaling:
+    """That of ``start``, or learnt; a loss of one's own gets the targets as they are."""
+    if start is None:
+        learnt = fit_scaling(splits)
+        return learnt if loss is None else learnt._replace(targets=None)
+    if loss is not None and start.targets is not None:
+        raise InputError(
+            "loss: your own gets the targets as they are, but start learnt them scaled; leave it or start out"
+        )
+    return Scaling(start.affine, start.targets)
+
+
+def with_weights(network: Network, start: Model) -> Network:
+    """The network that begins with the weights of ``start``."""
+
+    def init_fn(key: Any, hyperparams: Hyperparams) -> tuple[Any, tuple[()]]:
+        if hyperparams.initial_scale is not None:
+            raise InputError("initial_scale: the initial weights are those of start; leave it out")
+        return start.networks[0], ()
+
+    return network._replace(init_fn=init_fn)
