@@ -28,8 +28,8 @@ Metrics = Mapping[str, Metric | Callable[..., Array]]
 def calibrate(model: Model, validation: Dataset) -> Model:
     """The model with the temperature, or for a regression the noise scale, that fits ``validation``."""
     if model.spec.head == "regression":
-        errors = regression_errors(model, validation)
-        scale = np.sqrt(np.mean(np.square(errors), axis=0))
+        predictions, targets = _predictions(model, validation)
+        scale = np.sqrt(np.mean(np.square(predictions - targets), axis=0))
         # Where nothing was wrong, there is still a scale.
         return with_spec(model, noise_scale=tuple(np.maximum(scale, np.finfo(float).tiny).tolist()))
     raw = predict_log_proba(with_spec(model, temperature=1.0), validation.inputs)
@@ -44,17 +44,18 @@ def evaluate(
     90 %. What cannot be measured, such as R² of a single target, is not finite.
     """
     part = checks.as_dataset("part", part)
-    answers, targets, unit = _predictions(model, part)
+    predictions, targets = _predictions(model, part)
+    *near, unit = _near_zero(model.spec.head, predictions, targets)
     values = {
-        name: float(metric.function(answers, targets)) * (unit if metric.unit == TARGET_UNIT else 1)
+        name: float(metric.function(*near)) * (unit if metric.unit == TARGET_UNIT else 1)
         for name, metric in METRICS[model.spec.head].items()
     }
     for name, metric in (metrics or {}).items():
         function = metric.function if isinstance(metric, Metric) else metric
-        values[name] = float(function(*_predictions(model, part, in_unit=True)[:2]))
+        values[name] = float(function(jnp.asarray(predictions), jnp.asarray(targets)))
     noise = model.spec.noise_scale
     if noise is not None:
-        values["coverage_90"] = calibration.coverage(regression_errors(model, part), np.asarray(noise))
+        values["coverage_90"] = calibration.coverage(predictions - targets, np.asarray(noise))
     return values
 
 
@@ -113,11 +114,22 @@ def score_interval(model: Model, part: Dataset) -> tuple[float, float]:
     """The 95 % interval, over examples such as those of ``part``, of the measure that chooses: the
     bootstrap's for R², for an accuracy Wilson's, which is wider than nothing where all are right.
     """
-    if model.spec.head == "regression":
-        (values,) = bootstrap_scores([model], part)
-        return _middle(values)
-    right = np.argmax(_predictions(model, part)[0], axis=-1) == np.asarray(part.targets)
-    return wilson_interval(int(right.sum()), len(right))
+    return score_predictions(model.spec.head, *_predictions(model, part))[1]
+
+
+def score_predictions(
+    head: str, predictions: AnyArray, targets: AnyArray
+) -> tuple[float, tuple[float, float]]:
+    """The measure that chooses and its ``score_interval``, from the probabilities of the classes, or their
+    logarithms, and labels, or from a regression's predictions and targets, [examples, outputs].
+    """
+    first, *_ = METRICS[head].values()
+    predictions, targets, _ = _near_zero(head, predictions, targets)
+    value = float(first.function(predictions, targets))
+    if head == "regression":
+        return value, _middle(_resampled(first, [predictions], targets)[0])
+    right = jnp.argmax(predictions, axis=-1) == targets
+    return value, wilson_interval(int(right.sum()), len(right))
 
 
 def difference_interval(one: Model, other: Model, part: Dataset) -> tuple[float, float]:
@@ -132,13 +144,18 @@ def bootstrap_scores(
     """The measure that chooses, of each model on examples of ``part`` drawn with replacement, as many as it
     has and the same for all models: [models, resamples] (Efron and Tibshirani 1993, chapter 13).
     """
-    first, *_ = METRICS[compared[0].spec.head].values()
-    answers = [_predictions(model, part)[0] for model in compared]
-    targets = _predictions(compared[0], part)[1]
+    head = compared[0].spec.head
+    first, *_ = METRICS[head].values()
+    near = [_near_zero(head, *_predictions(model, part)) for model in compared]
+    return _resampled(first, [predictions for predictions, *_ in near], near[0][1], num_resamples, seed)
 
+
+def _resampled(
+    metric: Metric, answers: Sequence[Array], targets: Array, num_resamples: int = 1000, seed: int = 0
+) -> np.ndarray:
     def measured(key: jax.Array) -> jax.Array:
         drawn = jax.random.randint(key, (len(targets),), 0, len(targets))
-        return jnp.stack([first.function(answer[drawn], targets[drawn]) for answer in answers])
+        return jnp.stack([metric.function(answer[drawn], targets[drawn]) for answer in answers])
 
     keys = jax.random.split(jax.random.key(seed), num_resamples)
     return np.asarray(jax.jit(lambda keys: jax.lax.map(measured, keys))(keys)).T
@@ -150,21 +167,20 @@ def _middle(values: np.ndarray) -> tuple[float, float]:
     return low, high
 
 
-def _predictions(model: Model, part: Dataset, *, in_unit: bool = False) -> tuple[Array, Array, float]:
-    """What the measures of ``METRICS`` want: the logarithms of probabilities and the labels, or predictions
-    and targets. These are given about the targets' mean and divided by the number that is returned, since
-    their squares might be no numbers of a device, unless ``in_unit``.
-    """
+def _predictions(model: Model, part: Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """The logarithms of probabilities and the labels, or predictions and targets, [examples, outputs]."""
     if model.spec.head != "regression":
-        return jnp.asarray(predict_log_proba(model, part.inputs)), jnp.asarray(part.targets), 1.0
+        return predict_log_proba(model, part.inputs), np.asarray(part.targets)
     targets = np.asarray(part.targets, float).reshape(len(part.targets), -1)
-    predictions = predict(model, part.inputs).astype(float).reshape(targets.shape)
-    centre = 0.0 if in_unit else targets.mean(axis=0)
-    unit = 1.0 if in_unit else _power_of_two(targets - centre)
+    return predict(model, part.inputs).astype(float).reshape(targets.shape), targets
+
+
+def _near_zero(head: str, predictions: AnyArray, targets: AnyArray) -> tuple[Array, Array, float]:
+    """Both as the measures of ``METRICS`` take them on a device. Real values are given about the targets'
+    mean and divided by the number that is returned, since their squares might be no numbers there.
+    """
+    if head != "regression":
+        return jnp.asarray(predictions), jnp.asarray(targets), 1.0
+    centre = targets.mean(axis=0)
+    unit = _power_of_two(targets - centre)
     return jnp.asarray((predictions - centre) / unit), jnp.asarray((targets - centre) / unit), unit
-
-
-def regression_errors(model: Model, part: Dataset) -> np.ndarray:
-    """Prediction minus target, [examples, outputs], in the targets' unit."""
-    targets = np.asarray(part.targets, float).reshape(len(part.targets), -1)
-    return predict(model, part.inputs).reshape(targets.shape) - targets
