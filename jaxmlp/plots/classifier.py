@@ -141,6 +141,9 @@ def _label_curves(axes: Axes, family: str, num_runs: int) -> None:
     if family == "loss" and values.size and values.min() > 0 and values.max() > 20 * values.min():
         axes.set_yscale("log")
         axes.yaxis.set_major_formatter(FormatStrFormatter("%g"))
+    elif values.size and values.max() > 1 and (values == values.round()).all():
+        # Counts, as of networks.
+        axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     charts.style_axes(axes, percent="y" if family.endswith("accuracy") else "")
     meaning = f"thick: mean of {num_runs} runs" if num_runs > 1 else None
     axes.legend(title=meaning, title_fontsize="small", fontsize="small", frameon=False)

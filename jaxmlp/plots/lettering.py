@@ -23,11 +23,11 @@ _GLYPH = re.compile(r"Glyph (\d+) .* missing from font", re.DOTALL)
 
 def shorten(name: ClassName, length: int = MAX_NAME_LENGTH) -> str:
     """``name`` on one line, without its middle if it is long: classes often share their first words."""
-    line, tail = " ".join(printable(str(name)).split()), length // 3
+    line, tail = " ".join(drawable(str(name)).split()), length // 3
     return line if len(line) <= length else f"{line[: length - tail - 1]}…{line[-tail:]}"
 
 
-def printable(text: str) -> str:
+def drawable(text: str) -> str:
     """The lines of ``text`` without what nothing can be drawn for, as parts of a broken sign."""
     lines = ("".join(sign if sign.isprintable() else " " for sign in line) for line in text.splitlines())
     return "\n".join(" ".join(line.split()) for line in lines)
@@ -67,7 +67,7 @@ def fit_titles(figure: Figure) -> None:
         spec = axes.get_subplotspec()
         titles.append((axes.title, axes if spec and spec.get_gridspec().ncols > 1 else None))
     for title, _ in titles:
-        title.set_text(printable(title.get_text()))
+        title.set_text(drawable(title.get_text()))
     if max((len(title.get_text()) for title, _ in titles), default=0) > MAX_NAME_LENGTH:
         # Only then it is known where the panels lie.
         figure.draw_without_rendering()

@@ -76,7 +76,7 @@ def neuron_animation(
         # GIF has no pause of its own: the last frame is repeated.
         for frame in [*range(len(weights)), *[len(weights) - 1] * (2 * FRAMES_PER_SECOND)]:
             image.set_data(mosaics[frame])
-            figure.axes[0].set_title(lettering.printable(frame_titles[frame]), fontsize=11)
+            figure.axes[0].set_title(lettering.drawable(frame_titles[frame]), fontsize=11)
             writer.grab_frame()
     return Path(path)
 

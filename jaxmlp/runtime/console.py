@@ -24,17 +24,20 @@ def progress_bar(total: int, done: int, *, show: bool) -> Any:
 
 
 class _Lines:
-    """As much of tqdm's bar as the loops use, in lines: after the first and last epoch, and now and then."""
+    """As much of tqdm's bar as the loops use, in lines: after the first and last epoch, also where a run ends
+    early, and now and then.
+    """
 
     def __init__(self, total: int, done: int) -> None:
-        self.total, self.n, self._began_with = total, done, done
+        self.total, self.n, self._began_with, self._told = total, done, done, done
         self._postfix, self._began, self._last = "", time.monotonic(), -_SECONDS
 
     def __enter__(self) -> "_Lines":
         return self
 
     def __exit__(self, *error: Any) -> None:
-        pass
+        if self.n > self._told:
+            self._tell()
 
     def set_postfix_str(self, text: str, refresh: bool = True) -> None:
         """What stands behind the next line."""
@@ -43,10 +46,12 @@ class _Lines:
     def update(self, number: int = 1) -> None:
         """So many more are behind."""
         self.n += number
-        now = time.monotonic()
-        if now - self._last < _SECONDS and self.n < self.total:
-            return
-        self._last, passed = now, now - self._began
+        if time.monotonic() - self._last >= _SECONDS or self.n >= self.total:
+            self._tell()
+
+    def _tell(self) -> None:
+        self._told, self._last = self.n, time.monotonic()
+        passed = self._last - self._began
         left = passed / (self.n - self._began_with) * (self.total - self.n)
         parts = (f"{self.n:,} of {self.total:,} epochs", f"{passed:.1f} s, {left:.1f} s left", self._postfix)
         print(", ".join(filter(None, parts)), file=sys.stderr, flush=True)

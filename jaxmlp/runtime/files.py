@@ -38,10 +38,13 @@ def write_atomic(path: str | Path, content: bytes) -> None:
 
 
 class FolderLock:
-    """A folder for one process alone, until nobody holds this any more or the process has ended in any way.
+    """A folder for one process alone: to the end of a with statement, or until nobody holds this any more or
+    the process has ended in any way.
 
     InputError if another one has it. Where the system has no such locks, nothing is locked.
     """
+
+    _entry: int | None = None
 
     def __init__(self, folder: str | Path) -> None:
         # Of the folder itself: a file would stay behind.
@@ -56,8 +59,15 @@ class FolderLock:
                     f"out: another process is at work in {str(folder)!r}; wait for it, or give another folder"
                 ) from None
 
-    def __del__(self) -> None:
-        os.close(self._entry)
+    def __enter__(self) -> "FolderLock":
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        entry, self._entry = self._entry, None
+        if entry is not None:
+            os.close(entry)
+
+    __del__ = __exit__
 
 
 def pack(tensors: Mapping[str, AnyArray], texts: Mapping[str, str]) -> bytes:

@@ -71,7 +71,7 @@ class TuneResult(NamedTuple):
         mean, error, _, n = summarize(self.scores[:, self.setting])
         reached = f"{format_mean(mean, error, '1')} (n = {n} seeds)"
         return {
-            "setting": f"{self.setting} of {self.scores.shape[1]}",
+            "setting": f"index {self.setting} of {self.scores.shape[1]} settings",
             f"validation {self.fit.choice.monitor}": reached,
         }
 

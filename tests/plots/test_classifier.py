@@ -92,6 +92,12 @@ class TestLearningCurves:
         np.testing.assert_array_equal(mean.get_xdata(), [1, 2, 3])
         assert axes.get_legend().get_title().get_text() == "thick: mean of 2 runs"
 
+    def test_counts_have_whole_ticks(self, figure_of):
+        curves = {"networks": [[1.0, 2.0, 2.0]], "rmse": [[1.0, 1.5, 2.0]]}
+        networks, rmse = figure_of(classifier.learning_curves, curves).axes
+        assert all(tick == round(tick) for tick in networks.get_yticks())
+        assert any(tick != round(tick) for tick in rmse.get_yticks())
+
     def test_one_seed_is_one_line_and_one_epoch_is_a_visible_point(self, figure_of):
         figure = figure_of(classifier.learning_curves, {"train_loss": [[0.5]]})
         (line,) = figure.axes[0].lines

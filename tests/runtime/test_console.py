@@ -61,6 +61,19 @@ def test_lines_come_every_so_often_and_know_what_was_behind(monkeypatch, capsys)
     assert lines[1] == "21 of 40 epochs, 11.0 s, 19.0 s left"
 
 
+def test_a_run_that_ends_early_tells_its_last_epoch(capsys):
+    with contextlib.suppress(KeyboardInterrupt), console.progress_bar(40, 10, show=True) as bar:
+        for epoch in (11, 12, 13):
+            bar.set_postfix_str(f"loss {epoch}", refresh=False)
+            bar.update()
+        raise KeyboardInterrupt
+    with console.progress_bar(40, 10, show=True):
+        pass
+    first, last = capsys.readouterr().err.splitlines()
+    assert first.startswith("11 of 40 epochs, ")
+    assert last.startswith("13 of 40 epochs, ") and last.endswith(", loss 13")
+
+
 def test_who_asks_for_silence_gets_it(capsys):
     with console.progress_bar(3, 0, show=False) as bar:
         bar.set_postfix_str("loss", refresh=False)

@@ -55,11 +55,10 @@ LOCK = "__import__('jaxmlp.runtime.files').runtime.files.FolderLock"
 
 
 def test_a_folder_is_for_one_process_alone(tmp_path):
-    held = files.FolderLock(tmp_path)
     program = f"{LOCK}({str(tmp_path)!r})"
-    other = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT)
-    assert "another process is at work in" in other.stderr.splitlines()[-1]
-    del held
+    with files.FolderLock(tmp_path):
+        other = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT)
+        assert "another process is at work in" in other.stderr.splitlines()[-1]
     subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT)
     assert list(tmp_path.iterdir()) == []
 
