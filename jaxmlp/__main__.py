@@ -1,6 +1,20 @@
-"""The command ``jaxmlp`` as ``python -m jaxmlp``."""
+"""The command ``jaxmlp``, also as ``python -m jaxmlp``."""
 
+import sys
 from importlib import import_module
 
+
+def main() -> None:
+    """The command; where JAX refuses a variable of the environment, its line with status 2."""
+    try:
+        command = import_module("jaxmlp.cli.command")
+    except ValueError as error:
+        if "environment" not in str(error):
+            raise
+        print(f"error: {error}; give it another value, or unset it", file=sys.stderr)
+        sys.exit(2)
+    command.main()
+
+
 if __name__ == "__main__":
-    import_module("jaxmlp.cli.command").main()
+    main()

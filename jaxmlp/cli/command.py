@@ -25,8 +25,15 @@ class Env:
 
 def run_env(_: Env) -> None:
     """Print a line for each part of the environment."""
-    for name, value in (environment.describe() | {"cache": files.cache_folder()}).items():
+    for name, value in (environment.describe() | {"cache": _cache()}).items():
         print(f"{name.replace('_', ' '):16} {value}")
+
+
+def _cache() -> str:
+    try:
+        return str(files.cache_folder())
+    except InputError as error:
+        return f"none ({error})"
 
 
 _COMMANDS: dict[str, tuple[type, Callable[[Any], None]]] = {

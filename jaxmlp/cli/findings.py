@@ -8,7 +8,7 @@ import numpy as np
 from jaxmlp.data.splits import Splits
 from jaxmlp.models import evaluation
 from jaxmlp.models.model import save, with_spec
-from jaxmlp.nn.metrics import METRICS
+from jaxmlp.nn.metrics import METRICS, metric_unit
 from jaxmlp.plots import charts, classifier, sweeps, weights
 from jaxmlp.statistics import format_mean, summarize, verdict
 from jaxmlp.sweep import space
@@ -74,9 +74,7 @@ def intervals(found: "SearchResult", splits: Splits) -> dict[str, tuple[float, f
 
 def unit_of(name: str) -> str:
     """The unit of ``ensemble_test_accuracy`` and its like."""
-    units = {measure: metric.unit for named in METRICS.values() for measure, metric in named.items()}
-    units |= {"coverage_90": "fraction", "minus_best_member": "fraction"}
-    return next((unit for measure, unit in units.items() if name.endswith(measure)), "1")
+    return "fraction" if name.endswith("minus_best_member") else metric_unit(name)
 
 
 def tables_of(outcome: Outcome) -> dict[str, Any]:

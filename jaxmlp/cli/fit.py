@@ -17,6 +17,7 @@ from jaxmlp.cli import findings
 from jaxmlp.cli.flags import SearchFlags, Switch, check_flags, default, draw_members, settings_of
 from jaxmlp.data.splits import Splits
 from jaxmlp.runtime.files import FolderLock
+from jaxmlp.sweep import space
 from jaxmlp.sweep.config import make_config
 from jaxmlp.sweep.cost import describe_plan
 from jaxmlp.train.checkpoints import Checkpoints, clear_checkpoints
@@ -40,10 +41,9 @@ class Fit:
     """A CSV or Parquet file, or a name: digits, iris, wine, … or an image set of tensorflow-datasets."""
     target: Annotated[str | None, default("", "COLUMN")] = None
     """The column of the file to predict."""
-    task: Annotated[
-        Literal["binary", "multiclass", "regression"] | None,
-        default("what the target looks like", "{binary,multiclass,regression}"),
-    ] = None
+    task: Annotated[Task | None, default("what the target looks like", "{binary,multiclass,regression}")] = (
+        None
+    )
     """What the target is: binary, multiclass or regression."""
     out: Annotated[Path | None, default("runs/ and the name of the data", "FOLDER")] = None
     """Folder for the results."""
@@ -71,7 +71,14 @@ def run(config: Fit) -> None:
     checks.integer("seed", config.seed, at_least=0)
     splits = read_data(config)
     folder = records.check_writable(config.out or Path("runs") / splits.name)
-    lock = FolderLock(folder)
+    with FolderLock(folder):
+        _search(config, splits, ranges, folder, began)
+    print(f"model, record and pictures in {folder}")
+
+
+def _search(
+    config: Fit, splits: Splits, ranges: dict[str, space.Distribution], folder: Path, began: float
+) -> None:
     given = settings_of(config.search, config.seed, config.mesh)
     describe_plan(
         splits,
@@ -100,8 +107,6 @@ def run(config: Fit) -> None:
     _write_record(config, folder, outcome, began)
     findings.draw(folder, outcome)
     findings.tell(outcome, {name: np.array([value]) for name, value in outcome.metrics.items()})
-    print(f"model, record and pictures in {folder}")
-    del lock
 
 
 def read_data(config: Fit) -> Splits:

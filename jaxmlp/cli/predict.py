@@ -13,18 +13,18 @@ from PIL import Image
 
 import jaxmlp
 from jaxmlp.cli.flags import default
-from jaxmlp.data.columns import transform_columns
 from jaxmlp.data.drawings import MNIST_EXTENT, composite_on, read_picture, shrink, to_network_input
 from jaxmlp.data.frames import read_frame
 from jaxmlp.data.tables import transform_targets
-from jaxmlp.models.evaluation import score_interval
+from jaxmlp.models.evaluation import score_predictions
 from jaxmlp.models.model import Model
+from jaxmlp.models.schema import ModelSpec
 from jaxmlp.models.tables import predict_table
 from jaxmlp.nn.metrics import METRICS
 from jaxmlp.plots.images import prediction
 from jaxmlp.records import check_writable
 from jaxmlp.statistics import format_mean
-from jaxmlp.types import Dataset, InputError
+from jaxmlp.types import InputError
 
 if TYPE_CHECKING:
     import pandas
@@ -102,22 +102,23 @@ def _predict_table(model: Model, path: Path, target: Path) -> None:
     read_frame(path, as_text=True).join(predicted).to_csv(target, index=False)
     print(f"{path}: {len(frame)} rows predicted in {target}")
     if model.spec.target in frame:
-        print(f"  {score(model, frame)}")
+        print(f"  {score(model.spec, frame[model.spec.target], predicted)}")
 
 
-def score(model: Model, frame: "pandas.DataFrame") -> str:
+def score(spec: ModelSpec, values: "pandas.Series", predicted: "pandas.DataFrame") -> str:
     """The measure that chooses, on the rows whose target is known, with its interval over such rows."""
-    known = frame[frame[model.spec.target].notna()]
-    if len(known) < 2:
-        return "too few rows with a target to be scored"
-    labels = transform_targets(str(model.spec.target), known[model.spec.target], model.spec.class_names)
-    part = Dataset(transform_columns(known, model.spec.columns or ()), labels)
-    name, metric = next(iter(METRICS[model.spec.head].items()))
-    low, high = score_interval(model, part)
-    told = [
-        format_mean(value, None, metric.unit) for value in (jaxmlp.evaluate(model, part)[name], low, high)
-    ]
-    return f"{name} {told[0]} of {len(known)} rows with a target, 95 % interval {told[1]} to {told[2]}"
+    known = values.notna()
+    # R² compares with the spread of the targets, which one has not.
+    if known.sum() < (1 if spec.class_names else 2):
+        return f"too few rows with a target to be scored: {known.sum()}"
+    targets = transform_targets(str(spec.target), values[known], spec.class_names)
+    columns = predicted.iloc[:, 1:] if spec.class_names else predicted[["prediction"]]
+    answers = columns[known].to_numpy()
+    targets = targets if spec.class_names else targets.reshape(answers.shape)
+    name, metric = next(iter(METRICS[spec.head].items()))
+    value, bounds = score_predictions(spec.head, answers, targets)
+    told = [format_mean(number, None, metric.unit) for number in (value, *bounds)]
+    return f"{name} {told[0]} of {len(targets)} rows with a target, 95 % interval {told[1]} to {told[2]}"
 
 
 def _predict_picture(model: Model, path: Path, target: Path) -> None:

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.model_selection import train_test_split
 
 from jaxmlp import checks
 from jaxmlp.data.arrays import as_numbers, check_same_shapes, float_dtype, make_dataset
@@ -64,6 +63,9 @@ def _cut(
     rows: np.ndarray, labels: AnyArray | None, argument: str, fraction: float, split_seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """The rows without a ``fraction`` of them, and that fraction."""
+    # Here, since it takes a second that help and predictions need not wait for.
+    from sklearn.model_selection import train_test_split
+
     checks.fraction(argument, checks.positive(argument, fraction))
     checks.integer("split_seed", split_seed, at_least=0)
     stratify = None if labels is None else labels[rows]

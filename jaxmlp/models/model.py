@@ -15,10 +15,12 @@ from jaxmlp import checks
 from jaxmlp.models.schema import FORMAT as FORMAT
 from jaxmlp.models.schema import ModelSpec, from_json, to_json
 from jaxmlp.nn import mlp
+from jaxmlp.nn.metrics import metric_unit
 from jaxmlp.nn.preprocessing import Affine
 from jaxmlp.printing import printable
 from jaxmlp.runtime.files import pack, unpack, write_atomic
 from jaxmlp.runtime.selftest import check_backend
+from jaxmlp.statistics import format_mean
 from jaxmlp.types import AnyArray, InputError, Layer, Params
 
 _AFFINES = ("preprocess", "targets")
@@ -45,9 +47,13 @@ class Model(NamedTuple):
             "inputs": "×".join(map(str, about.input_shape)),
             "classes": ", ".join(map(str, about.class_names)),
             "trained on": about.dataset,
-            **{name.replace("_", " "): f"{value:.4g}" for name, value in metrics.items()},
+            **{name.replace("_", " "): _format_metric(name, value) for name, value in metrics.items()},
         }
         return {name: shorten(value, 100) for name, value in shown.items() if value}
+
+
+def _format_metric(name: str, value: float) -> str:
+    return format_mean(value, None, "fraction") if metric_unit(name) == "fraction" else f"{value:.4g}"
 
 
 def save(path: str | Path, model: Model) -> Path:

@@ -93,3 +93,12 @@ METRICS: dict[str, dict[str, Metric]] = {
     "regression": REGRESSION,
 }
 """The measures of each head; the first is the one that chooses, the second decides between equals."""
+
+
+def metric_unit(name: str) -> str:
+    """The unit of ``ensemble_test_accuracy`` and its like, which end with a measure of ``METRICS`` or the
+    coverage of an interval; "1" of others.
+    """
+    units = {measure: metric.unit for named in METRICS.values() for measure, metric in named.items()}
+    units |= {"coverage_90": "fraction"}
+    return next((unit for measure, unit in units.items() if name.endswith(measure)), "1")

@@ -1,6 +1,7 @@
 """A table's way through the command: fit, show, predict, and what is refused in a line."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas
 import pytest
+from sklearn.metrics import r2_score
 
 import jaxmlp
 from jaxmlp.data.columns import transform_columns
@@ -88,7 +90,11 @@ def test_rows_whose_target_is_known_are_scored(folder, capsys):
     _, out, _ = command(capsys, "predict", model, folder / "known.csv", "--out", folder / "known-out.csv")
     predicted = pandas.read_csv(folder / "known-out.csv")[10:]
     right = np.mean(predicted["prediction"] == predicted["bought"])
+    right_one = predicted["prediction"].iloc[0] == predicted["bought"].iloc[0]
     assert f"accuracy {100 * right:.2f} % of 290 rows with a target, 95 % interval " in out
+    fresh[10:11].to_csv(folder / "one.csv", index=False)
+    _, out, _ = command(capsys, "predict", model, folder / "one.csv", "--out", folder / "one-out.csv")
+    assert f"accuracy {'100.00' if right_one else '0.00'} % of 1 rows with a target, 95 % interval" in out
     fresh.assign(bought="perhaps").to_csv(folder / "odd.csv", index=False)
     status, _, err = command(capsys, "predict", model, folder / "odd.csv", "--out", folder / "odd-out.csv")
     assert status == 2 and "'bought' has the class 'perhaps', which was not learnt" in err
@@ -118,6 +124,8 @@ def test_a_model_is_shown_in_words(folder, capsys):
     assert status == 0
     for part in ("binary", "no, yes", "the column 'bought'", "cross-entropy"):
         assert any(part in line for line in lines), part
+    accuracy = load(folder / "run" / "model.safetensors").spec.metrics["ensemble_test_accuracy"]
+    assert any(line.split(maxsplit=3)[3:] == [f"{100 * accuracy:.2f} %"] for line in lines)
     assert any(line.startswith("column 'brand': categories, A, B, C") for line in lines)
     stars = next(line for line in lines if line.startswith("column 'stars'"))
     assert stars.endswith("is taken for 3, and whether it was missing")
@@ -131,7 +139,9 @@ def test_a_regression_comes_with_intervals(tmp_path, capsys):
     record = json.loads((tmp_path / "run" / "record.json").read_text())
     assert {"ensemble_test_r2", "ensemble_test_rmse", "ensemble_test_coverage_90"} <= set(record["metrics"])
     model = load(tmp_path / "run" / "best_member.safetensors")
-    rows = jaxmlp.predict_table(model, frame)
+    path, rows = tmp_path / "run" / "best_member.safetensors", jaxmlp.predict_table(model, frame)
+    _, out, _ = command(capsys, "predict", path, tmp_path / "shop.parquet", "--out", tmp_path / "out.csv")
+    assert f"r2 {r2_score(worth, rows['prediction']):.2f} of 200 rows with a target, 95 % interval " in out
     half = 1.6448536 * model.spec.noise_scale[0]
     np.testing.assert_allclose(rows["95 %"] - rows["prediction"], half, rtol=1e-4)
     np.testing.assert_allclose(rows["prediction"] - rows["5 %"], half, rtol=1e-4)
@@ -171,11 +181,39 @@ def test_the_help_is_plain(capsys, subcommand):
     assert out.count("(default:") == len([line for line in out.splitlines() if "(default:" in line])
 
 
+def run_alone(*arguments, **environment):
+    """A process of its own."""
+    line = [sys.executable, *arguments]
+    return subprocess.run(line, cwd=ROOT, capture_output=True, text=True, env=os.environ | environment)
+
+
+def test_the_help_waits_for_no_library_that_only_a_fit_needs():
+    program = "import sys, jaxmlp.cli.command; print('sklearn' in sys.modules)"
+    assert run_alone("-c", program).stdout == "False\n"
+
+
+@pytest.mark.parametrize("subcommand", [("env",), ("show", "m"), ("--help",)])
+def test_a_variable_that_jax_refuses_is_one_line(subcommand):
+    done = run_alone("-m", "jaxmlp", *subcommand, JAX_ENABLE_X64="maybe")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: invalid truth value 'maybe' for environment 'JAX_ENABLE_X64'; ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_the_environment_is_told_where_there_is_no_home(monkeypatch, capsys):
+    monkeypatch.delenv("JAXMLP_CACHE_DIR")
+    monkeypatch.setenv("XDG_CACHE_HOME", "~nobody_of_this_name/cache")
+    status, out, _ = command(capsys, "env")
+    lines = dict(line.split(maxsplit=1) for line in out.splitlines())
+    assert status == 0 and lines["cache"].startswith("none (JAXMLP_CACHE_DIR: must be a whole path, since ")
+    assert {"python", "jax", "selftest"} <= set(lines)
+
+
 def test_the_package_installs_the_command_and_nothing_else():
     import tomllib
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-    assert project["project"]["scripts"] == {"jaxmlp": "jaxmlp.cli.command:main"}
+    assert project["project"]["scripts"] == {"jaxmlp": "jaxmlp.__main__:main"}
     assert project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"] == ["jaxmlp"]
 
 
