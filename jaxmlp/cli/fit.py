@@ -4,6 +4,7 @@ import dataclasses
 import shlex
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -14,8 +15,19 @@ import tyro
 import jaxmlp
 from jaxmlp import checks, records
 from jaxmlp.cli import findings
-from jaxmlp.cli.flags import SearchFlags, Switch, check_flags, default, draw_members, settings_of
+from jaxmlp.cli.flags import (
+    SearchFlags,
+    Switch,
+    TextFlags,
+    check_flags,
+    default,
+    draw_members,
+    settings_of,
+)
+from jaxmlp.data.columns import describe_columns
+from jaxmlp.data.frames import read_frame
 from jaxmlp.data.splits import Splits
+from jaxmlp.data.tables import data_name
 from jaxmlp.runtime.files import FolderLock
 from jaxmlp.sweep import space
 from jaxmlp.sweep.config import make_config
@@ -23,7 +35,7 @@ from jaxmlp.sweep.cost import describe_plan
 from jaxmlp.train.checkpoints import Checkpoints, clear_checkpoints
 from jaxmlp.types import InputError
 
-_SEARCH = SearchFlags()
+_SEARCH, _TEXT = SearchFlags(), TextFlags()
 Task = Literal["binary", "multiclass", "regression"]
 
 
@@ -45,6 +57,13 @@ class Fit:
         None
     )
     """What the target is: binary, multiclass or regression."""
+    column: Annotated[
+        tuple[str, ...], tyro.conf.UseAppendAction, default("found by looking", "NAME=KIND")
+    ] = ()
+    """What a column is, where it is not what was found: number, decimal-point, decimal-comma, date,
+    day-first, month-first, text or drop; once for each column."""
+    text: tyro.conf.OmitArgPrefixes[TextFlags] = _TEXT
+    """How a text file is written."""
     out: Annotated[Path | None, default("runs/ and the name of the data", "FOLDER")] = None
     """Folder for the results."""
     seed: int = 0
@@ -116,16 +135,30 @@ def read_data(config: Fit) -> Splits:
     if Path(config.data).suffix or Path(config.data).is_file():
         if config.target is None:
             raise InputError("target: name the column of the table to predict, as --target COLUMN")
-        return jaxmlp.read_table(config.data, config.target, task=config.task, **cut)
+        frame = read_frame(config.data, **dataclasses.asdict(config.text))
+        options = {"task": config.task, "columns": _parse_columns(config.column), **cut}
+        splits = jaxmlp.read_table(frame, config.target, **options)._replace(name=data_name(config.data))
+        print(describe_columns(splits.columns or ()), end="\n\n")
+        return splits
     if config.target is not None:
         raise InputError(f"target: is for a CSV or Parquet file, but the data are {config.data!r}")
     return jaxmlp.load_dataset(config.data, manual_dir=config.manual_dir, **cut)
 
 
+def _parse_columns(flags: Sequence[str]) -> dict[str, str]:
+    """The kinds that the flags say, by their columns, whose names may hold "=", too."""
+    pairs = [flag.rpartition("=") for flag in flags]
+    for name, _, kind in pairs:
+        if not name:
+            raise InputError(f"column: must be NAME=KIND, got {kind!r}")
+    return {name: kind for name, _, kind in pairs}
+
+
 def _checkpoints(config: Fit, folder: Path) -> Checkpoints:
     if config.checkpoint_every is not None:
         checks.integer("checkpoint_every", config.checkpoint_every)
-    run = {name: str(getattr(config, name)) for name in ("data", "target", "task", "test_fraction")}
+    asked = ("data", "target", "task", "column", "test_fraction")
+    run = {name: str(getattr(config, name)) for name in asked}
     return Checkpoints(folder / "checkpoints", config.checkpoint_every, config.resume, run)
 
 

@@ -20,6 +20,16 @@ Switch = Annotated[bool, default("")]
 
 
 @dataclass(frozen=True)
+class TextFlags:
+    """How a text file is written."""
+
+    separator: Annotated[str | None, default("found by looking", "TEXT")] = None
+    """What stands between the cells of a text file."""
+    encoding: Annotated[str | None, default("found by looking", "NAME")] = None
+    """How a text file's letters are stored, as utf-8 or cp1252."""
+
+
+@dataclass(frozen=True)
 class SearchFlags:
     """What is searched, and how."""
 

@@ -2,7 +2,8 @@
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,10 +13,10 @@ from jaxtyping import Float, Shaped
 from PIL import Image
 
 import jaxmlp
-from jaxmlp.cli.flags import default
+from jaxmlp.cli.flags import TextFlags, default
 from jaxmlp.data.drawings import MNIST_EXTENT, composite_on, read_picture, shrink, to_network_input
 from jaxmlp.data.frames import read_frame
-from jaxmlp.data.tables import transform_targets
+from jaxmlp.data.targets import read_target, transform_targets
 from jaxmlp.models.evaluation import score_predictions
 from jaxmlp.models.model import Model
 from jaxmlp.models.schema import ModelSpec
@@ -28,6 +29,8 @@ from jaxmlp.types import InputError
 
 if TYPE_CHECKING:
     import pandas
+
+_TEXT = TextFlags()
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,8 @@ class Predict:
     """Pictures (PNG or JPEG), or tables (CSV or Parquet)."""
     out: Annotated[Path, default("a folder, predictions", "PATH")] = Path("predictions")
     """Folder for the results, or the file for that of a single one (.csv, .png)."""
+    text: tyro.conf.OmitArgPrefixes[TextFlags] = _TEXT
+    """How a text file is written."""
 
 
 def run(config: Predict) -> None:
@@ -57,7 +62,7 @@ def run(config: Predict) -> None:
         raise InputError("files: name at least one picture or table after the model")
     model = jaxmlp.load(config.model)
     table = model.spec.columns is not None
-    one: Callable[..., None] = _predict_table if table else _predict_picture
+    one: Callable[..., None] = partial(_predict_table, config.text) if table else _predict_picture
     suffix = ".csv" if table else ".png"
     failed = 0
     for path, target in zip(config.files, _output_paths(config, suffix), strict=True):
@@ -91,15 +96,14 @@ def _output_paths(config: Predict, suffix: str) -> list[Path]:
     ]
 
 
-def _predict_table(model: Model, path: Path, target: Path) -> None:
+def _predict_table(text: TextFlags, model: Model, path: Path, target: Path) -> None:
     """Write the rows with their predictions, and tell the score where the target is known."""
-    frame = read_frame(path)
+    frame = read_frame(path, **asdict(text))
     predicted = predict_table(model, frame)
     clash = [name for name in predicted if name in frame]
     if clash:
         raise InputError(f"{path}: has a column {clash[0]!r} already; rename it")
-    # The columns as they are written: zeros that lead, and words that stand for gaps.
-    read_frame(path, as_text=True).join(predicted).to_csv(target, index=False)
+    frame.join(predicted).to_csv(target, index=False)
     print(f"{path}: {len(frame)} rows predicted in {target}")
     if model.spec.target in frame:
         print(f"  {score(model.spec, frame[model.spec.target], predicted)}")
@@ -107,6 +111,7 @@ def _predict_table(model: Model, path: Path, target: Path) -> None:
 
 def score(spec: ModelSpec, values: "pandas.Series", predicted: "pandas.DataFrame") -> str:
     """The measure that chooses, on the rows whose target is known, with its interval over such rows."""
+    values = read_target(values, {})
     known = values.notna()
     # R² compares with the spread of the targets, which one has not.
     if known.sum() < (1 if spec.class_names else 2):

@@ -7,7 +7,7 @@ from typing import Annotated
 import tyro
 
 import jaxmlp
-from jaxmlp.data.columns import CategoryColumn, Column
+from jaxmlp.data.columns import describe_columns
 from jaxmlp.models.schema import ModelSpec
 
 
@@ -29,8 +29,8 @@ def run(config: Show) -> None:
     width = max(map(len, lines))
     for name, value in lines.items():
         print(f"{name:{width}}  {value}")
-    for column in model.spec.columns or ():
-        print(f"column {column.name!r}: {_describe(column)}")
+    if model.spec.columns is not None:
+        print(f"\n{describe_columns(model.spec.columns)}")
 
 
 def _trained(spec: ModelSpec) -> dict[str, str]:
@@ -45,11 +45,3 @@ def _trained(spec: ModelSpec) -> dict[str, str]:
         "format": str(spec.format),
     }
     return {name: value for name, value in lines.items() if value}
-
-
-def _describe(column: Column) -> str:
-    if isinstance(column, CategoryColumn):
-        shown = ", ".join(name or "(missing)" for name in column.categories[:8])
-        return f"categories, {shown}{', …' if len(column.categories) > 8 else ''}"
-    gaps = ", and whether it was missing" if column.gaps else ""
-    return f"numbers, a missing one is taken for {column.fill:.6g}{gaps}"

@@ -1,18 +1,20 @@
 """The columns of a table as numbers, and new rows as the same numbers.
 
-A column of numbers has its gaps filled with the median of the training rows, and, if it has gaps there, a
-second column that says where; any other column becomes one column for each category.
+What a column is (numbers, dates, categories) is found by ``inference``; here is what each makes
+of its cells. A gap is filled with the median of the training rows; where there were gaps, a second number
+says so.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
-from jaxtyping import Float
 
-from jaxmlp.types import InputError
+from jaxmlp.data.cells import Cells, as_words
+from jaxmlp.data.dates import cycle_parts, find_cycles, read_days
+from jaxmlp.data.numerals import read_numbers
 
 if TYPE_CHECKING:
     import pandas
@@ -22,16 +24,73 @@ class NumberColumn(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=
     """How a column of numbers is read."""
 
     name: str
-    fill: float
+    fill: float = 0.0
     """What stands for a missing number."""
-    gaps: bool
+    gaps: bool = False
     """Whether a second number says that the first was missing."""
+    decimal: str = "."
+    """What stands before the decimals, in texts."""
+    unit: str = ""
+    """What stands beside the numbers, in texts."""
 
-    def transform(self, values: "pandas.Series") -> list[np.ndarray]:
+    def read(self, values: "pandas.Series") -> Cells:
+        """The cells as numbers."""
+        return read_numbers(values, self.decimal, self.unit)
+
+    def fit(self, cells: Cells) -> "Column":
+        """The column with what it learns from the training rows."""
+        return _fit_numbers(self, cells)
+
+    def unread(self, cells: Cells) -> np.ndarray:
+        """Where there is something that cannot be read."""
+        return cells.known & np.isnan(cells.values)
+
+    def encode(self, cells: Cells) -> list[np.ndarray]:
         """The numbers, with their gaps filled."""
-        numbers = parse_numbers(self.name, values).to_numpy()
-        missing = np.isnan(numbers)
-        return [np.where(missing, self.fill, numbers), *([missing] if self.gaps else [])]
+        return _fill(cells.values, self.fill, self.gaps)
+
+    def describe(self) -> str:
+        """How it is read, in words."""
+        written = f"{' in ' if self.unit else ''}{self.unit}{' with decimal commas' * (self.decimal == ',')}"
+        return f"numbers{written}{_describe_fill(f'{self.fill:.6g}', self.gaps)}"
+
+
+class DateColumn(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="date", tag_field="kind"):
+    """How a column of dates or times is read: as days since 1970, and where in its cycles each lies."""
+
+    name: str
+    format: str
+    """Of dates that are texts: that of strptime, or "ISO8601"."""
+    fill: float = 0.0
+    """What stands for a missing date, in days."""
+    gaps: bool = False
+    """Whether a second number says that the first was missing."""
+    cycles: tuple[str, ...] = ()
+    """Names in ``dates.CYCLES``."""
+
+    def read(self, values: "pandas.Series") -> Cells:
+        """The cells as days."""
+        return read_days(values, self.format)
+
+    def fit(self, cells: Cells) -> "Column":
+        """The column with what it learns from the training rows."""
+        return _fit_numbers(msgspec.structs.replace(self, cycles=find_cycles(cells.values)), cells)
+
+    def unread(self, cells: Cells) -> np.ndarray:
+        """Where there is something that cannot be read."""
+        return cells.known & np.isnan(cells.values)
+
+    def encode(self, cells: Cells) -> list[np.ndarray]:
+        """The days, with their gaps filled, and a sine and a cosine for each cycle."""
+        waves = [wave for cycle in self.cycles for wave in cycle_parts(cells.values, cycle)]
+        return _fill(cells.values, self.fill, self.gaps) + waves
+
+    def describe(self) -> str:
+        """How it is read, in words."""
+        also = f", and where in the {' and '.join(self.cycles)}" if self.cycles else ""
+        written = "" if self.format == "ISO8601" else f", written {self.format},"
+        day = str(np.datetime64("1970-01-01") + round(self.fill))
+        return f"dates{written} as days{also}{_describe_fill(day, self.gaps)}"
 
 
 class CategoryColumn(
@@ -40,111 +99,93 @@ class CategoryColumn(
     """How a column of anything else is read."""
 
     name: str
-    categories: tuple[str, ...]
+    categories: tuple[str, ...] = ()
     """Each becomes a number, 1 where it holds; any other value is 0 in all of them."""
 
-    def transform(self, values: "pandas.Series") -> list[np.ndarray]:
+    def read(self, values: "pandas.Series") -> Cells:
+        """The cells as words; where the categories are truth values, 1 and 0 are, too."""
+        words = as_words(values)
+        if {*self.categories} - {""} == {"True", "False"}:
+            words = np.where(words == "1", "True", np.where(words == "0", "False", words))
+        return Cells(words, words != "")
+
+    def fit(self, cells: Cells) -> "Column":
+        """The column with the most frequent words of the training rows."""
+        counts = Counter(cells.values.tolist())
+        if len(counts) < 2:
+            return DroppedColumn(self.name, _never_changes(next(iter(counts))))
+        frequent = [word for word, _ in counts.most_common(MAX_CATEGORIES) if len(word) <= MAX_LENGTH]
+        return CategoryColumn(self.name, tuple(sorted(frequent)))
+
+    def unread(self, cells: Cells) -> np.ndarray:
+        """Where there is a category that was not learnt."""
+        return cells.known & ~np.isin(cells.values, self.categories)
+
+    def encode(self, cells: Cells) -> list[np.ndarray]:
         """For each category, where it holds."""
-        words = _as_category_names(values).to_numpy(object)
-        return [words == category for category in self.categories]
+        return [cells.values == category for category in self.categories]
+
+    def describe(self) -> str:
+        """How it is read, in words."""
+        names = [name or "(missing)" for name in self.categories]
+        return f"{len(names)} categories, {', '.join(names[:6])}{', …' if len(names) > 6 else ''}"
 
 
-Column = NumberColumn | CategoryColumn
+class DroppedColumn(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="dropped", tag_field="kind"):
+    """A column that is left out; new rows need not have it."""
+
+    name: str
+    reason: str
+
+    def describe(self) -> str:
+        """That it is left out, and why."""
+        return f"left out: {self.reason}"
+
+
+Used = NumberColumn | DateColumn | CategoryColumn
+Column = Used | DroppedColumn
 """How one column of a table becomes numbers."""
 
 
 MAX_CATEGORIES = 64
-MAX_COLUMNS = 50_000
-_MISSING = ""
+MAX_LENGTH = 200
+"""Letters of a category; what is longer is a page of text."""
+MAX_LINES = 60
 
 
-def fit_columns(frame: "pandas.DataFrame") -> tuple[Column, ...]:
-    """How to read each column of ``frame``, learnt from its rows; InputError for one without any value."""
-    return tuple(_fit_column(str(name), frame[name]) for name in frame.columns)
+def _fit_numbers(column: Any, cells: Cells) -> Column:
+    numbers = cells.values[np.isfinite(cells.values)]
+    gaps = len(numbers) < len(cells.values)
+    if not len(numbers) or (not gaps and numbers.min() == numbers.max()):
+        return DroppedColumn(column.name, _never_changes(f"{numbers[0]:.15g}" if len(numbers) else ""))
+    return msgspec.structs.replace(column, fill=float(np.median(numbers)), gaps=gaps)
 
 
-def _fit_column(name: str, values: "pandas.Series") -> Column:
-    numeric = is_numeric(values)
-    known = parse_numbers(name, values) if numeric else values
-    if known.isna().all():
-        raise InputError(f"column {name!r}: has no value in any training row; drop it from the table")
-    if numeric:
-        return NumberColumn(name, float(known.median()), bool(known.isna().any()))
-    frequent = _as_category_names(values).value_counts().index[:MAX_CATEGORIES]
-    return CategoryColumn(name, tuple(sorted(frequent)))
+def _never_changes(word: str) -> str:
+    return (
+        f"it never changes in the training rows ({word:.40})"
+        if word
+        else "it has no value in any training row"
+    )
 
 
-def transform_columns(
-    frame: "pandas.DataFrame", columns: Sequence[Column]
-) -> Float[np.ndarray, "rows values"]:
-    """The rows of ``frame`` as numbers; its columns may come in any order, and others are left out.
-
-    InputError for a column that is not there or holds what is no number where numbers were learnt.
-    """
-    frame = check_frame(frame)
-    values: list[np.ndarray] = []
-    for column in columns:
-        if column.name not in frame:
-            raise InputError(
-                f"column {column.name!r}: is not in the table, which has {_format_names(frame.columns)}"
-            )
-        values += column.transform(frame[column.name])
-    return np.column_stack(values).astype(float)
+def _fill(numbers: np.ndarray, fill: float, gaps: bool) -> list[np.ndarray]:
+    missing = np.isnan(numbers)
+    return [np.where(missing, fill, numbers), *([missing] if gaps else [])]
 
 
-def check_frame(frame: "pandas.DataFrame") -> "pandas.DataFrame":
-    """The table with text as its columns' names, if it has rows and no two columns of one name."""
-    if not len(frame):
-        raise InputError("table: must hold at least one row, got none")
-    frame = frame.rename(columns=str)
-    try:
-        check_width(frame.shape[1])
-        check_names(frame.columns)
-    except InputError as error:
-        raise InputError(f"table: {error}") from None
-    return frame
+def _describe_fill(fill: str, gaps: bool) -> str:
+    return f"; a missing one is taken for {fill}{', and whether it was missing' if gaps else ''}"
 
 
-def check_width(num_columns: int) -> None:
-    if num_columns > MAX_COLUMNS:
-        raise InputError(f"must have at most {MAX_COLUMNS} columns, got about {num_columns}")
+def describe_columns(columns: Sequence[Column]) -> str:
+    """A line for each column, of which the first MAX_LINES are shown."""
+    width = max(len(column.name) for column in columns[:MAX_LINES])
+    lines = [f"{column.name:{width}}  {column.describe()}" for column in columns[:MAX_LINES]]
+    more = len(columns) - len(lines)
+    return "\n".join(lines + [f"and {more} more columns"] * (more > 0))
 
 
-def check_names(names: Iterable[Any]) -> None:
-    for name, count in Counter(names).items():
-        if count > 1:
-            raise InputError(f"has two columns called {name!r}; rename one")
-
-
-def is_numeric(values: "pandas.Series") -> bool:
-    """Whether all are numbers, also where their type is "object"; truth values are none."""
-    kind = import_pandas().api.types.infer_dtype(values, skipna=True)
-    return kind in ("integer", "floating", "mixed-integer-float", "decimal")
-
-
-def _as_category_names(values: "pandas.Series") -> "pandas.Series":
-    """Each value as text, so that 1, 1.0 and "1", or True and "True", are one category; a gap is one, too."""
-    words = values.astype(object).where(values.notna(), _MISSING).astype(str)
-    # Whole numbers beside gaps are read as floats.
-    return words.str.removesuffix(".0")
-
-
-def parse_numbers(name: str, values: "pandas.Series") -> "pandas.Series":
-    numbers = import_pandas().to_numeric(values, errors="coerce").astype(float)
-    wrong = numbers.isna() & values.notna()
-    if wrong.any():
-        raise InputError(f"column {name!r}: must hold numbers, got {values[wrong].iloc[0]!r}")
-    return numbers.replace([np.inf, -np.inf], np.nan)
-
-
-def _format_names(names: Any) -> str:
-    shown = ", ".join(map(repr, list(map(str, names))[:8]))
-    return f"{shown}, …" if len(names) > 8 else shown
-
-
-def import_pandas() -> Any:
-    try:
-        import pandas
-    except ImportError:
-        raise InputError("tables need pandas; install the extra: pip install 'jaxmlp[tables]'") from None
-    return pandas
+def used_columns(columns: Sequence[Column]) -> list[Used]:
+    """Those that are not left out."""
+    return [column for column in columns if not isinstance(column, DroppedColumn)]

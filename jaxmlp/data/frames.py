@@ -1,74 +1,57 @@
-"""A table from a file as people have it: its kind, encoding and separator are found by looking, and said."""
+"""A table as people have it, in a file or in memory, as a DataFrame."""
 
-import bz2
-import csv
-import gzip
-import io
-import lzma
-import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from jaxmlp import checks
-from jaxmlp.data.columns import check_names, check_width, import_pandas
-from jaxmlp.runtime.console import warn
-from jaxmlp.runtime.devices import memory_bytes
+from jaxmlp.data.text_files import check_names, check_width, import_pandas, read_text
 from jaxmlp.types import InputError
 
 if TYPE_CHECKING:
     import pandas
 
-    Table = str | Path | pandas.DataFrame
+    Table = str | Path | pandas.DataFrame | Mapping[str, Any] | Any
+    """What ``as_frame`` takes."""
 
-_SEPARATORS = (",", ";", "\t", "|", " ")
-_SEPARATOR_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "spaces"}
-_BYTE_ORDER_MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 _PARQUET = (".parquet", ".pq")
 _OTHERS = {
     **dict.fromkeys((".xlsx", ".xls", ".ods"), "is a spreadsheet; save its sheet as CSV"),
     **dict.fromkeys((".json", ".jsonl"), "is JSON; read it with pandas and save it as CSV or Parquet"),
 }
-_SAMPLE_BYTES, _SAMPLE_LINES = 2**18, 200
 
 
-def _open_zip(path: Path) -> Any:
-    archive = zipfile.ZipFile(path)
-    members = [name for name in archive.namelist() if not name.endswith("/")]
-    if len(members) != 1:
-        raise InputError(f"holds {len(members)} files; take out the one that is meant")
-    return archive.open(members[0])
+def is_table(given: Any) -> bool:
+    """Whether it is what ``as_frame`` takes, rather than an array."""
+    return isinstance(given, str | Path | Mapping) or hasattr(given, "columns")
 
 
-_OPENERS: dict[str, Callable[[Path], Any]] = {
-    ".gz": gzip.open,
-    ".bz2": bz2.open,
-    ".xz": lzma.open,
-    ".zip": _open_zip,
-}
-
-
-class Layout(NamedTuple):
-    """How the lines of a text file are cut into cells."""
-
-    encoding: str
-    separator: str
-    names: list[str]
-    notes: list[str]
-    """What was assumed, in words."""
+def as_frame(table: Any) -> "pandas.DataFrame":
+    """The table in a file, a DataFrame, a table of another library that can become one (polars, pyarrow), or
+    columns by name; with names that are texts. Raises InputError.
+    """
+    pandas = import_pandas()
+    if isinstance(table, str | Path):
+        return check_frame(read_frame(table))
+    if not isinstance(table, Mapping | pandas.DataFrame) and not hasattr(table, "to_pandas"):
+        raise InputError(
+            "table: must be a file, a table of pandas, polars or pyarrow, or columns by name, got "
+            f"{type(table).__name__}; arrays are for from_arrays, and what is lazy has to be collected"
+        )
+    try:
+        frame = table.to_pandas() if hasattr(table, "to_pandas") else pandas.DataFrame(table)
+    except (ImportError, TypeError, ValueError) as error:
+        raise InputError(f"table: cannot become a DataFrame: {checks.first_line(error)}") from None
+    return check_frame(frame)
 
 
 def read_frame(
-    path: str | Path,
-    *,
-    separator: str | None = None,
-    encoding: str | None = None,
-    as_text: bool = False,
+    path: str | Path, *, separator: str | None = None, encoding: str | None = None
 ) -> "pandas.DataFrame":
-    """The table in a text file (.csv, .tsv, .txt, …, which may be zipped) or a Parquet file.
+    """The table in a text file (.csv, .tsv, .txt, …, which may be zipped), whose cells are texts, as they are
+    written, or in a Parquet file.
 
     What was assumed about a text file is said on stderr; ``separator`` and ``encoding`` say it by hand.
-    With ``as_text`` the cells of a text file are as they are written.
     Raises InputError when the file is missing, damaged, empty, of another kind or too large for the memory.
     """
     path = Path(path)
@@ -82,7 +65,7 @@ def read_frame(
             frame = pandas.read_parquet(path)
             check_names(list(frame.columns))
         else:
-            frame = _read_text(path, separator, encoding, as_text)
+            frame = read_text(path, separator, encoding)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     except Exception as error:  # pandas and pyarrow raise errors of a dozen kinds on damaged files.
@@ -92,150 +75,14 @@ def read_frame(
     return frame
 
 
-def _open(path: Path) -> Any:
-    return _OPENERS.get(path.suffix.lower(), lambda plain: plain.open("rb"))(path)
-
-
-def _read_text(path: Path, separator: str | None, encoding: str | None, as_text: bool) -> "pandas.DataFrame":
-    with _open(path) as file:
-        sample = file.read(_SAMPLE_BYTES)
-    layout = find_layout(sample, separator, encoding)
-    _check_room(path, sample, len(layout.names))
+def check_frame(frame: Any) -> "pandas.DataFrame":
+    """The table with text as its columns' names, if it has rows and no two columns of one name."""
+    if not len(frame):
+        raise InputError("table: must hold at least one row, got none")
+    frame = frame.rename(columns=str)
     try:
-        frame = _read_cells(path, layout, as_text)
-    except UnicodeDecodeError:
-        if encoding is not None:
-            raise
-        # What is no UTF-8 stands further down.
-        layout = find_layout(sample, separator, "cp1252")
-        layout.notes.append("its letters were read as cp1252 (--encoding names another)")
-        frame = _read_cells(path, layout, as_text)
-    for note in () if as_text else layout.notes:
-        warn(f"{path}: {note}")
+        check_width(frame.shape[1])
+        check_names(frame.columns)
+    except InputError as error:
+        raise InputError(f"table: {error}") from None
     return frame
-
-
-def _read_cells(path: Path, layout: Layout, as_text: bool) -> "pandas.DataFrame":
-    options: dict[str, Any] = {"dtype": str, "keep_default_na": False} if as_text else {}
-    with _open(path) as file:
-        return import_pandas().read_csv(
-            file,
-            sep=layout.separator,
-            encoding=layout.encoding,
-            header=0,
-            names=layout.names,
-            # With it, rows that are too long would be cut without a word.
-            usecols=layout.names[:-1] if layout.names[-1] == "" else None,
-            skipinitialspace=True,
-            # In pieces, a column that holds a word would be numbers in one and text in another.
-            low_memory=False,
-            **options,
-        )
-
-
-def find_layout(sample: bytes, separator: str | None, encoding: str | None) -> Layout:
-    """How the text that begins with ``sample`` is written, as far as its first lines show."""
-    notes: list[str] = []
-    encoding = encoding or _find_encoding(sample, notes)
-    try:
-        text = io.TextIOWrapper(io.BytesIO(sample), encoding, errors="replace", newline="").read()
-    except LookupError:
-        raise InputError(f"encoding: {encoding!r} is unknown; try utf-8, cp1252 or utf-16") from None
-    if "\0" in text:
-        raise InputError("is no text; give a CSV or Parquet file")
-    lines = [line for line in text.splitlines()[:_SAMPLE_LINES] if line.strip()]
-    if not lines:
-        raise InputError("must hold at least one row below its header, got none")
-    if len(sample) == _SAMPLE_BYTES and 2 < len(lines) < _SAMPLE_LINES:
-        # The last one may be cut off.
-        lines = lines[:-1]
-    check_width(max(lines[0].count(one) for one in _SEPARATORS))
-    separator = separator or _find_separator(lines)
-    if separator != ",":
-        notes.append(f"its columns are separated by {_SEPARATOR_NAMES.get(separator, repr(separator))}")
-    header, *rows = _cells(lines, separator)
-    return Layout(encoding, separator, _names(header, rows, notes), notes)
-
-
-def _find_encoding(sample: bytes, notes: list[str]) -> str:
-    for mark, encoding in _BYTE_ORDER_MARKS.items():
-        if sample.startswith(mark):
-            return encoding
-    try:
-        # Without the last line, in which a letter may be cut in two.
-        sample[: sample.rfind(b"\n") + 1 or None].decode("utf-8")
-        return "utf-8"
-    except UnicodeDecodeError:
-        pass
-    try:
-        sample.decode("cp1252")
-    except UnicodeDecodeError:
-        raise InputError("is no text, or in an encoding that has to be named; give --encoding") from None
-    notes.append("its letters were read as cp1252 (--encoding names another)")
-    return "cp1252"
-
-
-def _cells(lines: Sequence[str], separator: str) -> list[list[str]]:
-    limit = csv.field_size_limit(2 * _SAMPLE_BYTES)
-    try:
-        return list(csv.reader(lines, delimiter=separator, skipinitialspace=True))
-    finally:
-        csv.field_size_limit(limit)
-
-
-def _find_separator(lines: Sequence[str]) -> str:
-    """The one that cuts the most lines into as many cells, of which there are at least two."""
-
-    def agreement(separator: str) -> tuple[float, int]:
-        widths = [len(row) for row in _cells(lines, separator)]
-        usual = max(set(widths), key=widths.count)
-        return (widths.count(usual) / len(widths), usual) if usual > 1 else (0.0, 1)
-
-    # Of equals the first; spaces stand within texts, too.
-    return max(_SEPARATORS, key=lambda one: (agreement(one)[0] >= 0.9 and one != " ", agreement(one)))
-
-
-def _names(header: list[str], rows: list[list[str]], notes: list[str]) -> list[str]:
-    """A name for each cell of the rows, which may have one more than the header."""
-    names = [name.strip() or f"Unnamed: {place}" for place, name in enumerate(header)]
-    check_names(names)
-    if len(names) > 1 and all(_is_number(name) and not name.isdecimal() for name in names):
-        raise InputError(
-            f"its first line holds numbers, {', '.join(names[:4])}, and no names; add a line of names"
-        )
-    more = {len(row) - len(names) for row in rows}
-    if more == {1}:
-        if any(row[-1].strip() for row in rows):
-            notes.append("its rows begin with a cell that the header lacks: it is taken for their names")
-            return ["Unnamed: 0", *names]
-        notes.append("its rows end with a separator that the header lacks")
-        return [*names, ""]
-    if any(number > 0 for number in more):
-        place = next(place for place, row in enumerate(rows) if len(row) > len(names))
-        raise InputError(
-            f"its row {place + 1} has {len(rows[place])} cells, and its header {len(names)} names; "
-            "quote what holds a separator, or give --separator"
-        )
-    return names
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _check_room(path: Path, sample: bytes, num_columns: int) -> None:
-    """InputError where the cells, as texts and as numbers, would not fit into the memory."""
-    packed = path.suffix.lower() in _OPENERS
-    # Of a packed text nobody knows the length; it shrinks to a fifth or so.
-    num_bytes = path.stat().st_size * (5 if packed else 1)
-    num_rows = num_bytes / max(1, len(sample) / max(1, sample.count(b"\n")))
-    needed = 2 * num_bytes + 16 * num_rows * num_columns
-    if needed > memory_bytes():
-        raise InputError(
-            f"would take about {needed / 1e9:.3g} GB for some {num_rows:,.0f} rows of {num_columns} columns, "
-            f"and there are {memory_bytes() / 1e9:.3g} GB; give fewer rows or columns"
-        )

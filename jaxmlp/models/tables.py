@@ -1,10 +1,9 @@
 """Predictions of a saved model for the rows of a table."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jaxmlp.data.columns import import_pandas, transform_columns
-from jaxmlp.data.frames import read_frame
+from jaxmlp.data.encoding import transform_columns
+from jaxmlp.data.frames import as_frame, import_pandas
 from jaxmlp.models import calibration
 from jaxmlp.models.model import Model
 from jaxmlp.models.prediction import predict, predict_proba
@@ -17,13 +16,14 @@ if TYPE_CHECKING:
 
 
 def predict_table(model: Model, table: "Table") -> "pandas.DataFrame":
-    """A prediction for each row of a file or a DataFrame: the class's name, of the type that it has in the
-    training table, and each class's probability, or the value and the ends of the interval that should hold
-    90 % of what is measured.
+    """A prediction for each row of a table, of any kind that ``read_table`` takes: the class's name, of the
+    type that it has in the training table, and each class's probability, or the value and the ends of the
+    interval that should hold 90 % of what is measured.
 
+    Rows are read as the columns were learnt; lines on stderr tell of cells that are new or cannot be read.
     Raises InputError when the model was not trained on a table, or a column does not fit.
     """
-    spec, frame = model.spec, read_frame(table) if isinstance(table, str | Path) else table
+    spec, frame = model.spec, as_frame(table)
     if spec.columns is None:
         raise InputError("model: was not trained on a table; give it arrays, with predict")
     inputs, names = transform_columns(frame, spec.columns), spec.class_names

@@ -15,8 +15,9 @@ import pandas as pd
 import pytest
 
 import jaxmlp
-from jaxmlp.data import frames, tables
-from jaxmlp.data.columns import MAX_CATEGORIES, CategoryColumn, NumberColumn, fit_columns, transform_columns
+from jaxmlp.data import frames, tables, text_files
+from jaxmlp.data.columns import MAX_CATEGORIES, CategoryColumn, NumberColumn
+from jaxmlp.data.encoding import transform_columns
 from jaxmlp.types import InputError
 
 SIZES = [1.0, 2.0, np.nan, 10.0] * 5
@@ -44,6 +45,11 @@ def refusal(call, *arguments, **options):
     return str(error.value)
 
 
+def learn(frame, **said):
+    """The columns that all rows of the frame show."""
+    return tables.learn_columns(frame, np.arange(len(frame)), said)[0]
+
+
 def rows_of(splits):
     """Inputs and targets of all parts together."""
     parts = splits.train, splits.validation, splits.test
@@ -61,7 +67,7 @@ def with_target(values):
 def test_a_mixed_table_is_read_from_each_kind_of_file(tmp_path, suffix):
     path = tmp_path / f"pets.{suffix}"
     MIXED.to_parquet(path) if suffix == "parquet" else MIXED.to_csv(path, index=False)
-    columns = fit_columns(frames.read_frame(path).drop(columns="kind"))
+    columns = learn(frames.read_frame(path).drop(columns="kind"))
     assert columns == MIXED_COLUMNS
     splits = tables.read_table(path, "kind")
     inputs, labels = rows_of(splits)
@@ -95,18 +101,20 @@ def test_medians_categories_and_gaps_are_learnt_from_the_training_rows_alone():
     train = np.sort(tables.read_table(frame, "y").train.inputs[:, 0]).astype(int)
     outside = np.setdiff1d(np.arange(100), train)
     frame["x"] = np.where(np.isin(frame["row"], train), frame["row"], 1e6)
-    frame["gap"] = np.where(np.isin(frame["row"], train), 1.0, np.nan)
-    frame["word"] = np.where(np.isin(frame["row"], train), "seen", "unseen")
+    frame["gap"] = np.where(np.isin(frame["row"], train), 1.0 + frame["row"] % 3, np.nan)
+    frame["word"] = np.where(
+        np.isin(frame["row"], train), np.where(frame["row"] % 2, "odd", "even"), "unseen"
+    )
     splits = tables.read_table(frame, "y")
     assert splits.columns[1:] == (
         NumberColumn("x", float(np.median(train)), False),
-        NumberColumn("gap", 1.0, False),
-        CategoryColumn("word", ("seen",)),
+        NumberColumn("gap", 2.0, False),
+        CategoryColumn("word", ("even", "odd")),
     )
     inputs, _ = rows_of(splits)
     elsewhere = np.isin(inputs[:, 0], outside)
-    np.testing.assert_array_equal(inputs[elsewhere, 1:], [[1e6, 1.0, 0.0]] * len(outside))
-    np.testing.assert_array_equal(inputs[~elsewhere, 3], 1.0)
+    np.testing.assert_array_equal(inputs[elsewhere, 1:], [[1e6, 2.0, 0.0, 0.0]] * len(outside))
+    np.testing.assert_array_equal(inputs[~elsewhere, 4], inputs[~elsewhere, 0] % 2)
 
 
 def test_new_rows_may_be_reordered_wider_unseen_and_written_as_text():
@@ -121,7 +129,7 @@ def test_new_rows_may_be_reordered_wider_unseen_and_written_as_text():
 
 
 def test_one_category_may_be_written_as_text_or_as_a_number():
-    (column,) = columns = fit_columns(pd.DataFrame({"c": ["1", "a", None]}))
+    (column,) = columns = learn(pd.DataFrame({"c": ["1", "a", None] * 5}))
     assert column.categories == ("", "1", "a")
     encoded = transform_columns(pd.DataFrame({"c": [1.0, np.nan]}), columns)
     np.testing.assert_array_equal(encoded, [[0, 1, 0], [1, 0, 0]])
@@ -129,7 +137,7 @@ def test_one_category_may_be_written_as_text_or_as_a_number():
 
 def test_a_column_keeps_its_most_frequent_categories():
     words = [f"{i:03}" for i in range(100) for _ in range(1 + (i >= 90))]
-    (column,) = fit_columns(pd.DataFrame({"c": words}))
+    (column,) = learn(pd.DataFrame({"c": words}))
     assert len(column.categories) == MAX_CATEGORIES
     assert {f"{i:03}" for i in range(90, 100)} < set(column.categories)
     assert list(column.categories) == sorted(column.categories)
@@ -148,7 +156,7 @@ def test_a_column_keeps_its_most_frequent_categories():
 )
 def test_numbers_are_numbers_whatever_holds_them(values):
     frame = pd.DataFrame({"x": values})
-    columns = fit_columns(frame)
+    columns = learn(frame)
     assert columns == (NumberColumn("x", 2.0, True),)
     np.testing.assert_array_equal(transform_columns(frame, columns), [[1, 0], [2, 1], [3, 0]])
 
@@ -197,7 +205,7 @@ def test_a_table_is_read_whatever_separates_it_and_packs_it(tmp_path, capsys, ki
     frame = frames.read_frame(path)
     assert list(frame.columns) == ["kind", "size", "a note"]
     assert frame["kind"].tolist() == ["cat, or dog; or | one"] * 3 + ["dog"]
-    assert frame["size"].tolist() == [1.5, 1.5, 1.5, 2]
+    assert frame["size"].tolist() == ["1.5", "1.5", "1.5", "2"]
     said = capsys.readouterr().err
     assert said == (f"warning: {path}: its columns are separated by {name}\n" if name else "")
 
@@ -208,7 +216,7 @@ def test_a_table_is_read_whatever_separates_it_and_packs_it(tmp_path, capsys, ki
 def test_a_table_is_read_in_its_encoding(tmp_path, capsys, encoding, told):
     path = tmp_path / "größe.txt"
     path.write_bytes("größe,preis\n1,5 €\n2,7 €\n".encode(encoding))
-    assert frames.read_frame(path).to_dict("list") == {"größe": [1, 2], "preis": ["5 €", "7 €"]}
+    assert frames.read_frame(path).to_dict("list") == {"größe": ["1", "2"], "preis": ["5 €", "7 €"]}
     said = capsys.readouterr().err
     assert told in said and bool(said) == bool(told)
     # Told by hand, nothing is assumed.
@@ -226,12 +234,12 @@ def test_letters_far_down_that_are_no_utf_8_are_read_too(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("rows", "names", "first", "told"),
     [
-        (["a,b", "1,2,", "3,4,"], ["a", "b"], [1, 2], "end with a separator that the header lacks"),
-        (["a,b", "r1,1,2", "r2,3,4"], ["Unnamed: 0", "a", "b"], ["r1", 1, 2], "begin with a cell that"),
-        ([",a", "0,1", "1,2"], ["Unnamed: 0", "a"], [0, 1], ""),
-        (["", "a,b", "", "1,2"], ["a", "b"], [1, 2], ""),
-        (["0,1", "5,6"], ["0", "1"], [5, 6], ""),
-        (["a , b", "1, x"], ["a", "b"], [1, "x"], ""),
+        (["a,b", "1,2,", "3,4,"], ["a", "b"], ["1", "2"], "end with a separator that the header lacks"),
+        (["a,b", "r1,1,2", "r2,3,4"], ["Unnamed: 0", "a", "b"], ["r1", "1", "2"], "begin with a cell that"),
+        ([",a", "0,1", "1,2"], ["Unnamed: 0", "a"], ["0", "1"], ""),
+        (["", "a,b", "", "1,2"], ["a", "b"], ["1", "2"], ""),
+        (["0,1", "5,6"], ["0", "1"], ["5", "6"], ""),
+        (["a , b", "1, x"], ["a", "b"], ["1", "x"], ""),
     ],
     ids=["trailing", "row names", "index", "blank lines", "numbered", "spaces"],
 )
@@ -246,7 +254,7 @@ def test_no_column_moves_under_another_name(tmp_path, capsys, rows, names, first
 def test_a_table_that_cannot_fit_is_refused_before_it_is_read(tmp_path, monkeypatch):
     path = tmp_path / "large.csv"
     path.write_text("a,b\n" + "1,2\n" * 1000)
-    monkeypatch.setattr(frames, "memory_bytes", lambda: 10_000)
+    monkeypatch.setattr(text_files, "memory_bytes", lambda: 10_000)
     message = refusal(frames.read_frame, path)
     assert re.search(
         r"would take about .* GB for some 1,00\d rows of 2 columns, and there are 1e-05 GB", message
@@ -255,7 +263,7 @@ def test_a_table_that_cannot_fit_is_refused_before_it_is_read(tmp_path, monkeypa
 
 def test_a_page_of_text_in_a_cell_is_no_fault(tmp_path):
     (tmp_path / "pages.csv").write_text("page,n\n" + ("word " * 50_000 + ",1\n") * 3)
-    assert frames.read_frame(tmp_path / "pages.csv")["n"].tolist() == [1, 1, 1]
+    assert frames.read_frame(tmp_path / "pages.csv")["n"].tolist() == ["1"] * 3
 
 
 def test_an_archive_of_several_files_is_refused(tmp_path):
@@ -444,9 +452,26 @@ def test_files_that_hold_no_table_are_refused(tmp_path, name, content, says):
         ),
         (MIXED, "new", {"task": "regression"}, "target: 'new' must hold numbers for a regression, got "),
         (MIXED, "kind", {"task": "ranking"}, "task: unknown name 'ranking'"),
-        (MIXED.assign(size=None), "kind", {}, "column 'size': has no value in any training row"),
-        (MIXED.assign(size=np.inf), "kind", {}, "column 'size': has no value in any training row"),
-        (MIXED.assign(size=1e300), "kind", {}, "inputs: must be finite numbers of at most 1e+37"),
+        (
+            MIXED.assign(count=1e300)[["size", "count", "kind"]].replace({"count": {1e300: np.nan}}),
+            "kind",
+            {"columns": {"size": "drop"}},
+            "table: no column is left to learn from; 'size' is left out: as was said",
+        ),
+        (
+            MIXED.assign(size=np.arange(20) * 1e300),
+            "kind",
+            {},
+            "column 'size': must hold numbers of at most 1e+37, got 1e+300 in row 1",
+        ),
+        (MIXED, "kind", {"columns": {"sise": "drop"}}, "columns: unknown name 'sise'; did you mean 'size'?"),
+        (
+            MIXED,
+            "kind",
+            {"columns": {"size": "drob"}},
+            "column 'size': unknown name 'drob'; did you",
+        ),
+        (np.zeros((3, 2)), "kind", {}, "table: must be a file, a table of pandas, polars or pyarrow, or "),
         (
             MIXED.rename(columns={"new": "size"}),
             "kind",
@@ -466,7 +491,8 @@ def test_tables_that_cannot_be_learnt_from_are_refused(frame, target, options, s
             MIXED.drop(columns="colour"),
             "column 'colour': is not in the table, which has 'size', 'count', 'new'",
         ),
-        (MIXED.assign(count="many"), "column 'count': must hold numbers, got 'many'"),
+        (MIXED.assign(count="many"), "column 'count': 20 of 20 cells are no numbers: 'many'; was learnt as "),
+        (MIXED.assign(new="new"), "column 'new': 20 of 20 cells were not learnt: 'new'; was learnt as "),
         (MIXED[:0], "table: must hold at least one row, got none"),
         (MIXED.rename(columns={"kind": "size"}), "table: has two columns called 'size'; rename one"),
     ],

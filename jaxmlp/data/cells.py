@@ -1,0 +1,87 @@
+"""The cells of a table's column: which are missing, and what they are as words."""
+
+import re
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Shaped
+
+if TYPE_CHECKING:
+    import pandas
+
+_MISSING_NUMBERS = ("nan", "-nan", "1.#ind", "-1.#ind", "1.#qnan", "-1.#qnan")
+MISSING = frozenset(
+    ("", "na", "n/a", "#n/a", "#n/a n/a", "#na", "<na>", "nat", "null", "none", *_MISSING_NUMBERS)
+)
+"""Words in small letters that stand for nothing, among them all that pandas takes for gaps."""
+_WHOLE = re.compile(r"(-?\d+)\.0+")
+_TRUTH = {"true": "True", "false": "False"}
+
+
+class Cells(NamedTuple):
+    """A column as its kind reads it."""
+
+    values: Shaped[np.ndarray, " rows"]
+    """Floats, nan where there is none, or words."""
+    known: Bool[np.ndarray, " rows"]
+    """Where there is something; what a column of numbers holds there and cannot read is nan all the same."""
+
+    def take(self, rows: Any) -> "Cells":
+        """Those of some rows."""
+        return Cells(self.values[rows], self.known[rows])
+
+
+def is_plain(values: "pandas.Series") -> bool:
+    """Whether the column's type says that it holds numbers, so that nothing needs to be read."""
+    from pandas.api import types
+
+    return types.is_numeric_dtype(values.dtype) and not types.is_bool_dtype(values.dtype)
+
+
+def different(values: "pandas.Series") -> tuple[np.ndarray, np.ndarray]:
+    """The number of each cell among the different ones, -1 where there is none, and these."""
+    import pandas
+
+    try:
+        codes, uniques = pandas.factorize(values)
+    except TypeError:
+        # Lists and the like cannot be told apart but as texts.
+        codes, uniques = pandas.factorize(values.map(repr))
+    return codes, np.asarray(uniques, object)
+
+
+def map_different(values: "pandas.Series", read: Callable[[np.ndarray], Any], missing: Any) -> np.ndarray:
+    """``read`` of the different cells, brought to where they stand; ``missing`` where there is none."""
+    codes, uniques = different(values)
+    found = np.asarray([*read(uniques), missing])
+    return found[codes]
+
+
+def as_words(values: "pandas.Series") -> np.ndarray:
+    """Each cell as text without space around it, so that 1, 1.0 and "1", or True and "true", are one word;
+    "" where there is none, or one of MISSING.
+    """
+    return map_different(values, lambda cells: np.array([_word(cell) for cell in cells], object), "")
+
+
+def is_known(values: "pandas.Series") -> Bool[np.ndarray, " rows"]:
+    """Where a cell holds something."""
+    return map_different(values, lambda cells: [_word(cell) != "" for cell in cells], missing=False).astype(
+        bool
+    )
+
+
+def _word(cell: Any) -> str:
+    word = (cell.decode("utf-8", "replace") if isinstance(cell, bytes) else str(cell)).strip()
+    if (small := word.casefold()) in MISSING:
+        return ""
+    whole = _WHOLE.fullmatch(word)
+    # Whole numbers beside gaps are read as floats.
+    return whole[1] if whole else _TRUTH.get(small, word)
+
+
+def shown(cells: Iterable[Any], number: int = 3) -> str:
+    """The first few different ones, for a message."""
+    names = [repr(cell)[:40] for cell in dict.fromkeys(cells)]
+    return ", ".join(names[:number]) + (", …" if len(names) > number else "")

@@ -1,0 +1,88 @@
+"""Dates and times as people write them, as days since 1970."""
+
+import re
+from collections.abc import Sequence
+from itertools import product
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float
+
+from jaxmlp.data.cells import Cells, is_known
+
+if TYPE_CHECKING:
+    import pandas
+
+ISO = "ISO8601"
+_YEAR_FIRST = tuple(f"%Y{mark}%m{mark}%d" for mark in "/.")
+_DAY_FIRST = tuple(f"%d{mark}%m{mark}{year}" for year, mark in product(("%Y", "%y"), "/.-"))
+_MONTH_FIRST = tuple(f"%m{mark}%d{mark}{year}" for year, mark in product(("%Y", "%y"), "/.-"))
+_NAMED = ("%d %B %Y", "%d %b %Y", "%B %d, %Y", "%b %d, %Y", "%d-%b-%Y", "%d-%b-%y", "%B %Y", "%b %Y")
+_TIMES = ("%H:%M", "%H:%M:%S", "%H:%M:%S.%f", "%I:%M %p", "%I:%M:%S %p")
+_DAYS = (*_YEAR_FIRST, *_DAY_FIRST, *_MONTH_FIRST, *_NAMED)
+_FORMATS = (ISO, *_DAYS, *_TIMES, *(f"{day} {time}" for day, time in product(_DAYS, _TIMES)))
+# What no date lacks: two groups of digits, or the name of a month and a year.
+_LOOKS = re.compile(r"\d\D+\d|[^\W\d]{3,9} \d{4}")
+_SAMPLE = 50
+CYCLES = {"day": 1.0, "week": 7.0, "year": 365.2425}
+"""What may repeat itself, and after how many days."""
+
+
+def read_days(values: "pandas.Series", form: str) -> Cells:
+    """Days since 1970, in universal time where a zone is given; texts are written in the format ``form``."""
+    import pandas
+
+    known = is_known(values)
+    if pandas.api.types.is_numeric_dtype(values.dtype):
+        # Of what unit would they be?
+        return Cells(np.full(len(values), np.nan), known)
+    options = {} if pandas.api.types.is_datetime64_any_dtype(values.dtype) else {"format": form}
+    if options:
+        values = values.astype(object).where(known).map(str, na_action="ignore").str.strip()
+    times = pandas.to_datetime(values, errors="coerce", utc=True, **options)
+    days = times.dt.tz_localize(None).to_numpy("datetime64[us]").astype(np.int64) / 86_400e6
+    return Cells(np.where(times.isna(), np.nan, days), known)
+
+
+def find_formats(words: Sequence[str], day_first: bool | None = None) -> list[str]:
+    """The formats in which most of ``words`` are dates: several where they are other dates in each, as
+    "01/02/2024" is, unless it is said whether the day stands first. None where these are no dates.
+    """
+    words = [word for word in words if _LOOKS.search(word)]
+    if not words:
+        return []
+    others = {None: (), True: _MONTH_FIRST, False: _DAY_FIRST}[day_first]
+    # Most formats fit not even the first few.
+    few = [
+        form for form in _FORMATS if _days(words[:_SAMPLE], form)[1] and not form.startswith(others or "-")
+    ]
+    read = {form: _days(words, form) for form in few}
+    most = max((count for _, count in read.values()), default=0)
+    best: dict[bytes, str] = {}
+    for form, (days, count) in read.items():
+        if count == most:
+            best.setdefault(days.tobytes(), form)
+    return list(best.values()) if 2 * most > len(words) else []
+
+
+def _days(words: Sequence[str], form: str) -> tuple[Float[np.ndarray, " words"], int]:
+    import pandas
+
+    days = read_days(pandas.Series(words, dtype=object), form).values
+    return days, int(np.isfinite(days).sum())
+
+
+def find_cycles(days: Float[np.ndarray, " rows"]) -> tuple[str, ...]:
+    """The cycles that the days go through at least twice, and in which they differ."""
+    days = days[np.isfinite(days)]
+    return tuple(
+        name
+        for name, period in CYCLES.items()
+        if len(days) and np.ptp(days) >= 2 * period and np.ptp(days / period % 1) > 1e-9
+    )
+
+
+def cycle_parts(days: Float[np.ndarray, " rows"], cycle: str) -> list[Float[np.ndarray, " rows"]]:
+    """Where in a cycle each day lies, as sine and cosine; 0 where there is no day."""
+    angle = 2 * np.pi * np.nan_to_num(days) / CYCLES[cycle]
+    return [np.where(np.isnan(days), 0.0, wave(angle)) for wave in (np.sin, np.cos)]

@@ -1,0 +1,91 @@
+"""The rows of a table as numbers: those that are learnt from, and new ones, which are looked at first."""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Float
+
+from jaxmlp.data.cells import Cells, shown
+from jaxmlp.data.columns import CategoryColumn, Column, DateColumn, Used, used_columns
+from jaxmlp.data.frames import check_frame
+from jaxmlp.runtime.console import warn
+from jaxmlp.types import InputError
+
+if TYPE_CHECKING:
+    import pandas
+
+MAX_NUMBER = 1e37
+"""Of larger ones, a device could not compute the scale."""
+
+
+def read_cells(frame: "pandas.DataFrame", columns: Sequence[Column]) -> list[tuple[Used, Cells]]:
+    """Each column that is not left out, with its cells. InputError for one that ``frame`` lacks."""
+    found = []
+    for column in used_columns(columns):
+        if column.name not in frame:
+            raise InputError(
+                f"column {column.name!r}: is not in the table, which has {_format_names(frame.columns)}"
+            )
+        found.append((column, column.read(frame[column.name])))
+    return found
+
+
+def encode_cells(read: Iterable[tuple[Used, Cells]]) -> Float[np.ndarray, "rows values"]:
+    """The rows as numbers. InputError for numbers that a device cannot compute with."""
+    values: list[np.ndarray] = []
+    for column, cells in read:
+        if not isinstance(column, CategoryColumn):
+            large = np.abs(cells.values, where=cells.known, out=np.zeros(len(cells.values))) > MAX_NUMBER
+            if large.any():
+                raise InputError(
+                    f"column {column.name!r}: must hold numbers of at most {MAX_NUMBER:.0e}, got "
+                    f"{cells.values[large][0]:g} in row {int(large.argmax())}"
+                )
+        values += column.encode(cells)
+    return np.column_stack(values).astype(float)
+
+
+def transform_columns(
+    frame: "pandas.DataFrame", columns: Sequence[Column]
+) -> Float[np.ndarray, "rows values"]:
+    """The rows of ``frame`` as numbers; its columns may come in any order, and others are left out.
+
+    A line on stderr tells of each column with cells that are new or cannot be read, or that misses what the
+    training rows had. InputError for a column that is not there, or in which two rows or more have something,
+    and nothing that can be read.
+    """
+    frame = check_frame(frame)
+    read = read_cells(frame, columns)
+    for column, cells in read:
+        _check_new_cells(column, cells, frame[column.name])
+    return encode_cells(read)
+
+
+def _check_new_cells(column: Used, cells: Cells, values: "pandas.Series") -> None:
+    unread, total = column.unread(cells), len(cells.known)
+    category = isinstance(column, CategoryColumn)
+    if unread.any():
+        what = (
+            "were not learnt"
+            if category
+            else f"are no {'dates' if isinstance(column, DateColumn) else 'numbers'}"
+        )
+        line = f"column {column.name!r}: {_share(unread)} cells {what}: {shown(values[unread])}"
+        if unread.sum() > 1 and (unread == cells.known).all():
+            raise InputError(f"{line}; was learnt as {column.describe()}")
+        warn(f"{line}; they count as {'none of the known categories' if category else 'missing'}")
+    learnt = "" in column.categories if isinstance(column, CategoryColumn) else column.gaps
+    missing = int((~cells.known).sum())
+    if missing and (not learnt or 2 * missing > total):
+        never = "" if learnt else ", and never was in training"
+        warn(f"column {column.name!r}: is missing in {_share(~cells.known)} rows{never}")
+
+
+def _share(mask: np.ndarray) -> str:
+    return f"{int(mask.sum()):,} of {len(mask):,}"
+
+
+def _format_names(names: Any) -> str:
+    shown = ", ".join(map(repr, list(map(str, names))[:8]))
+    return f"{shown}, …" if len(names) > 8 else shown

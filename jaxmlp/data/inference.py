@@ -1,0 +1,225 @@
+"""What the columns of a table are: the rules by which a column is numbers, dates or categories, or left out.
+
+Of a column of texts, what stands for nothing aside:
+
+1. with leading zeros, as postal codes have them: categories;
+2. of which 95 % are numbers, after separators, signs and a unit that they share: numbers, the others missing;
+3. of which 95 % are dates or times: dates;
+4. that are pages, or all different: left out;
+5. that are at most 64 different, or of which at most 5 % are numbers: categories, the 64 most frequent;
+6. what remains is refused until somebody says what it is.
+
+Columns that have a type in memory are what it says. The index that a file was saved with is left out; whole
+numbers that are all different stay, since they may be a price, with a warning.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from jaxmlp import checks
+from jaxmlp.data.cells import as_words, is_plain, shown
+from jaxmlp.data.columns import (
+    MAX_CATEGORIES,
+    MAX_LENGTH,
+    CategoryColumn,
+    Column,
+    DateColumn,
+    DroppedColumn,
+    NumberColumn,
+)
+from jaxmlp.data.dates import ISO, find_formats
+from jaxmlp.data.frames import import_pandas
+from jaxmlp.data.numerals import find_decimals, find_unit
+from jaxmlp.types import InputError
+
+if TYPE_CHECKING:
+    import pandas
+
+KINDS = ("number", "decimal-point", "decimal-comma", "date", "day-first", "month-first", "text", "drop")
+"""What a column may be said to be."""
+_NUMBER_KINDS, _DATE_KINDS = KINDS[:3], KINDS[3:6]
+_MOST, _FEW, _NEARLY_ALL = 0.95, 0.05, 0.9
+# So many cells, evenly spread, show how a column is written.
+_SAMPLE = 5000
+_UNNAMED = re.compile(r"(Unnamed: \d+|index|level_0|)")
+
+
+class _UndecidedError(Exception):
+    """What a column may be, of KINDS."""
+
+
+def infer_columns(frame: "pandas.DataFrame", said: Mapping[str, str]) -> tuple[Column, ...]:
+    """How to read each column, before it has learnt from any row; ``said`` names the KINDS of some.
+
+    InputError that names the columns which somebody has to say something about.
+    """
+    names = [str(name) for name in frame.columns]
+    for name, kind in said.items():
+        checks.known_name("columns", name, names)
+        checks.known_name(f"column {name!r}", kind, KINDS)
+    found = {name: _infer_or_ask(name, frame[name], said.get(name, ""), None) for name in names}
+    if any(isinstance(column, str) for column in found.values()):
+        # Once more, for those that the others may decide.
+        marks = {mark for name, column in found.items() for mark in _decimal_marks(column, frame[name])}
+        found |= {
+            name: _infer_or_ask(name, frame[name], said.get(name, ""), marks)
+            for name, column in found.items()
+            if isinstance(column, str)
+        }
+    if questions := [column for column in found.values() if isinstance(column, str)]:
+        more = f"; {len(questions) - 3} more columns are like that" if len(questions) > 3 else ""
+        raise InputError(
+            f"{'; '.join(questions[:3])}{more}; say it as --column NAME=KIND, or columns={{NAME: KIND}}"
+        )
+    given = (column for column in found.values() if not isinstance(column, str))
+    return tuple(_without_index(column, frame[column.name], said) for column in given)
+
+
+def _infer_or_ask(name: str, values: "pandas.Series", said: str, marks: set[str] | None) -> Column | str:
+    """The column, or the question that it poses."""
+    try:
+        return _infer(name, values, said, marks)
+    except _UndecidedError as error:
+        return f"column {name!r}: {error}"
+
+
+def _infer(name: str, values: "pandas.Series", said: str, marks: set[str] | None) -> Column:
+    if values.dtype.kind == "c":
+        raise InputError(f"column {name!r}: must hold real numbers, got complex ones; drop it")
+    if said in ("drop", "text"):
+        return CategoryColumn(name) if said == "text" else DroppedColumn(name, "as was said")
+    if (typed := of_type(name, values)) is not None and (not said or _matches(typed, said)):
+        return typed
+    sample = sample_words(values)
+    if not sample:
+        return DroppedColumn(name, "it has no value in any row")
+    return _of_texts(name, values, sample, said, marks)
+
+
+def _of_texts(
+    name: str, values: "pandas.Series", sample: Sequence[str], said: str, marks: set[str] | None
+) -> Column:
+    """What a column is by its texts, of which ``sample`` shows how they are written."""
+    if not said and has_leading_zeros(sample):
+        return CategoryColumn(name)
+    share = 0.0
+    if said in ("", *_NUMBER_KINDS):
+        column: Column = _as_numbers(name, values, sample, said, marks)
+        share = _share_read(column, values)
+        if said or share >= _MOST:
+            return column
+    if said or share <= _FEW:
+        dates = _as_dates(name, values, sample, said)
+        if dates is not None:
+            return dates
+    return _as_texts(name, values, share)
+
+
+def of_type(name: str, values: "pandas.Series") -> Column | None:
+    """What a column is by its type in memory."""
+    types = import_pandas().api.types
+    if is_plain(values) or types.is_timedelta64_dtype(values.dtype):
+        return NumberColumn(name)
+    if types.is_datetime64_any_dtype(values.dtype):
+        return DateColumn(name, ISO)
+    truth = types.infer_dtype(values, skipna=True) == "boolean"
+    return CategoryColumn(name) if truth or values.dtype == "category" else None
+
+
+def _matches(column: Column, said: str) -> bool:
+    return said in {NumberColumn: _NUMBER_KINDS, DateColumn: _DATE_KINDS}.get(type(column), ())
+
+
+def sample_words(values: "pandas.Series") -> list[str]:
+    """Different words of the column."""
+    words = as_words(values.iloc[:: max(1, len(values) // _SAMPLE)])
+    if not (words != "").any():
+        words = as_words(values)
+    return [word for word in dict.fromkeys(words.tolist()) if word]
+
+
+def has_leading_zeros(words: Sequence[str]) -> bool:
+    digits = [word for word in words if re.fullmatch(r"\d{2,}", word)]
+    padded = sum(word.startswith("0") for word in digits)
+    alike = len({*map(len, digits)}) == 1
+    return padded > 0 and (alike or padded >= _FEW * len(words))
+
+
+def _share_read(column: Any, values: "pandas.Series") -> float:
+    """Of the cells that hold something, those that can be read."""
+    cells = column.read(values)
+    return 1 - column.unread(cells).sum() / max(1, cells.known.sum())
+
+
+def _as_numbers(
+    name: str, values: "pandas.Series", words: Sequence[str], said: str, marks: set[str] | None
+) -> NumberColumn:
+    unit = find_unit(words)
+    decimals = {"decimal-point": ["."], "decimal-comma": [","]}.get(said) or find_decimals(words, unit)
+    columns = [NumberColumn(name, decimal=mark, unit=unit) for mark in decimals]
+    if len(columns) == 1 or _share_read(columns[0], values) < _MOST:
+        return columns[0]
+    commas = [word for word in words if "," in word]
+    if marks is not None and (len(marks) == 1 or not commas):
+        return next((column for column in columns if column.decimal in marks), columns[0])
+    example = (commas or words)[0]
+    numbers = [column.read(values[as_words(values) == example]).values[0] for column in columns]
+    raise _UndecidedError(
+        f"{example!r} may be {numbers[0]:g} (decimal-point) or {numbers[1]:g} (decimal-comma)"
+    )
+
+
+def _decimal_marks(column: Column | str, values: "pandas.Series") -> set[str]:
+    """What stands before the decimals of a column of texts that is decided."""
+    if not isinstance(column, NumberColumn) or is_plain(values):
+        return set()
+    written = re.compile(rf"\d{re.escape(column.decimal)}\d")
+    return {column.decimal} if any(map(written.search, sample_words(values))) else set()
+
+
+def _as_dates(name: str, values: "pandas.Series", words: Sequence[str], said: str) -> Column | None:
+    formats = find_formats(words, {"day-first": True, "month-first": False}.get(said))
+    columns = [DateColumn(name, form) for form in formats]
+    if not columns or (not said and _share_read(columns[0], values) < _MOST):
+        if said:
+            raise InputError(f"column {name!r}: was said to hold dates, got {shown(words)}")
+        return None
+    if len(columns) > 1:
+        raise _UndecidedError(f"{words[0]!r} may have its day first (day-first) or its month (month-first)")
+    return columns[0]
+
+
+def _as_texts(name: str, values: "pandas.Series", share: float) -> Column:
+    words = as_words(values)
+    words = words[words != ""]
+    if np.mean([len(word) > MAX_LENGTH for word in words]) > _FEW:
+        return DroppedColumn(name, "it holds pages of text")
+    num_different = len({*words.tolist()})
+    if share > _FEW and num_different > MAX_CATEGORIES:
+        odd = NumberColumn(name)
+        cells = odd.read(values)
+        raise _UndecidedError(
+            f"{share:.0%} of its cells are numbers, and others are not, such as "
+            f"{shown(values[odd.unread(cells)])}: it may be number (these count as missing), text or drop"
+        )
+    if num_different > _NEARLY_ALL * len(words):
+        return DroppedColumn(
+            name, f"its texts are {'' if num_different == len(words) else 'nearly '}all different"
+        )
+    return CategoryColumn(name)
+
+
+def _without_index(column: Column, values: "pandas.Series", said: Mapping[str, str]) -> Column:
+    """The column, left out if it is the index that a file was saved with: it has no name, and counts."""
+    if column.name in said or not _UNNAMED.fullmatch(column.name) or not isinstance(column, NumberColumn):
+        return column
+    counts = counts_rows(column.read(values).values)
+    return DroppedColumn(column.name, "it counts the rows, as a saved index does") if counts else column
+
+
+def counts_rows(numbers: np.ndarray) -> bool:
+    whole = np.isfinite(numbers).all() and (numbers == numbers.round()).all()
+    return bool(whole) and len(np.unique(numbers)) == len(numbers)

@@ -1,0 +1,101 @@
+"""Numbers as people write them: separators, signs, currencies and units."""
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float
+
+from jaxmlp.data.cells import Cells, is_known, map_different
+
+if TYPE_CHECKING:
+    import pandas
+
+_CURRENCIES = "$€£¥₹₽₩₺₫₴₪฿¢₦₱"
+_NUMBER = re.compile(
+    rf"""(?P<sign>[+-]?) \s* (?P<before>[A-Z]{{0,3}}[{_CURRENCIES}]|[A-Z]{{3}}\s|) \s* (?P<inner>[+-]?)
+    (?P<digits>[.,]?\d|[.,]?\d[\d.,'\s]*\d|\d[\d.,'\s]*[.,]) (?P<exponent>[eE][+-]?\d+)? \s*
+    (?P<after>[^\d.,+-]{{0,12}})""",
+    re.VERBOSE,
+)
+_MARKS = str.maketrans({"−": "-", "’": "'"})
+# For each decimal mark: whole numbers in groups, and others.
+_WRITTEN = {
+    mark: re.compile(
+        rf"(?:\d+|[1-9]\d{{0,2}}(?P<group>[{other}'\s])\d{{3}}(?:(?P=group)\d{{3}})*{indian}|)"
+        rf"(?:{re.escape(mark)}\d*)?"
+    )
+    for mark, other, indian in ((".", ",", r"|[1-9]\d?(?:,\d\d)+,\d{3}"), (",", ".", ""))
+}
+DECIMALS = tuple(_WRITTEN)
+
+
+def read_numbers(values: "pandas.Series", decimal: str = ".", unit: str = "") -> Cells:
+    """The cells as numbers; those in texts have this ``decimal`` mark, and this ``unit`` or none."""
+    import pandas
+
+    types = pandas.api.types
+    if types.is_timedelta64_dtype(values.dtype):
+        values = values.dt.total_seconds()
+    if types.is_datetime64_any_dtype(values.dtype):
+        numbers = np.full(len(values), np.nan)
+    elif decimal == "." or types.is_numeric_dtype(values.dtype):
+        numbers = pandas.to_numeric(values, errors="coerce").to_numpy(float, copy=True, na_value=np.nan)
+    else:
+        numbers = np.full(len(values), np.nan)
+    known = values.notna().to_numpy(bool, copy=True)
+    if (rest := known & np.isnan(numbers)).any():
+        left = values[rest]
+        numbers[rest] = map_different(left, lambda cells: [_number(c, decimal, unit) for c in cells], np.nan)
+        known[rest] = is_known(left)
+    return Cells(np.where(np.isinf(numbers), np.nan, numbers), known)
+
+
+def _number(cell: object, decimal: str, unit: str) -> float:
+    sign, digits, exponent, own = split_number(str(cell))
+    written = _WRITTEN[decimal].fullmatch(digits)
+    if not digits or written is None or own not in (unit, ""):
+        return np.nan
+    kept = re.sub(rf"[^\d{decimal}]", "", digits).replace(decimal, ".")
+    return float(f"{sign}{kept}{exponent}")
+
+
+def split_number(text: str) -> tuple[str, str, str, str]:
+    """Sign, digits with their marks, exponent and unit; no digits where it is no number."""
+    text = text.strip().translate(_MARKS)
+    if text.startswith("(") and text.endswith(")"):
+        # As accountants write it.
+        text = f"-{text[1:-1]}"
+    found = _NUMBER.fullmatch(text)
+    if found is None or (found["sign"] and found["inner"]):
+        return "", "", "", ""
+    unit = f"{found['before'].strip()} {found['after'].strip()}".strip()
+    return found["sign"] or found["inner"], found["digits"], found["exponent"] or "", unit
+
+
+def find_unit(words: Sequence[str]) -> str:
+    """The unit that most of the numbers among ``words`` share."""
+    units = [unit for _, digits, _, unit in map(split_number, words) if digits]
+    named = [unit for unit in units if unit]
+    return max(set(named), key=named.count) if 2 * len(named) > len(units) else ""
+
+
+def find_decimals(words: Sequence[str], unit: str) -> list[str]:
+    """The decimal marks with which most of ``words`` are numbers: two where they are other numbers with each,
+    as "9,604" is, and nothing decides.
+    """
+    read = {mark: _numbers(words, mark, unit) for mark in DECIMALS}
+    counts = {mark: int(np.isfinite(numbers).sum()) for mark, numbers in read.items()}
+    best = [mark for mark in DECIMALS if counts[mark] == max(counts.values())]
+    if len(best) < 2 or np.array_equal(read["."], read[","], equal_nan=True):
+        return best[:1]
+    digits = [split_number(word)[1] for word in words]
+    if any(re.match(r"\d{4}", one) for one in digits):
+        # Thousands stand beside each other here, so what separates is no group.
+        return [mark for mark in DECIMALS if any(mark in one for one in digits)] or best
+    return best
+
+
+def _numbers(words: Sequence[str], decimal: str, unit: str) -> Float[np.ndarray, " words"]:
+    return np.array([_number(word, decimal, unit) for word in words], float)

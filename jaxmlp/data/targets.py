@@ -1,0 +1,123 @@
+"""The column of a table that is predicted: classes, or real values."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from jaxmlp.data.cells import MISSING, shown
+from jaxmlp.data.columns import NumberColumn
+from jaxmlp.data.frames import import_pandas
+from jaxmlp.data.inference import has_leading_zeros, infer_columns
+from jaxmlp.runtime.console import warn
+from jaxmlp.types import InputError
+
+if TYPE_CHECKING:
+    import pandas
+
+MAX_CLASSES = 20
+"""A target of at most so many different whole numbers is taken for classes."""
+
+
+def read_target(values: "pandas.Series", said: Mapping[str, str]) -> "pandas.Series":
+    """The column as it would be with a type: texts that are all numbers as numbers, truth values as such,
+    others without the space around them; nothing where there is no value. Only in a column of numbers do
+    words such as "NA" stand for nothing: elsewhere they may be classes.
+    """
+    if import_pandas().api.types.infer_dtype(values, skipna=True) not in ("string", "mixed", "mixed-integer"):
+        return values
+    texts = values.astype(object).map(lambda cell: cell.strip() if isinstance(cell, str) else cell)
+    texts = texts.where(texts.notna() & (texts != ""))
+    words = texts.dropna().astype(str)
+    if {*words.str.casefold()} <= {"true", "false"}:
+        return texts.map(lambda cell: str(cell).casefold() == "true", na_action="ignore")
+    numbers = words[~words.str.casefold().isin(MISSING)]
+    if not has_leading_zeros(numbers.unique().tolist()):
+        plain = import_pandas().to_numeric(numbers, errors="coerce")
+        if len(plain) and plain.notna().all():
+            return plain.reindex(values.index)
+        if numbers.nunique() > MAX_CLASSES and (written := _as_numbers(numbers, said)) is not None:
+            return written.reindex(values.index)
+    return texts
+
+
+def _as_numbers(words: "pandas.Series", said: Mapping[str, str]) -> "pandas.Series | None":
+    """Words that are numbers with separators or units; None where most are none."""
+    (column,) = infer_columns(words.to_frame(), {n: k for n, k in said.items() if n == words.name})
+    if not isinstance(column, NumberColumn):
+        return None
+    cells = column.read(words)
+    if (unread := column.unread(cells)).any():
+        raise InputError(
+            f"target: {words.name!r} holds numbers, but in {unread.sum()} of {len(unread)} rows others, "
+            f"{shown(words[unread])}; mend or drop these rows"
+        )
+    return import_pandas().Series(cells.values, words.index, name=words.name)
+
+
+def fit_targets(values: "pandas.Series", task: str | None) -> tuple[np.ndarray, np.ndarray | None]:
+    """What ``read_target`` gives as labels and the classes in their order, or as real values."""
+    numeric = is_numeric(values)
+    if not numeric and task == "regression":
+        raise InputError(
+            f"target: {values.name!r} must hold numbers for a regression, got {values.iloc[0]!r}"
+        )
+    classes = _class_values(values)
+    few = classes.dtype.kind != "f" and (not numeric or values.nunique() <= MAX_CLASSES)
+    if task == "regression" or (task is None and not few):
+        return strict_numbers(str(values.name), values), None
+    classes, labels = np.unique(classes, return_inverse=True)
+    return labels.astype(np.int32), classes
+
+
+def transform_targets(part: str, values: "pandas.Series", class_names: Sequence[Any]) -> np.ndarray:
+    """The target of other rows as labels of these classes, or as real values where there are none."""
+    if not class_names:
+        return strict_numbers(str(values.name), values)
+    texts = list(map(str, class_names))
+    # A class 1.0 is 1 among whole numbers; what is written in full goes first.
+    places = {text.removesuffix(".0"): place for place, text in enumerate(texts)}
+    places |= {text: place for place, text in enumerate(texts)}
+    found = [str(value) for value in _class_values(values).tolist()]
+    found = [text if text in places else text.removesuffix(".0") for text in found]
+    if unknown := sorted({*found} - {*places}):
+        raise InputError(f"{part}: {values.name!r} has the class {unknown[0]!r}, which was not learnt")
+    return np.array([places[name] for name in found], np.int32)
+
+
+def tell_merged(before: "pandas.Series", after: "pandas.Series") -> None:
+    """Say it where classes differ only in the space around them."""
+    if not is_numeric(after) and before.nunique() > after.nunique():
+        padded = [cell for cell in before.unique() if isinstance(cell, str) and cell != cell.strip()]
+        warn(f"target: {before.name!r}: space around a class does not count: {shown(padded)}")
+
+
+def is_numeric(values: "pandas.Series") -> bool:
+    """Whether all are numbers, also where their type is "object"; truth values are none."""
+    kind = import_pandas().api.types.infer_dtype(values, skipna=True)
+    return kind in ("integer", "floating", "mixed-integer-float", "decimal")
+
+
+def strict_numbers(name: str, values: "pandas.Series") -> np.ndarray:
+    """The column as numbers. InputError for a cell that is none."""
+    column = NumberColumn(name)
+    cells = column.read(values)
+    if (wrong := np.isnan(cells.values)).any():
+        raise InputError(f"column {name!r}: must hold numbers, got {values[wrong].iloc[0]!r}")
+    return cells.values
+
+
+def _class_values(values: "pandas.Series") -> np.ndarray:
+    """Each value as the name of its class: text, a truth value, a whole number, or another one."""
+    types = import_pandas().api.types
+    if types.infer_dtype(values) == "boolean":
+        return values.to_numpy(bool)
+    if not is_numeric(values):
+        return values.astype(str).to_numpy(object)
+    if types.is_integer_dtype(values.dtype):
+        # Not by way of floats, which cannot tell long ones apart.
+        return values.to_numpy()
+    numbers = strict_numbers(str(values.name), values)
+    with np.errstate(invalid="ignore"):
+        whole = numbers.astype(np.int64)
+    return whole if (whole == numbers).all() else numbers

@@ -1,0 +1,341 @@
+"""What a column of texts is taken for, as people write numbers and dates, and what is said of it."""
+
+import datetime
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import jaxmlp
+from jaxmlp.data import tables
+from jaxmlp.data.cells import MISSING
+from jaxmlp.data.columns import CategoryColumn, DateColumn, DroppedColumn, NumberColumn
+from jaxmlp.data.encoding import transform_columns
+from jaxmlp.types import InputError
+
+NUM_ROWS = 200
+NUMBERS = np.random.default_rng(0).normal(10, 3, NUM_ROWS).round(2)
+DAYS = pd.Timestamp("2023-01-01") + pd.to_timedelta(np.random.default_rng(1).integers(0, 900, NUM_ROWS), "D")
+
+
+def learn(said=None, **columns):
+    frame = pd.DataFrame(columns)
+    return tables.learn_columns(frame, np.arange(len(frame)), said or {})[0]
+
+
+def encoded(columns, **values):
+    return transform_columns(pd.DataFrame(values), columns)
+
+
+def swap_marks(text):
+    return text.translate(str.maketrans(",.", ".,"))
+
+
+# Numbers
+
+
+@pytest.mark.parametrize(
+    ("write", "decimal", "unit"),
+    [
+        (lambda x: f"{x:.2f}", ".", ""),
+        (lambda x: f" {x:+.2f} ", ".", ""),
+        (lambda x: f"{x:.2e}", ".", ""),
+        (lambda x: f"{1e5 * x:,.2f}", ".", ""),
+        (lambda x: swap_marks(f"{1e5 * x:,.2f}"), ",", ""),
+        (lambda x: swap_marks(f"{x:.2f}"), ",", ""),
+        (lambda x: f"{1e5 * x:,.0f}".replace(",", " "), ".", ""),
+        (lambda x: f"{1e5 * x:,.1f}".replace(",", "'"), ".", ""),
+        (lambda x: f"${1e5 * x:,.2f}", ".", "$"),
+        (lambda x: swap_marks(f"{1e5 * x:,.2f}") + " €", ",", "€"),
+        (lambda x: f"{x:.1f}%", ".", "%"),
+        (lambda x: f"{x:.1f} km/h", ".", "km/h"),
+        (lambda x: f"USD {x:.2f}", ".", "USD"),
+        (lambda x: f"({x:.2f})", ".", ""),
+        (lambda x: f"−{x:.2f}", ".", ""),
+    ],
+)
+def test_numbers_are_read_as_people_write_them(write, decimal, unit):
+    texts = [write(x) for x in NUMBERS]
+    (column,) = columns = learn(x=texts)
+    assert isinstance(column, NumberColumn) and (column.decimal, column.unit) == (decimal, unit)
+    # Their order is that of the numbers, or its reverse where they are written as negative ones.
+    values = encoded(columns, x=texts)[:, 0]
+    sign = np.sign(values[0])
+    ratio = values / (sign * NUMBERS)
+    np.testing.assert_allclose(ratio, np.median(ratio), rtol=0.02)
+    # Numbers of a type are what they are, whatever the texts looked like.
+    np.testing.assert_array_equal(encoded(columns, x=NUMBERS)[:, 0], NUMBERS)
+
+
+@pytest.mark.parametrize(
+    ("other", "decimal"),
+    [(["1.5", "20.25"] * 100, "."), (["1,5", "20,25"] * 100, ","), (["1.234,5", "2"] * 100, ",")],
+)
+def test_neighbours_decide_what_a_comma_is(other, decimal):
+    column, _ = learn(x=["9,604", "12,345"] * 100, other=other)
+    assert column.decimal == decimal
+    # Points between thousands, too.
+    column, _ = learn(x=["9.604", "12.345"] * 100, other=other)
+    assert column.decimal == decimal
+
+
+def test_where_nothing_decides_what_a_comma_is_the_user_is_asked():
+    texts = ["9,604", "12,345"] * 100
+    with pytest.raises(InputError, match=r"'9,604' may be 9604 \(decimal-point\) or 9.604 \(decimal-comma\)"):
+        learn(x=texts)
+    for kind, number in {"decimal-point": 9604, "decimal-comma": 9.604}.items():
+        assert encoded(learn({"x": kind}, x=texts), x=["9,604"])[0, 0] == number
+    # Thousands without a mark between them, so that the comma is none; a zero begins no group.
+    assert learn(x=[*texts, "12345"])[0].decimal == ","
+    assert learn(x=[*texts, "0,604"])[0].decimal == ","
+    # A point is one before decimals, unless its neighbours say otherwise.
+    assert learn(x=["9.604", "12.345"] * 100)[0].decimal == "."
+
+
+def test_a_few_odd_cells_are_named_and_count_as_missing(capsys):
+    texts = [f"{x}" if i % 50 else "?" for i, x in enumerate(NUMBERS)]
+    (column,) = columns = learn(x=texts)
+    assert "column 'x': 4 of 200 cells are no numbers and count as missing: '?'" in capsys.readouterr().err
+    assert (column.fill, column.gaps) == (np.median(NUMBERS[np.arange(200) % 50 > 0]), True)
+    np.testing.assert_array_equal(encoded(columns, x=texts)[::50], [[column.fill, 1]] * 4)
+
+
+def test_words_that_pandas_takes_for_gaps_are_gaps():
+    from pandas._libs.parsers import STR_NA_VALUES
+
+    assert {word.casefold() for word in STR_NA_VALUES} <= MISSING
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+def test_a_column_between_numbers_and_words_is_refused_until_it_is_said_what_it_is(share):
+    texts = [f"{x}{i}" if i < share * NUM_ROWS else f"word {i}" for i, x in enumerate(NUMBERS)]
+    with pytest.raises(
+        InputError, match=rf"column 'x': {share:.0%} of its cells are numbers, and others are not"
+    ):
+        learn(x=texts, z=NUMBERS)
+    assert isinstance(learn({"x": "number"}, x=texts, z=NUMBERS)[0], NumberColumn)
+    assert isinstance(learn({"x": "text"}, x=texts, z=NUMBERS)[0], CategoryColumn)
+    assert isinstance(learn({"x": "drop"}, x=texts, z=NUMBERS)[0], DroppedColumn)
+
+
+# Categories
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ["01234", "02345", "A1000"] * 50,
+        ["01234", "12345", "23456"] * 50,
+        ["1.2.3", "1.10.0"] * 50,
+        ["192.168.0.1", "10.0.0.7"] * 50,
+        ["A12", "A7"] * 50,
+        ["Monday", "Tuesday", None] * 50,
+        [True, False, None] * 50,
+        pd.Categorical([1, 2, 3] * 50),
+        [[1, 2], [3]] * 50,
+        [b"ab", b"c"] * 50,
+    ],
+)
+def test_what_is_no_number_and_no_date_is_a_category(values):
+    (column,) = columns = learn(x=values)
+    assert isinstance(column, CategoryColumn)
+    np.testing.assert_array_equal(encoded(columns, x=values).sum(axis=1), 1)
+
+
+def test_truth_values_are_the_same_however_they_are_written():
+    columns = learn(x=["true", "FALSE"] * 20)
+    assert columns == learn(x=[True, False] * 20)
+    for values in ([True, False], ["True", "false"], [1, 0], ["1", "0"], [1.0, 0.0]):
+        np.testing.assert_array_equal(encoded(columns, x=values), [[0, 1], [1, 0]])
+
+
+# Dates
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        *("%Y-%m-%d", "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%y", "%B %d, %Y", "%d %b %Y", "%Y/%m/%d"),
+        *("%Y-%m-%d %H:%M:%S", "%d.%m.%Y %H:%M", "%m/%d/%Y %I:%M %p", "%Y-%m-%dT%H:%M:%SZ"),
+    ],
+)
+def test_dates_are_read_as_people_write_them(form, capsys):
+    texts = DAYS.strftime(form).tolist()
+    (column,) = columns = learn(day=texts)
+    assert isinstance(column, DateColumn) and column.cycles == ("week", "year")
+    days = (DAYS - pd.Timestamp("1970-01-01")).days
+    values = encoded(columns, day=texts)
+    np.testing.assert_array_equal(values[:, 0], days)
+    np.testing.assert_allclose(values[:, 1], np.sin(2 * np.pi * days / 7), atol=1e-12)
+    # A column of dates is the same in any type.
+    np.testing.assert_array_equal(encoded(columns, day=DAYS), values)
+    np.testing.assert_array_equal(encoded(columns, day=DAYS.tz_localize("UTC")), values)
+    assert "column 'day': is read as dates" in capsys.readouterr().err
+
+
+def test_a_date_whose_day_or_month_may_stand_first_is_asked_for():
+    texts = ["01/02/2024", "03/04/2024", "05/06/2023"] * 20
+    with pytest.raises(InputError, match=r"'01/02/2024' may have its day first \(day-first\) or its month"):
+        learn(day=texts)
+    for kind, month in {"day-first": 2, "month-first": 1}.items():
+        day = datetime.date(2024, month, 3 - month) - datetime.date(1970, 1, 1)
+        assert encoded(learn({"day": kind}, day=texts), day=texts)[0, 0] == day.days
+
+
+def test_times_repeat_each_day():
+    times = pd.Timestamp("2024-01-01 00:30") + pd.to_timedelta(np.arange(NUM_ROWS) * 1.7, "h")
+    (column,) = columns = learn(at=times.strftime("%Y-%m-%d %H:%M"))
+    assert column.cycles == ("day", "week")
+    hours = (times.hour + times.minute / 60).to_numpy()
+    values = encoded(columns, at=times)
+    np.testing.assert_allclose(
+        values[:, 1:3].T, [np.sin(hours * np.pi / 12), np.cos(hours * np.pi / 12)], atol=1e-9
+    )
+    (column,) = learn(at=times.strftime("%H:%M"))
+    assert isinstance(column, DateColumn)
+
+
+# What is left out, and what is said
+
+
+def test_columns_that_tell_nothing_are_left_out_with_a_word(capsys):
+    columns = learn(
+        **{"Unnamed: 0": range(NUM_ROWS)},
+        name=[f"customer {i}" for i in range(NUM_ROWS)],
+        page=["word " * 100] * 50 + ["short"] * 150,
+        version=20230101,
+        country="DE",
+        nothing=None,
+        infinite=np.inf,
+        x=NUMBERS,
+    )
+    said = capsys.readouterr().err
+    assert [column.name for column in columns if not isinstance(column, DroppedColumn)] == ["x"]
+    for name, reason in {
+        "Unnamed: 0": "it counts the rows, as a saved index does",
+        "name": "its texts are all different",
+        "page": "it holds pages of text",
+        "version": "it never changes in the training rows (20230101)",
+        "country": "it never changes in the training rows (DE)",
+        "nothing": "it has no value in any row",
+        "infinite": "it has no value in any training row",
+    }.items():
+        assert f"column {name!r}: is left out: {reason}\n" in said
+    # New rows need not have them.
+    np.testing.assert_array_equal(encoded(columns, x=[1.0]), [[1.0]])
+
+
+def test_whole_numbers_that_are_all_different_stay_with_a_word(capsys):
+    columns = learn(price=np.random.default_rng(0).permutation(NUM_ROWS))
+    assert isinstance(columns[0], NumberColumn)
+    assert "column 'price': holds whole numbers that are all different" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["number", "text", "drop"])
+def test_what_is_said_overrules_what_is_found(kind):
+    (column, _) = learn({"x": kind}, x=[1, 2, 3, 4] * 50, z=NUMBERS)
+    assert column.__class__ is {"number": NumberColumn, "text": CategoryColumn, "drop": DroppedColumn}[kind]
+
+
+def test_numbers_may_not_be_said_to_be_dates():
+    with pytest.raises(InputError, match="column 'x': was said to hold dates, got '1', '2', '3'"):
+        learn({"x": "date"}, x=[1, 2, 3], z=[1, 2, 4])
+
+
+# New rows
+
+
+@pytest.mark.parametrize(
+    ("learnt", "new"),
+    [
+        (NUMBERS, ["a", "b"]),
+        (NUMBERS, pd.to_datetime(["2024-01-01", "2024-01-02"])),
+        (["01234", "02345"] * 20, [1234, 2345]),
+        (["yes", "no"] * 20, ["oui", "non"]),
+        (DAYS.strftime("%Y-%m-%d"), [19000, 19001]),
+        (DAYS.strftime("%d.%m.%Y"), ["2024-01-31", "2024-02-28"]),
+        ([True, False] * 20, ["yes", "no"]),
+    ],
+)
+def test_new_rows_in_which_nothing_can_be_read_are_refused(learnt, new):
+    with pytest.raises(InputError, match=r"^column 'x': 2 of 2 cells .*; was learnt as "):
+        encoded(learn(x=learnt), x=new)
+
+
+def test_new_rows_with_new_or_missing_cells_are_told_with_their_share(capsys):
+    columns = learn(x=NUMBERS, word=["a", "b"] * 100)
+    capsys.readouterr()
+    values = encoded(columns, x=["1", "2", "many", None], word=["a", "c", "c", "b"])
+    np.testing.assert_array_equal(values[:, 0], [1, 2, columns[0].fill, columns[0].fill])
+    np.testing.assert_array_equal(values[:, 1:], [[1, 0], [0, 0], [0, 0], [0, 1]])
+    unknown = "they count as none of the known categories"
+    assert capsys.readouterr().err.splitlines() == [
+        "warning: column 'x': 1 of 4 cells are no numbers: 'many'; they count as missing",
+        "warning: column 'x': is missing in 1 of 4 rows, and never was in training",
+        f"warning: column 'word': 2 of 4 cells were not learnt: 'c'; {unknown}",
+    ]
+    # A single new row may have a new category.
+    assert encoded(columns, x=[1.0], word=["c"]).tolist() == [[1, 0, 0]]
+
+
+# Targets, and tables of other libraries
+
+
+@pytest.mark.parametrize(
+    ("cells", "names"),
+    [
+        (["NA", "None", "EU"], ("EU", "NA", "None")),
+        (["yes ", "yes", "no"], ("no", "yes")),
+        (["007", "7", "08"], ("007", "08", "7")),
+        (["TRUE", "False", "true"], (False, True)),
+        (["3", "1", "2"], (1, 2, 3)),
+    ],
+)
+def test_classes_are_read_as_they_are_meant(tmp_path, cells, names, capsys):
+    path = tmp_path / "classes.csv"
+    pd.DataFrame({"x": NUMBERS[:60], "y": cells * 20}).to_csv(path, index=False)
+    assert tables.read_table(path, "y").class_names == names
+    padded = "space around a class does not count: 'yes '" in capsys.readouterr().err
+    assert padded == ("yes " in cells)
+
+
+def test_a_target_is_read_as_numbers_are():
+    frame = pd.DataFrame({"x": NUMBERS, "y": [f"€ {1e4 * x:,.1f}" for x in NUMBERS]})
+    splits = tables.read_table(frame, "y")
+    assert splits.task == "regression"
+    np.testing.assert_allclose(splits.train.targets, 1e4 * splits.train.inputs[:, 0], rtol=1e-6)
+    frame.loc[3, "y"] = "?"
+    with pytest.raises(InputError, match=r"target: 'y' holds numbers, but in 1 of 200 rows others, '\?'"):
+        tables.read_table(frame, "y")
+    frame["y"] = [f"{x:.0f},{i:03}" for i, x in enumerate(NUMBERS)]
+    with pytest.raises(InputError, match="decimal-comma"):
+        tables.read_table(frame, "y")
+    assert tables.read_table(frame, "y", columns={"y": "decimal-comma"}).train.targets.max() < 100
+
+
+def test_tables_of_other_libraries_are_tables():
+    pyarrow = pytest.importorskip("pyarrow")
+    frame = pd.DataFrame({"x": NUMBERS, "w": ["a", "b"] * 100, "y": ["u", "v"] * 100})
+    wanted = tables.read_table(frame, "y")
+    for table in (pyarrow.Table.from_pandas(frame), frame.to_dict("list"), dict(frame)):
+        splits = tables.read_table(table, "y")
+        np.testing.assert_array_equal(splits.train.inputs, wanted.train.inputs)
+        assert splits.columns == wanted.columns
+    result = jaxmlp.fit_mlp(wanted, num_epochs=1, progress=False)
+    np.testing.assert_array_equal(
+        jaxmlp.predict_table(result.model, frame), jaxmlp.predict_table(result.model, frame.to_dict("list"))
+    )
+
+
+def test_any_holder_of_numbers_is_a_column_of_numbers():
+    for values in (
+        [Decimal(1), None, Decimal(3)],
+        pd.Series([1, None, 3], dtype="Int64"),
+        ["1", None, " 3.0"],
+    ):
+        columns = learn(x=values)
+        assert columns == (NumberColumn("x", 2.0, True),)
+        np.testing.assert_array_equal(encoded(columns, x=values), [[1, 0], [2, 1], [3, 0]])
+    with pytest.raises(InputError, match="column 'x': must hold real numbers, got complex ones"):
+        learn(x=[1 + 2j])
