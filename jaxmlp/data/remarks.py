@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from jaxmlp.data.cells import shown
+from jaxmlp.data.cells import Cells, shown
 from jaxmlp.data.columns import (
     MAX_CATEGORIES,
     CategoryColumn,
@@ -21,45 +21,60 @@ if TYPE_CHECKING:
 
 
 def remark_columns(
-    columns: Sequence[Column], frame: "pandas.DataFrame", said: Mapping[str, str]
+    columns: Sequence[Column], cells: Mapping[str, Cells], frame: "pandas.DataFrame", said: Mapping[str, str]
 ) -> list[str]:
-    """A line for each thing in ``frame`` that the user did not say, and might not expect."""
-    return [remark for column in columns for remark in _remarks(column, frame[column.name], said)]
+    """A line for each thing that the user did not say, and might not expect; ``cells`` are those of the
+    columns by name, as they are read of ``frame``.
+    """
+    remarks = []
+    for column in columns:
+        begin = f"column {column.name!r}:"
+        if isinstance(column, DroppedColumn):
+            found = [] if column.name in said else [f"is {column.describe()}"]
+        elif isinstance(column, CategoryColumn):
+            found = _remark_categories(cells[column.name])
+        else:
+            found = _remark_numbers(column, cells[column.name], frame[column.name], column.name in said)
+        remarks += [f"{begin} {remark}" for remark in found]
+    return remarks
 
 
-def _remarks(column: Column, values: "pandas.Series", said: Mapping[str, str]) -> list[str]:
-    """What somebody should know of how a column is read."""
-    begin = f"column {column.name!r}:"
-    if isinstance(column, DroppedColumn):
-        return [] if column.name in said else [f"{begin} is {column.describe()}"]
-    cells = column.read(values)
-    if isinstance(column, CategoryColumn):
-        num_different = len({*cells.values[cells.known].tolist()})
-        rest = f"{begin} has {num_different:,} categories, and the {MAX_CATEGORIES} most frequent are learnt"
-        return [rest] if num_different > MAX_CATEGORIES else []
-    unread = column.unread(cells)
-    kind = "dates" if isinstance(column, DateColumn) else "numbers"
-    notes = _remark_reading(column, values)
+def _remark_categories(cells: Cells) -> list[str]:
+    number = len({*cells.values[cells.known].tolist()})
+    text = f"has {number:,} categories, and the {MAX_CATEGORIES} most frequent are learnt"
+    return [text] if number > MAX_CATEGORIES else []
+
+
+def _remark_numbers(
+    column: NumberColumn | DateColumn, cells: Cells, values: "pandas.Series", is_said: bool
+) -> list[str]:
+    unread, remarks = column.unread(cells), _remark_writing(column, values)
     if unread.any():
+        kind = "dates" if isinstance(column, DateColumn) else "numbers"
         share = f"{int(unread.sum()):,} of {len(unread):,} cells"
-        notes.append(f"{begin} {share} are no {kind} and count as missing: {shown(values[unread])}")
-    if column.name not in said and isinstance(column, NumberColumn) and counts_rows(cells.values):
-        notes.append(
-            f"{begin} holds whole numbers that are all different; if they only name the rows, leave it out"
-        )
-    return notes
+        remarks.append(f"{share} are no {kind} and count as missing: {shown(values[unread])}")
+    if not is_said and isinstance(column, NumberColumn) and counts_rows(cells.values):
+        remarks.append("holds whole numbers that are all different; if they only name the rows, leave it out")
+    return remarks
 
 
-def _remark_reading(column: NumberColumn | DateColumn, values: "pandas.Series") -> list[str]:
+def _remark_writing(column: NumberColumn | DateColumn, values: "pandas.Series") -> list[str]:
     """An example of how texts are read that are more than plain numbers."""
-    if of_type(column.name, values) is not None:
-        return []
-    plain = NumberColumn(column.name)
-    for word in sample_words(values):
-        cell = values.iloc[:0].reindex([0], fill_value=word)
-        if not np.isfinite(plain.read(cell).values[0]) and np.isfinite(number := column.read(cell).values[0]):
-            read = f"{number:.15g}" if isinstance(column, NumberColumn) else "a date"
+    import pandas
+
+    words = [] if of_type(column.name, values) is not None else sample_words(values)
+    words = [word for word in words if not _is_plain_number(word)]
+    numbers = column.read(pandas.Series(words, dtype=object)).values
+    for word, number in zip(words, numbers, strict=True):
+        if np.isfinite(number):
             return [
-                f"column {column.name!r}: is read as {column.describe().split(';')[0]}: {word!r} is {read}"
+                f"{word!r} is {f'the number {number:.15g}' if isinstance(column, NumberColumn) else 'a date'}"
             ]
     return []
+
+
+def _is_plain_number(word: str) -> bool:
+    try:
+        return bool(np.isfinite(float(word)))
+    except ValueError:
+        return False

@@ -22,7 +22,8 @@ from jaxmlp.data.columns import Column
 from jaxmlp.data.parts import Part, select, take_part, with_sample_weight
 from jaxmlp.nn.preprocessing import Affine, fit_affine, scale_on_host
 from jaxmlp.printing import printable
-from jaxmlp.types import ClassName, Dataset, InputError
+from jaxmlp.runtime.console import warn
+from jaxmlp.types import AnyArray, ClassName, Dataset, InputError
 
 
 @printable
@@ -100,7 +101,18 @@ def from_arrays(
     rows, test_part = take(rows, "test", test, test_fraction)
     rows, validation_part = take(rows, "validation", validation, validation_fraction)
     train = with_sample_weight(select(data, rows), rows, len(data.inputs), sample_weight)
+    _tell_constant(train.inputs)
     return Splits(train, validation_part, test_part, task, tuple(class_names), name, split_seed)
+
+
+def _tell_constant(inputs: AnyArray) -> None:
+    """Say which columns of a table ``fit_affine`` leaves out."""
+    if inputs.ndim == 2 and inputs.shape[1] > 1:
+        constant = np.flatnonzero(np.min(inputs, axis=0) == np.max(inputs, axis=0))
+        if len(constant):
+            named = ", ".join(map(str, constant[:5])) + (", …" if len(constant) > 5 else "")
+            share = f"{len(constant)} of {inputs.shape[1]} columns"
+            warn(f"inputs: {share} never change in training and are left out: {named}")
 
 
 def layer_sizes(splits: Splits, hidden_sizes: Sequence[int]) -> tuple[int, ...]:

@@ -95,11 +95,8 @@ def learn_columns(
     columns = infer_columns(frame, said)
     cells = {column.name: own for column, own in read_cells(frame, columns)}
     learnt = tuple(_fit_column(column, cells.get(column.name), rows) for column in columns)
-    dropped = [column for column in learnt if column.name in cells and isinstance(column, DroppedColumn)]
-    for note in remark_columns(columns, frame, said) + [
-        f"column {column.name!r}: is {column.describe()}" for column in dropped
-    ]:
-        warn(note)
+    for remark in remark_columns(learnt, cells, frame, said):
+        warn(remark)
     if not used_columns(learnt):
         raise InputError(
             f"table: no column is left to learn from; {learnt[0].name!r} is {learnt[0].describe()}"

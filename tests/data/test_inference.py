@@ -1,6 +1,7 @@
 """What a column of texts is taken for, as people write numbers and dates, and what is said of it."""
 
 import datetime
+import re
 from decimal import Decimal
 
 import numpy as np
@@ -55,7 +56,7 @@ def swap_marks(text):
         (lambda x: f"−{x:.2f}", ".", ""),
     ],
 )
-def test_numbers_are_read_as_people_write_them(write, decimal, unit):
+def test_numbers_are_read_as_people_write_them(capsys, write, decimal, unit):
     texts = [write(x) for x in NUMBERS]
     (column,) = columns = learn(x=texts)
     assert isinstance(column, NumberColumn) and (column.decimal, column.unit) == (decimal, unit)
@@ -64,6 +65,9 @@ def test_numbers_are_read_as_people_write_them(write, decimal, unit):
     sign = np.sign(values[0])
     ratio = values / (sign * NUMBERS)
     np.testing.assert_allclose(ratio, np.median(ratio), rtol=0.02)
+    said = re.search(r"column 'x': (['\"])(.*)\1 is the number (.*)\n", capsys.readouterr().err)
+    plain = not re.search("[^0-9.e+-]", texts[0].strip())
+    assert plain if said is None else float(said[3]) == encoded(columns, x=[said[2]])[0, 0]
     # Numbers of a type are what they are, whatever the texts looked like.
     np.testing.assert_array_equal(encoded(columns, x=NUMBERS)[:, 0], NUMBERS)
 
@@ -171,7 +175,7 @@ def test_dates_are_read_as_people_write_them(form, capsys):
     # A column of dates is the same in any type.
     np.testing.assert_array_equal(encoded(columns, day=DAYS), values)
     np.testing.assert_array_equal(encoded(columns, day=DAYS.tz_localize("UTC")), values)
-    assert "column 'day': is read as dates" in capsys.readouterr().err
+    assert f"column 'day': {texts[0]!r} is a date\n" in capsys.readouterr().err
 
 
 def test_a_date_whose_day_or_month_may_stand_first_is_asked_for():
