@@ -63,7 +63,7 @@ def as_labels(argument: str, array: np.ndarray) -> np.ndarray:
     if array.ndim != 1:
         raise InputError(
             f"{argument}: must be one label per example, got shape {array.shape}; "
-            "of one-hot rows pass argmax(axis=1)"
+            "pass ravel(), or of one-hot rows argmax(axis=1)"
         )
     if array.dtype.kind == "f":
         broken = as_floats(argument, array) % 1 != 0
@@ -77,7 +77,8 @@ def is_classification(targets: np.ndarray) -> bool:
     """Whether targets given without a task are labels; rows of whole numbers could be either."""
     if targets.dtype.kind != "f" and targets.ndim > 1:
         raise InputError(
-            f"task: cannot be inferred from whole-number targets of shape {targets.shape}; pass 'regression'"
+            f"task: cannot be inferred from whole-number targets of shape {targets.shape}; pass labels as "
+            "one row, with ravel(), or task='regression'"
         )
     return targets.dtype.kind != "f"
 

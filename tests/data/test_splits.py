@@ -182,6 +182,8 @@ def altered(array, row, value):
         (TABLE, LABELS, {"task": "clasification"}, "task: unknown name 'clasification'"),
         (TABLE, TABLE[:, 0], {"task": "regression", "class_names": "ab"}, "class_names: must be empty"),
         (TABLE, np.eye(3, dtype=int)[LABELS], {}, "task: cannot be inferred"),
+        (TABLE, LABELS[:, None], {}, r"of shape \(60, 1\); pass labels as one row, with ravel\(\)"),
+        (TABLE, LABELS[:, None], {"task": "multiclass"}, r"got shape \(60, 1\); pass ravel\(\)"),
         (TABLE, np.eye(3)[LABELS], {"task": "multiclass"}, r"one label per example, got shape \(60, 3\)"),
         (TABLE.astype(str), LABELS, {}, "inputs: must be an array of real numbers, got dtype <U"),
         (TABLE, [None] * 60, {}, "targets: must be an array of real numbers, got dtype object"),
@@ -431,3 +433,12 @@ def test_weights_go_with_their_rows_and_have_a_mean_of_one():
 def test_weights_that_weigh_nothing_are_refused(weights, says):
     with pytest.raises(InputError, match=f"^sample_weight: {says}"):
         from_arrays(TABLE, LABELS, sample_weight=weights)
+
+
+def test_columns_that_never_change_are_said_to_be_left_out(capsys):
+    from_arrays(np.column_stack([TABLE[:, :2], np.ones(60), np.zeros(60)]), LABELS)
+    assert (
+        "inputs: 2 of 4 columns never change in training and are left out: 2, 3\n" in capsys.readouterr().err
+    )
+    from_arrays(TABLE, LABELS)
+    assert capsys.readouterr().err == ""
