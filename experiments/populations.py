@@ -27,7 +27,7 @@ from jaxmlp.models.training import prepare_training
 from jaxmlp.plots import charts
 from jaxmlp.statistics import format_mean, summarize
 from jaxmlp.sweep import loop, search
-from jaxmlp.sweep.chunks import advance_chunk
+from jaxmlp.sweep.chunks import advance_chunk, compile_chunk
 from jaxmlp.sweep.config import SweepConfig
 from jaxmlp.sweep.cost import measure_peak
 from jaxmlp.sweep.sampling import draw_members
@@ -116,11 +116,12 @@ def population_epoch(
     chunks = loop.init_sweep(members, network_of, settings, len(data.train.inputs)).chunks
     _, (data_key,) = seed_keys([0])
     dataset, validation = jax.device_put((data.train, data.validation))
+    advance = compile_chunk(chunks[0], dataset, validation, data_key)
 
     def epoch() -> float:
         began = time.perf_counter()
         for index, chunk in enumerate(chunks):
-            chunks[index], _ = advance_chunk(chunk, dataset, validation, 0, data_key)
+            chunks[index], _ = advance_chunk(chunk, advance, 1)
         return (time.perf_counter() - began) / len(members)
 
     epoch()
@@ -181,8 +182,10 @@ def race(config: Config, splits: Splits, space: Any) -> list[dict[str, float]]:
         for name, swept in found.items():
             best = np.nanmax(swept.history["validation_accuracy"], axis=0)
             reached = np.flatnonzero(best >= goal)
+            # Known when all came to the next choice of the ensemble.
             seconds = np.array(swept.ensemble_history["seconds"]) - swept.seconds["compile"]
-            result[name] = float(seconds[reached[0]]) if len(reached) else np.nan
+            chosen = np.searchsorted(swept.ensemble_history["epochs"], 1 + reached[:1])
+            result[name] = float(seconds[chosen[0]]) if len(reached) else np.nan
             result[f"{name}_total"] = float(seconds[-1])
         races.append(result)
     return races

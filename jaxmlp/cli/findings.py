@@ -112,7 +112,8 @@ def draw(folder: Path, outcome: Outcome) -> None:
         "validation_loss": [swept.ensemble_history["loss"]],
         "networks": [swept.ensemble_history["networks"]],
     }
-    classifier.learning_curves(growth, folder / "growth.png", title="The ensemble after each epoch")
+    epochs, title = list(map(int, swept.ensemble_history["epochs"])), "The ensemble as it grew"
+    classifier.learning_curves(growth, folder / "growth.png", epochs=epochs, title=title)
     if splits.train.inputs.ndim > 2:
         for number in range(min(3, len(swept.ensemble))):
             member = sorted(swept.ensemble, key=lambda c: -c.count)[number]

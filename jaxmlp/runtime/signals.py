@@ -19,9 +19,9 @@ _depth: list[None] = []
 
 @contextmanager
 def stop_on(*numbers: int) -> Iterator[None]:
-    """Within it, a fit or sweep that receives one of these signals ends after the current epoch with what it
-    has, as it does on Ctrl-C, and its result says so; the program goes on. Elsewhere they do what they do in
-    any program. InputError for what no process can catch.
+    """Within it, a fit or sweep that receives one of these signals ends with what it has, within half a
+    second or after the current epoch, as it does on Ctrl-C, and its result says so; the program goes on.
+    Elsewhere they do what they do in any program. InputError for what no process can catch.
 
     >>> import signal
     >>> with stop_on(signal.SIGTERM):

@@ -1,24 +1,28 @@
 """Members that train side by side: they go through their program in chunks of one fixed size, so that a
-population that halving has thinned out needs no new program. All are in step, epoch by epoch.
+population that halving has thinned out needs no new program.
 """
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Integer, Key
+from jaxtyping import Array, Integer, Key, Shaped
 
 from jaxmlp.runtime.compilation import compile_for
 from jaxmlp.runtime.devices import device_put, gather, sharding
 from jaxmlp.sweep.programs import Chunk, Group, Program, stack_numbers
 from jaxmlp.sweep.space import Structure
-from jaxmlp.train import epoch as train_epoch
-from jaxmlp.train.epoch import epoch_index, make_init
+from jaxmlp.train.epoch import compile_epochs, make_init, next_num_epochs
 from jaxmlp.train.population import seed_keys
+from jaxmlp.train.state import EpochReport, FitState
 from jaxmlp.train.streaming import Stream
 from jaxmlp.types import AnyArray, Dataset, PyTree
+
+Advance = Callable[[FitState, PyTree, int, int], tuple[FitState, EpochReport]]
+"""(state, hyperparams, epoch, num_epochs) -> the state after them, and what they told."""
 
 
 def init_chunks(group: Group) -> list[Chunk]:
@@ -31,14 +35,16 @@ def init_chunks(group: Group) -> list[Chunk]:
         start = make_init(program.run.train, program.run.where)
         state = compile_for(start, key, hyperparams)(key, hyperparams)
         alive = dict.fromkeys(numbers[row] for row in rows)
-        chunks.append(_to_host(Chunk(program, tuple(alive), hyperparams, state)))
+        chunks.append(to_host(Chunk(program, tuple(alive), hyperparams, state)))
     return chunks
 
 
-def restore_chunk(program: Program, members: Sequence[int], hyperparams: PyTree, state: PyTree) -> Chunk:
+def restore_chunk(
+    program: Program, members: Sequence[int], epoch: int, hyperparams: PyTree, state: PyTree
+) -> Chunk:
     """A chunk from what one of the same program carried, on the host."""
-    chunk = Chunk(program, tuple(members), *_shard(program, (hyperparams, state)))
-    return _to_host(chunk)
+    hyperparams, state = _shard(program, (hyperparams, state))
+    return to_host(Chunk(program, tuple(members), hyperparams, state, epoch))
 
 
 def to_device(chunk: Chunk) -> Chunk:
@@ -47,26 +53,42 @@ def to_device(chunk: Chunk) -> Chunk:
 
 
 def compile_chunk(
-    chunk: Chunk, data: Dataset | Stream, validation: Dataset, epoch: int, data_key: Key[Array, ""]
-) -> Callable[..., Any]:
-    """The epoch of a chunk that has arrived, compiled; only the first call for a program takes time."""
-    program, number = chunk.program, epoch_index(epoch, chunk.program.mesh)
-    return train_epoch.compile_epoch(
-        program.run, chunk.state, chunk.hyperparams, data, validation, number, data_key
+    chunk: Chunk, data: Dataset | Stream, validation: Dataset, data_key: Key[Array, ""]
+) -> Advance:
+    """What advances the chunks of a program, from one that is on the device."""
+    program = chunk.program
+    return compile_epochs(
+        program.run, chunk.state, chunk.hyperparams, data, validation, data_key, program.mesh
     )
 
 
+def make_find(
+    data: Dataset | Stream, validation: Dataset, data_key: Key[Array, ""]
+) -> Callable[[Chunk], Advance]:
+    """A function that gives the program of a chunk on the device, compiled when it is first asked for."""
+    compiled: dict[Structure, Advance] = {}
+
+    def find(chunk: Chunk) -> Advance:
+        structure = chunk.program.structure
+        if structure not in compiled:
+            compiled[structure] = compile_chunk(chunk, data, validation, data_key)
+        return compiled[structure]
+
+    return find
+
+
 def advance_chunk(
-    chunk: Chunk, data: Dataset | Stream, validation: Dataset, epoch: int, data_key: Key[Array, ""]
-) -> tuple[Chunk, dict[str, np.ndarray]]:
-    """The chunk after one more epoch, and what each member reports: ``train_loss`` and each measure."""
-    chunk = to_device(chunk)
-    program = compile_chunk(chunk, data, validation, epoch, data_key)
-    state, (info, report, _) = program(chunk.state, epoch_index(epoch, chunk.program.mesh))
-    info, report = gather((info, report))
-    size = len(chunk.members)
-    report = {"train_loss": info.loss} | {f"validation_{name}": values for name, values in report.items()}
-    return _to_host(chunk._replace(state=state)), {name: values[:size] for name, values in report.items()}
+    chunk: Chunk, advance: Advance, num_epochs: int
+) -> tuple[Chunk, dict[str, Shaped[AnyArray, "members ..."]]]:
+    """A chunk on the device after a call of at most ``num_epochs`` epochs, and what each member reports:
+    curves of ``train_loss`` and of each measure that is a number, and the others as they are at the end.
+    """
+    began = time.perf_counter()
+    state, report = advance(chunk.state, chunk.hyperparams, chunk.epoch, num_epochs)
+    num_epochs, size = report.curves["train_loss"].shape[-1], len(chunk.members)
+    pace = next_num_epochs(num_epochs, time.perf_counter() - began)
+    told = {name: values[:size] for name, values in (report.curves | report.last).items()}
+    return chunk._replace(state=state, epoch=chunk.epoch + num_epochs, pace=pace), told
 
 
 def _shard(program: Program, tree: PyTree) -> PyTree:
@@ -74,8 +96,8 @@ def _shard(program: Program, tree: PyTree) -> PyTree:
     return device_put(tree, sharding(program.mesh, "members"))
 
 
-def _to_host(chunk: Chunk) -> Chunk:
-    """The chunk where it stays between two epochs."""
+def to_host(chunk: Chunk) -> Chunk:
+    """The chunk where it stays while others train."""
     return chunk._replace(state=jax.device_get(chunk.state)) if chunk.program.wait else chunk
 
 
@@ -115,12 +137,13 @@ def _regroup(chunks: list[Chunk], survivors: set[int]) -> list[Chunk]:
     members, sources = list(places), np.array(list(places.values()), np.int32)
     carried = tuple((chunk.state, chunk.hyperparams) for chunk in chunks)
     take = _take if program.wait else _take_on_device
-    kept = []
+    kept, at = [], max(chunk.epoch for chunk in chunks)
     for rows in _chunk_rows(len(members), program.chunk_size):
         state, hyperparams = take(carried, sources[rows])
         if program.mesh and not program.wait:
             state, hyperparams = _shard(program, (state, hyperparams))
-        kept.append(Chunk(program, tuple(dict.fromkeys(members[row] for row in rows)), hyperparams, state))
+        names = tuple(dict.fromkeys(members[row] for row in rows))
+        kept.append(Chunk(program, names, hyperparams, state, at, chunks[0].pace))
     return kept
 
 

@@ -1,7 +1,8 @@
-"""What follows from an epoch's reports: who is lost, who is cut, the ensemble, the time left."""
+"""What follows from the reports of members: who is lost, who is cut, the ensemble, the time left."""
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -10,42 +11,55 @@ from jaxmlp.nn.metrics import METRICS
 from jaxmlp.sweep import selection
 from jaxmlp.sweep.chunks import member_params, scale_num_steps, select_members
 from jaxmlp.sweep.config import SweepConfig
-from jaxmlp.sweep.halving import members_per_epoch, rung_epochs, select_survivors
+from jaxmlp.sweep.halving import members_per_epoch, rung_epochs, select_survivors, snapshot_epochs
 from jaxmlp.sweep.programs import Chunk
 from jaxmlp.sweep.state import SweepState
 
 
-def record_reports(state: SweepState, members: Sequence[int], report: dict[str, np.ndarray]) -> SweepState:
-    """The state with what ``members`` reported; those whose loss is not finite are lost from here on."""
-    epoch = state.epoch
-    finite = np.isfinite(report["train_loss"])
-    contributions = dict(zip(members, report["validation_contribution"], strict=True))
-    statuses, history = list(state.statuses), dict(state.history)
-    for member in np.array(members)[~finite].tolist():
-        statuses[member] = f"not finite in epoch {epoch + 1}"
-        del contributions[member]
-    for name in report.keys() - {"validation_contribution"}:
+def next_event(state: SweepState, config: SweepConfig) -> int:
+    """The epoch after which something is decided that follows those that all members have behind them."""
+    rungs = rung_epochs(state.num_epochs, config.halving, len(state.statuses))
+    first = [] if config.time_budget is None else [1]
+    return min(each for each in (*first, *rungs, *snapshot_epochs(state.num_epochs)) if each > state.epoch)
+
+
+def record_reports(state: SweepState, chunk: Chunk, report: Mapping[str, Any]) -> SweepState:
+    """The state with what the members of ``chunk`` reported of the epochs that begin with its own; those
+    whose loss is not finite are lost from there on.
+    """
+    statuses, history, contributions = list(state.statuses), dict(state.history), dict(state.contributions)
+    loss, names = report["train_loss"], report.keys() - {"validation_contribution", "first_bad_step"}
+    first, end = chunk.epoch, chunk.epoch + loss.shape[1]
+    for name in names:
         rows = history.get(name, np.empty((len(statuses), 0)))
-        # A column for each epoch until this one.
-        history[name] = np.pad(rows, ((0, 0), (0, epoch + 1 - rows.shape[1])), constant_values=np.nan)
-        history[name][list(members), epoch] = report[name]
-    return state._replace(
-        history=history, statuses=statuses, contributions=state.contributions | contributions
-    )
+        missing = max(0, end - rows.shape[1])
+        history[name] = np.pad(rows, ((0, 0), (0, missing)), constant_values=np.nan)
+    for place, member in enumerate(chunk.members):
+        if statuses[member] != "finished":
+            continue
+        lost = np.flatnonzero(~np.isfinite(loss[place]))
+        seen = 1 + lost[0] if len(lost) else end - first
+        for name in names:
+            history[name][member, first : first + seen] = report[name][place, :seen]
+        contributions[member] = report["validation_contribution"][place]
+        if len(lost):
+            statuses[member] = f"not finite in epoch {first + seen}"
+            del contributions[member]
+    return state._replace(history=history, statuses=statuses, contributions=contributions)
 
 
 def choose_ensemble(state: SweepState, config: SweepConfig) -> SweepState:
-    """The ensemble again, from those of before and the members as they are now."""
+    """The ensemble again, from those of before and the members that have trained since, as they are now."""
     if not state.contributions:
         return state
     places, members = member_places(state), list(state.contributions)
+    epochs = [places[member][0].epoch for member in members]
     losses = selection.contribution_loss(config.task)
     ensemble = selection.update_ensemble(
         state.ensemble,
-        members,
+        list(zip(members, epochs, strict=True)),
         np.stack([state.contributions[member] for member in members]),
         lambda index: member_params(*places[members[index]]),
-        epoch=state.epoch + 1,
         losses=losses,
         max_size=config.max_ensemble,
         num_bags=config.num_bags,
@@ -53,9 +67,9 @@ def choose_ensemble(state: SweepState, config: SweepConfig) -> SweepState:
     counts = [c.count for c in ensemble]
     contribution = np.average([c.contribution for c in ensemble], axis=0, weights=counts)
     news = {"loss": float(losses(contribution).mean()), "size": sum(counts), "networks": len(counts)}
-    news |= {"seconds": state.seconds}
+    news |= {"epochs": max(epochs), "seconds": state.seconds}
     history = {name: [*values, news[name]] for name, values in state.ensemble_history.items()}
-    return state._replace(ensemble=ensemble, ensemble_history=history)
+    return state._replace(ensemble=ensemble, ensemble_history=history, contributions={})
 
 
 def prune(state: SweepState, config: SweepConfig) -> SweepState:
@@ -64,12 +78,12 @@ def prune(state: SweepState, config: SweepConfig) -> SweepState:
     if not alive:
         raise FloatingPointError("no member's loss is finite any more; try smaller learning rates")
     keep, factor = set(alive), config.halving
-    if factor is not None and epoch + 1 in rung_epochs(state.num_epochs, factor, len(state.statuses)):
-        losses = state.history[loss_name(config)][:, epoch]
+    if factor is not None and epoch in rung_epochs(state.num_epochs, factor, len(state.statuses)):
+        losses = state.history[loss_name(config)][:, epoch - 1]
         keep = select_survivors(alive, best_scores(state, config), losses, factor)
     statuses = list(state.statuses)
     for member in set(alive) - keep:
-        statuses[member] = f"cut after epoch {epoch + 1}"
+        statuses[member] = f"cut after epoch {epoch}"
     return state._replace(statuses=statuses, chunks=select_members(state.chunks, keep))
 
 

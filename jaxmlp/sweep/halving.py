@@ -1,10 +1,15 @@
-"""Successive halving: after which epochs members are cut, and who goes on (Jamieson and Talwalkar 2016)."""
+"""When a sweep decides: after which epochs its ensemble is chosen, and, in successive halving (Jamieson and
+Talwalkar 2016), members are cut; who goes on.
+"""
 
 import math
 from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float
+
+NUM_SNAPSHOTS = 8
+"""Of each member that is not cut: more of them chose no better an ensemble on any of five sets of data."""
 
 
 def rung_epochs(num_epochs: int, factor: int | None, num_members: int) -> list[int]:
@@ -16,6 +21,13 @@ def rung_epochs(num_epochs: int, factor: int | None, num_members: int) -> list[i
     num_rungs = int(min(math.log(max(num_members, 1), factor), math.log(num_epochs, factor)) + 1e-9)
     epochs = {max(1, round(num_epochs / factor**power)) for power in range(1, num_rungs + 1)}
     return sorted(epochs - {num_epochs})
+
+
+def snapshot_epochs(num_epochs: int) -> list[int]:
+    """The epochs, from 1, after which all members are candidates of the ensemble: at even shares of the run,
+    and the last.
+    """
+    return sorted({max(1, round(num_epochs * k / NUM_SNAPSHOTS)) for k in range(1, NUM_SNAPSHOTS + 1)})
 
 
 def members_per_epoch(num_members: int, num_epochs: int, factor: int | None) -> list[int]:

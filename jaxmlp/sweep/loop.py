@@ -1,4 +1,4 @@
-"""The host loop of a sweep: members train in step, epoch by epoch."""
+"""The host loop of a sweep: chunk by chunk, all members train until something is to be decided."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -6,7 +6,6 @@ from typing import Any
 
 import jax
 import numpy as np
-from jaxtyping import Array, Key
 
 from jaxmlp.nn.metrics import METRICS
 from jaxmlp.nn.network import Network, NetworkSpec
@@ -22,18 +21,19 @@ from jaxmlp.sweep.decisions import (
     best_scores,
     choose_ensemble,
     member_places,
+    next_event,
     num_member_epochs,
     prune,
     record_reports,
     shorten_to_budget,
 )
-from jaxmlp.sweep.programs import check_config, make_groups
+from jaxmlp.sweep.programs import Chunk, check_config, make_groups
 from jaxmlp.sweep.resume import restore_sweep, save_sweep, sweep_fingerprint
 from jaxmlp.sweep.space import Member, group_by_structure
 from jaxmlp.sweep.state import SweepResult, SweepState
-from jaxmlp.train.checkpoints import Checkpoints, load_checkpoint, should_save
+from jaxmlp.train.checkpoints import Checkpoints, load_checkpoint, next_save, should_save
 from jaxmlp.train.population import seed_keys
-from jaxmlp.train.streaming import Stream, place_data
+from jaxmlp.train.streaming import place_data
 from jaxmlp.types import Dataset, InputError
 
 
@@ -57,13 +57,11 @@ def run_sweep(
     check_backend()
     began, budget = time.perf_counter(), config.time_budget
     run = sweep_fingerprint(members, config, (dataset, validation), checkpoints.run) if checkpoints else {}
-    _, (data_key,) = seed_keys([config.seed])
     state = init_sweep(members, network_of, config, len(dataset.inputs))
     if (kept := load_checkpoint(checkpoints, run)) is not None:
         state = restore_sweep(kept, state, members)
         print(f"resumed after epoch {state.epoch}", flush=True)
-    data_key, validation = device_put((data_key, validation), sharding(config.mesh))
-    data = place_data(dataset, config.batch_size, data_key, config.data_bytes, config.mesh)
+    find = _place(dataset, validation, config)
     # As if it had begun so much earlier.
     began -= state.seconds
     total, trained = num_member_epochs(state, config), state.history.get("train_loss", np.empty(0))
@@ -78,32 +76,40 @@ def run_sweep(
 
         ended = False
         while state.epoch < state.num_epochs and not ended:
-            state, whole = advance_epoch(state, (data, validation, data_key), stop, bar)
+            event = next_event(state, config)
+            until = min(event, next_save(checkpoints, state.epoch, state.num_epochs))
+            state, whole = advance_chunks(state, until, find, stop, bar)
             state = state._replace(seconds=time.perf_counter() - began)
             if asked := processes.all_processes_max(asked_to_stop()):
                 note_stop(asked)
-            if not whole:
-                # Before the ensemble is chosen from those who have trained: all will have, later.
-                _save_if_due(checkpoints, state, run, stopped=bool(asked))
-            state = _after_epoch(state, config, bar, whole=whole)
+            if whole and until == event:
+                state = _decide(state, config, bar)
+            _save_if_due(checkpoints, state, run, stopped=bool(asked))
             ended = not whole
-            if whole:
-                _save_if_due(checkpoints, state, run, stopped=bool(asked))
+        if ended:
+            # Not in the checkpoint: all will have come further when it is chosen there.
+            state = choose_ensemble(state, config)
         stopped = processes.all_processes_max(asked_to_stop())
     tell_stop(stopped, state.epoch, state.num_epochs)
     return _make_result(state, members, config, stopped)
 
 
-def _after_epoch(state: SweepState, config: SweepConfig, bar: Any, *, whole: bool) -> SweepState:
-    """The ensemble chosen again and, after a whole epoch, the time looked at and the members cut."""
+def _place(dataset: Dataset, validation: Dataset, config: SweepConfig) -> Callable[[Chunk], chunks.Advance]:
+    """What finds a chunk's program, for these data, which are put on the devices."""
+    _, (data_key,) = seed_keys([config.seed])
+    data_key, validation = device_put((data_key, validation), sharding(config.mesh))
+    data = place_data(dataset, config.batch_size, data_key, config.data_bytes, config.mesh)
+    return chunks.make_find(data, validation, data_key)
+
+
+def _decide(state: SweepState, config: SweepConfig, bar: Any) -> SweepState:
+    """The ensemble chosen again, after the first epoch the time looked at, and the members cut."""
     state, budget = choose_ensemble(state, config), config.time_budget
-    if not whole:
-        return state
-    if state.epoch == 0 and budget is not None:
+    if state.epoch == 1 and budget is not None:
         state = shorten_to_budget(state, config, budget - state.seconds)
         bar.total = num_member_epochs(state, config)
     bar.set_postfix_str(_progress_text(state, config), refresh=False)
-    return prune(state, config)._replace(epoch=state.epoch + 1, num_advanced=0)
+    return prune(state, config)
 
 
 def _save_if_due(
@@ -131,38 +137,45 @@ def init_sweep(
         statuses=["finished"] * len(members),
         contributions={},
         ensemble=[],
-        ensemble_history={"loss": [], "size": [], "networks": [], "seconds": []},
+        ensemble_history={"epochs": [], "loss": [], "size": [], "networks": [], "seconds": []},
     )
 
 
-def advance_epoch(
+def advance_chunks(
     state: SweepState,
-    arrays: tuple[Dataset | Stream, Dataset, Key[Array, ""]],
+    until: int,
+    find: Callable[[Chunk], chunks.Advance],
     stop: Callable[[], bool],
     bar: Any,
 ) -> tuple[SweepState, bool]:
-    """Every chunk after one more epoch; False with it, if ``stop`` said so in between.
-
-    ``arrays`` are the training data, the validation data and the key of the order.
+    """Every chunk in which a member is finite after epoch ``until``; False with it, if ``stop`` said so
+    between two calls. ``find`` gives a chunk's program.
     """
-    contributions = state.contributions if state.num_advanced else {}
-    state = state._replace(chunks=list(state.chunks), contributions=contributions)
-    arguments = *arrays[:2], state.epoch, arrays[2]
-    for index in range(state.num_advanced, len(state.chunks)):
-        if stop():
+    state = state._replace(chunks=list(state.chunks))
+    for index, chunk in enumerate(state.chunks):
+        if not _is_behind(state, chunk, until):
+            continue
+        chunk, stopped = chunks.to_device(chunk), False
+        while _is_behind(state, chunk, until) and not (stopped := stop()):
+            began, before = time.perf_counter(), chunk
+            advance = find(chunk)
+            ready = time.perf_counter()
+            num_epochs = processes.all_processes_max(min(chunk.pace, until - chunk.epoch))
+            chunk, report = chunks.advance_chunk(chunk, advance, num_epochs)
+            state = record_reports(state, before, report)._replace(
+                compile_seconds=state.compile_seconds + ready - began,
+                train_seconds=state.train_seconds + time.perf_counter() - ready,
+            )
+            bar.update(len(chunk.members) * (chunk.epoch - before.epoch))
+        state.chunks[index] = chunks.to_host(chunk)
+        if stopped:
             return state, False
-        chunk, began = chunks.to_device(state.chunks[index]), time.perf_counter()
-        chunks.compile_chunk(chunk, *arguments)
-        ready = time.perf_counter()
-        state.chunks[index], report = chunks.advance_chunk(chunk, *arguments)
-        state = record_reports(state, chunk.members, report)
-        state = state._replace(
-            compile_seconds=state.compile_seconds + ready - began,
-            train_seconds=state.train_seconds + time.perf_counter() - ready,
-            num_advanced=index + 1,
-        )
-        bar.update(len(chunk.members))
-    return state, True
+    return state._replace(epoch=until), True
+
+
+def _is_behind(state: SweepState, chunk: Chunk, until: int) -> bool:
+    """Whether a chunk has to train to be where the others are."""
+    return chunk.epoch < until and any(state.statuses[member] == "finished" for member in chunk.members)
 
 
 def _progress_text(state: SweepState, config: SweepConfig) -> str:

@@ -148,6 +148,10 @@ class Chunk(NamedTuple):
     members: tuple[int, ...]
     hyperparams: Hyperparams
     state: FitState
+    epoch: int = 0
+    """The one that comes next."""
+    pace: int = 1
+    """Epochs of its next call."""
 
 
 def check_config(config: SweepConfig, members: Sequence[Member], dataset: Dataset) -> None:

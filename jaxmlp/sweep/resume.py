@@ -32,7 +32,6 @@ _NOTES = (
     "train_seconds",
     "seconds",
     "epoch",
-    "num_advanced",
 )
 """Parts of the state that JSON has."""
 
@@ -65,7 +64,7 @@ def save_sweep(checkpoints: Checkpoints, state: SweepState, run: Mapping[str, An
         "contributions": {str(member): contribution for member, contribution in state.contributions.items()},
     }
     notes = {
-        "chunks": [[structures.index(c.program.structure), c.members] for c in state.chunks],
+        "chunks": [[structures.index(c.program.structure), c.members, c.epoch] for c in state.chunks],
         "ensemble": [c[:3] for c in state.ensemble],
         "structures": [repr(structure) for structure in structures],
     }
@@ -76,11 +75,11 @@ def save_sweep(checkpoints: Checkpoints, state: SweepState, run: Mapping[str, An
 def restore_sweep(kept: Checkpoint, begun: SweepState, members: Sequence[Member]) -> SweepState:
     """The state that ``save_sweep`` saved, of the sweep that begins with ``begun``."""
     programs = {repr(chunk.program.structure): chunk for chunk in begun.chunks}
-    like = [programs[kept.notes["structures"][number]] for number, _ in kept.notes["chunks"]]
+    like = [programs[kept.notes["structures"][number]] for number, *_ in kept.notes["chunks"]]
     carried = restore(kept, "chunks", [(chunk.hyperparams, chunk.state) for chunk in like])
     chunks = [
-        restore_chunk(chunk.program, numbers, *arrays)
-        for chunk, (_, numbers), arrays in zip(like, kept.notes["chunks"], carried, strict=True)
+        restore_chunk(chunk.program, *about, *arrays)
+        for chunk, (_, *about), arrays in zip(like, kept.notes["chunks"], carried, strict=True)
     ]
     return begun._replace(
         chunks=chunks,

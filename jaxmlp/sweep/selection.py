@@ -94,17 +94,16 @@ def greedy_selection(
 
 def update_ensemble(
     ensemble: Sequence[EnsembleMember],
-    members: Sequence[int],
+    members: Sequence[tuple[int, int]],
     contributions: Float[np.ndarray, "members examples"],
     params_of: Callable[[int], PyTree],
     *,
-    epoch: int,
     losses: Callable[..., np.ndarray],
     max_size: int,
     num_bags: int = NUM_BAGS,
 ) -> list[EnsembleMember]:
-    """The ensemble after one more epoch, from those chosen before and what ``members`` are now, of whom the
-    best have a vote each to begin with.
+    """The ensemble from those chosen before and what ``members``, each with the epochs it has behind it, are
+    now; the best of these have a vote each to begin with.
 
     ``params_of(i)`` is called for the newly chosen of ``members`` alone; what is not chosen is let go.
     """
@@ -124,7 +123,5 @@ def update_ensemble(
     fresh = zip(finite.tolist(), counts[len(ensemble) :], strict=True)
     # A row of ``contributions`` would hold on to all rows: a copy.
     return kept + [
-        EnsembleMember(members[i], epoch, int(n), contributions[i].copy(), params_of(i))
-        for i, n in fresh
-        if n
+        EnsembleMember(*members[i], int(n), contributions[i].copy(), params_of(i)) for i, n in fresh if n
     ]

@@ -1,4 +1,4 @@
-"""The nouns of a sweep: what it carries from epoch to epoch, and what it found."""
+"""The nouns of a sweep: what it carries from call to call, and what it found."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -29,8 +29,8 @@ class SweepResult(NamedTuple):
     ensemble: list[EnsembleMember]
     """The ensemble."""
     ensemble_history: dict[str, list[float]]
-    """After each epoch the ensemble's validation ``loss``, its ``size``, the number of different ``networks``
-    in it, and the ``seconds`` since the beginning."""
+    """Each time that it was chosen: after how many ``epochs``, its validation ``loss``, its ``size``, the
+    number of different ``networks`` in it, and the ``seconds`` since the beginning."""
     seconds: dict[str, float]
     """``compile`` and ``train``."""
     num_programs: int
@@ -50,7 +50,7 @@ class SweepResult(NamedTuple):
 
 
 class SweepState(NamedTuple):
-    """What a sweep carries from epoch to epoch."""
+    """What a sweep carries from call to call."""
 
     chunks: list[Chunk]
     """Of the members that go on."""
@@ -59,7 +59,7 @@ class SweepState(NamedTuple):
     history: dict[str, Float[np.ndarray, "members epochs"]]
     statuses: list[str]
     contributions: dict[int, Float[np.ndarray, " examples"]]
-    """Of each member that trained in the last epoch, and is finite."""
+    """Of each member that has trained since the ensemble was chosen, and is finite: as it is now."""
     ensemble: list[EnsembleMember]
     ensemble_history: dict[str, list[float]]
     compile_seconds: float = 0.0
@@ -67,6 +67,4 @@ class SweepState(NamedTuple):
     seconds: float = 0.0
     """Since the beginning."""
     epoch: int = 0
-    """The one that comes next, or goes on."""
-    num_advanced: int = 0
-    """Chunks that have trained in it already."""
+    """Epochs that all have behind them; some chunks may be further, on the way to what comes next."""

@@ -16,7 +16,7 @@ from jaxmlp.runtime.console import warn
 from jaxmlp.runtime.files import pack, strict_json, unpack, write_atomic
 from jaxmlp.types import Dataset, InputError, PyTree
 
-FORMAT = 2
+FORMAT = 3
 NUM_KEPT = 2
 """Checkpoints that stay: the last, and the one before, should the last be damaged."""
 
@@ -50,6 +50,12 @@ class Checkpoint(NamedTuple):
 def should_save(checkpoints: Checkpoints, epoch: int, *, last: bool, stopped: bool) -> bool:
     """Whether to save after ``epoch`` (from 1), which may be the last one, or the one that a signal ended."""
     return stopped or (checkpoints.every is not None and (last or epoch % checkpoints.every == 0))
+
+
+def next_save(checkpoints: Checkpoints | None, epoch: int, num_epochs: int) -> int:
+    """The epoch after which the next one is due that follows ``epoch``, or the last."""
+    every = checkpoints.every if checkpoints else None
+    return num_epochs if every is None else min(num_epochs, epoch - epoch % every + every)
 
 
 def save_checkpoint(

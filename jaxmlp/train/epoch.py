@@ -1,8 +1,8 @@
-"""What is compiled of a run: its state before the first step, and each epoch with its validation."""
+"""What is compiled of a run: its state before the first step, and many epochs with their validation."""
 
 from collections.abc import Callable
 from functools import lru_cache, partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -11,11 +11,16 @@ from jax.sharding import Sharding
 from jaxtyping import Array, Integer, Key
 
 from jaxmlp.runtime.compilation import compile_for
-from jaxmlp.runtime.devices import device_put, sharding
+from jaxmlp.runtime.devices import device_put, gather, sharding
 from jaxmlp.train import streaming
 from jaxmlp.train.state import Best, EarlyStopping, EpochReport, Evaluate, FitState, Info, Train, TrainState
 from jaxmlp.train.streaming import Stream
 from jaxmlp.types import AnyMesh, Dataset, PyTree
+
+CALL_SECONDS = 0.25
+"""What a call takes, about: long beside what it costs to make one, short for whoever waits for its end."""
+MAX_EPOCHS = 256
+"""Of one call."""
 
 
 class RunFunctions(NamedTuple):
@@ -27,28 +32,34 @@ class RunFunctions(NamedTuple):
     where: Sharding | None = None
 
 
-def compile_epoch(
+def compile_epochs(
     run: RunFunctions,
     state: FitState,
     hyperparams: PyTree,
     data: Dataset | Stream,
     validation: Dataset,
-    epoch: Integer[Array, ""],
     data_key: Key[Array, "*orders"],
-) -> Callable[[FitState, Integer[Array, ""]], tuple[FitState, EpochReport]]:
-    """(state, epoch) -> what ``make_epoch`` says; what was compiled for such arguments is found again."""
+    mesh: AnyMesh | None = None,
+) -> Callable[[FitState, PyTree, int, int], tuple[FitState, EpochReport]]:
+    """(state, hyperparams, epoch, num_epochs) -> what ``make_epochs`` says, the report on the host and of as
+    many epochs as there were: of data in parts a single one.
+    """
+    zero = epoch_index(0, mesh)
     if not isinstance(data, Stream):
-        arguments = hyperparams, data, validation
-        whole = compile_for(make_epoch(*run), state, *arguments, epoch, data_key)
-        return lambda state, epoch: whole(state, *arguments, epoch, data_key)
-    info = streaming.compile_parts(run.train, data, state.train, hyperparams, epoch, data_key)
-    judge = compile_for(make_validate(*run), state.best, state.train, info, hyperparams, validation, epoch)
+        whole = compile_for(make_epochs(*run), state, hyperparams, data, validation, zero, zero, data_key)
 
-    def in_parts(state: FitState, epoch: Integer[Array, ""]) -> tuple[FitState, EpochReport]:
-        train_state, info = streaming.advance_in_parts(
-            run.train, data, state.train, hyperparams, epoch, data_key
-        )
-        return judge(state.best, train_state, info, hyperparams, validation, epoch)
+        def advance(state: FitState, hyperparams: PyTree, epoch: int, num_epochs: int) -> Any:
+            numbers = epoch_index(epoch, mesh), epoch_index(num_epochs, mesh)
+            return _to_host(whole(state, hyperparams, data, validation, *numbers, data_key))
+
+        return advance
+    info = streaming.compile_parts(run.train, data, state.train, hyperparams, zero, data_key)
+    judge = compile_for(make_validate(*run), state.best, state.train, info, hyperparams, validation, zero)
+
+    def in_parts(state: FitState, hyperparams: PyTree, epoch: int, num_epochs: int) -> Any:
+        number = epoch_index(epoch, mesh)
+        told = streaming.advance_in_parts(run.train, data, state.train, hyperparams, number, data_key)
+        return _to_host(judge(state.best, *told, hyperparams, validation, number))
 
     return in_parts
 
@@ -60,8 +71,8 @@ def make_init(train: Train, where: Sharding | None = None) -> Callable[..., FitS
     def begin(key: Key[Array, "*members"], hyperparams: PyTree) -> FitState:
         state = train.start(key, hyperparams)
         # The state's key has every member axis; the key that came in lacks those of shared keys.
-        score = jnp.full(state.key.shape, -jnp.inf)
-        epoch = jnp.full(state.key.shape, -1)
+        score = jnp.full(state.key.shape, -jnp.inf, float)
+        epoch = jnp.full(state.key.shape, -1, int)
         params = train.eval_params(state, hyperparams)
         return FitState(state, Best(params, state.model_state, score, epoch, epoch))
 
@@ -71,13 +82,14 @@ def make_init(train: Train, where: Sharding | None = None) -> Callable[..., FitS
 
 
 @lru_cache(maxsize=64)
-def make_epoch(
+def make_epochs(
     train: Train, evaluate: Evaluate, choice: EarlyStopping, where: Sharding | None = None
 ) -> Callable:
-    """One epoch of training, its validation and the choice of the best, as one program.
+    """Epochs of training, each with its validation and the choice of the best, as one program.
 
-    (state, hyperparams, dataset, validation, epoch, data_key) -> (state, (Info, what ``evaluate`` says, who
-    has patience left)); the state's memory is used again.
+    (state, hyperparams, dataset, validation, epoch, num_epochs, data_key) -> (state, EpochReport) of
+    ``num_epochs`` epochs from ``epoch`` on, or fewer: none follows one after which nobody has patience left,
+    or in which no loss was finite. How many a call has changes no bit. The state's memory is used again.
     """
     judge = partial(_validate, train, evaluate, choice)
 
@@ -86,11 +98,22 @@ def make_epoch(
         hyperparams: PyTree,
         dataset: Dataset,
         validation: Dataset,
-        epoch: Integer[Array, ""],
+        first: Integer[Array, ""],
+        num_epochs: Integer[Array, ""],
         data_key: Key[Array, "*orders"],
     ) -> tuple[FitState, EpochReport]:
-        train_state, info = train.advance(state.train, hyperparams, dataset, epoch, data_key)
-        return judge(state.best, train_state, info, hyperparams, validation, epoch)
+        def one(carry: tuple[FitState, EpochReport, Array, Array]) -> tuple[Any, ...]:
+            state, report, number, _ = carry
+            epoch = first + number
+            train_state, info = train.advance(state.train, hyperparams, dataset, epoch, data_key)
+            state, told = judge(state.best, train_state, info, hyperparams, validation, epoch)
+            goes_on = jnp.any(told.alive) & jnp.any(jnp.isfinite(info.loss))
+            return state, _write(report, told, number), number + 1, goes_on
+
+        report = _empty_report(evaluate, state, validation)
+        carry = state, report, jnp.zeros_like(num_epochs), jnp.asarray(True)
+        state, report, *_ = jax.lax.while_loop(lambda now: now[3] & (now[2] < num_epochs), one, carry)
+        return state, report
 
     return jax.jit(advance, donate_argnums=0, out_shardings=where)
 
@@ -99,7 +122,9 @@ def make_epoch(
 def make_validate(
     train: Train, evaluate: Evaluate, choice: EarlyStopping, where: Sharding | None = None
 ) -> Callable:
-    """The second half of ``make_epoch``, from (best, train_state, info, hyperparams, validation, epoch)."""
+    """The second half of an epoch: (best, train_state, info, hyperparams, validation, epoch) -> (state, the
+    EpochReport of this epoch).
+    """
     judge = partial(_validate, train, evaluate, choice)
     return jax.jit(judge, donate_argnums=(0, 1), out_shardings=where)
 
@@ -117,13 +142,58 @@ def _validate(
 ) -> tuple[FitState, EpochReport]:
     monitor, higher_is_better, patience = choice
     params = train.eval_params(train_state, hyperparams)
-    report = evaluate(params, train_state.model_state, validation)
-    score = report[monitor] if higher_is_better else -report[monitor]
+    measured = evaluate(params, train_state.model_state, validation)
+    score = measured[monitor] if higher_is_better else -measured[monitor]
     alive = _has_patience(best, epoch - 1, patience)
     # Of a network that is not finite, accuracy is 0, which would be the best of nothing.
     score = jnp.where(jnp.isfinite(info.loss), score, jnp.nan)
     best = _update_best(best, params, train_state.model_state, score, epoch, alive)
-    return FitState(train_state, best), (info, report, _has_patience(best, epoch, patience))
+    report = _make_report(info, measured, _has_patience(best, epoch, patience))
+    return FitState(train_state, best), report
+
+
+def _make_report(info: Info, measured: dict[str, Array], alive: Array) -> EpochReport:
+    """What a single epoch tells."""
+    told = {"train_loss": info.loss, "first_bad_step": info.first_bad_step}
+    told |= {f"validation_{name}": jnp.asarray(value) for name, value in measured.items()}
+    curves: dict[str, Any] = {n: value[..., None] for n, value in told.items() if value.ndim == alive.ndim}
+    last: dict[str, Any] = {name: value for name, value in told.items() if name not in curves}
+    return EpochReport(curves, last, alive, jnp.ones(alive.shape, int))
+
+
+def _empty_report(evaluate: Evaluate, state: FitState, validation: Dataset) -> EpochReport:
+    """That of no epoch, with room for many."""
+    best, members = state.best, state.train.key.shape
+    measured = jax.eval_shape(evaluate, best.params, best.model_state, validation)
+    info, alive = Info(jnp.zeros(members), jnp.zeros(members, int)), jnp.ones(members, bool)
+    report = jax.eval_shape(_make_report, info, measured, alive)
+    room = {name: jnp.zeros((*members, MAX_EPOCHS), like.dtype) for name, like in report.curves.items()}
+    rest = jax.tree.map(lambda like: jnp.zeros(like.shape, like.dtype), report._replace(curves={}))
+    return rest._replace(curves=room)
+
+
+def _write(report: EpochReport, told: EpochReport, number: Integer[Array, ""]) -> EpochReport:
+    """``report`` of the epochs before ``number``, and what this one told."""
+
+    def put(room: Array, value: Array) -> Array:
+        return jax.lax.dynamic_update_slice_in_dim(room, value.astype(room.dtype), number, axis=-1)
+
+    curves = jax.tree.map(put, report.curves, told.curves)
+    return told._replace(curves=curves, num_epochs=report.num_epochs + 1)
+
+
+def _to_host(told: tuple[FitState, EpochReport]) -> tuple[FitState, EpochReport]:
+    """The state, and the report on the host and of the epochs alone that there were."""
+    state, report = told[0], gather(told[1])
+    num_epochs = int(np.ravel(report.num_epochs)[0])
+    curves = {name: values[..., :num_epochs] for name, values in report.curves.items()}
+    return state, report._replace(curves=curves)
+
+
+def next_num_epochs(num_epochs: int, seconds: float) -> int:
+    """Of a call that takes about ``CALL_SECONDS``, after one of ``num_epochs`` that took ``seconds``."""
+    share = min(CALL_SECONDS / max(seconds, 1e-9), 4)
+    return min(max(1, int(num_epochs * share)), MAX_EPOCHS)
 
 
 def _has_patience(best: Best, epoch: Integer[Array, ""], patience: int | None) -> Array:

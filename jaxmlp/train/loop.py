@@ -1,8 +1,8 @@
-"""The host loop: drives a run epoch by epoch, validates, keeps the best, shows progress, can be stopped."""
+"""The host loop: drives a run call by call, keeps its history, shows progress, can be stopped."""
 
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import jax
 import jax.numpy as jnp
@@ -29,14 +29,15 @@ from jaxmlp.train.checkpoints import (
     Checkpoints,
     key_data_tree,
     load_checkpoint,
+    next_save,
     restore_arrays,
     save_checkpoint,
     should_save,
 )
 from jaxmlp.train.divergence import failure_message, first_failure, last_member
-from jaxmlp.train.epoch import RunFunctions, compile_epoch, epoch_index, make_init
+from jaxmlp.train.epoch import RunFunctions, compile_epochs, epoch_index, make_init, next_num_epochs
 from jaxmlp.train.resume import restore_state, run_fingerprint
-from jaxmlp.train.state import Best, EarlyStopping, Evaluate, FitState, RunResult, Train, TrainState
+from jaxmlp.train.state import Best, EarlyStopping, EpochReport, Evaluate, FitState, Info, RunResult, Train
 from jaxmlp.train.step import early_stopping
 from jaxmlp.train.streaming import place_data
 from jaxmlp.types import AnyMesh, Hyperparams, InputError, PyTree
@@ -45,9 +46,10 @@ _DEFAULTS = Hyperparams()
 
 
 class LoopConfig(NamedTuple):
-    """What stays the same from epoch to epoch."""
+    """What stays the same from call to call."""
 
-    program: Callable[..., Any]
+    program: Callable[..., tuple[FitState, EpochReport]]
+    hyperparams: PyTree
     num_epochs: int
     members: int | None
     mesh: AnyMesh | None
@@ -92,9 +94,9 @@ def fit(
     With ``checkpoints``, what the run is between two epochs goes to disk every so often, and a run that
     resumes goes on from there, to the same bits as if it had never ended.
 
-    Ctrl-C, and within ``stop_on`` other signals, end the run after the current epoch with what it has. Raises
-    FloatingPointError when no loss is finite any more, naming epoch, step and what failed first, and
-    InputError for values out of range, or where the backend computes wrong.
+    Ctrl-C, and within ``stop_on`` other signals, end the run with what it has, within half a second or an
+    epoch. Raises FloatingPointError when no loss is finite any more, naming epoch, step and what failed
+    first, and InputError for values out of range, or where the backend computes wrong.
     """
     choice, mesh = early_stopping(evaluate, monitor, patience), train.mesh
     dataset, validation = as_dataset("dataset", dataset), as_dataset("validation", validation)
@@ -116,17 +118,17 @@ def fit(
     state = jax.block_until_ready(compile_for(make_init(train, where), key, hyperparams)(key, hyperparams))
     state = restore_state(kept, state, members, where)
     data = place_data(dataset, train.batch_size, data_key, data_bytes, mesh)
-    arguments = state, hyperparams, data, held_out, epoch_index(0, mesh), data_key
-    program = compile_epoch(RunFunctions(train, evaluate, choice, where), *arguments)
+    run_functions = RunFunctions(train, evaluate, choice, where)
+    program = compile_epochs(run_functions, state, hyperparams, data, held_out, data_key, mesh)
     parts_where = sharding(mesh, *["members"] * data_key.ndim)
 
-    def failure(state: TrainState, epoch: Array, member: tuple[int, ...]) -> tuple[int, str] | None:
-        return first_failure(train, state, hyperparams, dataset, epoch, data_key, member, parts_where)
+    def failure(state: FitState, epoch: Array, member: tuple[int, ...]) -> tuple[int, str] | None:
+        return first_failure(train, state.train, hyperparams, dataset, epoch, data_key, member, parts_where)
 
     ready = time.perf_counter()
     if progress:
         print(f"compiled in {ready - began:.1f} s", flush=True)
-    course = LoopConfig(program, num_epochs, members, mesh, choice, failure, checkpoints, run)
+    course = LoopConfig(program, hyperparams, num_epochs, members, mesh, choice, failure, checkpoints, run)
     state, history, seconds, stopped = _run_epochs(course, state, kept, progress)
     times = {"compile": ready - began, "train": seconds}
     return _make_result(course, state.best, history, times, stopped)
@@ -153,34 +155,51 @@ def _run_epochs(
                 f"num_epochs: must be at least the {done} of the checkpoint, got {course.num_epochs}"
             )
         print(f"resumed after epoch {done}", flush=True)
-    began, stopped = time.perf_counter() - notes["seconds"], 0
+    began, stopped, pace = time.perf_counter() - notes["seconds"], 0, 1
     with interruptible() as asked_to_stop, progress_bar(course.num_epochs, done, show=progress) as bar:
         while done < course.num_epochs and not notes["ended"] and not stopped:
-            before, epoch = _copy(state), epoch_index(done, course.mesh)
-            state, (info, report, alive) = course.program(state, epoch)
-            info, report, alive = unpad_members(gather((info, report, alive)), course.members)
-            if not np.any(np.isfinite(info.loss)):
-                if done > 0:
-                    _save(course, done, before, history, notes, stopped=True)
-                raise FloatingPointError(
-                    failure_message(info, done, course.first_failure(before.train, epoch, last_member(info)))
-                )
-            done += 1
-            news = {"train_loss": info.loss} | {f"validation_{k}": v for k, v in report.items()}
-            history = {
-                name: np.append(history.get(name, value[..., :0]), value, -1)
-                for name, value in _columns(news)
-            }
-            bar.set_postfix_str(_progress_text(course.choice, news), refresh=False)
-            bar.update()
+            before, called = _copy(state), time.perf_counter()
+            until = next_save(course.checkpoints, done, course.num_epochs)
+            pace = processes.all_processes_max(min(pace, until - done))
+            state, report = course.program(state, course.hyperparams, done, pace)
+            report = unpad_members(report, course.members)
+            num_epochs = report.curves["train_loss"].shape[-1]
+            pace = next_num_epochs(num_epochs, time.perf_counter() - called)
+            if not np.any(np.isfinite(report.curves["train_loss"][..., -1])):
+                _fail(course, before, done, report.curves, history, notes)
+            done, history = done + num_epochs, _append(history, report.curves)
+            bar.set_postfix_str(_progress_text(course.choice, history), refresh=False)
+            bar.update(num_epochs)
             if stopped := processes.all_processes_max(asked_to_stop()):
                 note_stop(stopped)
-            notes = {"seconds": time.perf_counter() - began, "ended": not np.any(alive)}
+            notes = {"seconds": time.perf_counter() - began, "ended": not np.any(report.alive)}
             _save(course, done, state, history, notes, stopped=bool(stopped))
     # Asked again, for a signal that came while the last checkpoint was written.
     stopped = processes.all_processes_max(asked_to_stop())
     tell_stop(stopped, done, course.num_epochs)
     return state, history, time.perf_counter() - began, stopped
+
+
+def _fail(
+    course: LoopConfig,
+    before: FitState,
+    done: int,
+    curves: dict[str, Any],
+    history: dict[str, np.ndarray],
+    notes: dict[str, Any],
+) -> NoReturn:
+    """FloatingPointError for the last epoch of a call that began with ``before``. The state before that epoch
+    is found by going through the others again, and saved.
+    """
+    info = Info(curves["train_loss"][..., -1], curves["first_bad_step"][..., -1])
+    good = curves["train_loss"].shape[-1] - 1
+    if good:
+        before, _ = course.program(before, course.hyperparams, done, good)
+        history = _append(history, {name: values[..., :-1] for name, values in curves.items()})
+    if done + good:
+        _save(course, done + good, before, history, notes, stopped=True)
+    first = course.first_failure(before, epoch_index(done + good, course.mesh), last_member(info))
+    raise FloatingPointError(failure_message(info, done + good, first))
 
 
 def _save(
@@ -199,9 +218,10 @@ def _save(
         save_checkpoint(course.checkpoints, done, trees, course.run, notes)
 
 
-def _columns(told: dict[str, np.ndarray]) -> list[tuple[str, np.ndarray]]:
-    """Each with an axis for epochs, the last one."""
-    return [(name, np.asarray(value)[..., None]) for name, value in told.items()]
+def _append(history: dict[str, np.ndarray], curves: dict[str, Any]) -> dict[str, np.ndarray]:
+    """The history with what the epochs of one more call told."""
+    news = {name: values for name, values in curves.items() if name != "first_bad_step"}
+    return {name: np.append(history.get(name, values[..., :0]), values, -1) for name, values in news.items()}
 
 
 @jax.jit
@@ -217,11 +237,12 @@ def _check_room(train: Train, key: Key[Array, "*members"], hyperparams: PyTree, 
     check_memory(num_bytes(state) // shares)
 
 
-def _progress_text(choice: EarlyStopping, report: dict[str, np.ndarray]) -> str:
+def _progress_text(choice: EarlyStopping, history: dict[str, np.ndarray]) -> str:
     """Loss and score of the best member, and how many are lost."""
     monitor, higher_is_better, _ = choice
-    finite = np.isfinite(report["train_loss"])
+    now = {name: values[..., -1] for name, values in history.items()}
+    finite = np.isfinite(now["train_loss"])
     shown = (("train_loss", np.min), (f"validation_{monitor}", np.max if higher_is_better else np.min))
     whose = "best " if finite.ndim else ""
-    values = [f"{whose}{name.replace('_', ' ')} {best(report[name][finite]):.4f}" for name, best in shown]
+    values = [f"{whose}{name.replace('_', ' ')} {best(now[name][finite]):.4f}" for name, best in shown]
     return ", ".join(values + [f"{np.sum(~finite)} not finite"] * (not finite.all()))

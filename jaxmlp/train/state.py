@@ -6,12 +6,12 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Integer, Key
+from jaxtyping import Array, Bool, Float, Integer, Key, Shaped
 
 from jaxmlp import checks
 from jaxmlp.nn.metrics import Metric
 from jaxmlp.printing import printable
-from jaxmlp.types import AnyMesh, Dataset, PyTree
+from jaxmlp.types import AnyArray, AnyMesh, Dataset, PyTree
 
 
 class TrainState(NamedTuple):
@@ -63,8 +63,17 @@ class Evaluate:
         return self.function(params, model_state, checks.as_dataset("dataset", dataset))
 
 
-EpochReport = tuple[Info, dict[str, Array], Array]
-"""What an epoch tells, what ``evaluate`` says after it, and who has patience left."""
+class EpochReport(NamedTuple):
+    """What the epochs of one call tell."""
+
+    curves: dict[str, Shaped[AnyArray, "*members epochs"]]
+    """``train_loss``, ``first_bad_step`` and each ``validation_…`` that is a number, with room for more."""
+    last: dict[str, Shaped[AnyArray, "..."]]
+    """Each ``validation_…`` that is an array, after the last epoch alone; members are on the first axes."""
+    alive: Bool[AnyArray, "*members"]
+    """Who has patience left."""
+    num_epochs: Integer[AnyArray, "*members"]
+    """How many there were; the same for all."""
 
 
 class Best(NamedTuple):

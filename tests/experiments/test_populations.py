@@ -49,7 +49,7 @@ def test_the_race_ends_when_the_goal_is_reached(monkeypatch):
             sweep=SimpleNamespace(
                 history=history,
                 scores=np.nanmax(history["validation_accuracy"], axis=1),
-                ensemble_history={"seconds": seconds},
+                ensemble_history={"epochs": [1, 2, 3], "seconds": seconds},
                 seconds={"compile": 1.0},
             )
         )

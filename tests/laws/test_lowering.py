@@ -19,7 +19,7 @@ from jaxmlp.nn.network import make_network
 from jaxmlp.nn.preprocessing import Affine
 from jaxmlp.runtime import devices
 from jaxmlp.train import streaming
-from jaxmlp.train.epoch import make_epoch, make_init, make_validate
+from jaxmlp.train.epoch import make_epochs, make_init, make_validate
 from jaxmlp.train.optimizers import RECIPES, make_optimizer
 from jaxmlp.train.population import seed_keys, vmap_runs
 from jaxmlp.train.state import EarlyStopping
@@ -48,7 +48,7 @@ def hyperparams(optimizer="adam", **values):
 
 
 def epoch(optimizer="adam", precision="float32", differing=(), where=None, mesh=None, **values):
-    """The beginning of a run, or of two, and an epoch of it with its validation: each with its arguments."""
+    """The beginning of a run, or of two, and epochs of it with their validation: each with its arguments."""
     train, evaluate = functions(optimizer, precision, mesh)
     key, settings = (KEY[0], DATA_KEY[0]), hyperparams(optimizer, **values)
     if differing:
@@ -58,9 +58,9 @@ def epoch(optimizer="adam", precision="float32", differing=(), where=None, mesh=
         settings = jax.tree.map(lambda value: np.stack([value, value]), settings)
     begin = make_init(train, where)
     state = jax.eval_shape(begin, key[0], settings)
-    one_epoch = make_epoch(train, evaluate, EarlyStopping("accuracy", True), where)
+    epochs = make_epochs(train, evaluate, EarlyStopping("accuracy", True), where)
     yield begin, (key[0], settings)
-    yield one_epoch, (state, settings, DATA, DATA, EPOCH, key[1])
+    yield epochs, (state, settings, DATA, DATA, EPOCH, EPOCH, key[1])
 
 
 def streamed():

@@ -11,7 +11,7 @@ from jaxmlp.nn import heads, network
 from jaxmlp.nn.metrics import CLASSIFICATION
 from jaxmlp.nn.preprocessing import Affine
 from jaxmlp.train import loop
-from jaxmlp.train.epoch import make_epoch, make_init
+from jaxmlp.train.epoch import make_epochs, make_init
 from jaxmlp.train.optimizers import make_optimizer
 from jaxmlp.train.population import seed_keys, vmap_runs
 from jaxmlp.train.state import EarlyStopping
@@ -90,8 +90,8 @@ def test_the_state_is_donated():
     train, evaluate = functions()
     key, data = jax.random.key(0), jax.tree.map(jnp.asarray, dataset())
     state = make_init(train)(key, HYPERPARAMS)
-    advance = make_epoch(train, evaluate, EarlyStopping("accuracy", True))
-    new, _ = advance(state, HYPERPARAMS, data, data, jnp.int32(0), key)
+    advance = make_epochs(train, evaluate, EarlyStopping("accuracy", True))
+    new, _ = advance(state, HYPERPARAMS, data, data, jnp.int32(0), jnp.int32(2), key)
     assert all(leaf.is_deleted() for leaf in jax.tree.leaves((state.train.params, state.best.params)))
     assert not any(leaf.is_deleted() for leaf in jax.tree.leaves((new, data)))
 

@@ -39,7 +39,7 @@ def dataset(num_examples):
 
 def trained(sizes):
     """Five members, 250 examples, batches of 100: nothing that 2, 4 or 8 devices share evenly. What they
-    reached, the collectives of their compiled epoch, and the operations of one device in it.
+    reached, the collectives of their compiled epochs, and the operations of one device in one.
     """
     mesh, network = make_mesh(sizes) if sizes else None, network_of((16,))
     train = make_train(
@@ -59,8 +59,9 @@ def trained(sizes):
         key, data_key = shard_keys(mesh, key), shard_keys(mesh, data_key)
     where, shared = sharding(mesh, "members"), device_put((HYPERPARAMS, data, validation), sharding(mesh))
     state = compilation.compile_for(epoch.make_init(train, where), key, shared[0])(key, shared[0])
-    one_epoch = epoch.make_epoch(train, evaluate, EarlyStopping("accuracy", True), where)
-    program = compilation.compile_for(one_epoch, state, *shared, epoch.epoch_index(0, mesh), data_key)
+    epochs = epoch.make_epochs(train, evaluate, EarlyStopping("accuracy", True), where)
+    zero = epoch.epoch_index(0, mesh)
+    program = compilation.compile_for(epochs, state, *shared, zero, zero, data_key)
     return {
         "reached": plain((found.params, found.history["train_loss"])),
         "collectives": re.findall(

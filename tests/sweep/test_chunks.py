@@ -12,7 +12,15 @@ from jaxmlp.nn.network import NetworkSpec, make_network
 from jaxmlp.nn.preprocessing import Affine
 from jaxmlp.runtime import compilation
 from jaxmlp.sweep import programs
-from jaxmlp.sweep.chunks import advance_chunk, compile_chunk, init_chunks, member_params, select_members
+from jaxmlp.sweep.chunks import (
+    advance_chunk,
+    compile_chunk,
+    init_chunks,
+    member_params,
+    select_members,
+    to_device,
+    to_host,
+)
 from jaxmlp.sweep.programs import Group
 from jaxmlp.sweep.sampling import draw_members
 from jaxmlp.sweep.space import Choice, Range, Structure
@@ -72,20 +80,24 @@ def alone(train, member, num_epochs):
     return train.eval_params(state, hyperparams)
 
 
-def trained(chunks, epochs):
+def advanced(chunk, num_epochs=1):
     data = jax.tree.map(jnp.asarray, dataset())
-    for epoch in epochs:
-        chunks = [advance_chunk(chunk, data, data, epoch, DATA_KEY)[0] for chunk in chunks]
-    return chunks
+    chunk = to_device(chunk)
+    chunk, report = advance_chunk(chunk, compile_chunk(chunk, data, data, DATA_KEY), num_epochs)
+    return to_host(chunk), report
+
+
+def trained(chunks, num_epochs):
+    return [advanced(chunk, num_epochs)[0] for chunk in chunks]
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_a_member_is_its_run_alone_over_ten_epochs_and_a_cut_in_double_precision(optimizer):
     with jax.enable_x64(True):
         (made, train), members = program(optimizer), drawn(optimizer)
-        chunks = trained(init_chunks(Group(made, members, range(5))), range(4))
+        chunks = trained(init_chunks(Group(made, members, range(5))), 4)
         # Three survivors of three chunks move into two.
-        chunks = trained(select_members(chunks, {0, 3, 4}), range(4, 10))
+        chunks = trained(select_members(chunks, {0, 3, 4}), 6)
         found = parameters(chunks)
         assert list(found) == [0, 3, 4]
         for number, params in found.items():
@@ -96,21 +108,21 @@ def test_a_member_is_its_run_alone_over_ten_epochs_and_a_cut_in_double_precision
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_a_member_is_its_run_alone_for_one_step_in_single_precision(optimizer):
     (made, train), members = program(optimizer, batch_size=23), drawn(optimizer)
-    found = parameters(trained(init_chunks(Group(made, members, range(5))), range(1)))
+    found = parameters(trained(init_chunks(Group(made, members, range(5))), 1))
     for number, params in found.items():
         chex.assert_trees_all_close(params, alone(train, members[number], 1), rtol=0, atol=1e-6)
 
 
 def test_what_a_member_reports_does_not_depend_on_its_company():
-    members, data = drawn("nadamw"), jax.tree.map(jnp.asarray, dataset())
-    reports = []
+    members, reports = drawn("nadamw"), []
     for chunk_size in (5, 2):
         made, _ = program("nadamw", chunk_size)
         seen = {}
         for chunk in init_chunks(Group(made, members, range(5))):
-            _, report = advance_chunk(chunk, data, data, 0, DATA_KEY)
-            assert set(report) == {"train_loss", *(f"validation_{name}" for name in CLASSIFICATION)}
-            seen |= dict(zip(chunk.members, report["train_loss"], strict=True))
+            _, report = advanced(chunk)
+            expected = {"train_loss", "first_bad_step", *(f"validation_{name}" for name in CLASSIFICATION)}
+            assert set(report) == expected
+            seen |= dict(zip(chunk.members, report["train_loss"][:, 0], strict=True))
         reports.append([seen[number] for number in range(5)])
     np.testing.assert_allclose(*reports, rtol=1e-5)
     assert len(set(np.round(reports[0], 4))) == 5
@@ -121,20 +133,16 @@ def test_a_last_chunk_is_filled_up_and_reports_its_members_alone():
     chunks = init_chunks(Group(made, drawn("nadamw"), (10, 11, 12, 13, 14)))
     assert [chunk.members for chunk in chunks] == [(10, 11, 12, 13), (14,)]
     assert {len(chunk.hyperparams.learning_rate) for chunk in chunks} == {4}
-    data = jax.tree.map(jnp.asarray, dataset())
-    _, report = advance_chunk(chunks[1], data, data, 0, DATA_KEY)
-    assert {values.shape for values in report.values()} == {(1,)}
+    _, report = advanced(chunks[1], 3)
+    assert {values.shape for values in report.values()} == {(1, 3)}
 
 
 def test_cutting_compiles_no_new_epoch():
     made, _ = program("nadamw")
-    chunks = trained(init_chunks(Group(made, drawn("nadamw"), range(5))), range(1))
-    data = jax.tree.map(jnp.asarray, dataset())
-    compile_chunk(chunks[0], data, data, 1, DATA_KEY)
+    chunks = trained(init_chunks(Group(made, drawn("nadamw"), range(5))), 1)
     misses = compilation._compile.cache_info().misses
     for survivors in ({1, 2, 4}, {4}):
-        chunks = select_members(chunks, survivors)
-        compile_chunk(chunks[-1], data, data, 1, DATA_KEY)
+        chunks = trained(select_members(chunks, survivors), 3)
     assert compilation._compile.cache_info().misses == misses
 
 
@@ -149,7 +157,7 @@ def test_the_parameters_of_a_member_stay_when_the_population_goes_on():
     chunks = init_chunks(Group(made, drawn("nadamw", 2), range(2)))
     kept = member_params(chunks[0], 1)
     before = jax.tree.map(np.copy, kept)
-    trained(chunks, range(2))
+    trained(chunks, 2)
     chex.assert_trees_all_equal(kept, before)
 
 
@@ -179,9 +187,9 @@ def test_members_that_wait_on_the_host_are_trained_to_the_same_bits():
     members, results = drawn("nadamw"), []
     for wait in (False, True):
         made = program("nadamw")[0]._replace(wait=wait)
-        chunks = trained(init_chunks(Group(made, members, range(5))), range(2))
+        chunks = trained(init_chunks(Group(made, members, range(5))), 2)
         assert isinstance(chunks[0].state.train.params[0].weight, np.ndarray) == wait
-        chunks = trained(select_members(chunks, {0, 3, 4}), range(2, 4))
+        chunks = trained(select_members(chunks, {0, 3, 4}), 2)
         assert isinstance(chunks[0].state.train.params[0].weight, np.ndarray) == wait
         results.append(parameters(chunks))
     chex.assert_trees_all_equal(*results)

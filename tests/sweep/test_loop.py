@@ -110,8 +110,11 @@ def test_the_ensemble_is_of_snapshots_that_give_what_their_share_says(nine):
         np.testing.assert_allclose(p[np.arange(60), VALIDATION.targets], c.contribution, rtol=1e-4)
 
 
-def test_growth_tells_the_ensemble_of_each_epoch(nine):
-    assert {len(values) for values in nine.ensemble_history.values()} == {9}
+def test_the_ensemble_is_chosen_at_rungs_and_at_eighths_of_the_run(nine):
+    # Rungs after 1 and 3 epochs, and an eighth of nine epochs is 1.125.
+    assert nine.ensemble_history["epochs"] == [1, 2, 3, 4, 6, 7, 8, 9]
+    assert {len(values) for values in nine.ensemble_history.values()} == {8}
+    assert {c.epoch for c in nine.ensemble} <= {*nine.ensemble_history["epochs"]}
     assert nine.ensemble_history["networks"][-1] == len(nine.ensemble)
     share = np.average(
         [c.contribution for c in nine.ensemble], axis=0, weights=[c.count for c in nine.ensemble]
@@ -177,7 +180,7 @@ def test_a_budget_decides_how_many_epochs_there_are(monkeypatch):
     ticks = itertools.count(0.0)
     monkeypatch.setattr(loop, "time", SimpleNamespace(perf_counter=lambda: next(ticks)))
     short = swept(time_budget=100.0, num_epochs=100_000, halving=None)
-    assert short.ensemble and 2 <= len(short.ensemble_history["loss"]) <= 100
+    assert short.ensemble and 2 <= short.history["train_loss"].shape[1] <= 100
     assert short.ensemble_history["seconds"][-1] < 106 and set(short.statuses) == {"finished"}
 
 

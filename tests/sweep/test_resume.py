@@ -24,7 +24,7 @@ MEMBERS = draw_members(SPACE, 9, max_programs=2)
 
 
 def swept(folder=None, *, resume=False, every=1, run=None, members=MEMBERS, **changes):
-    settings = SETTINGS._replace(chunk_size=3, max_ensemble=8, **changes)
+    settings = SETTINGS._replace(**{"num_epochs": 27, "chunk_size": 3, "max_ensemble": 8} | changes)
     kept = folder and Checkpoints(folder, every, resume, run or {})
     return run_sweep(members, one_network, TRAIN, VALIDATION, settings, checkpoints=kept, progress=False)
 
@@ -35,7 +35,8 @@ def whole():
 
 
 def stop_after(monkeypatch, calls):
-    """A real Ctrl-C while that many chunks have trained."""
+    """A real Ctrl-C in that call, each of which is an epoch of a chunk."""
+    monkeypatch.setattr(chunks, "next_num_epochs", lambda *measured: 1)
     advance, count = chunks.advance_chunk, [0]
 
     def counted(*arguments):
@@ -47,8 +48,9 @@ def stop_after(monkeypatch, calls):
     monkeypatch.setattr(chunks, "advance_chunk", counted)
 
 
-# Four chunks train in the first epoch, then two, then one: within an epoch, at its end, between rungs.
-@pytest.mark.parametrize("calls", [1, 2, 4, 5, 6, 8, 10])
+# Four chunks train for three epochs, then two for six, then one: within a chunk, at the end of one and of
+# all, between rungs and at one.
+@pytest.mark.parametrize("calls", [1, 3, 5, 12, 14, 20, 24, 31])
 def test_a_sweep_stopped_anywhere_and_resumed_finds_the_same(calls, whole, tmp_path, monkeypatch, capsys):
     with monkeypatch.context() as patch:
         stop_after(patch, calls)
@@ -71,7 +73,7 @@ def test_a_sweep_stopped_anywhere_and_resumed_finds_the_same(calls, whole, tmp_p
 
 def test_the_time_before_it_was_stopped_counts(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
-        stop_after(patch, 5)
+        stop_after(patch, 14)
         patch.setattr(loop, "save_sweep", lambda kept, state, run: save_sweep(kept, later(state), run))
         swept(tmp_path, every=None)
     # Its budget is spent, so that it ends with what there is.
@@ -86,7 +88,7 @@ def later(state):
 
 def test_checkpoints_of_every_epoch_are_kept_and_the_last_is_the_end(whole, tmp_path):
     swept(tmp_path)
-    assert [path.name[6:14] for path in checkpoints._files(tmp_path)] == ["00000009", "00000008"]
+    assert [path.name[6:14] for path in checkpoints._files(tmp_path)] == ["00000027", "00000026"]
     again = swept(tmp_path, resume=True)
     np.testing.assert_array_equal(again.scores, whole.scores)
 
@@ -94,7 +96,7 @@ def test_checkpoints_of_every_epoch_are_kept_and_the_last_is_the_end(whole, tmp_
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"num_epochs": 12}, "num_epochs was 9, and is 12"),
+        ({"num_epochs": 12}, "num_epochs was 27, and is 12"),
         ({"halving": 2}, "halving was 3, and is 2"),
         ({"members": draw_members(SPACE, 9, max_programs=2, seed=1)}, "learning_rate was"),
         ({"run": {"dataset": "other"}}, "dataset was None, and is 'other'"),

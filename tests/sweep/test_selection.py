@@ -146,9 +146,10 @@ def choose(chosen, members, shares, *, epoch, max_size=2, num_bags=1):
 
     def params_of(row):
         asked.append(row)
-        return f"member {members[row]} after epoch {epoch}"
+        return "member {} after epoch {}".format(*members[row])
 
-    options = {"epoch": epoch, "losses": SQUARED, "max_size": max_size, "num_bags": num_bags}
+    options = {"losses": SQUARED, "max_size": max_size, "num_bags": num_bags}
+    members = [(member, epoch) for member in members]
     return update_ensemble(chosen, members, np.array(shares), params_of, **options), asked
 
 
@@ -196,8 +197,8 @@ def test_members_that_are_not_finite_are_passed_over(broken):
 
 def test_the_chosen_do_not_hold_on_to_the_shares_of_the_others():
     shares = np.array([[1.0, 1.0], [2.0, 2.0]])
-    options = {"epoch": 1, "losses": SQUARED, "max_size": 1}
-    (chosen,) = update_ensemble([], [0, 1], shares, lambda row: None, **options)
+    options = {"losses": SQUARED, "max_size": 1}
+    (chosen,) = update_ensemble([], [(0, 1), (1, 1)], shares, lambda row: None, **options)
     shares[:] = 9
     np.testing.assert_array_equal(chosen.contribution, [1, 1])
 

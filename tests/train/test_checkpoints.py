@@ -16,7 +16,7 @@ from jaxmlp.nn.metrics import CLASSIFICATION
 from jaxmlp.nn.network import make_network
 from jaxmlp.nn.preprocessing import Affine
 from jaxmlp.runtime import signals
-from jaxmlp.train import checkpoints
+from jaxmlp.train import checkpoints, loop
 from jaxmlp.train.checkpoints import Checkpoints
 from jaxmlp.train.loop import fit
 from jaxmlp.train.optimizers import make_optimizer
@@ -72,6 +72,12 @@ def trained(folder=None, stop_at=0, *, every=1, resume=False, run=None, populati
     options = {"num_epochs": NUM_EPOCHS, "hyperparams": HYPERPARAMS, "progress": False, **options}
     data = options.pop("data", dataset(60)), dataset(20, 1)
     return fit(*made, *data, key=keys, data_key=data_keys, checkpoints=kept, **options)
+
+
+@pytest.fixture(autouse=True)
+def calls_of_one_epoch(monkeypatch):
+    """So that a signal ends a run after the epoch in which it comes."""
+    monkeypatch.setattr(loop, "next_num_epochs", lambda *measured: 1)
 
 
 def newest(folder):
