@@ -150,7 +150,7 @@ def jaxmlp_population(work: Work, data: Data, precision: str = "float32") -> Tra
         Hyperparams(work.learning_rate),
     )
     members = [Member(structure, hyperparams, seed) for seed in range(work.num_members)]
-    settings = SweepConfig("multiclass", batch_size=work.batch_size)
+    settings = SweepConfig("multiclass", batch_size=work.batch_size, halving=None)
     (group,) = make_groups(members, lambda structure: network, settings, len(data.inputs))
     chunks, states = sweep_chunks.init_chunks(group), []
     for chunk in chunks:

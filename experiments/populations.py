@@ -111,7 +111,7 @@ def population_epoch(
     config: Config, splits: Splits, members: list[Member], chunk_size: int | None = None
 ) -> Callable[[], float]:
     """A function that trains ``members`` for an epoch, compiled here; it says the seconds per member."""
-    settings = SweepConfig(splits.task, batch_size=config.batch_size, chunk_size=chunk_size)
+    settings = SweepConfig(splits.task, batch_size=config.batch_size, halving=None, chunk_size=chunk_size)
     network_of, data = prepare_training(splits)
     chunks = loop.init_sweep(members, network_of, settings, len(data.train.inputs)).chunks
     _, (data_key,) = seed_keys([0])

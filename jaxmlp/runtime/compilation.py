@@ -3,7 +3,7 @@
 import hashlib
 import tempfile
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -93,9 +93,16 @@ def cache_works() -> bool | None:
 
 
 def compile_for(function: Callable, *arguments: PyTree) -> Callable:
-    """``function`` compiled for arguments of these shapes; the same shapes again cost nothing."""
+    """``function`` compiled for arguments of these shapes; what was compiled is found again."""
+    return lower_for(function, *arguments)()
+
+
+def lower_for(function: Callable, *arguments: PyTree) -> Callable[[], Callable]:
+    """What compiles ``function`` for arguments of these shapes, in whichever thread calls it first: traced
+    here, where settings of JAX may hold for this thread alone.
+    """
     leaves, structure = jax.tree.flatten(arguments)
-    return _compile(function, structure, tuple((jax.typeof(leaf), _sharding_of(leaf)) for leaf in leaves))
+    return _lower(function, structure, tuple((jax.typeof(leaf), _sharding_of(leaf)) for leaf in leaves))
 
 
 def _sharding_of(leaf: Any) -> Sharding | None:
@@ -106,6 +113,6 @@ def _sharding_of(leaf: Any) -> Sharding | None:
 
 
 @lru_cache(maxsize=64)
-def _compile(function: Any, structure: Any, types: tuple[Any, ...]) -> Callable:
+def _lower(function: Any, structure: Any, types: tuple[Any, ...]) -> Callable[[], Callable]:
     shapes = [jax.ShapeDtypeStruct(t.shape, t.dtype, sharding=where) for t, where in types]
-    return function.lower(*jax.tree.unflatten(structure, shapes)).compile()
+    return cache(function.lower(*jax.tree.unflatten(structure, shapes)).compile)

@@ -3,7 +3,9 @@ population that halving has thinned out needs no new program.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import jax
@@ -15,7 +17,7 @@ from jaxmlp.runtime.compilation import compile_for
 from jaxmlp.runtime.devices import device_put, gather, sharding
 from jaxmlp.sweep.programs import Chunk, Group, Program, stack_numbers
 from jaxmlp.sweep.space import Structure
-from jaxmlp.train.epoch import compile_epochs, make_init, next_num_epochs
+from jaxmlp.train.epoch import compile_epochs, lower_epochs, make_init, next_num_epochs
 from jaxmlp.train.population import seed_keys
 from jaxmlp.train.state import EpochReport, FitState
 from jaxmlp.train.streaming import Stream
@@ -62,19 +64,34 @@ def compile_chunk(
     )
 
 
-def make_find(
-    data: Dataset | Stream, validation: Dataset, data_key: Key[Array, ""]
-) -> Callable[[Chunk], Advance]:
-    """A function that gives the program of a chunk on the device, compiled when it is first asked for."""
+@contextmanager
+def compile_ahead(
+    chunks: Sequence[Chunk], data: Dataset | Stream, validation: Dataset, data_key: Key[Array, ""]
+) -> Iterator[Callable[[Chunk], Advance]]:
+    """A function that gives the program of a chunk on the device, of the programs of ``chunks``. While one
+    trains, the next are compiled, where they can be known before they are on the device.
+    """
+    compiler = ThreadPoolExecutor(1)
+    ahead: dict[Structure, Future[Any]] = {}
     compiled: dict[Structure, Advance] = {}
 
     def find(chunk: Chunk) -> Advance:
         structure = chunk.program.structure
         if structure not in compiled:
+            if structure in ahead:
+                ahead[structure].result()
             compiled[structure] = compile_chunk(chunk, data, validation, data_key)
         return compiled[structure]
 
-    return find
+    try:
+        for structure, chunk in {chunk.program.structure: chunk for chunk in chunks}.items():
+            if not (chunk.program.wait or isinstance(data, Stream)):
+                run, mesh = chunk.program.run, chunk.program.mesh
+                arrays = chunk.state, chunk.hyperparams, data, validation, data_key
+                ahead[structure] = compiler.submit(lower_epochs(run, *arrays, mesh))
+        yield find
+    finally:
+        compiler.shutdown(wait=False, cancel_futures=True)
 
 
 def advance_chunk(

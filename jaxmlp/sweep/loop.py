@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jaxtyping import Array, Key
 
 from jaxmlp.nn.metrics import METRICS
 from jaxmlp.nn.network import Network, NetworkSpec
@@ -33,7 +34,7 @@ from jaxmlp.sweep.space import Member, group_by_structure
 from jaxmlp.sweep.state import SweepResult, SweepState
 from jaxmlp.train.checkpoints import Checkpoints, load_checkpoint, next_save, should_save
 from jaxmlp.train.population import seed_keys
-from jaxmlp.train.streaming import place_data
+from jaxmlp.train.streaming import Stream, place_data
 from jaxmlp.types import Dataset, InputError
 
 
@@ -61,12 +62,13 @@ def run_sweep(
     if (kept := load_checkpoint(checkpoints, run)) is not None:
         state = restore_sweep(kept, state, members)
         print(f"resumed after epoch {state.epoch}", flush=True)
-    find = _place(dataset, validation, config)
+    arrays = _place(dataset, validation, config)
     # As if it had begun so much earlier.
     began -= state.seconds
     total, trained = num_member_epochs(state, config), state.history.get("train_loss", np.empty(0))
     bar_of = progress_bar(total, int(np.sum(~np.isnan(trained))), show=progress)
-    with interruptible() as asked_to_stop, bar_of as bar:
+    ahead = chunks.compile_ahead(state.chunks, *arrays)
+    with interruptible() as asked_to_stop, bar_of as bar, ahead as find:
 
         def stop() -> bool:
             seconds = time.perf_counter() - began
@@ -94,12 +96,14 @@ def run_sweep(
     return _make_result(state, members, config, stopped)
 
 
-def _place(dataset: Dataset, validation: Dataset, config: SweepConfig) -> Callable[[Chunk], chunks.Advance]:
-    """What finds a chunk's program, for these data, which are put on the devices."""
+def _place(
+    dataset: Dataset, validation: Dataset, config: SweepConfig
+) -> tuple[Dataset | Stream, Dataset, Key[Array, ""]]:
+    """Training data, validation data and the key of the order, on the devices."""
     _, (data_key,) = seed_keys([config.seed])
     data_key, validation = device_put((data_key, validation), sharding(config.mesh))
     data = place_data(dataset, config.batch_size, data_key, config.data_bytes, config.mesh)
-    return chunks.make_find(data, validation, data_key)
+    return data, validation, data_key
 
 
 def _decide(state: SweepState, config: SweepConfig, bar: Any) -> SweepState:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array
 
 from jaxmlp import checks
@@ -15,6 +16,7 @@ from jaxmlp.nn.network import Network, NetworkSpec
 from jaxmlp.runtime.devices import check_memory, device_memory_bytes, num_bytes, sharding
 from jaxmlp.sweep import selection
 from jaxmlp.sweep.config import SweepConfig, num_schedule_steps
+from jaxmlp.sweep.halving import members_per_epoch
 from jaxmlp.sweep.space import Member, Structure, group_by_structure
 from jaxmlp.train.epoch import RunFunctions, make_init
 from jaxmlp.train.optimizers import make_optimizer
@@ -25,6 +27,9 @@ from jaxmlp.types import AnyMesh, Dataset, Hyperparams, InputError
 
 # What a chunk's work takes, in sizes of its state: the state, its gradients and updates, an evaluation.
 _ROOM = 4
+# Measured with two cores: what every step of a chunk costs, in what it costs for each of its members; the
+# members after which more of them gain little; the width from which none gain.
+_CALL_MEMBERS, _MOST, _WIDE = 1.5, 8, 128
 
 
 class Program(NamedTuple):
@@ -57,20 +62,21 @@ def make_program(structure: Structure, train: Train, evaluate: Evaluate) -> Prog
     return Program(structure, RunFunctions(train, evaluate, choice, sharding(train.mesh, "members")))
 
 
-def with_chunk_sizes(groups: Sequence[Group]) -> list[Group]:
+def with_chunk_sizes(groups: Sequence[Group], alive: Sequence[float] = (1.0,)) -> list[Group]:
     """The groups with the number of members that each is to train at once, and whether they have to wait.
+    ``alive`` is the share of all members that train in each epoch.
 
-    A CPU gains from small networks, whose steps are many small products, and loses from wide ones, whose
-    parameters no longer rest in its cache. More than 8 at once would gain little more, and fill their places
-    with nobody once members are cut. Another device takes as many as its memory holds; where it holds
-    less than twice the states of all members, they wait on the host.
+    A CPU gains from small networks, whose steps are many small products, as long as few places are those of
+    members that were cut, and loses from wide ones, whose parameters no longer rest in its cache. Another
+    device takes as many as its memory holds; where it holds less than twice the states of all members, they
+    wait on the host.
     """
     memory, wait, shares = device_memory_bytes(), False, _num_shares(groups[0].program)
     sizes = [state_bytes(g.program, g.members[0]) for g in groups]
     total = sum(n * len(g.members) for n, g in zip(sizes, groups, strict=True)) // shares
     if memory is None:
         check_memory(total)
-        most = [8 if max(g.program.structure.network.hidden_sizes, default=0) <= 128 else 1 for g in groups]
+        most = [_cheapest_size(group, alive) for group in groups]
     else:
         check_memory(max(sizes))
         most = [max(1, int(memory // (_ROOM * size))) for size in sizes]
@@ -80,6 +86,20 @@ def with_chunk_sizes(groups: Sequence[Group]) -> list[Group]:
         size = shares * _even_size(math.ceil(len(group.members) / shares), at_once)
         fits.append(group._replace(program=group.program._replace(chunk_size=size, wait=wait)))
     return fits
+
+
+def _cheapest_size(group: Group, alive: Sequence[float]) -> int:
+    """Members that train at once on a CPU, at the least cost of all epochs."""
+    if max(group.program.structure.network.hidden_sizes, default=0) > _WIDE:
+        return 1
+    expected = len(group.members) * np.array(alive)
+
+    def cost(size: int) -> float:
+        # Fewer members than one: that somebody is left at all.
+        num_chunks = np.maximum(expected / size, np.minimum(expected, 1))
+        return float(num_chunks.sum() * (_CALL_MEMBERS + size))
+
+    return min(range(1, _MOST + 1), key=cost)
 
 
 def _num_shares(program: Program) -> int:
@@ -120,7 +140,8 @@ def make_groups(
         options = config.task, config.schedule, config.batch_size, config.mesh
         program = _cached_program(structure, network, *options)
         made.append(Group(program, own, numbers))
-    made = with_chunk_sizes(made)
+    alive = np.array(members_per_epoch(len(members), config.num_epochs, config.halving)) / len(members)
+    made = with_chunk_sizes(made, alive.tolist())
     if config.chunk_size is not None:
         made = [g._replace(program=g.program._replace(chunk_size=config.chunk_size)) for g in made]
     return made

@@ -10,7 +10,7 @@ import numpy as np
 from jax.sharding import Sharding
 from jaxtyping import Array, Integer, Key
 
-from jaxmlp.runtime.compilation import compile_for
+from jaxmlp.runtime.compilation import compile_for, lower_for
 from jaxmlp.runtime.devices import device_put, gather, sharding
 from jaxmlp.train import streaming
 from jaxmlp.train.state import Best, EarlyStopping, EpochReport, Evaluate, FitState, Info, Train, TrainState
@@ -46,7 +46,7 @@ def compile_epochs(
     """
     zero = epoch_index(0, mesh)
     if not isinstance(data, Stream):
-        whole = compile_for(make_epochs(*run), state, hyperparams, data, validation, zero, zero, data_key)
+        whole = lower_epochs(run, state, hyperparams, data, validation, data_key, mesh)()
 
         def advance(state: FitState, hyperparams: PyTree, epoch: int, num_epochs: int) -> Any:
             numbers = epoch_index(epoch, mesh), epoch_index(num_epochs, mesh)
@@ -62,6 +62,20 @@ def compile_epochs(
         return _to_host(judge(state.best, *told, hyperparams, validation, number))
 
     return in_parts
+
+
+def lower_epochs(
+    run: RunFunctions,
+    state: FitState,
+    hyperparams: PyTree,
+    data: Dataset,
+    validation: Dataset,
+    data_key: Key[Array, "*orders"],
+    mesh: AnyMesh | None = None,
+) -> Callable[[], Callable]:
+    """What compiles ``make_epochs`` for such arguments, in any thread; ``compile_epochs`` finds it again."""
+    zero = epoch_index(0, mesh)
+    return lower_for(make_epochs(*run), state, hyperparams, data, validation, zero, zero, data_key)
 
 
 @lru_cache(maxsize=64)

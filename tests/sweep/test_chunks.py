@@ -140,10 +140,10 @@ def test_a_last_chunk_is_filled_up_and_reports_its_members_alone():
 def test_cutting_compiles_no_new_epoch():
     made, _ = program("nadamw")
     chunks = trained(init_chunks(Group(made, drawn("nadamw"), range(5))), 1)
-    misses = compilation._compile.cache_info().misses
+    misses = compilation._lower.cache_info().misses
     for survivors in ({1, 2, 4}, {4}):
         chunks = trained(select_members(chunks, survivors), 3)
-    assert compilation._compile.cache_info().misses == misses
+    assert compilation._lower.cache_info().misses == misses
 
 
 def test_nobody_is_moved_when_all_survive():
@@ -170,6 +170,17 @@ def test_chunks_on_a_cpu_are_even_and_wide_networks_go_alone(width, num_members,
     )
     (found,) = programs.with_chunk_sizes([Group(made, drawn("adam", 1) * num_members, range(num_members))])
     assert (found.program.chunk_size, found.program.wait) == (size, False)
+
+
+@pytest.mark.parametrize(("num_members", "size"), [(8, 2), (27, 3), (81, 8)])
+def test_chunks_are_smaller_where_halving_will_empty_their_places(num_members, size):
+    made, alive = program("adam")[0], [1.0, 1 / 3, 1 / 3, *[1 / 9] * 6]
+    group = Group(made, drawn("adam", 1) * num_members, range(num_members))
+    (found,) = programs.with_chunk_sizes([group], alive)
+    assert found.program.chunk_size == size
+    # Counted: each call costs one and a half members and as many as it has places.
+    chunks = [np.ceil(num_members * np.array(alive) / s).sum() * (1.5 + s) for s in range(1, 9)]
+    assert chunks[size - 1] <= 1.15 * min(chunks)
 
 
 # A member of 38 parameters keeps them, the best of them and Adam's two moments: 608 bytes, and some more.

@@ -91,9 +91,9 @@ def test_a_sweep_of_parts_finds_the_same_bits_and_compiles_once(capsys):
     )
     jax.tree.map(np.testing.assert_array_equal, parts, whole)
     assert any(status.startswith("cut") for status in parts[1])
-    misses = compilation._compile.cache_info().misses
+    misses = compilation._lower.cache_info().misses
     run_sweep(members, lambda _: NETWORK, data, dataset(20), now, progress=False)
-    assert compilation._compile.cache_info().misses == misses
+    assert compilation._lower.cache_info().misses == misses
 
 
 def test_data_mapped_from_a_file_are_read_part_by_part(tmp_path):
