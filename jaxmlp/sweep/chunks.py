@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import jax
@@ -13,7 +14,6 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Integer, Key, Shaped
 
-from jaxmlp.runtime.compilation import compile_for
 from jaxmlp.runtime.devices import device_put, gather, sharding
 from jaxmlp.sweep.programs import Chunk, Group, Program, stack_numbers
 from jaxmlp.sweep.space import Structure
@@ -34,8 +34,7 @@ def init_chunks(group: Group) -> list[Chunk]:
         hyperparams = jax.tree.map(stack_numbers, *(members[row].hyperparams for row in rows))
         key, _ = seed_keys([members[row].seed for row in rows])
         key, hyperparams = _shard(program, (key, hyperparams))
-        start = make_init(program.run.train, program.run.where)
-        state = compile_for(start, key, hyperparams)(key, hyperparams)
+        state = make_init(program.run.train, program.run.where)(key, hyperparams)
         alive = dict.fromkeys(numbers[row] for row in rows)
         chunks.append(to_host(Chunk(program, tuple(alive), hyperparams, state)))
     return chunks
@@ -142,37 +141,32 @@ def select_members(chunks: Sequence[Chunk], survivors: set[int]) -> list[Chunk]:
 
 
 def _regroup(chunks: list[Chunk], survivors: set[int]) -> list[Chunk]:
-    program = chunks[0].program
+    if survivors.issuperset(member for chunk in chunks for member in chunk.members):
+        return chunks
+    program, epoch, pace = chunks[0].program, max(chunk.epoch for chunk in chunks), chunks[0].pace
+    full: list[Chunk] = []
+    others: list[Chunk] = []
+    for chunk in chunks:
+        stays = len(chunk.members) == program.chunk_size and survivors.issuperset(chunk.members)
+        (full if stays else others).append(chunk)
     places = {
         member: program.chunk_size * number + place
-        for number, chunk in enumerate(chunks)
+        for number, chunk in enumerate(others)
         for place, member in enumerate(chunk.members)
         if member in survivors
     }
-    if len(places) == sum(len(chunk.members) for chunk in chunks):
-        return chunks
     members, sources = list(places), np.array(list(places.values()), np.int32)
-    carried = tuple((chunk.state, chunk.hyperparams) for chunk in chunks)
-    take = _take if program.wait else _take_on_device
-    kept, at = [], max(chunk.epoch for chunk in chunks)
+    # On the host, where this needs no program for each number of chunks.
+    carried = gather([(chunk.hyperparams, chunk.state) for chunk in others]) if members else []
     for rows in _chunk_rows(len(members), program.chunk_size):
-        state, hyperparams = take(carried, sources[rows])
-        if program.mesh and not program.wait:
-            state, hyperparams = _shard(program, (state, hyperparams))
-        names = tuple(dict.fromkeys(members[row] for row in rows))
-        kept.append(Chunk(program, names, hyperparams, state, at, chunks[0].pace))
-    return kept
+        taken = jax.tree.map(partial(_take, sources[rows]), *carried)
+        full.append(restore_chunk(program, [members[row] for row in dict.fromkeys(rows)], epoch, *taken))
+    return [chunk._replace(pace=pace) for chunk in full]
 
 
-def _take(carried: tuple[PyTree, ...], index: Integer[AnyArray, " members"]) -> PyTree:
-    def taken(*leaves: Any) -> Any:
-        # What waits on the host is gathered there.
-        return (np if isinstance(leaves[0], np.ndarray) else jnp).concatenate(leaves)[index]
-
-    return jax.tree.map(taken, *carried)
-
-
-_take_on_device = jax.jit(_take)
+def _take(index: Integer[np.ndarray, " members"], *leaves: Any) -> Any:
+    # NumPy has no random keys.
+    return (np if isinstance(leaves[0], np.ndarray) else jnp).concatenate(leaves)[index]
 
 
 def _chunk_rows(num_members: int, chunk_size: int) -> list[list[int]]:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -114,10 +114,15 @@ def _even_size(num_members: int, most: int) -> int:
 
 def state_bytes(program: Program, member: Member) -> int:
     """What one member takes between two epochs: what it trains with, and its best parameters so far."""
-    key, _ = seed_keys([member.seed])
     # Not the program's own ``make_init``, which may spread members over more devices than one member fills.
-    state = jax.eval_shape(make_init(program.run.train), key, jax.tree.map(stack_numbers, member.hyperparams))
-    return num_bytes(state)
+    return _state_bytes(program.run.train, jax.tree.structure(member.hyperparams))
+
+
+@lru_cache(maxsize=64)
+def _state_bytes(train: Train, structure: Any) -> int:
+    key, _ = seed_keys([0])
+    hyperparams = jax.tree.unflatten(structure, [jnp.zeros(1)] * structure.num_leaves)
+    return num_bytes(jax.eval_shape(make_init(train), key, hyperparams))
 
 
 def stack_numbers(*values: float) -> Array:
