@@ -27,7 +27,7 @@ from jaxmlp.models.training import prepare_training
 from jaxmlp.plots import charts
 from jaxmlp.statistics import format_mean, summarize
 from jaxmlp.sweep import loop, search
-from jaxmlp.sweep.chunks import advance_chunk, compile_chunk
+from jaxmlp.sweep.chunks import advance_chunk, compile_ahead
 from jaxmlp.sweep.config import SweepConfig
 from jaxmlp.sweep.cost import measure_peak
 from jaxmlp.sweep.sampling import draw_members
@@ -116,7 +116,8 @@ def population_epoch(
     chunks = loop.init_sweep(members, network_of, settings, len(data.train.inputs)).chunks
     _, (data_key,) = seed_keys([0])
     dataset, validation = jax.device_put((data.train, data.validation))
-    advance = compile_chunk(chunks[0], dataset, validation, data_key)
+    with compile_ahead(chunks, dataset, validation, data_key) as find:
+        advance = find(chunks[0])
 
     def epoch() -> float:
         began = time.perf_counter()

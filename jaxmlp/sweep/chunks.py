@@ -17,14 +17,10 @@ from jaxtyping import Array, Integer, Key, Shaped
 from jaxmlp.runtime.devices import device_put, gather, sharding
 from jaxmlp.sweep.programs import Chunk, Group, Program, stack_numbers
 from jaxmlp.sweep.space import Structure
-from jaxmlp.train.epoch import compile_epochs, lower_epochs, make_init, next_num_epochs
+from jaxmlp.train.epoch import Advance, lower_epochs, make_init, next_num_epochs
 from jaxmlp.train.population import seed_keys
-from jaxmlp.train.state import EpochReport, FitState
 from jaxmlp.train.streaming import Stream
 from jaxmlp.types import AnyArray, Dataset, PyTree
-
-Advance = Callable[[FitState, PyTree, int, int], tuple[FitState, EpochReport]]
-"""(state, hyperparams, epoch, num_epochs) -> the state after them, and what they told."""
 
 
 def init_chunks(group: Group) -> list[Chunk]:
@@ -53,42 +49,19 @@ def to_device(chunk: Chunk) -> Chunk:
     return chunk._replace(state=_shard(chunk.program, chunk.state)) if chunk.program.wait else chunk
 
 
-def compile_chunk(
-    chunk: Chunk, data: Dataset | Stream, validation: Dataset, data_key: Key[Array, ""]
-) -> Advance:
-    """What advances the chunks of a program, from one that is on the device."""
-    program = chunk.program
-    return compile_epochs(
-        program.run, chunk.state, chunk.hyperparams, data, validation, data_key, program.mesh
-    )
-
-
 @contextmanager
 def compile_ahead(
     chunks: Sequence[Chunk], data: Dataset | Stream, validation: Dataset, data_key: Key[Array, ""]
 ) -> Iterator[Callable[[Chunk], Advance]]:
-    """A function that gives the program of a chunk on the device, of the programs of ``chunks``. While one
-    trains, the next are compiled, where they can be known before they are on the device.
-    """
+    """A function that gives what advances a chunk; while one trains, the programs of others are compiled."""
     compiler = ThreadPoolExecutor(1)
-    ahead: dict[Structure, Future[Any]] = {}
-    compiled: dict[Structure, Advance] = {}
-
-    def find(chunk: Chunk) -> Advance:
-        structure = chunk.program.structure
-        if structure not in compiled:
-            if structure in ahead:
-                ahead[structure].result()
-            compiled[structure] = compile_chunk(chunk, data, validation, data_key)
-        return compiled[structure]
-
+    ahead: dict[Structure, Future[Advance]] = {}
     try:
         for structure, chunk in {chunk.program.structure: chunk for chunk in chunks}.items():
-            if not (chunk.program.wait or isinstance(data, Stream)):
-                run, mesh = chunk.program.run, chunk.program.mesh
-                arrays = chunk.state, chunk.hyperparams, data, validation, data_key
-                ahead[structure] = compiler.submit(lower_epochs(run, *arrays, mesh))
-        yield find
+            own = to_device(chunk)
+            lowered = lower_epochs(own.program.run, own.state, own.hyperparams, data, validation, data_key)
+            ahead[structure] = compiler.submit(lowered)
+        yield lambda chunk: ahead[chunk.program.structure].result()
     finally:
         compiler.shutdown(wait=False, cancel_futures=True)
 

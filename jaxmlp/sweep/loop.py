@@ -33,6 +33,7 @@ from jaxmlp.sweep.resume import restore_sweep, save_sweep, sweep_fingerprint
 from jaxmlp.sweep.space import Member, group_by_structure
 from jaxmlp.sweep.state import SweepResult, SweepState
 from jaxmlp.train.checkpoints import Checkpoints, load_checkpoint, next_save, should_save
+from jaxmlp.train.epoch import Advance
 from jaxmlp.train.population import seed_keys
 from jaxmlp.train.streaming import Stream, place_data
 from jaxmlp.types import Dataset, InputError
@@ -148,7 +149,7 @@ def init_sweep(
 def advance_chunks(
     state: SweepState,
     until: int,
-    find: Callable[[Chunk], chunks.Advance],
+    find: Callable[[Chunk], Advance],
     stop: Callable[[], bool],
     bar: Any,
 ) -> tuple[SweepState, bool]:

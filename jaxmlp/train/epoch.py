@@ -32,50 +32,55 @@ class RunFunctions(NamedTuple):
     where: Sharding | None = None
 
 
-def compile_epochs(
-    run: RunFunctions,
-    state: FitState,
-    hyperparams: PyTree,
-    data: Dataset | Stream,
-    validation: Dataset,
-    data_key: Key[Array, "*orders"],
-    mesh: AnyMesh | None = None,
-) -> Callable[[FitState, PyTree, int, int], tuple[FitState, EpochReport]]:
-    """(state, hyperparams, epoch, num_epochs) -> what ``make_epochs`` says, the report on the host and of as
-    many epochs as there were: of data in parts a single one.
-    """
-    zero = epoch_index(0, mesh)
-    if not isinstance(data, Stream):
-        whole = lower_epochs(run, state, hyperparams, data, validation, data_key, mesh)()
-
-        def advance(state: FitState, hyperparams: PyTree, epoch: int, num_epochs: int) -> Any:
-            numbers = epoch_index(epoch, mesh), epoch_index(num_epochs, mesh)
-            return _to_host(whole(state, hyperparams, data, validation, *numbers, data_key))
-
-        return advance
-    info = streaming.compile_parts(run.train, data, state.train, hyperparams, zero, data_key)
-    judge = compile_for(make_validate(*run), state.best, state.train, info, hyperparams, validation, zero)
-
-    def in_parts(state: FitState, hyperparams: PyTree, epoch: int, num_epochs: int) -> Any:
-        number = epoch_index(epoch, mesh)
-        told = streaming.advance_in_parts(run.train, data, state.train, hyperparams, number, data_key)
-        return _to_host(judge(state.best, *told, hyperparams, validation, number))
-
-    return in_parts
+Advance = Callable[[FitState, PyTree, int, int], tuple[FitState, EpochReport]]
+"""(state, hyperparams, epoch, num_epochs) -> what ``make_epochs`` says, the report on the host and of as many
+epochs as there were: of data in parts a single one."""
 
 
 def lower_epochs(
     run: RunFunctions,
     state: FitState,
     hyperparams: PyTree,
-    data: Dataset,
+    data: Dataset | Stream,
     validation: Dataset,
     data_key: Key[Array, "*orders"],
-    mesh: AnyMesh | None = None,
-) -> Callable[[], Callable]:
-    """What compiles ``make_epochs`` for such arguments, in any thread; ``compile_epochs`` finds it again."""
-    zero = epoch_index(0, mesh)
-    return lower_for(make_epochs(*run), state, hyperparams, data, validation, zero, zero, data_key)
+) -> Callable[[], Advance]:
+    """What compiles the epochs of such arguments when it is called, in any thread."""
+    mesh, zero = run.train.mesh, epoch_index(0, run.train.mesh)
+    if isinstance(data, Stream):
+        in_parts = _compile_parts(run, state, hyperparams, data, validation, data_key)
+        return lambda: in_parts
+    lowered = lower_for(make_epochs(*run), state, hyperparams, data, validation, zero, zero, data_key)
+
+    def advance(state: FitState, hyperparams: PyTree, epoch: int, num_epochs: int) -> Any:
+        numbers = epoch_index(epoch, mesh), epoch_index(num_epochs, mesh)
+        return _to_host(lowered()(state, hyperparams, data, validation, *numbers, data_key))
+
+    def compiled() -> Advance:
+        lowered()
+        return advance
+
+    return compiled
+
+
+def _compile_parts(
+    run: RunFunctions,
+    state: FitState,
+    hyperparams: PyTree,
+    data: Stream,
+    validation: Dataset,
+    data_key: Key[Array, "*orders"],
+) -> Advance:
+    zero = epoch_index(0, run.train.mesh)
+    info = streaming.compile_parts(run.train, data, state.train, hyperparams, zero, data_key)
+    judge = compile_for(make_validate(*run), state.best, state.train, info, hyperparams, validation, zero)
+
+    def in_parts(state: FitState, hyperparams: PyTree, epoch: int, num_epochs: int) -> Any:
+        number = epoch_index(epoch, run.train.mesh)
+        told = streaming.advance_in_parts(run.train, data, state.train, hyperparams, number, data_key)
+        return _to_host(judge(state.best, *told, hyperparams, validation, number))
+
+    return in_parts
 
 
 @lru_cache(maxsize=64)

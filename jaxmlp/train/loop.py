@@ -11,7 +11,6 @@ from jaxtyping import Array, Key
 
 from jaxmlp.checks import as_dataset, fit_arguments
 from jaxmlp.runtime import processes
-from jaxmlp.runtime.compilation import compile_for
 from jaxmlp.runtime.console import progress_bar, tell_stop
 from jaxmlp.runtime.devices import (
     check_memory,
@@ -35,9 +34,9 @@ from jaxmlp.train.checkpoints import (
     should_save,
 )
 from jaxmlp.train.divergence import failure_message, first_failure, last_member
-from jaxmlp.train.epoch import RunFunctions, compile_epochs, epoch_index, make_init, next_num_epochs
+from jaxmlp.train.epoch import Advance, RunFunctions, epoch_index, lower_epochs, make_init, next_num_epochs
 from jaxmlp.train.resume import restore_state, run_fingerprint
-from jaxmlp.train.state import Best, EarlyStopping, EpochReport, Evaluate, FitState, Info, RunResult, Train
+from jaxmlp.train.state import Best, EarlyStopping, Evaluate, FitState, Info, RunResult, Train
 from jaxmlp.train.step import early_stopping
 from jaxmlp.train.streaming import place_data
 from jaxmlp.types import AnyMesh, Hyperparams, InputError, PyTree
@@ -48,7 +47,7 @@ _DEFAULTS = Hyperparams()
 class LoopConfig(NamedTuple):
     """What stays the same from call to call."""
 
-    program: Callable[..., tuple[FitState, EpochReport]]
+    program: Advance
     hyperparams: PyTree
     num_epochs: int
     members: int | None
@@ -115,11 +114,11 @@ def fit(
     kept = load_checkpoint(checkpoints, run)
     held_out, hyperparams = device_put((validation, hyperparams), sharding(mesh))
     key, data_key = shard_keys(mesh, key), shard_keys(mesh, data_key)
-    state = jax.block_until_ready(compile_for(make_init(train, where), key, hyperparams)(key, hyperparams))
+    state = jax.block_until_ready(make_init(train, where)(key, hyperparams))
     state = restore_state(kept, state, members, where)
     data = place_data(dataset, train.batch_size, data_key, data_bytes, mesh)
     run_functions = RunFunctions(train, evaluate, choice, where)
-    program = compile_epochs(run_functions, state, hyperparams, data, held_out, data_key, mesh)
+    program = lower_epochs(run_functions, state, hyperparams, data, held_out, data_key)()
     parts_where = sharding(mesh, *["members"] * data_key.ndim)
 
     def failure(state: FitState, epoch: Array, member: tuple[int, ...]) -> tuple[int, str] | None:

@@ -14,7 +14,7 @@ from jaxmlp.runtime import compilation
 from jaxmlp.sweep import programs
 from jaxmlp.sweep.chunks import (
     advance_chunk,
-    compile_chunk,
+    compile_ahead,
     init_chunks,
     member_params,
     select_members,
@@ -83,7 +83,8 @@ def alone(train, member, num_epochs):
 def advanced(chunk, num_epochs=1):
     data = jax.tree.map(jnp.asarray, dataset())
     chunk = to_device(chunk)
-    chunk, report = advance_chunk(chunk, compile_chunk(chunk, data, data, DATA_KEY), num_epochs)
+    with compile_ahead([chunk], data, data, DATA_KEY) as find:
+        chunk, report = advance_chunk(chunk, find(chunk), num_epochs)
     return to_host(chunk), report
 
 
