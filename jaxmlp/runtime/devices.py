@@ -1,7 +1,8 @@
 """Which device computes what: one mesh of members and data, and where arrays rest on it.
 
-Devices along the axis "members" train members of their own and never talk to each other. Those along "data"
-share the batch of each step and add up one gradient, which XLA puts in by itself (GSPMD; Xu et al. 2021).
+Devices along the axis "members" train members of their own, and tell each other once an epoch whether anybody
+goes on. Those along "data" share the batch of each step and add up one gradient, which XLA puts in by itself
+(GSPMD; Xu et al. 2021).
 """
 
 import math

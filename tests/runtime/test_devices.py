@@ -48,9 +48,14 @@ def test_a_sweep_on_devices_is_the_sweep_on_one(told, name):
 
 @pytest.mark.long
 @pytest.mark.parametrize(
-    ("name", "collectives"), [("data", ["all-reduce"]), ("members", []), ("both", ["all-reduce"])]
+    ("name", "collectives"),
+    [
+        ("data", ["all-reduce"]),
+        ("members", ["pred[] all-reduce"]),
+        ("both", ["all-reduce", "pred[] all-reduce"]),
+    ],
 )
-def test_members_never_talk_and_data_add_up_once_a_step(told, name, collectives):
+def test_members_tell_once_an_epoch_who_goes_on_and_data_add_up_once_a_step(told, name, collectives):
     assert told["trained"][name]["collectives"] == collectives
 
 

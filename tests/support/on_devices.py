@@ -64,8 +64,12 @@ def trained(sizes):
     program = compilation.compile_for(epochs, state, *shared, zero, zero, data_key)
     return {
         "reached": plain((found.params, found.history["train_loss"])),
-        "collectives": re.findall(
-            r" (all-\w+|collective-\w+|reduce-scatter)(?:-start)?\(", program.as_text()
+        "collectives": sorted(
+            kind + name
+            for kind, name in re.findall(
+                r"= (pred\[\] )?[^=\n]*?(all-\w+|collective-\w+|reduce-scatter)(?:-start)?\(",
+                program.as_text(),
+            )
         ),
         "operations": program.cost_analysis()["flops"],
     }

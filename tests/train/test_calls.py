@@ -116,7 +116,7 @@ def swept(cuts, dtype):
     """Members in two chunks: one is lost in its first epoch, and another in the same chunk later."""
     members = draw_members(SPACE, 5, max_programs=1)
     # The second multiplies its weights in each step, until they are no numbers.
-    factor = {np.float32: 30.0, np.float64: 1e6}[dtype]
+    factor = {np.float32: 300.0, np.float64: 1e8}[dtype]
     for lost, rate, decay in ((1, float(np.finfo(dtype).max / 2), 0.1), (2, 1.0, factor)):
         members[lost] = members[lost]._replace(hyperparams=Hyperparams(rate, decay))
     config = SweepConfig("multiclass", NUM_EPOCHS, 8, chunk_size=3, max_ensemble=8)
@@ -144,7 +144,8 @@ def test_a_sweep_finds_the_same_however_it_is_cut(dtype):
 
         same()
     assert expected.statuses[1] == "not finite in epoch 1"
-    assert re.fullmatch("not finite in epoch [2-8]", expected.statuses[2])
+    # Not the last epoch before the ensemble is chosen, which ends a call.
+    assert expected.statuses[2] in ("not finite in epoch 2", "not finite in epoch 5")
 
 
 def test_a_call_grows_at_most_fourfold_to_a_quarter_of_a_second():
