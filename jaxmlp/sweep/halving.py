@@ -9,7 +9,8 @@ import numpy as np
 from jaxtyping import Float
 
 NUM_SNAPSHOTS = 8
-"""Of each member that is not cut: more of them chose no better an ensemble on any of five sets of data."""
+"""Of each member that is not cut. Ensembles chosen after every epoch fit validation data better, and on test
+data of five sets they were no better, within two standard errors."""
 
 
 def rung_epochs(num_epochs: int, factor: int | None, num_members: int) -> list[int]:
