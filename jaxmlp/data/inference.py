@@ -91,7 +91,7 @@ def _infer(name: str, values: "pandas.Series", said: str, marks: set[str] | None
         raise InputError(f"column {name!r}: must hold real numbers, got complex ones; drop it")
     if said in ("drop", "text"):
         return CategoryColumn(name) if said == "text" else DroppedColumn(name, "as was said")
-    if (typed := of_type(name, values)) is not None and (not said or _matches(typed, said)):
+    if (typed := infer_from_type(name, values)) is not None and (not said or _matches(typed, said)):
         return typed
     sample = sample_words(values)
     if not sample:
@@ -118,7 +118,7 @@ def _of_texts(
     return _as_texts(name, values, share)
 
 
-def of_type(name: str, values: "pandas.Series") -> Column | None:
+def infer_from_type(name: str, values: "pandas.Series") -> Column | None:
     """What a column is by its type in memory."""
     types = import_pandas().api.types
     if is_plain(values) or types.is_timedelta64_dtype(values.dtype):

@@ -14,7 +14,7 @@ from jaxmlp.data.columns import (
     DroppedColumn,
     NumberColumn,
 )
-from jaxmlp.data.inference import counts_rows, of_type, sample_words
+from jaxmlp.data.inference import counts_rows, infer_from_type, sample_words
 
 if TYPE_CHECKING:
     import pandas
@@ -62,7 +62,7 @@ def _remark_writing(column: NumberColumn | DateColumn, values: "pandas.Series") 
     """An example of how texts are read that are more than plain numbers."""
     import pandas
 
-    words = [] if of_type(column.name, values) is not None else sample_words(values)
+    words = [] if infer_from_type(column.name, values) is not None else sample_words(values)
     words = [word for word in words if not _is_plain_number(word)]
     numbers = column.read(pandas.Series(words, dtype=object)).values
     for word, number in zip(words, numbers, strict=True):

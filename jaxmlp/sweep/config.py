@@ -1,6 +1,7 @@
 """How a sweep is run."""
 
 from collections.abc import Mapping
+from types import NoneType
 from typing import Any, NamedTuple
 
 from jax.sharding import Mesh
@@ -44,8 +45,16 @@ def num_schedule_steps(config: SweepConfig, num_examples: int) -> float | None:
 
 
 def make_config(task: str, num_examples: int, settings: Mapping[str, Any]) -> SweepConfig:
-    """``settings``, with a batch size and a number of epochs that suit the size of the data."""
-    batch_size = settings.get("batch_size") or batching.default_batch_size(num_examples)
+    """``settings``, with a batch size and a number of epochs that suit the size of the data where they have
+    none. Raises InputError for a setting that there is not.
+    """
+    for name in settings:
+        checks.known_name("settings", name, {*SweepConfig._fields} - {"task"})
+    checks.of_type("mesh", settings.get("mesh"), Mesh, NoneType)
+    batch_size, num_epochs = settings.get("batch_size"), settings.get("num_epochs")
+    if batch_size is None:
+        batch_size = batching.default_batch_size(num_examples)
     checks.integer("batch_size", batch_size)
-    num_epochs = settings.get("num_epochs") or batching.default_num_epochs(num_examples, batch_size)
+    if num_epochs is None:
+        num_epochs = batching.default_num_epochs(num_examples, batch_size)
     return SweepConfig(task, **(dict(settings) | {"batch_size": batch_size, "num_epochs": num_epochs}))

@@ -1,8 +1,10 @@
 """From data and ranges to a tuned, calibrated ensemble."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import NoneType
 from typing import Any, NamedTuple
 
+from jaxmlp import checks
 from jaxmlp.data.splits import Splits
 from jaxmlp.models.evaluation import calibrate
 from jaxmlp.models.model import Model
@@ -46,6 +48,9 @@ def fit_ensemble(
     ``method`` and ``max_programs`` are those of ``sampling.draw_members``, ``settings`` those of SweepConfig.
     The test part is not looked at. Raises InputError, and FloatingPointError when no loss stays finite.
     """
+    checks.of_type("splits", splits, Splits)
+    checks.of_type("space", space, Mapping)
+    checks.of_type("checkpoints", checkpoints, Checkpoints, NoneType)
     config = make_config(splits.task, len(splits.train.inputs), settings)
     members = draw_members(space, num_members, method=method, max_programs=max_programs, seed=config.seed)
     return fit_members(splits, members, config, checkpoints=checkpoints, progress=progress)

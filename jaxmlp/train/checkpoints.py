@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from jaxmlp import checks
 from jaxmlp.runtime import environment, processes
 from jaxmlp.runtime.console import warn
 from jaxmlp.runtime.files import pack, strict_json, unpack, write_atomic
@@ -95,7 +96,12 @@ def load_checkpoint(checkpoints: Checkpoints | None, run: Mapping[str, Any]) -> 
     Damaged ones are named on stderr and passed over. InputError for one of another run or a newer format,
     and where all are damaged. Of several processes the first one reads, for all.
     """
-    if checkpoints is None or not checkpoints.resume:
+    if checkpoints is None:
+        return None
+    checks.of_type("folder", checkpoints.folder, str, Path)
+    if checkpoints.every is not None:
+        checks.integer("every", checkpoints.every)
+    if not checkpoints.resume:
         return None
     content = processes.broadcast(_newest(checkpoints.path) if jax.process_index() == 0 else None)
     if content is None:

@@ -21,6 +21,7 @@ from jaxmlp.sweep.halving import members_per_epoch
 from jaxmlp.sweep.sampling import draw_members
 from jaxmlp.sweep.space import Choice
 from jaxmlp.train import batching
+from jaxmlp.train.checkpoints import Checkpoints
 from jaxmlp.types import InputError
 
 SPACE = {"hidden_sizes": Choice((8,)), "depth": Choice((1,)), "optimizer": Choice(("adam",))}
@@ -209,3 +210,24 @@ def test_what_the_space_and_the_settings_refuse_is_refused():
         searched(splits, schedule="cosin")
     with pytest.raises(InputError, match="precision: unknown name 'float16'; did you mean 'bfloat16'"):
         searched(splits, precision="float16")
+
+
+@pytest.mark.usefixtures("no_runtime_types")
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"batch_size": 0}, "batch_size: must be a whole number of at least 1, got 0"),
+        ({"num_epochs": 0}, "num_epochs: must be a whole number of at least 1, got 0"),
+        ({"num_epoch": 3}, "settings: unknown name 'num_epoch'; did you mean 'num_epochs'"),
+        ({"task": "binary"}, "settings: unknown name 'task'"),
+        ({"space": 3}, "space: must be of the type Mapping, got 3"),
+        ({"mesh": "x"}, "mesh: must be of the type Mesh or None, got 'x'"),
+        ({"checkpoints": "runs"}, "checkpoints: must be of the type Checkpoints or None, got 'runs'"),
+        ({"checkpoints": Checkpoints("runs", every=0)}, "every: must be a whole number of at least 1, got 0"),
+        ({"splits": None}, "splits: must be of the type Splits, got None"),
+    ],
+)
+def test_arguments_of_another_kind_are_refused(wine, options, message):
+    arguments = {"splits": wine[0], "progress": False, **options}
+    with pytest.raises(InputError, match=message):
+        search.fit_ensemble(**arguments)
