@@ -43,12 +43,15 @@ def different(values: "pandas.Series") -> tuple[np.ndarray, np.ndarray]:
     """The number of each cell among the different ones, -1 where there is none, and these."""
     import pandas
 
-    try:
-        codes, uniques = pandas.factorize(values)
-    except TypeError:
-        # Lists and the like cannot be told apart but as texts.
-        codes, uniques = pandas.factorize(values.map(repr))
+    if values.dtype == object:
+        # As texts, since True and 1 are one object to Python, and lists cannot be told apart at all.
+        values = values.map(_text, na_action="ignore")
+    codes, uniques = pandas.factorize(values)
     return codes, np.asarray(uniques, object)
+
+
+def _text(cell: Any) -> str:
+    return cell.decode("utf-8", "replace") if isinstance(cell, bytes) else str(cell)
 
 
 def map_different(values: "pandas.Series", read: Callable[[np.ndarray], Any], missing: Any) -> np.ndarray:
@@ -73,7 +76,7 @@ def is_known(values: "pandas.Series") -> Bool[np.ndarray, " rows"]:
 
 
 def _word(cell: Any) -> str:
-    word = (cell.decode("utf-8", "replace") if isinstance(cell, bytes) else str(cell)).strip()
+    word = str(cell).strip()
     if (small := word.casefold()) in MISSING:
         return ""
     whole = _WHOLE.fullmatch(word)
