@@ -39,6 +39,13 @@ def is_plain(values: "pandas.Series") -> bool:
     return types.is_numeric_dtype(values.dtype) and not types.is_bool_dtype(values.dtype)
 
 
+def is_dated(values: "pandas.Series") -> bool:
+    """Whether the column's type says that it holds dates, or months and the like."""
+    from pandas.api import types
+
+    return types.is_datetime64_any_dtype(values.dtype) or str(values.dtype).startswith("period[")
+
+
 def different(values: "pandas.Series") -> tuple[np.ndarray, np.ndarray]:
     """The number of each cell among the different ones, -1 where there is none, and these."""
     import pandas
@@ -46,7 +53,11 @@ def different(values: "pandas.Series") -> tuple[np.ndarray, np.ndarray]:
     if values.dtype == object:
         # As texts, since True and 1 are one object to Python, and lists cannot be told apart at all.
         values = values.map(_text, na_action="ignore")
-    codes, uniques = pandas.factorize(values)
+    try:
+        codes, uniques = pandas.factorize(values)
+    except NotImplementedError:
+        # Lists in a column of pyarrow.
+        codes, uniques = pandas.factorize(values.map(str))
     return codes, np.asarray(uniques, object)
 
 

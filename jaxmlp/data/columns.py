@@ -127,7 +127,7 @@ class CategoryColumn(
 
     def describe(self) -> str:
         """How it is read, in words."""
-        names = [name or "(missing)" for name in self.categories]
+        names = [" ".join(name.split())[:40] or "(missing)" for name in self.categories]
         return f"{len(names)} categories, {', '.join(names[:6])}{', …' if len(names) > 6 else ''}"
 
 

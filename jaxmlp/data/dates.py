@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
-from jaxmlp.data.cells import Cells, is_known
+from jaxmlp.data.cells import Cells, is_dated, is_known
 
 if TYPE_CHECKING:
     import pandas
@@ -36,7 +36,9 @@ def read_days(values: "pandas.Series", form: str) -> Cells:
     if pandas.api.types.is_numeric_dtype(values.dtype):
         # Of what unit would they be?
         return Cells(np.full(len(values), np.nan), known)
-    options = {} if pandas.api.types.is_datetime64_any_dtype(values.dtype) else {"format": form}
+    if isinstance(values.dtype, pandas.PeriodDtype):
+        values = values.dt.to_timestamp()
+    options = {} if is_dated(values) else {"format": form}
     if options:
         values = values.astype(object).where(known).map(str, na_action="ignore").str.strip()
     times = pandas.to_datetime(values, errors="coerce", utc=True, **options)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jaxmlp import checks
-from jaxmlp.data.cells import as_words, is_plain, shown
+from jaxmlp.data.cells import as_words, is_dated, is_plain, shown
 from jaxmlp.data.columns import (
     MAX_CATEGORIES,
     MAX_LENGTH,
@@ -121,9 +121,9 @@ def _of_texts(
 def infer_from_type(name: str, values: "pandas.Series") -> Column | None:
     """What a column is by its type in memory."""
     types = import_pandas().api.types
-    if is_plain(values) or types.is_timedelta64_dtype(values.dtype):
+    if is_plain(values) or types.infer_dtype(values, skipna=True) in ("timedelta", "timedelta64"):
         return NumberColumn(name)
-    if types.is_datetime64_any_dtype(values.dtype):
+    if is_dated(values):
         return DateColumn(name, ISO)
     truth = types.infer_dtype(values, skipna=True) == "boolean"
     return CategoryColumn(name) if truth or values.dtype == "category" else None
@@ -198,14 +198,15 @@ def _as_texts(name: str, values: "pandas.Series", share: float) -> Column:
     if np.mean([len(word) > MAX_LENGTH for word in words]) > _FEW:
         return DroppedColumn(name, "it holds pages of text")
     num_different = len({*words.tolist()})
-    if share > _FEW and num_different > MAX_CATEGORIES:
+    all_different = num_different > _NEARLY_ALL * len(words)
+    if share > _FEW and (all_different or num_different > MAX_CATEGORIES):
         odd = NumberColumn(name)
         cells = odd.read(values)
         raise _UndecidedError(
             f"{share:.0%} of its cells are numbers, and others are not, such as "
             f"{shown(values[odd.unread(cells)])}: it may be number (these count as missing), text or drop"
         )
-    if num_different > _NEARLY_ALL * len(words):
+    if all_different:
         return DroppedColumn(
             name, f"its texts are {'' if num_different == len(words) else 'nearly '}all different"
         )

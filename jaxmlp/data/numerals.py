@@ -1,5 +1,6 @@
 """Numbers as people write them: separators, signs, currencies and units."""
 
+import contextlib
 import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
-from jaxmlp.data.cells import Cells, is_known, map_different
+from jaxmlp.data.cells import Cells, is_dated, is_known, map_different
 
 if TYPE_CHECKING:
     import pandas
@@ -36,14 +37,13 @@ def read_numbers(values: "pandas.Series", decimal: str = ".", unit: str = "") ->
     import pandas
 
     types = pandas.api.types
-    if types.is_timedelta64_dtype(values.dtype):
-        values = values.dt.total_seconds()
-    if types.is_datetime64_any_dtype(values.dtype):
-        numbers = np.full(len(values), np.nan)
-    elif decimal == "." or types.is_numeric_dtype(values.dtype):
-        numbers = pandas.to_numeric(values, errors="coerce").to_numpy(float, copy=True, na_value=np.nan)
-    else:
-        numbers = np.full(len(values), np.nan)
+    if types.infer_dtype(values, skipna=True) in ("timedelta", "timedelta64"):
+        values = pandas.to_timedelta(values).dt.total_seconds()
+    numbers = np.full(len(values), np.nan)
+    if not is_dated(values) and (decimal == "." or types.is_numeric_dtype(values.dtype)):
+        # What pandas cannot take for a number is read like texts.
+        with contextlib.suppress(OverflowError, TypeError):
+            numbers = pandas.to_numeric(values, errors="coerce").to_numpy(float, copy=True, na_value=np.nan)
     known = values.notna().to_numpy(bool, copy=True)
     if (rest := known & np.isnan(numbers)).any():
         left = values[rest]

@@ -147,10 +147,16 @@ def _map_splits(function: Callable[[Dataset], Dataset], splits: Splits) -> Split
 
 
 def fit_target_affine(splits: Splits) -> Affine | None:
-    """What standardises each output of a regression."""
+    """What standardises each output of a regression. InputError where that would be no normal number."""
     if splits.task != "regression":
         return None
-    shift, scale = fit_affine(splits.train.targets.reshape(len(splits.train.targets), -1))
+    values = splits.train.targets.reshape(len(splits.train.targets), -1)
+    shift, scale = fit_affine(values)
+    span = np.ptp(values, axis=0)
+    if (narrow := np.isinf(scale) & (span > 0)).any():
+        raise InputError(
+            f"targets: differ by {span[narrow][0]:g} at most, too little to compute with; give another unit"
+        )
     return Affine(shift, np.where(np.isfinite(scale), scale, 1.0))
 
 

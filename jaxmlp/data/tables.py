@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from jaxmlp import checks
 from jaxmlp.data import splits
-from jaxmlp.data.cells import Cells
+from jaxmlp.data.cells import Cells, shown
 from jaxmlp.data.columns import Column, DroppedColumn, Used, used_columns
 from jaxmlp.data.encoding import encode_cells, read_cells, transform_columns
 from jaxmlp.data.frames import as_frame, is_table
@@ -136,7 +136,7 @@ def _check_learnable(frame: "pandas.DataFrame", others: list[str]) -> None:
         raise InputError(f"table: needs a column besides {named} to learn from")
     if frame[target].nunique() < 2:
         raise InputError(
-            f"target: {target!r} has only one value, {frame[target].iloc[0]!r}; nothing to learn"
+            f"target: {target!r} has only one value, {shown(frame[target], 1)}; nothing to learn"
         )
 
 

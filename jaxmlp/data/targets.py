@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from jaxmlp.data.cells import MISSING, shown
+from jaxmlp.data.cells import MISSING, is_dated, shown
 from jaxmlp.data.columns import NumberColumn
 from jaxmlp.data.frames import import_pandas
 from jaxmlp.data.inference import has_leading_zeros, infer_columns
@@ -24,9 +24,12 @@ def read_target(values: "pandas.Series", said: Mapping[str, str]) -> "pandas.Ser
     others without the space around them; nothing where there is no value. Only in a column of numbers do
     words such as "NA" stand for nothing: elsewhere they may be classes.
     """
-    if import_pandas().api.types.infer_dtype(values, skipna=True) not in ("string", "mixed", "mixed-integer"):
+    kind = import_pandas().api.types.infer_dtype(values, skipna=True)
+    if is_dated(values) or kind in ("timedelta", "timedelta64"):
+        raise InputError(f"target: {values.name!r} holds dates or times; give it as numbers, such as days")
+    if kind not in ("string", "mixed", "mixed-integer"):
         return values
-    texts = values.astype(object).map(lambda cell: cell.strip() if isinstance(cell, str) else cell)
+    texts = values.astype(object).map(_as_class)
     texts = texts.where(texts.notna() & (texts != ""))
     words = texts.dropna().astype(str)
     if {*words.str.casefold()} <= {"true", "false"}:
@@ -39,6 +42,13 @@ def read_target(values: "pandas.Series", said: Mapping[str, str]) -> "pandas.Ser
         if numbers.nunique() > MAX_CLASSES and (written := _as_numbers(numbers, said)) is not None:
             return written.reindex(values.index)
     return texts
+
+
+def _as_class(cell: Any) -> Any:
+    if isinstance(cell, str):
+        return cell.strip()
+    # Lists and the like cannot be told apart but as texts.
+    return cell if import_pandas().api.types.is_hashable(cell) else str(cell)
 
 
 def _as_numbers(words: "pandas.Series", said: Mapping[str, str]) -> "pandas.Series | None":
@@ -87,8 +97,9 @@ def transform_targets(part: str, values: "pandas.Series", class_names: Sequence[
 
 def tell_merged(before: "pandas.Series", after: "pandas.Series") -> None:
     """Say it where classes differ only in the space around them."""
-    if not is_numeric(after) and before.nunique() > after.nunique():
-        padded = [cell for cell in before.unique() if isinstance(cell, str) and cell != cell.strip()]
+    texts = {cell for cell in before if isinstance(cell, str)}
+    padded = sorted(text for text in texts if text != text.strip())
+    if not is_numeric(after) and len(texts) > len({text.strip() for text in texts}):
         warn(f"target: {before.name!r}: space around a class does not count: {shown(padded)}")
 
 
@@ -103,13 +114,15 @@ def strict_numbers(name: str, values: "pandas.Series") -> np.ndarray:
     column = NumberColumn(name)
     cells = column.read(values)
     if (wrong := np.isnan(cells.values)).any():
-        raise InputError(f"column {name!r}: must hold numbers, got {values[wrong].iloc[0]!r}")
+        raise InputError(f"column {name!r}: must hold numbers, got {shown(values[wrong], 1)}")
     return cells.values
 
 
 def _class_values(values: "pandas.Series") -> np.ndarray:
     """Each value as the name of its class: text, a truth value, a whole number, or another one."""
     types = import_pandas().api.types
+    if types.infer_dtype(values) == "categorical" and values.cat.categories.dtype.kind in "iub":
+        return values.to_numpy(values.cat.categories.dtype)
     if types.infer_dtype(values) == "boolean":
         return values.to_numpy(bool)
     if not is_numeric(values):

@@ -113,7 +113,7 @@ def find_layout(sample: bytes, separator: str | None, encoding: str | None) -> L
         raise InputError(f"encoding: {encoding!r} is unknown; try utf-8, cp1252 or utf-16") from None
     if "\0" in text:
         raise InputError("is no text; give a CSV or Parquet file")
-    lines = [line for line in text.splitlines()[:_SAMPLE_LINES] if line.strip()]
+    lines = [line for line in text.splitlines(keepends=True)[:_SAMPLE_LINES] if line.strip()]
     if not lines:
         raise InputError("must hold at least one row below its header, got none")
     if len(sample) == _SAMPLE_BYTES and 2 < len(lines) < _SAMPLE_LINES:

@@ -33,6 +33,8 @@ COLUMNS = {
     "dates": lambda draws, size: np.datetime64("2020-01-01") + draws.integers(0, 999, NUM_ROWS) * DAY,
     "date texts": lambda draws, size: [f"{d.day}.{d.month}.{d.year}" for d in days(draws)],
     "grouped": lambda draws, size: [f"{x:,.2f} €" for x in 1e6 * draws.normal(size=NUM_ROWS)],
+    "months": lambda draws, size: pd.PeriodIndex(days(draws), freq="M"),
+    "durations": lambda draws, size: pd.to_timedelta(draws.integers(0, 9999, NUM_ROWS), "s"),
     "constant": lambda draws, size: [size] * NUM_ROWS,
     "empty": lambda draws, size: [None] * NUM_ROWS,
 }
