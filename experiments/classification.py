@@ -27,7 +27,7 @@ from jaxmlp.runtime.devices import make_mesh
 from jaxmlp.statistics import format_mean, summarize
 from jaxmlp.train import optimizers
 from jaxmlp.train.checkpoints import Checkpoints, clear_checkpoints
-from jaxmlp.types import Hyperparams
+from jaxmlp.types import Hyperparams, Layer
 
 
 @dataclasses.dataclass(frozen=True)
@@ -216,11 +216,10 @@ def draw(out: Path, model: Model, outcome: Outcome, outcomes: list[Outcome]) -> 
     predictions = np.asarray(predict(model, test.inputs))
     classifier.learning_curves(curves_of(outcomes), out / "curves.png", title=outcome.splits.name)
     classifier.confusion_matrix(test.targets, predictions, class_names, out / "confusion.png")
-    if test.inputs.ndim > 2:
+    first = model.networks[0][0]
+    if test.inputs.ndim > 2 and isinstance(first, Layer):
         shape = model.spec.input_shape
-        weights.neuron_weights(
-            model.networks[0][0].weight, shape, out / "neurons.png", title=outcome.splits.name
-        )
+        weights.neuron_weights(first.weight, shape, out / "neurons.png", title=outcome.splits.name)
         plots_images.most_wrong(test.inputs, test.targets, probabilities, class_names, out / "most_wrong.png")
 
 

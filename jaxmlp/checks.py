@@ -109,6 +109,7 @@ _HYPERPARAMS = {
     "input_dropout": fraction,
     "label_smoothing": fraction,
     "initial_scale": positive,
+    "frequency_scale": positive,
     "num_steps": positive,
 }
 

@@ -37,8 +37,20 @@ class Layer(NamedTuple):
     bias: Float[Array, " outputs"]
 
 
+class Embedding(NamedTuple):
+    """Of each number, mixtures of waves: the cosines of 2π frequency × number + phase, @ mixing."""
+
+    frequencies: Float[Array, "numbers frequencies"]
+    phases: Float[Array, "numbers frequencies"]
+    """In radians."""
+    mixing: Float[Array, "numbers frequencies features"]
+
+
 Params = tuple[Layer, ...]
 """The parameters of a multilayer perceptron, first layer first."""
+
+Layers = tuple[Embedding | Layer, ...]
+"""The same, perhaps with an embedding of its inputs before them."""
 
 
 class Dataset(NamedTuple):
@@ -77,6 +89,8 @@ class Hyperparams(NamedTuple):
     label_smoothing: Scalar | float | None = None
     """Share of the target's probability that is spread evenly over all classes."""
     initial_scale: Scalar | float | None = None
-    """Factor on the initial weights."""
+    """Factor on the initial weights of the layers."""
+    frequency_scale: Scalar | float | None = None
+    """Standard deviation of an embedding's initial frequencies, in turns per unit of its inputs."""
     num_steps: Scalar | float | None = None
     """Steps in the whole run, over which a schedule stretches."""

@@ -134,10 +134,8 @@ def test_every_hyperparameter_has_a_rule():
 @pytest.mark.parametrize(
     ("name", "rule"),
     [
-        *(
-            (name, POSITIVE)
-            for name in ("learning_rate", "clip_norm", "max_norm", "num_steps", "initial_scale")
-        ),
+        *((name, POSITIVE) for name in ("learning_rate", "clip_norm", "max_norm", "num_steps")),
+        *((name, POSITIVE) for name in ("initial_scale", "frequency_scale")),
         ("weight_decay", AT_LEAST_ZERO),
         *((name, FRACTION) for name in ("momentum", "dropout", "input_dropout", "label_smoothing")),
     ],

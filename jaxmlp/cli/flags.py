@@ -93,7 +93,7 @@ def check_flags(flags: SearchFlags) -> dict[str, space.Distribution]:
         checks.integer(name, 1 if getattr(flags, name) is None else getattr(flags, name))
     if flags.time_budget is not None:
         checks.positive("time_budget", flags.time_budget)
-    given = {name: getattr(flags, name) for name in space.NAMES if getattr(flags, name) is not None}
+    given = {n: text for n in space.NAMES if (text := getattr(flags, n, None)) is not None}
     ranges = dict(space.DEFAULT_SPACE) | {name: space.parse(name, text) for name, text in given.items()}
     draw_members(flags, ranges)
     return ranges

@@ -86,6 +86,8 @@ def fit_mlp(
     *,
     hidden_sizes: Sequence[int] | None = None,
     activation: str | None = None,
+    embedding: str | None = None,
+    parametrization: str = "standard",
     optimizer: str | optax.GradientTransformation = "adam",
     schedule: str = "constant",
     learning_rate: float | None = None,
@@ -97,6 +99,7 @@ def fit_mlp(
     input_dropout: float | None = None,
     label_smoothing: float | None = None,
     initial_scale: float | None = None,
+    frequency_scale: float | None = None,
     loss: Loss | None = None,
     metrics: Metrics | None = None,
     class_weight: str | Mapping[int, float] | None = None,
@@ -118,7 +121,10 @@ def fit_mlp(
     one's best epoch on the validation part. The test part is not looked at.
 
     The network: ``hidden_sizes`` (default: one layer of 64) and ``activation`` (default: relu), a function of
-    jax.nn. With ``start``, a saved model of the same data, training goes on from its weights, in its shape.
+    jax.nn. ``embedding`` "periodic" shows it each number of a table also as waves, whose initial frequencies
+    ``frequency_scale`` spreads. ``parametrization`` "ntk" gives steps the same effect in layers of any width,
+    and each input a factor. With ``start``, a saved model of the same data, training goes on from its
+    weights, in its shape.
 
     The optimizer: a name of ``optimizers.RECIPES``, whose learning rate and weight decay are the defaults, or
     any optax transformation, which has its own. ``schedule`` is one of ``optimizers.SCHEDULES``; the other
@@ -148,7 +154,7 @@ def fit_mlp(
         {"splits": splits, "optimizer": optimizer, "loss": loss, "metrics": metrics, "augment": augment}
         | {"start": start, "mesh": mesh, "checkpoints": checkpoints}
     )
-    spec = choose_spec(splits, start, hidden_sizes, activation)
+    spec = choose_spec(splits, start, hidden_sizes, activation, embedding, parametrization)
     if class_weight is not None:
         splits = splits._replace(train=with_class_weights(splits.train, class_weight))
     scaling = choose_scaling(splits, start, loss)
@@ -166,7 +172,7 @@ def fit_mlp(
     num_steps = None if schedule == "constant" else num_epochs * num_batches(num_examples, batch_size)
     hyperparams = Hyperparams(
         *(learning_rate, weight_decay, momentum, clip_norm, max_norm),
-        *(dropout, input_dropout, label_smoothing, initial_scale, num_steps),
+        *(dropout, input_dropout, label_smoothing, initial_scale, frequency_scale, num_steps),
     )
     key, data_key = seed_keys(_seeds(seed, num_seeds))
     run = fit(

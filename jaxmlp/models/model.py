@@ -13,7 +13,7 @@ import numpy as np
 
 from jaxmlp import checks
 from jaxmlp.models.schema import FORMAT as FORMAT
-from jaxmlp.models.schema import ModelSpec, from_json, to_json
+from jaxmlp.models.schema import Dense, ModelSpec, Periodic, from_json, to_json
 from jaxmlp.nn import mlp
 from jaxmlp.nn.metrics import metric_unit
 from jaxmlp.nn.preprocessing import Affine
@@ -21,16 +21,17 @@ from jaxmlp.printing import printable
 from jaxmlp.runtime.files import pack, unpack, write_atomic
 from jaxmlp.runtime.selftest import check_backend
 from jaxmlp.statistics import format_mean
-from jaxmlp.types import AnyArray, InputError, Layer, Params
+from jaxmlp.types import AnyArray, Embedding, InputError, Layer, Layers
 
 _AFFINES = ("preprocess", "targets")
+_KINDS: dict[type, type[Layer] | type[Embedding]] = {Dense: Layer, Periodic: Embedding}
 
 
 @printable
 class Model(NamedTuple):
     """One or more trained networks with all it takes to predict from raw values."""
 
-    networks: tuple[Params, ...]
+    networks: tuple[Layers, ...]
     affine: Affine
     spec: ModelSpec
     targets: Affine | None = None
@@ -66,7 +67,7 @@ def save(path: str | Path, model: Model) -> Path:
     """
     path = Path(path)
     for network in model.spec.networks:
-        for layer in network.layers:
+        for layer in network.dense:
             checks.known_name("activation", str(layer.activation), mlp.ACTIVATIONS)
     content = pack(_to_tensors(model), {"jaxmlp": to_json(model.spec)})
     # Reading back before writing: one set of rules serves both directions.
@@ -120,8 +121,8 @@ def _from_bytes(content: bytes) -> Model:
     _check_shapes(tensors, spec)
     _check_values(tensors)
     networks = tuple(
-        tuple(_layer(tensors, f"networks.{number}.layers.{index}") for index in range(len(network.layers)))
-        for number, network in enumerate(spec.networks)
+        tuple(_layer(tensors, f"networks.{n}.layers.{index}", one) for index, one in enumerate(saved.layers))
+        for n, saved in enumerate(spec.networks)
     )
     # These stay on the host, where they are used in double precision.
     affine, targets = (
@@ -132,16 +133,16 @@ def _from_bytes(content: bytes) -> Model:
     return Model(networks, affine, spec, targets)
 
 
-def _layer(tensors: dict[str, np.ndarray], name: str) -> Layer:
-    return Layer(*(jnp.asarray(tensors[f"{name}.{field}"]) for field in Layer._fields))
+def _layer(tensors: dict[str, np.ndarray], name: str, saved: Dense | Periodic) -> Layer | Embedding:
+    return _KINDS[type(saved)](**{field: jnp.asarray(tensors[f"{name}.{field}"]) for field in saved.shapes()})
 
 
 def _check_shapes(tensors: dict[str, np.ndarray], spec: ModelSpec) -> None:
     shapes: dict[str, tuple[int, ...]] = {}
     for number, network in enumerate(spec.networks):
         for index, layer in enumerate(network.layers):
-            name = f"networks.{number}.layers.{index}"
-            shapes |= {f"{name}.weight": (layer.inputs, layer.outputs), f"{name}.bias": (layer.outputs,)}
+            own = layer.shapes().items()
+            shapes |= {f"networks.{number}.layers.{index}.{field}": shape for field, shape in own}
     for name, shape in shapes.items():
         if name in tensors and tensors[name].shape != shape:
             raise InputError(f"its tensor {name} must have the shape {shape}, got {tensors[name].shape}")

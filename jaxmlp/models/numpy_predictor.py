@@ -117,7 +117,8 @@ def network_outputs(model: NumpyModel, inputs: np.ndarray) -> np.ndarray:
     tensors = model.tensors
     # In double precision, since of large numbers with small differences float32 would keep none.
     x = (inputs.astype(float) - tensors["preprocess.shift"]) / tensors["preprocess.scale"]
-    x = x.astype(tensors["networks.0.layers.0.weight"].dtype).reshape(len(inputs), -1)
+    dtype = next(tensor.dtype for name, tensor in tensors.items() if name.startswith("networks."))
+    x = x.astype(dtype).reshape(len(inputs), -1)
     networks = enumerate(model.description["networks"])
     values = np.stack([_network(tensors, number, network, x) for number, network in networks])
     if not np.isfinite(values).all():
@@ -130,17 +131,33 @@ def network_outputs(model: NumpyModel, inputs: np.ndarray) -> np.ndarray:
 def _network(
     tensors: dict[str, np.ndarray], number: int, network: dict[str, Any], x: np.ndarray
 ) -> np.ndarray:
-    for index, name in enumerate(_activations(network)):
-        layer = f"networks.{number}.layers.{index}"
-        x = ACTIVATIONS[name](x @ tensors[f"{layer}.weight"] + tensors[f"{layer}.bias"])
+    for index, layer in enumerate(_layers(network)):
+        name = f"networks.{number}.layers.{index}"
+        own = {field.rpartition(".")[2]: t for field, t in tensors.items() if field.startswith(f"{name}.")}
+        x = _embedding(x, layer["numbers"], **own) if layer["kind"] == "periodic" else _dense(x, layer, **own)
     return x
 
 
-def _activations(network: dict[str, Any]) -> list[str]:
-    """After each layer; the third format has one for all but the last."""
+def _dense(x: np.ndarray, layer: dict[str, Any], weight: np.ndarray, bias: np.ndarray) -> np.ndarray:
+    return ACTIVATIONS[layer["activation"]](x @ weight + bias)
+
+
+def _embedding(
+    x: np.ndarray, numbers: list[int], frequencies: np.ndarray, phases: np.ndarray, mixing: np.ndarray
+) -> np.ndarray:
+    """The inputs, then for each number its waves @ mixing."""
+    # Whole turns are left out before single precision would lose what is beyond them.
+    turns = x[:, numbers, None] * frequencies + phases / (2 * math.pi)
+    waves = np.cos(2 * math.pi * (turns - np.round(turns))).astype(x.dtype)
+    return np.concatenate([x, np.einsum("enf,nfo->eno", waves, mixing).reshape(len(x), -1)], axis=1)
+
+
+def _layers(network: dict[str, Any]) -> list[dict[str, Any]]:
+    """The third format has dense ones alone, and an activation for all but the last."""
     if "layers" in network:
-        return [layer["activation"] for layer in network["layers"]]
-    return [network["activation"]] * (len(network["layer_sizes"]) - 2) + ["identity"]
+        return network["layers"]
+    names = [network["activation"]] * (len(network["layer_sizes"]) - 2) + ["identity"]
+    return [{"kind": "dense", "activation": name} for name in names]
 
 
 def predict_proba(model: NumpyModel, inputs: np.ndarray) -> np.ndarray:

@@ -10,10 +10,12 @@ from scipy.special import log_softmax
 from jaxmlp.data.arrays import as_floats, as_numbers
 from jaxmlp.models.calibration import apply_temperature, log_mean, weighted_mean
 from jaxmlp.models.model import Model
+from jaxmlp.models.schema import SavedNetwork
 from jaxmlp.nn import mlp
+from jaxmlp.nn.network import apply_layers
 from jaxmlp.nn.preprocessing import scale_on_host
 from jaxmlp.runtime.selftest import check_backend
-from jaxmlp.types import AnyArray, InputError, Params
+from jaxmlp.types import AnyArray, InputError, Layers
 
 
 def network_outputs(
@@ -27,8 +29,8 @@ def network_outputs(
     check_backend()
     outputs = np.stack(
         [
-            np.asarray(_network_outputs(params, scaled, mlp.get_activation(network.activation)))
-            for params, network in zip(model.networks, model.spec.networks, strict=True)
+            np.asarray(_network_outputs(layers, scaled, network.activation, _numbers(network)))
+            for layers, network in zip(model.networks, model.spec.networks, strict=True)
         ]
     )
     lost = ~np.isfinite(outputs).all(axis=(0, 2))
@@ -43,9 +45,14 @@ def network_outputs(
     return outputs * scale + shift
 
 
-@partial(jax.jit, static_argnames="activation")
-def _network_outputs(params: Params, scaled: Array, activation: mlp.Activation) -> Array:
-    return jax.vmap(lambda x: mlp.apply(params, x, activation=activation))(scaled)
+def _numbers(network: SavedNetwork) -> tuple[int, ...]:
+    return network.embedding.numbers if network.embedding else ()
+
+
+@partial(jax.jit, static_argnames=("activation", "numbers"))
+def _network_outputs(layers: Layers, scaled: Array, activation: str, numbers: tuple[int, ...]) -> Array:
+    function = mlp.get_activation(activation)
+    return jax.vmap(lambda x: apply_layers(layers, x, numbers, activation=function))(scaled)
 
 
 def predict_log_proba(

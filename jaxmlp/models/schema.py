@@ -13,6 +13,7 @@ from jaxmlp import checks
 from jaxmlp.data.columns import Column
 from jaxmlp.models.formats import OLDEST_FORMAT, upgrade
 from jaxmlp.nn import mlp
+from jaxmlp.nn.embeddings import NUM_FEATURES, EmbeddingSpec
 from jaxmlp.nn.heads import HEADS
 from jaxmlp.runtime.files import strict_json
 from jaxmlp.types import ClassName, InputError
@@ -34,30 +35,78 @@ class Dense(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="dense"
     activation: str
     """A name in ``mlp.ACTIVATIONS``; "identity" after the last layer."""
 
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Of its tensors."""
+        return {"weight": (self.inputs, self.outputs), "bias": (self.outputs,)}
+
+
+class Periodic(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="periodic", tag_field="kind"):
+    """The embedding of some inputs, before all layers: the inputs, then cos(2π frequencies × number + phases)
+    @ ``mixing`` for each number.
+    """
+
+    inputs: Size
+    numbers: Annotated[tuple[Annotated[int, Meta(ge=0)], ...], Meta(min_length=1)]
+    """Places of the numbers among the inputs, ascending from 0."""
+    num_frequencies: Size
+
+    @property
+    def spec(self) -> EmbeddingSpec:
+        """What training needs to know of it."""
+        return EmbeddingSpec(self.numbers, self.num_frequencies)
+
+    @property
+    def outputs(self) -> int:
+        """Inputs and features."""
+        return self.spec.num_outputs(self.inputs)
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Of its tensors."""
+        shape = len(self.numbers), self.num_frequencies
+        return {"frequencies": shape, "phases": shape, "mixing": (*shape, NUM_FEATURES)}
+
 
 class SavedNetwork(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What one network of a model looks like."""
 
-    layers: Annotated[tuple[Dense, ...], Meta(min_length=1)]
+    layers: Annotated[tuple[Periodic | Dense, ...], Meta(min_length=1)]
     count: Size = 1
     """How often the network counts in the average."""
 
     @property
+    def dense(self) -> tuple[Dense, ...]:
+        """The layers without the embedding."""
+        return tuple(layer for layer in self.layers if isinstance(layer, Dense))
+
+    @property
+    def embedding(self) -> EmbeddingSpec | None:
+        """That of the inputs, if there is one."""
+        first = self.layers[0]
+        return first.spec if isinstance(first, Periodic) else None
+
+    @property
     def layer_sizes(self) -> tuple[int, ...]:
         """Inputs, hidden…, outputs."""
-        return self.layers[0].inputs, *(layer.outputs for layer in self.layers)
+        return self.layers[0].inputs, *(layer.outputs for layer in self.dense)
 
     @property
     def activation(self) -> str:
         """That of the first layer."""
-        return self.layers[0].activation
+        return self.dense[0].activation
 
 
-def dense_network(layer_sizes: Sequence[Any], activation: Any, count: int = 1) -> SavedNetwork:
-    """A perceptron of ``layer_sizes`` = (inputs, hidden…, outputs), with ``activation`` in between."""
-    activations = [activation] * (len(layer_sizes) - 2) + ["identity"]
-    layers = zip(pairwise(layer_sizes), activations, strict=True)
-    return SavedNetwork(tuple(Dense(*sizes, name) for sizes, name in layers), count)
+def dense_network(
+    layer_sizes: Sequence[Any], activation: Any, count: int = 1, embedding: EmbeddingSpec | None = None
+) -> SavedNetwork:
+    """A perceptron of ``layer_sizes`` = (inputs, hidden…, outputs), with ``activation`` in between, perhaps
+    with the ``embedding`` of its inputs.
+    """
+    num_inputs, *sizes = layer_sizes
+    first = () if embedding is None else (Periodic(num_inputs, *embedding),)
+    num_embedded = first[0].outputs if first else num_inputs
+    activations = [activation] * (len(sizes) - 1) + ["identity"]
+    layers = zip(pairwise((num_embedded, *sizes)), activations, strict=True)
+    return SavedNetwork((*first, *(Dense(*pair, name) for pair, name in layers)), count)
 
 
 class ModelSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -142,11 +191,12 @@ def _check_agreement(spec: ModelSpec) -> None:
     checks.class_names("class_names", spec.class_names)
     num_outputs = spec.networks[0].layer_sizes[-1]
     for network in spec.networks:
+        _check_embedding(network)
         num_inputs, *_, last = network.layer_sizes
         for before, after in pairwise(network.layers):
             if before.outputs != after.inputs:
                 raise InputError(f"its layers have {before.outputs} outputs and then {after.inputs} inputs")
-        for layer in network.layers:
+        for layer in network.dense:
             checks.known_name("activation", layer.activation, mlp.ACTIVATIONS)
         if math.prod(spec.input_shape) != num_inputs:
             raise InputError(f"its input_shape {spec.input_shape} does not hold {num_inputs} inputs")
@@ -158,3 +208,14 @@ def _check_agreement(spec: ModelSpec) -> None:
             f"its head {spec.head!r} wants {wanted[0]} outputs and {wanted[1]} class_names, "
             f"got {num_outputs} and {len(spec.class_names)}"
         )
+
+
+def _check_embedding(network: SavedNetwork) -> None:
+    first, *others = network.layers
+    if not all(isinstance(layer, Dense) for layer in others) or not network.dense:
+        raise InputError("its embedding must be the first layer, and others must follow")
+    if isinstance(first, Periodic):
+        places = first.numbers
+        if places[-1] >= first.inputs or any(after <= before for before, after in pairwise(places)):
+            rule = f"must ascend, below its {first.inputs} inputs"
+            raise InputError(f"its embedded numbers {rule}, got {places}"[:200])

@@ -1,24 +1,30 @@
 """From splits to what a run takes, and from trained parameters to a model."""
 
+import itertools
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, Shaped
 
 from jaxmlp import checks
+from jaxmlp.data.cells import Cells
+from jaxmlp.data.columns import Column, used_columns
 from jaxmlp.data.splits import Splits, fit_target_affine, layer_sizes, scale_part
 from jaxmlp.models.model import Model
 from jaxmlp.models.schema import LOSSES, ModelSpec, dense_network
 from jaxmlp.nn import mlp
+from jaxmlp.nn.embeddings import EmbeddingSpec, embed_numbers
 from jaxmlp.nn.heads import HEADS
 from jaxmlp.nn.matmul import PRODUCTS
 from jaxmlp.nn.network import Network, NetworkSpec, make_network
+from jaxmlp.nn.parametrization import PARAMETRIZATIONS
 from jaxmlp.nn.preprocessing import Affine, fit_affine
 from jaxmlp.runtime.devices import all_devices
 from jaxmlp.runtime.host import package_version
+from jaxmlp.types import AnyArray, InputError
 
 Loss = Callable[[Array, Array], Array]
 """(logits, target) -> loss of one example."""
@@ -75,9 +81,38 @@ def _make_network(
         HEADS[task],
         Affine(*map(jnp.asarray, affine or (0.0, 1.0))),
         activation=mlp.get_activation(spec.activation),
+        embedding=spec.embedding,
+        parametrization=spec.parametrization,
         precision=precision,
         loss=loss,
     )
+
+
+def embed_inputs(splits: Splits) -> EmbeddingSpec:
+    """The embedding of the inputs that are numbers, of which more than two occur in training: any input of
+    arrays, and of a table the numbers and dates themselves. InputError where there are none, and for images.
+    """
+    inputs = splits.train.inputs
+    if inputs.ndim > 2:
+        raise InputError("embedding: is for the columns of a table, not for images; leave it out")
+    candidates = range(inputs.shape[1]) if splits.columns is None else _number_places(splits.columns)
+    numbers = tuple(place for place in candidates if _has_several(inputs[:, place]))
+    if not numbers:
+        raise InputError("embedding: no input is a number of more than two values; leave it out")
+    return embed_numbers(numbers)
+
+
+def _has_several(values: Shaped[AnyArray, " examples"]) -> bool:
+    return bool(np.any((values != np.min(values)) & (values != np.max(values))))
+
+
+def _number_places(columns: Sequence[Column]) -> list[int]:
+    """Where the first input of each column stands: a number, a date or a category, which has but two values.
+    Beside them stand other categories, cycles, and what tells of gaps.
+    """
+    nothing = Cells(np.zeros(0), np.zeros(0, bool))
+    widths = [len(column.encode(nothing)) for column in used_columns(columns)]
+    return list(itertools.accumulate(widths[:-1], initial=0))
 
 
 def build_model(
@@ -93,7 +128,7 @@ def build_model(
     images = np.asarray(splits.train.inputs[:10_000]) if splits.train.inputs.ndim > 2 else None
     description = ModelSpec(
         networks=tuple(
-            dense_network(layer_sizes(splits, spec.hidden_sizes), spec.activation, count)
+            dense_network(layer_sizes(splits, spec.hidden_sizes), spec.activation, count, spec.embedding)
             for spec, count, _ in networks
         ),
         head=splits.task,
@@ -107,7 +142,8 @@ def build_model(
         columns=splits.columns,
         target=splits.target,
     )
-    return Model(tuple(params for *_, params in networks), scaling.inputs, description, scaling.targets)
+    layers = (PARAMETRIZATIONS[spec.parametrization].to_layers(params) for spec, _, params in networks)
+    return Model(tuple(layers), scaling.inputs, description, scaling.targets)
 
 
 def _drawing_extent(images: np.ndarray) -> float | None:

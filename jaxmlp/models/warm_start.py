@@ -3,25 +3,36 @@
 from collections.abc import Sequence
 from typing import Any
 
+from jaxmlp import checks
 from jaxmlp.data.splits import Splits
 from jaxmlp.models.model import Model
-from jaxmlp.models.training import Loss, Scaling, fit_scaling
+from jaxmlp.models.training import Loss, Scaling, embed_inputs, fit_scaling
 from jaxmlp.nn.mlp import check_sizes, get_activation
 from jaxmlp.nn.network import Network, NetworkSpec
+from jaxmlp.nn.parametrization import PARAMETRIZATIONS
 from jaxmlp.types import Hyperparams, InputError
 
 _HIDDEN_SIZES, _ACTIVATION = (64,), "relu"
+_EMBEDDING = "periodic"
 
 
 def choose_spec(
-    splits: Splits, start: Model | None, hidden_sizes: Sequence[int] | None, activation: str | None
+    splits: Splits,
+    start: Model | None,
+    hidden_sizes: Sequence[int] | None,
+    activation: str | None,
+    embedding: str | None,
+    parametrization: str,
 ) -> NetworkSpec:
     """The network asked for, or that of ``start``, which must fit the data and cannot be changed."""
+    if embedding is not None:
+        checks.known_name("embedding", embedding, (_EMBEDDING,))
     if start is None:
         sizes = check_sizes("hidden_sizes", _HIDDEN_SIZES if hidden_sizes is None else hidden_sizes)
         name = _ACTIVATION if activation is None else activation
         get_activation(name)
-        return NetworkSpec(tuple(sizes), name)
+        checks.known_name("parametrization", parametrization, PARAMETRIZATIONS)
+        return NetworkSpec(tuple(sizes), name, embed_inputs(splits) if embedding else None, parametrization)
     about, (network, *others) = start.spec, start.spec.networks
     if others:
         raise InputError(f"start: must be a single network, got an ensemble of {1 + len(others)}")
@@ -29,10 +40,12 @@ def choose_spec(
     ours = splits.task, splits.train.inputs.shape[1:], tuple(map(str, splits.class_names)), splits.columns
     if differing := [f"{a}, it had {b}" for a, b in zip(ours, theirs, strict=True) if a != b]:
         raise InputError(f"start: was trained on other data: these have {differing[0]}"[:500])
-    spec = NetworkSpec(network.layer_sizes[1:-1], network.activation)
-    for name, given, own in zip(spec._fields, (hidden_sizes, activation), spec, strict=True):
-        if given is not None and (given if isinstance(given, str) else tuple(given)) != own:
-            raise InputError(f"{name}: are those of start, {own}, got {given}; leave it out")
+    spec = NetworkSpec(network.layer_sizes[1:-1], network.activation, network.embedding)
+    own = *spec[:2], _EMBEDDING if network.embedding else None, "standard"
+    asked = hidden_sizes, activation, embedding, parametrization
+    for name, given, its in zip(spec._fields, asked, own, strict=True):
+        if given is not None and (given if isinstance(given, str) else tuple(given)) != its:
+            raise InputError(f"{name}: are those of start, {its}, got {given}; leave it out")
     return spec
 
 
@@ -52,8 +65,9 @@ def with_weights(network: Network, start: Model) -> Network:
     """The network that begins with the weights of ``start``."""
 
     def init_fn(key: Any, hyperparams: Hyperparams) -> tuple[Any, tuple[()]]:
-        if hyperparams.initial_scale is not None:
-            raise InputError("initial_scale: the initial weights are those of start; leave it out")
+        for name in ("initial_scale", "frequency_scale"):
+            if getattr(hyperparams, name) is not None:
+                raise InputError(f"{name}: the initial weights are those of start; leave it out")
         return start.networks[0], ()
 
     return network._replace(init_fn=init_fn)

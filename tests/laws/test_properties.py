@@ -15,8 +15,10 @@ from jaxmlp.models.model import Model, load, save
 from jaxmlp.models.prediction import predict, predict_proba
 from jaxmlp.models.schema import ModelSpec, dense_network
 from jaxmlp.nn import heads, mlp
+from jaxmlp.nn.embeddings import EmbeddingSpec
 from jaxmlp.nn.metrics import METRICS
 from jaxmlp.nn.network import make_network
+from jaxmlp.nn.parametrization import PARAMETRIZATIONS
 from jaxmlp.nn.preprocessing import Affine, fit_affine
 from jaxmlp.train.optimizers import make_optimizer
 from jaxmlp.train.step import make_evaluate, make_train
@@ -34,7 +36,12 @@ NUM_OUTPUTS = {"binary": 1, "multiclass": 3, "regression": 2}
 PRECISION = st.sampled_from(["float32", "float64"])
 
 
-def made(head, sizes, activation="tanh", num_examples=7, seed=0):
+FORM = st.sampled_from(
+    [(None, "standard"), (None, "ntk"), (EmbeddingSpec((0,), 3), "standard"), (EmbeddingSpec((0,), 3), "ntk")]
+)
+
+
+def made(head, sizes, activation="tanh", form=(None, "standard"), num_examples=7, seed=0):
     """Network, its parameters in the default precision, and data for it."""
     draws, num_outputs = np.random.default_rng(seed), NUM_OUTPUTS[head]
     layer_sizes = (*sizes, num_outputs)
@@ -43,6 +50,8 @@ def made(head, sizes, activation="tanh", num_examples=7, seed=0):
         heads.HEADS[head],
         Affine(jnp.zeros(()), jnp.ones(())),
         activation=mlp.get_activation(activation),
+        embedding=form[0],
+        parametrization=form[1],
     )
     params, _ = network.init_fn(jax.random.key(seed), Hyperparams())
     inputs = jnp.asarray(draws.normal(size=(num_examples, sizes[0])), float)
@@ -61,10 +70,10 @@ def losses_of(network, params, data):
 
 
 @few
-@given(head=HEAD, sizes=SIZES, activation=SMOOTH, seed=st.integers(0, 99))
-def test_gradients_are_finite_differences(head, sizes, activation, seed):
+@given(head=HEAD, sizes=SIZES, activation=SMOOTH, form=FORM, seed=st.integers(0, 99))
+def test_gradients_are_finite_differences(head, sizes, activation, form, seed):
     with jax.enable_x64(True):
-        network, params, data = made(head, sizes, activation, seed=seed)
+        network, params, data = made(head, sizes, activation, form, seed=seed)
         way = jax.tree.map(lambda leaf: jnp.cos(jnp.arange(leaf.size) + 1.0).reshape(leaf.shape), params)
 
         @jax.jit
@@ -79,10 +88,10 @@ def test_gradients_are_finite_differences(head, sizes, activation, seed):
 
 
 @few
-@given(head=HEAD, sizes=SIZES, batch_size=st.integers(1, 40), precision=PRECISION)
-def test_batches_of_any_size_measure_the_same(head, sizes, batch_size, precision):
+@given(head=HEAD, sizes=SIZES, form=FORM, batch_size=st.integers(1, 40), precision=PRECISION)
+def test_batches_of_any_size_measure_the_same(head, sizes, form, batch_size, precision):
     with jax.enable_x64(precision == "float64"):
-        network, params, data = made(head, sizes, num_examples=23)
+        network, params, data = made(head, sizes, form=form, num_examples=23)
         sizes_tried = 23, batch_size
         whole, cut = (jax.jit(make_evaluate(network.predict_fn, METRICS[head], n)) for n in sizes_tried)
         expected = whole(params, (), data)
@@ -110,19 +119,24 @@ def test_weights_scale_losses(head, sizes, batch_size, factor):
 @given(
     head=HEAD,
     sizes=SIZES,
+    form=FORM,
     activation=st.sampled_from(sorted(mlp.ACTIVATIONS)),
     precision=PRECISION,
     num_networks=st.integers(1, 3),
     temperature=st.floats(1, 3),
 )
-def test_saving_and_loading_is_the_identity(head, sizes, activation, precision, num_networks, temperature):
+def test_saving_and_loading_is_the_identity(
+    head, sizes, form, activation, precision, num_networks, temperature
+):
     with jax.enable_x64(precision == "float64"), tempfile.TemporaryDirectory() as folder:
-        trained = [made(head, sizes, activation, seed=seed) for seed in range(num_networks)]
+        trained = [made(head, sizes, activation, form, seed=seed) for seed in range(num_networks)]
+        embedding, to_layers = form[0], PARAMETRIZATIONS[form[1]].to_layers
         data, num_outputs = trained[0][2], NUM_OUTPUTS[head]
         num_classes = {"binary": 2, "multiclass": 3, "regression": 0}[head]
         description = ModelSpec(
             networks=tuple(
-                dense_network((*sizes, num_outputs), activation, seed + 1) for seed in range(num_networks)
+                dense_network((*sizes, num_outputs), activation, seed + 1, embedding)
+                for seed in range(num_networks)
             ),
             head=head,
             input_shape=(sizes[0],),
@@ -132,7 +146,8 @@ def test_saving_and_loading_is_the_identity(head, sizes, activation, precision, 
             versions={},
             temperature=temperature,
         )
-        model = Model(tuple(params for _, params, _ in trained), fit_affine(data.inputs), description)
+        networks = tuple(to_layers(params) for _, params, _ in trained)
+        model = Model(networks, fit_affine(data.inputs), description)
         path = save(Path(folder, "m"), model)
         loaded = load(path)
         assert loaded.spec == description

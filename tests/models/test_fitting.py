@@ -83,6 +83,8 @@ def test_each_seed_is_that_of_the_functions_beneath(digits, read):
     [
         {"hidden_sizes": (8, 4)},
         {"activation": "tanh"},
+        {"embedding": "periodic"},
+        {"parametrization": "ntk"},
         {"optimizer": "sgd"},
         {"optimizer": "adamw"},
         {"optimizer": optax.sgd(0.01)},

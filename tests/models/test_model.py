@@ -377,6 +377,8 @@ class Bomb:
         return (pytest.fail, ("the file was unpickled",))
 
 
+PERIODIC = {"kind": "periodic", "inputs": 12, "numbers": [1, 3], "num_frequencies": 4}
+AFTER = {"kind": "dense", "inputs": 18, "outputs": 3, "activation": "identity"}
 DAMAGED = {
     "empty": (lambda content: b"", "not a safetensors file"),
     "text": (lambda content: b"not a model at all, only a line of text", "not a safetensors file"),
@@ -425,6 +427,28 @@ DAMAGED = {
     "an activation that is no name": (with_layer(activation=3), "`str`, got `int`, at networks.*activation"),
     "no layer": (with_network(layers=[]), "length >= 1, at networks.*layers"),
     "an unknown kind of layer": (with_layer(kind="lstm"), "Invalid value 'lstm', at networks.*kind"),
+    "an embedding alone": (with_network(layers=[PERIODIC]), "embedding must be the first layer, and others"),
+    "an embedding at the end": (with_network(layers=[AFTER, PERIODIC]), "embedding must be the first layer"),
+    "an embedding of no number": (
+        with_network(layers=[PERIODIC | {"numbers": []}, AFTER]),
+        "length >= 1, at networks.*numbers",
+    ),
+    "embedded numbers out of order": (
+        with_network(layers=[PERIODIC | {"numbers": [3, 1]}, AFTER]),
+        r"must ascend.* \(3, 1\)",
+    ),
+    "an embedded number that is not there": (
+        with_network(layers=[PERIODIC | {"numbers": [1, 12]}, AFTER]),
+        "below its 12 inputs",
+    ),
+    "an embedding without its features": (
+        with_network(layers=[PERIODIC, AFTER | {"inputs": 12}]),
+        "have 18 outputs and then 12 inputs",
+    ),
+    "an embedding without its tensors": (
+        with_network(layers=[PERIODIC | {"num_frequencies": 2}, AFTER]),
+        r"must have the shape \(18, 3\)",
+    ),
     "a negative layer size": (with_layer(outputs=-5), ">= 1, at networks.*outputs"),
     "a layer size that is no number": (with_layer(outputs=True), "`int`, got `bool`, at networks.*outputs"),
     "layers that do not follow each other": (with_layer(1, inputs=4), "have 5 outputs and then 4 inputs"),
