@@ -45,7 +45,7 @@ class Config(receipt.DeviceConfig):
     optimizer: str = "adam"
     """Optimizer of optax."""
     schedule: str = "constant"
-    """How the learning rate changes over the run: constant, cosine, warmup_cosine or one_cycle."""
+    """How the learning rate changes over the run: constant, cosine, warmup_cosine, one_cycle or cycles."""
     learning_rate: float | None = None
     """Step size (default: the optimizer's own)."""
     weight_decay: float | None = None

@@ -70,7 +70,7 @@ class SearchFlags:
     halving: int = 3
     """At each rung one member in so many goes on, for so many times as long; 1 trains all to the end."""
     schedule: str = "constant"
-    """How the learning rate changes over the run: constant, cosine, warmup_cosine or one_cycle."""
+    """How the learning rate changes over the run: constant, cosine, warmup_cosine, one_cycle or cycles."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Of the matrix products in training; parameters are float32 in any case."""
     batch_size: Annotated[int | None, default("128, or fewer for a small data set", "INT")] = None

@@ -36,6 +36,7 @@ _TYPES: dict[str, tuple[Any, ...]] = {
     "loss": (Callable, NoneType),
     "metrics": (Mapping, NoneType),
     "augment": (Callable, NoneType),
+    "rate_multipliers": (Mapping, NoneType),
     "start": (Model, NoneType),
     "mesh": (str, Mesh, NoneType),
     "checkpoints": (Checkpoints, NoneType),
@@ -90,6 +91,7 @@ def fit_mlp(
     parametrization: str = "standard",
     optimizer: str | optax.GradientTransformation = "adam",
     schedule: str = "constant",
+    rate_multipliers: Mapping[str, float] | None = None,
     learning_rate: float | None = None,
     weight_decay: float | None = None,
     momentum: float | None = None,
@@ -127,8 +129,9 @@ def fit_mlp(
     weights, in its shape.
 
     The optimizer: a name of ``optimizers.RECIPES``, whose learning rate and weight decay are the defaults, or
-    any optax transformation, which has its own. ``schedule`` is one of ``optimizers.SCHEDULES``; the other
-    numbers are those of Hyperparams.
+    any optax transformation, which has its own. ``schedule`` is one of ``optimizers.SCHEDULES``;
+    ``rate_multipliers`` are factors on it for parts of the network, by their names, as {"bias": 0.1,
+    "input_scale": 6}; the other numbers are those of Hyperparams.
 
     What is learnt: ``loss(logits, target)`` of one example takes the place of the cross-entropy or squared
     error; the targets of a regression are then not scaled. ``metrics``, beside those of the task, are
@@ -152,7 +155,7 @@ def fit_mlp(
     """
     _check_types(
         {"splits": splits, "optimizer": optimizer, "loss": loss, "metrics": metrics, "augment": augment}
-        | {"start": start, "mesh": mesh, "checkpoints": checkpoints}
+        | {"start": start, "mesh": mesh, "checkpoints": checkpoints, "rate_multipliers": rate_multipliers}
     )
     spec = choose_spec(splits, start, hidden_sizes, activation, embedding, parametrization)
     if class_weight is not None:
@@ -165,7 +168,7 @@ def fit_mlp(
     num_epochs = default_num_epochs(num_examples, batch_size) if num_epochs is None else num_epochs
     checks.integer("num_epochs", num_epochs)
     mesh = make_mesh(mesh) if isinstance(mesh, str) else mesh
-    update = make_optimizer(optimizer, schedule)
+    update = make_optimizer(optimizer, schedule, rate_multipliers)
     train = make_train(network.init_fn, network.loss_fn, update, batch_size, mesh=mesh)
     measures = choose_metrics(splits.task, scaling.targets, loss, metrics)
     evaluate = make_evaluate(network.predict_fn, measures)

@@ -5,7 +5,7 @@ that a learning rate is a number to sweep and not a program to compile.
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -13,9 +13,10 @@ import jax
 import jax.numpy as jnp
 import optax
 import optax.contrib
-from jaxtyping import Array, Scalar
+from jaxtyping import Array
 
 from jaxmlp import checks
+from jaxmlp.train.transforms import project_max_norm, scale_rates
 from jaxmlp.types import Hyperparams, InputError, PyTree
 
 EvalParams = Callable[[PyTree, PyTree], PyTree]
@@ -116,11 +117,21 @@ _REFUSED = {
 
 # Optax's schedules count whole steps; a run's progress is measured in this many.
 _TICKS = 10_000
+
+
+def _cycles(count: Any) -> Array:
+    """Five cycles, each twice as long as the one before, which end when 1, 3, 7, 15 and 31 of 31 parts of the
+    run are over. In each, the factor rises from 0 to 1 and falls to 0 (Holzmüller et al. 2024).
+    """
+    return (1 - jnp.cos(2 * jnp.pi * jnp.log2(1 + 31 * count / _TICKS))) / 2
+
+
 SCHEDULES: dict[str, optax.Schedule] = {
     "constant": optax.constant_schedule(1.0),
     "cosine": optax.cosine_decay_schedule(1.0, _TICKS),
     "warmup_cosine": optax.warmup_cosine_decay_schedule(0.0, 1.0, _TICKS // 10, _TICKS),
     "one_cycle": optax.cosine_onecycle_schedule(_TICKS, 1.0),
+    "cycles": _cycles,
 }
 """Factors on the learning rate, as functions of progress through the run in ticks."""
 
@@ -133,28 +144,37 @@ def get_recipe(name: str) -> Recipe:
 
 
 def make_optimizer(
-    optimizer: str | optax.GradientTransformation = "adam", schedule: str = "constant"
+    optimizer: str | optax.GradientTransformation = "adam",
+    schedule: str = "constant",
+    rate_multipliers: Mapping[str, float] | None = None,
 ) -> MakeOptimizer:
     """A function of the (traced) Hyperparams that returns the optimizer and its ``eval_params``.
 
     ``optimizer`` is a name of RECIPES, whose learning rate is the default, or any
     optax.GradientTransformation, which then has its own learning rate, weight decay and momentum. Clipping
-    comes before it; schedule and max-norm projection after.
+    comes before it; schedule, ``rate_multipliers`` (as ``scale_rates`` takes them) and max-norm projection
+    after.
     """
     unit = SCHEDULES[checks.known_name("schedule", schedule, SCHEDULES)]
+    multipliers = dict(rate_multipliers or {})
+    for factor in multipliers.values():
+        checks.at_least_zero("rate_multipliers", factor)
     if not isinstance(optimizer, str):
-        return partial(_wrap, lambda hyperparams: _user_optimizer(optimizer, hyperparams), unit, False)
+        return partial(_wrap, partial(_user_optimizer, optimizer), unit, multipliers, False)
     recipe = get_recipe(optimizer)
     if recipe.averages and schedule != "constant":
         raise InputError(
             f"schedule: {optimizer} averages instead of decaying; use 'constant', not {schedule!r}"
         )
-    return partial(_wrap, partial(_named_optimizer, optimizer, recipe), unit, recipe.averages)
+    if recipe.averages and multipliers:
+        raise InputError(f"rate_multipliers: {optimizer} averages parameters of one rate; leave them out")
+    return partial(_wrap, partial(_named_optimizer, optimizer, recipe), unit, multipliers, recipe.averages)
 
 
 def _wrap(
     make_core: Callable[[Hyperparams], optax.GradientTransformation],
     unit: optax.Schedule,
+    multipliers: dict[str, float],
     averages: bool,
     hyperparams: Any,
 ) -> tuple[optax.GradientTransformation, EvalParams]:
@@ -162,6 +182,8 @@ def _wrap(
     parts = [make_core(hyperparams)]
     if hyperparams.clip_norm is not None:
         parts.insert(0, optax.clip_by_global_norm(hyperparams.clip_norm))
+    if multipliers:
+        parts.append(scale_rates(multipliers))
     if hyperparams.num_steps is not None:
         parts.append(
             optax.scale_by_schedule(lambda count: jnp.asarray(unit(_TICKS * count / hyperparams.num_steps)))
@@ -221,18 +243,3 @@ def _average(opt_state: PyTree, params: PyTree) -> PyTree:
 
     (state,) = (node for node in jax.tree.leaves(opt_state, is_leaf=is_state) if is_state(node))
     return optax.contrib.schedule_free_eval_params(state, params)
-
-
-def project_max_norm(max_norm: Scalar | float) -> optax.GradientTransformation:
-    """The update that ends with every unit's incoming weights at most ``max_norm`` long (Srebro and
-    Shraibman 2005; Srivastava et al. 2014, §5.1). The last axis of a weight counts units; biases are free.
-    """
-
-    def project(update: Array, param: Array) -> Array:
-        if param.ndim < 2:
-            return update
-        moved = param + update
-        norm = jnp.sqrt(jnp.sum(jnp.square(moved), axis=tuple(range(moved.ndim - 1)), keepdims=True))
-        return moved * jnp.where(norm > max_norm, max_norm / norm, 1) - param
-
-    return optax.stateless(lambda updates, params: jax.tree.map(project, updates, params))

@@ -89,6 +89,7 @@ def test_each_seed_is_that_of_the_functions_beneath(digits, read):
         {"optimizer": "adamw"},
         {"optimizer": optax.sgd(0.01)},
         {"schedule": "cosine"},
+        {"rate_multipliers": {"bias": 0.1}},
         {"learning_rate": 0.02},
         {"optimizer": "adamw", "weight_decay": 0.5},
         {"momentum": 0.5},
@@ -325,6 +326,10 @@ def test_who_weighs_nothing_is_not_learnt():
         (
             {"optimizer": optax.sgd(0.1), "learning_rate": 0.1},
             "learning_rate: an optimizer of your own has its own; set it there and leave this None",
+        ),
+        (
+            {"rate_multipliers": {"biass": 0.1}},
+            "rate_multipliers: unknown name 'biass'; did you mean 'bias'?",
         ),
         ({"mesh": "data=2"}, "mesh: data=2 needs 2 devices, but there are 1"),
     ],

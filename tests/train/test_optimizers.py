@@ -8,8 +8,9 @@ import optax
 import optax.contrib
 import pytest
 
-from jaxmlp.train.optimizers import RECIPES, SCHEDULES, get_recipe, make_optimizer, project_max_norm
+from jaxmlp.train.optimizers import RECIPES, SCHEDULES, get_recipe, make_optimizer
 from jaxmlp.train.step import make_train
+from jaxmlp.train.transforms import project_max_norm
 from jaxmlp.types import Dataset, Hyperparams, InputError, Layer
 
 
@@ -208,11 +209,12 @@ def rates(schedule, learning_rate, num_steps):
 
 # At progress 0, 1/2 and 1. The half falls 4/9 of the way down the cosine after a warm-up of one tenth, and
 # 2/7 of the way down one cycle's, which rises from 1/25 for three tenths and ends 10⁴ times
-# lower than it began.
+# lower than it began. Of cycles that double, the last is then only begun.
 UNIT_VALUES = {
     "constant": (1, 1, 1),
     "cosine": (1, 0.5, 0),
     "warmup_cosine": (0, (1 + np.cos(np.pi * 4 / 9)) / 2, 0),
+    "cycles": (0, (1 - np.cos(2 * np.pi * np.log2(16.5))) / 2, 0),
     "one_cycle": (0.04, 4e-6 + (1 - 4e-6) * (1 + np.cos(np.pi * 2 / 7)) / 2, 4e-6),
 }
 
@@ -221,6 +223,52 @@ UNIT_VALUES = {
 def test_a_schedule_is_a_factor_on_the_learning_rate(schedule):
     expected = 2.0 * np.array(UNIT_VALUES[schedule])
     np.testing.assert_allclose(rates(schedule, 2.0, num_steps=4)[::2], expected, rtol=2e-6, atol=1e-7)
+
+
+def test_five_cycles_end_and_peak_where_they_should():
+    factors = np.asarray(SCHEDULES["cycles"](10_000 * np.arange(3101) / 3100))
+    (ends,) = np.nonzero((factors[1:-1] < factors[:-2]) & (factors[1:-1] < factors[2:]))
+    np.testing.assert_array_equal(ends + 1, [100, 300, 700, 1500])
+    np.testing.assert_allclose(factors[[0, 100, 300, 700, 1500, 3100]], 0, atol=1e-6)
+    (peaks,) = np.nonzero((factors[1:-1] > factors[:-2]) & (factors[1:-1] > factors[2:]))
+    np.testing.assert_allclose(1 + (peaks + 1) / 100, 2 ** (np.arange(5) + 0.5), rtol=0.01)
+    np.testing.assert_allclose(factors[peaks + 1], 1, atol=1e-3)
+
+
+def test_parts_of_the_params_have_rates_of_their_own():
+    params = {"first": layer([[1.0, 2.0]], [3.0, 4.0]), "scale": jnp.ones(2), "last": layer([[1.0]], [1.0])}
+    grads = jax.tree.map(jnp.ones_like, params)
+    multipliers = {"bias": 0.0, "scale": 6.0, "last": 10.0}
+    optimizer, _ = make_optimizer("sgd", rate_multipliers=multipliers)(Hyperparams(0.1, weight_decay=0.5))
+    updates, _ = optimizer.update(grads, optimizer.init(params), params)
+    expected = {
+        "first": layer([[-0.15, -0.2]], [0.0, 0.0]),
+        "scale": jnp.full(2, -0.6),
+        "last": layer([[-1.5]], [-1.0]),
+    }
+    chex.assert_trees_all_close(updates, expected, rtol=1e-6)
+
+
+def test_rates_of_parts_apply_to_any_optimizer_and_leave_a_schedule_alone():
+    params = layer([[1.0]], [1.0])
+    for optimizer in ("adam", optax.adam(1e-3)):
+        make = make_optimizer(optimizer, "cosine", {"bias": 0.1})
+        transformation, _ = make(Hyperparams(num_steps=2))
+        state, found = transformation.init(params), []
+        for _ in range(2):
+            updates, state = transformation.update(layer([[1.0]], [1.0]), state, params)
+            found.append([updates.weight[0, 0], updates.bias[0]])
+        np.testing.assert_allclose(found, [[-1e-3, -1e-4], [-5e-4, -5e-5]], rtol=1e-4)
+
+
+def test_rates_of_parts_that_cannot_be_are_refused():
+    optimizer, _ = make_optimizer("adam", rate_multipliers={"biases": 0.1})(Hyperparams())
+    with pytest.raises(InputError, match=r"^rate_multipliers: unknown name 'biases'; did you mean 'bias'"):
+        optimizer.init(layer([[1.0]], [1.0]))
+    with pytest.raises(InputError, match=r"^rate_multipliers: must be a finite number of at least 0, got -1"):
+        make_optimizer("adam", rate_multipliers={"bias": -1.0})
+    with pytest.raises(InputError, match=r"^rate_multipliers: schedule_free_adamw averages"):
+        make_optimizer("schedule_free_adamw", rate_multipliers={"bias": 0.1})
 
 
 def test_another_number_of_steps_or_rate_stretches_a_schedule_without_another_trace():
