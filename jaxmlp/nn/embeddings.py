@@ -17,6 +17,7 @@ from jaxmlp.types import Embedding
 NUM_FEATURES = 3
 """What each number is embedded in, beside itself."""
 _MANY = 16
+_FREQUENCY_SCALE = 0.25
 
 
 class EmbeddingSpec(NamedTuple):
@@ -39,12 +40,13 @@ def embed_numbers(numbers: tuple[int, ...]) -> EmbeddingSpec:
 def init_embedding(
     key: Key[Array, ""], spec: EmbeddingSpec, frequency_scale: Scalar | float | None = None
 ) -> Embedding:
-    """Frequencies from N(0, ``frequency_scale``²), by default 1: about as many turns of a wave to a standard
-    deviation of its input. Phases are uniform.
+    """Frequencies from N(0, ``frequency_scale``²), by default ¼: about as many turns of a wave to a standard
+    deviation of its input, which noisy tables overfit less than a whole one. Phases are uniform.
     """
     keys, shape = jax.random.split(key, 3), (len(spec.numbers), spec.num_frequencies)
+    spread = _FREQUENCY_SCALE if frequency_scale is None else frequency_scale
     return Embedding(
-        jax.random.normal(keys[0], shape) * (1.0 if frequency_scale is None else frequency_scale),
+        spread * jax.random.normal(keys[0], shape),
         jax.random.uniform(keys[1], shape, minval=-jnp.pi, maxval=jnp.pi),
         jax.random.normal(keys[2], (*shape, NUM_FEATURES)) / np.sqrt(spec.num_frequencies),
     )

@@ -41,7 +41,7 @@ def test_features_of_each_number_stand_after_all_inputs():
 
 
 def test_the_first_draw_is_of_the_distributions_that_are_named():
-    embedding = init_embedding(jax.random.key(0), EmbeddingSpec(tuple(range(500)), 16), jnp.float32(0.25))
+    embedding = init_embedding(jax.random.key(0), EmbeddingSpec(tuple(range(500)), 16))
     np.testing.assert_allclose(np.std(embedding.frequencies), 0.25, rtol=0.03)
     np.testing.assert_allclose(np.std(embedding.phases), 2 * np.pi / np.sqrt(12), rtol=0.03)
     assert np.abs(embedding.phases).max() < np.pi + 1e-6
