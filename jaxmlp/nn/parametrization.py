@@ -1,5 +1,5 @@
-"""What is trained, and the layers that it stands for: the weights themselves, or such as steps of one size
-suit in a layer of any width.
+"""What is trained, and the layers that it stands for: the weights themselves, or such as are divided by what
+grows with a layer's width, so that the learning rate depends less on it.
 """
 
 from collections.abc import Callable

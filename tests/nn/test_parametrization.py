@@ -1,4 +1,4 @@
-"""The neural tangent parametrisation stands for plain layers, and its steps suit layers of any width."""
+"""The neural tangent parametrisation stands for plain layers."""
 
 import jax
 import jax.numpy as jnp
