@@ -1,5 +1,8 @@
 """Tables whose numbers are embedded: which these are, what it is good for, and that a model keeps it."""
 
+from itertools import product
+
+import chex
 import jax
 import numpy as np
 import pandas
@@ -8,7 +11,10 @@ import pytest
 import jaxmlp
 from jaxmlp.models import numpy_predictor
 from jaxmlp.models.training import embed_inputs
-from jaxmlp.types import InputError, Layer
+from jaxmlp.nn.embeddings import embed_numbers
+from jaxmlp.nn.preprocessing import Affine
+from jaxmlp.train.tuning import fit_population
+from jaxmlp.types import Hyperparams, InputError, Layer
 
 QUICK = {"progress": False, "embedding": "periodic"}
 
@@ -99,6 +105,29 @@ def test_a_run_goes_on_from_a_model(waves, found):
     ):
         with pytest.raises(InputError, match=f"^{says}"):
             jaxmlp.fit_mlp(waves, start=found, progress=False, **changed)
+
+
+def test_spreads_and_rates_train_as_one_program_like_each_alone(waves):
+    with jax.enable_x64(True):
+        forms = {"embedding": embed_numbers((0, 1)), "parametrization": "ntk"}
+        network = jaxmlp.make_network((2, 8, 1), "regression", Affine(0.0, 1.0), **forms)
+        optimizer = jaxmlp.make_optimizer("adam", "cycles", {"input_scale": 6.0, "frequencies": 0.1})
+        options = {"seeds": [0], "num_epochs": 2, "batch_size": 32, "progress": False}
+        spreads, rates = (0.1, 1.0), (0.01, 0.1)
+        of_all, *alone = (
+            fit_population(
+                network,
+                optimizer,
+                waves.train,
+                waves.validation,
+                hyperparams=jaxmlp.grid(Hyperparams(num_steps=42), frequency_scale=some, learning_rate=rate),
+                **options,
+            )[0].params
+            for some, rate in ((spreads, rates), *(((s,), (r,)) for s, r in product(spreads, rates)))
+        )
+        for setting, expected in enumerate(alone):
+            own = jax.tree.map(lambda leaf, setting=setting: leaf[:, setting : setting + 1], of_all)
+            chex.assert_trees_all_close(own, expected, rtol=1e-8, atol=1e-8)
 
 
 def test_an_ensemble_has_no_frequencies_to_spread(waves):
