@@ -18,7 +18,7 @@ from jaxmlp.data.arrays import (
     is_classification,
     make_dataset,
 )
-from jaxmlp.data.columns import Column
+from jaxmlp.data.columns import MAX_LINES, Column
 from jaxmlp.data.parts import Part, select, take_part, with_sample_weight
 from jaxmlp.nn.preprocessing import Affine, fit_affine, scale_on_host
 from jaxmlp.printing import printable
@@ -43,7 +43,7 @@ class Splits(NamedTuple):
     """The column of a table that is predicted."""
 
     def summary(self) -> dict[str, Any]:
-        """What there is, in words."""
+        """What there is, in words; of a table also how each column is read."""
         sizes = {"training": self.train, "validation": self.validation, "test": self.test}
         examples = ", ".join(f"{len(part.inputs):,} {name}" for name, part in sizes.items())
         classes = f", {len(self.class_names)} classes" if self.class_names else ""
@@ -53,7 +53,7 @@ class Splits(NamedTuple):
             "task": self.task + classes,
             "examples": examples,
             "inputs": f"{shape} of {self.train.inputs.dtype}",
-        }
+        } | {f"column {column.name}": column.describe() for column in (self.columns or ())[:MAX_LINES]}
 
 
 def from_arrays(

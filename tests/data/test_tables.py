@@ -394,6 +394,12 @@ def test_parts_and_weights_that_do_not_fit_are_refused(options, says):
     assert refusal(tables.read_table, with_target(["a", "b"] * 20), "y", **options).startswith(says)
 
 
+def test_splits_show_how_each_column_is_read():
+    lines = [line.strip() for line in str(tables.read_table(MIXED, "kind")).splitlines()]
+    assert "column new: 2 categories, False, True" in lines
+    assert [line.split(":")[0] for line in lines[-4:]] == [f"column {name}" for name in list(MIXED)[:4]]
+
+
 # Refusals
 
 
