@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jaxmlp.data.cells import MISSING, is_dated, shown
-from jaxmlp.data.columns import NumberColumn
+from jaxmlp.data.columns import DateColumn, NumberColumn
 from jaxmlp.data.frames import import_pandas
 from jaxmlp.data.inference import has_leading_zeros, infer_columns
 from jaxmlp.runtime.console import warn
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 MAX_CLASSES = 20
 """A target of at most so many different whole numbers is taken for classes."""
+_TIMES = ("datetime", "datetime64", "date", "time", "timedelta", "timedelta64")
 
 
 def read_target(values: "pandas.Series", said: Mapping[str, str]) -> "pandas.Series":
@@ -25,8 +26,8 @@ def read_target(values: "pandas.Series", said: Mapping[str, str]) -> "pandas.Ser
     words such as "NA" stand for nothing: elsewhere they may be classes.
     """
     kind = import_pandas().api.types.infer_dtype(values, skipna=True)
-    if is_dated(values) or kind in ("timedelta", "timedelta64"):
-        raise InputError(f"target: {values.name!r} holds dates or times; give it as numbers, such as days")
+    if is_dated(values) or kind in _TIMES:
+        raise _dated_error(values)
     if kind not in ("string", "mixed", "mixed-integer"):
         return values
     texts = values.astype(object).map(_as_class)
@@ -44,6 +45,10 @@ def read_target(values: "pandas.Series", said: Mapping[str, str]) -> "pandas.Ser
     return texts
 
 
+def _dated_error(values: "pandas.Series") -> InputError:
+    return InputError(f"target: {values.name!r} holds dates or times; give it as numbers, such as days")
+
+
 def _as_class(cell: Any) -> Any:
     if isinstance(cell, str):
         return cell.strip()
@@ -54,6 +59,8 @@ def _as_class(cell: Any) -> Any:
 def _as_numbers(words: "pandas.Series", said: Mapping[str, str]) -> "pandas.Series | None":
     """Words that are numbers with separators or units; None where most are none."""
     (column,) = infer_columns(words.to_frame(), {n: k for n, k in said.items() if n == words.name})
+    if isinstance(column, DateColumn):
+        raise _dated_error(words)
     if not isinstance(column, NumberColumn):
         return None
     cells = column.read(words)

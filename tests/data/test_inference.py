@@ -343,3 +343,19 @@ def test_any_holder_of_numbers_is_a_column_of_numbers():
         np.testing.assert_array_equal(encoded(columns, x=values), [[1, 0], [2, 1], [3, 0]])
     with pytest.raises(InputError, match="column 'x': must hold real numbers, got complex ones"):
         learn(x=[1 + 2j])
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda day: day,
+        lambda day: day.date(),
+        lambda day: datetime.time(day.day % 24, day.month),
+        lambda day: f"{day:%Y-%m-%d}",
+        lambda day: f"{day:%d.%m.%Y %H:%M}",
+    ],
+)
+def test_a_target_of_dates_or_times_is_refused_however_it_is_written(write):
+    frame = pd.DataFrame({"a": NUMBERS, "y": [write(day) for day in DAYS]}, dtype=object)
+    with pytest.raises(InputError, match=r"target: 'y' holds dates or times; give it as numbers"):
+        tables.read_table(frame, "y")
