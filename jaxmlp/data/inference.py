@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 KINDS = ("number", "decimal-point", "decimal-comma", "date", "day-first", "month-first", "text", "drop")
 """What a column may be said to be."""
-_NUMBER_KINDS, _DATE_KINDS = KINDS[:3], KINDS[3:6]
+NUMBER_KINDS, _DATE_KINDS = KINDS[:3], KINDS[3:6]
 _MOST, _FEW, _NEARLY_ALL = 0.95, 0.05, 0.9
 # So many cells, evenly spread, show how a column is written.
 _SAMPLE = 5000
@@ -106,7 +106,7 @@ def _of_texts(
     if not said and has_leading_zeros(sample):
         return CategoryColumn(name)
     share = 0.0
-    if said in ("", *_NUMBER_KINDS):
+    if said in ("", *NUMBER_KINDS):
         column: Column = _as_numbers(name, values, sample, said, marks)
         share = _share_read(column, values)
         if said or share >= _MOST:
@@ -130,7 +130,7 @@ def infer_from_type(name: str, values: "pandas.Series") -> Column | None:
 
 
 def _matches(column: Column, said: str) -> bool:
-    return said in {NumberColumn: _NUMBER_KINDS, DateColumn: _DATE_KINDS}.get(type(column), ())
+    return said in {NumberColumn: NUMBER_KINDS, DateColumn: _DATE_KINDS}.get(type(column), ())
 
 
 def sample_words(values: "pandas.Series") -> list[str]:

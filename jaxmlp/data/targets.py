@@ -8,7 +8,7 @@ import numpy as np
 from jaxmlp.data.cells import MISSING, is_dated, shown
 from jaxmlp.data.columns import DateColumn, NumberColumn
 from jaxmlp.data.frames import import_pandas
-from jaxmlp.data.inference import has_leading_zeros, infer_columns
+from jaxmlp.data.inference import NUMBER_KINDS, has_leading_zeros, infer_columns
 from jaxmlp.runtime.console import warn
 from jaxmlp.types import InputError
 
@@ -37,10 +37,13 @@ def read_target(values: "pandas.Series", said: Mapping[str, str]) -> "pandas.Ser
         return texts.map(lambda cell: str(cell).casefold() == "true", na_action="ignore")
     numbers = words[~words.str.casefold().isin(MISSING)]
     if not has_leading_zeros(numbers.unique().tolist()):
+        is_said = said.get(str(values.name)) in NUMBER_KINDS
         plain = import_pandas().to_numeric(numbers, errors="coerce")
-        if len(plain) and plain.notna().all():
+        if not is_said and len(plain) and plain.notna().all():
             return plain.reindex(values.index)
-        if numbers.nunique() > MAX_CLASSES and (written := _as_numbers(numbers, said)) is not None:
+        if (is_said or numbers.nunique() > MAX_CLASSES) and (
+            written := _as_numbers(numbers, said)
+        ) is not None:
             return written.reindex(values.index)
     return texts
 

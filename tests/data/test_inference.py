@@ -359,3 +359,9 @@ def test_a_target_of_dates_or_times_is_refused_however_it_is_written(write):
     frame = pd.DataFrame({"a": NUMBERS, "y": [write(day) for day in DAYS]}, dtype=object)
     with pytest.raises(InputError, match=r"target: 'y' holds dates or times; give it as numbers"):
         tables.read_table(frame, "y")
+
+
+def test_a_target_is_read_as_was_said_also_where_it_could_be_plain_numbers():
+    frame = pd.DataFrame({"x": NUMBERS, "y": [f"{i + 1}.{i + 100}" for i in range(NUM_ROWS)]})
+    assert tables.read_table(frame, "y").train.targets.max() < 1000
+    assert tables.read_table(frame, "y", columns={"y": "decimal-comma"}).train.targets.min() > 1000
