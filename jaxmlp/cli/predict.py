@@ -111,7 +111,7 @@ def _predict_table(text: TextFlags, model: Model, path: Path, target: Path) -> N
 
 def score(spec: ModelSpec, values: "pandas.Series", predicted: "pandas.DataFrame") -> str:
     """The measure that chooses, on the rows whose target is known, with its interval over such rows."""
-    values = read_target(values, {})
+    values, _ = read_target(values, spec.target_kind)
     known = values.notna()
     # R² compares with the spread of the targets, which one has not.
     if known.sum() < (1 if spec.class_names else 2):

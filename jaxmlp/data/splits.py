@@ -41,6 +41,8 @@ class Splits(NamedTuple):
     """How each column of a table was read; None for arrays."""
     target: str | None = None
     """The column of a table that is predicted."""
+    target_kind: str | None = None
+    """How it is written, of ``inference.KINDS``; None where nothing has to be known."""
 
     def summary(self) -> dict[str, Any]:
         """What there is, in words; of a table also how each column is read."""

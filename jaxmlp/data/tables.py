@@ -54,7 +54,7 @@ def read_table(
     InputError.
     """
     said = dict(columns or {})
-    frame = _read_checked(table, target, said)
+    frame, target_kind = _read_checked(table, target, said.pop(target, None))
     others = [target] if sample_weight is None else [target, sample_weight]
     _check_learnable(frame, others)
     targets, classes = fit_targets(frame[target], task)
@@ -71,7 +71,9 @@ def read_table(
         test_fraction=test_fraction,
     )
     given = {"validation": validation, "test": test}
-    own = {part: _read_checked(rows, target, said) for part, rows in given.items() if is_table(rows)}
+    own = {
+        part: _read_checked(rows, target, target_kind)[0] for part, rows in given.items() if is_table(rows)
+    }
     labels = {part: transform_targets(part, rows[target], class_names) for part, rows in own.items()}
 
     def parts(inputs_of: Callable[["pandas.DataFrame"], np.ndarray]) -> dict[str, Any]:
@@ -79,11 +81,10 @@ def read_table(
 
     # Once to know the training rows, by their numbers, and in the same way once more.
     rows = np.asarray(split(_row_numbers(frame), **parts(_row_numbers)).train.inputs[:, 0], int)
-    learnt, cells = learn_columns(
-        frame.drop(columns=others), rows, {n: k for n, k in said.items() if n != target}
-    )
+    learnt, cells = learn_columns(frame.drop(columns=others), rows, said)
     read = functools.partial(transform_columns, columns=learnt)
-    return split(encode_cells(cells), **parts(read))._replace(columns=learnt, target=target)
+    found = split(encode_cells(cells), **parts(read))
+    return found._replace(columns=learnt, target=target, target_kind=target_kind)
 
 
 def learn_columns(
@@ -108,11 +109,11 @@ def _fit_column(column: Column, cells: Cells | None, rows: np.ndarray) -> Column
     return column if cells is None or isinstance(column, DroppedColumn) else column.fit(cells.take(rows))
 
 
-def _read_checked(table: Any, target: str, said: Mapping[str, str]) -> "pandas.DataFrame":
-    """The table, whose target is there in every row."""
+def _read_checked(table: Any, target: str, said: str | None) -> "tuple[pandas.DataFrame, str | None]":
+    """The table, whose target is there in every row, and the kind of its target."""
     frame = as_frame(table)
     checks.known_name("target", target, frame.columns)
-    values = read_target(frame[target], said)
+    values, kind = read_target(frame[target], said)
     missing = values.isna()
     if missing.any():
         raise InputError(
@@ -120,7 +121,7 @@ def _read_checked(table: Any, target: str, said: Mapping[str, str]) -> "pandas.D
             f"{int(missing.to_numpy().argmax())}; fill or drop them"
         )
     tell_merged(frame[target], values)
-    return frame.assign(**{target: values})
+    return frame.assign(**{target: values}), kind
 
 
 def _row_numbers(frame: "pandas.DataFrame") -> np.ndarray:

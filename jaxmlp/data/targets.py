@@ -1,6 +1,6 @@
 """The column of a table that is predicted: classes, or real values."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,32 +20,35 @@ MAX_CLASSES = 20
 _TIMES = ("datetime", "datetime64", "date", "time", "timedelta", "timedelta64")
 
 
-def read_target(values: "pandas.Series", said: Mapping[str, str]) -> "pandas.Series":
+def read_target(values: "pandas.Series", said: str | None) -> "tuple[pandas.Series, str | None]":
     """The column as it would be with a type: texts that are all numbers as numbers, truth values as such,
     others without the space around them; nothing where there is no value. Only in a column of numbers do
     words such as "NA" stand for nothing: elsewhere they may be classes.
+
+    With it the kind, of ``inference.KINDS``, by which the same column of other tables is read; ``said`` is
+    that of this one, None where it is found by looking.
     """
     kind = import_pandas().api.types.infer_dtype(values, skipna=True)
     if is_dated(values) or kind in _TIMES:
         raise _dated_error(values)
     if kind not in ("string", "mixed", "mixed-integer"):
-        return values
+        return values, said
     texts = values.astype(object).map(_as_class)
     texts = texts.where(texts.notna() & (texts != ""))
     words = texts.dropna().astype(str)
     if {*words.str.casefold()} <= {"true", "false"}:
-        return texts.map(lambda cell: str(cell).casefold() == "true", na_action="ignore")
+        return texts.map(lambda cell: str(cell).casefold() == "true", na_action="ignore"), said
     numbers = words[~words.str.casefold().isin(MISSING)]
     if not has_leading_zeros(numbers.unique().tolist()):
-        is_said = said.get(str(values.name)) in NUMBER_KINDS
+        is_said = said in NUMBER_KINDS
         plain = import_pandas().to_numeric(numbers, errors="coerce")
         if not is_said and len(plain) and plain.notna().all():
-            return plain.reindex(values.index)
-        if (is_said or numbers.nunique() > MAX_CLASSES) and (
-            written := _as_numbers(numbers, said)
-        ) is not None:
-            return written.reindex(values.index)
-    return texts
+            return plain.reindex(values.index), said
+        if is_said or numbers.nunique() > MAX_CLASSES:
+            written, kind = _as_numbers(numbers, said)
+            if written is not None:
+                return written.reindex(values.index), kind
+    return texts, said
 
 
 def _dated_error(values: "pandas.Series") -> InputError:
@@ -59,20 +62,21 @@ def _as_class(cell: Any) -> Any:
     return cell if import_pandas().api.types.is_hashable(cell) else str(cell)
 
 
-def _as_numbers(words: "pandas.Series", said: Mapping[str, str]) -> "pandas.Series | None":
-    """Words that are numbers with separators or units; None where most are none."""
-    (column,) = infer_columns(words.to_frame(), {n: k for n, k in said.items() if n == words.name})
+def _as_numbers(words: "pandas.Series", said: str | None) -> "tuple[pandas.Series | None, str]":
+    """Words that are numbers with separators or units, and how they are written; None where most are none."""
+    (column,) = infer_columns(words.to_frame(), {} if said is None else {str(words.name): said})
     if isinstance(column, DateColumn):
         raise _dated_error(words)
     if not isinstance(column, NumberColumn):
-        return None
+        return None, ""
     cells = column.read(words)
     if (unread := column.unread(cells)).any():
         raise InputError(
             f"target: {words.name!r} holds numbers, but in {unread.sum()} of {len(unread)} rows others, "
             f"{shown(words[unread])}; mend or drop these rows"
         )
-    return import_pandas().Series(cells.values, words.index, name=words.name)
+    kind = {".": "decimal-point", ",": "decimal-comma"}[column.decimal]
+    return import_pandas().Series(cells.values, words.index, name=words.name), kind
 
 
 def fit_targets(values: "pandas.Series", task: str | None) -> tuple[np.ndarray, np.ndarray | None]:

@@ -10,7 +10,9 @@ def upgrade(fields: dict[str, Any]) -> dict[str, Any]:
     """The fields in the newest format. KeyError, TypeError or ValueError where they are not as they were
     written.
     """
-    return _from_third(dict(fields)) if fields["format"] == 3 else fields
+    # What the fourth format learnt to hold later.
+    fields = {"target_kind": None} | fields
+    return _from_third(fields) if fields["format"] == 3 else fields
 
 
 def _from_third(fields: dict[str, Any]) -> dict[str, Any]:

@@ -140,6 +140,8 @@ class ModelSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Those of the table that the inputs came from; None where they were arrays."""
     target: str | None = None
     """The column of the table that is predicted."""
+    target_kind: str | None = None
+    """How it is written, of ``inference.KINDS``; None where nothing has to be known."""
     format: int = FORMAT
     """Version of the file format."""
 

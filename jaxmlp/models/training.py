@@ -141,6 +141,7 @@ def build_model(
         loss=LOSSES[splits.task] if loss is None else f"own: {getattr(loss, '__name__', loss)}",
         columns=splits.columns,
         target=splits.target,
+        target_kind=splits.target_kind,
     )
     layers = (PARAMETRIZATIONS[spec.parametrization].to_layers(params) for spec, _, params in networks)
     return Model(tuple(layers), scaling.inputs, description, scaling.targets)

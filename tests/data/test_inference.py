@@ -13,6 +13,7 @@ from jaxmlp.data import tables
 from jaxmlp.data.cells import MISSING
 from jaxmlp.data.columns import CategoryColumn, DateColumn, DroppedColumn, NumberColumn
 from jaxmlp.data.encoding import transform_columns
+from jaxmlp.data.targets import read_target
 from jaxmlp.types import InputError
 
 NUM_ROWS = 200
@@ -365,3 +366,17 @@ def test_a_target_is_read_as_was_said_also_where_it_could_be_plain_numbers():
     frame = pd.DataFrame({"x": NUMBERS, "y": [f"{i + 1}.{i + 100}" for i in range(NUM_ROWS)]})
     assert tables.read_table(frame, "y").train.targets.max() < 1000
     assert tables.read_table(frame, "y", columns={"y": "decimal-comma"}).train.targets.min() > 1000
+
+
+def test_the_target_of_other_tables_is_written_as_that_of_the_training_table(tmp_path):
+    texts = [swap_marks(f"{1e4 * x:,.1f}") for x in NUMBERS]
+    frame = pd.DataFrame({"x": NUMBERS, "y": texts})
+    splits = tables.read_table(frame, "y", test=pd.DataFrame({"x": [1.0, 2.0], "y": ["200.263", "1,25"]}))
+    np.testing.assert_array_equal(splits.test.targets, [200263, 1.25])
+    model = jaxmlp.fit_mlp(splits, num_epochs=1, progress=False).model
+    loaded = jaxmlp.load(jaxmlp.save(tmp_path / "model.safetensors", model))
+    assert loaded.spec.target_kind == "decimal-comma"
+    values, _ = read_target(pd.Series(["200.263"], name="y"), loaded.spec.target_kind)
+    assert values.tolist() == [200263]
+    # Where the texts are plain numbers, nothing has to be known.
+    assert tables.read_table(frame.assign(y=NUMBERS.astype(str)), "y").target_kind is None
