@@ -30,7 +30,7 @@ WITHOUT = ("JAXMLP_CACHE_DIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "MPLCONFIGDI
 def test_a_fit_in_bad_surroundings_ends_well(tmp_path):
     # Bytes that are no UTF-8, and what would be a formula.
     table = os.fsencode(tmp_path) + b"/a$b_{\xe9}$" + b"x" * 150 + b".csv"
-    rows = [f"{i},{i % 7},{('$x$', 'é ± ²', 'w' * 200)[i % 3]}" for i in range(90)]
+    rows = [f"{i / 2},{i % 7},{('$x$', 'é ± ²', 'w' * 200)[i % 3]}" for i in range(90)]
     Path(os.fsdecode(table)).write_text("\n".join(["$a,b%,kind", *rows]), "utf-8")
     (tmp_path / "gone").mkdir()
     line = (

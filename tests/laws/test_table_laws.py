@@ -34,7 +34,6 @@ COLUMNS = {
     "date texts": lambda draws, size: [f"{d.day}.{d.month}.{d.year}" for d in days(draws)],
     "grouped": lambda draws, size: [f"{x:,.2f} €" for x in 1e6 * draws.normal(size=NUM_ROWS)],
     "months": lambda draws, size: pd.PeriodIndex(days(draws), freq="M"),
-    "durations": lambda draws, size: pd.to_timedelta(draws.integers(0, 9999, NUM_ROWS), "s"),
     "constant": lambda draws, size: [size] * NUM_ROWS,
     "empty": lambda draws, size: [None] * NUM_ROWS,
 }
