@@ -89,7 +89,7 @@ class DateColumn(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="d
         """How it is read, in words."""
         also = f", and where in the {' and '.join(self.cycles)}" if self.cycles else ""
         written = "" if self.format == "ISO8601" else f", written {self.format},"
-        day = str(np.datetime64("1970-01-01") + round(self.fill))
+        day = str(np.datetime64(round(self.fill), "D"))
         return f"dates{written} as days{also}{_describe_fill(day, self.gaps)}"
 
 
