@@ -97,5 +97,6 @@ def _word(cell: Any) -> str:
 
 def shown(cells: Iterable[Any], number: int = 3) -> str:
     """The first few different ones, for a message."""
-    names = [repr(cell)[:40] for cell in dict.fromkeys(cells)]
+    # By how they are written, since lists and the like cannot be told apart otherwise.
+    names = list(dict.fromkeys(repr(cell)[:40] for cell in cells))
     return ", ".join(names[:number]) + (", …" if len(names) > number else "")

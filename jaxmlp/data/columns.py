@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 
 from jaxmlp.data.cells import Cells, as_words
-from jaxmlp.data.dates import cycle_parts, find_cycles, read_days
+from jaxmlp.data.dates import ISO, cycle_parts, find_cycles, read_days
 from jaxmlp.data.numerals import read_numbers
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class NumberColumn(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=
 
     def unread(self, cells: Cells) -> np.ndarray:
         """Where there is something that cannot be read."""
-        return cells.known & np.isnan(cells.values)
+        return _unread_numbers(cells)
 
     def encode(self, cells: Cells) -> list[np.ndarray]:
         """The numbers, with their gaps filled."""
@@ -78,7 +78,7 @@ class DateColumn(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="d
 
     def unread(self, cells: Cells) -> np.ndarray:
         """Where there is something that cannot be read."""
-        return cells.known & np.isnan(cells.values)
+        return _unread_numbers(cells)
 
     def encode(self, cells: Cells) -> list[np.ndarray]:
         """The days, with their gaps filled, and a sine and a cosine for each cycle."""
@@ -88,7 +88,7 @@ class DateColumn(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="d
     def describe(self) -> str:
         """How it is read, in words."""
         also = f", and where in the {' and '.join(self.cycles)}" if self.cycles else ""
-        written = "" if self.format == "ISO8601" else f", written {self.format},"
+        written = "" if self.format == ISO else f", written {self.format},"
         day = str(np.datetime64(round(self.fill), "D"))
         return f"dates{written} as days{also}{_describe_fill(day, self.gaps)}"
 
@@ -159,6 +159,10 @@ def _fit_numbers(column: Any, cells: Cells) -> Column:
     if not len(numbers) or (not gaps and numbers.min() == numbers.max()):
         return DroppedColumn(column.name, _never_changes(f"{numbers[0]:.15g}" if len(numbers) else ""))
     return msgspec.structs.replace(column, fill=float(np.median(numbers)), gaps=gaps)
+
+
+def _unread_numbers(cells: Cells) -> np.ndarray:
+    return cells.known & np.isnan(cells.values)
 
 
 def _never_changes(word: str) -> str:

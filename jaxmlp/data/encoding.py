@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from jaxmlp.data.cells import Cells, shown
-from jaxmlp.data.columns import CategoryColumn, Column, DateColumn, Used, used_columns
+from jaxmlp.data.columns import CategoryColumn, Column, DateColumn, NumberColumn, Used, used_columns
 from jaxmlp.data.frames import check_frame
 from jaxmlp.runtime.console import warn
 from jaxmlp.types import InputError
@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 
 MAX_NUMBER = 1e37
 """Of larger ones, a device could not compute the scale."""
+# What is wrong with cells that cannot be read, and what they count as.
+_UNREAD = {
+    NumberColumn: ("are no numbers", "missing"),
+    DateColumn: ("are no dates", "missing"),
+    CategoryColumn: ("were not learnt", "none of the known categories"),
+}
 
 
 def read_cells(frame: "pandas.DataFrame", columns: Sequence[Column]) -> list[tuple[Used, Cells]]:
@@ -64,17 +70,12 @@ def transform_columns(
 
 def _check_new_cells(column: Used, cells: Cells, values: "pandas.Series") -> None:
     unread, total = column.unread(cells), len(cells.known)
-    category = isinstance(column, CategoryColumn)
     if unread.any():
-        what = (
-            "were not learnt"
-            if category
-            else f"are no {'dates' if isinstance(column, DateColumn) else 'numbers'}"
-        )
-        line = f"column {column.name!r}: {_share(unread)} cells {what}: {shown(values[unread])}"
+        fault, counted = _UNREAD[type(column)]
+        line = f"column {column.name!r}: {_share(unread)} cells {fault}: {shown(values[unread])}"
         if unread.sum() > 1 and (unread == cells.known).all():
             raise InputError(f"{line}; was learnt as {column.describe()}")
-        warn(f"{line}; they count as {'none of the known categories' if category else 'missing'}")
+        warn(f"{line}; they count as {counted}")
     learnt = "" in column.categories if isinstance(column, CategoryColumn) else column.gaps
     missing = int((~cells.known).sum())
     if missing and (not learnt or 2 * missing > total):
@@ -87,5 +88,5 @@ def _share(mask: np.ndarray) -> str:
 
 
 def _format_names(names: Any) -> str:
-    shown = ", ".join(map(repr, list(map(str, names))[:8]))
-    return f"{shown}, …" if len(names) > 8 else shown
+    first = ", ".join(map(repr, list(map(str, names))[:8]))
+    return f"{first}, …" if len(names) > 8 else first

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jaxmlp import checks
-from jaxmlp.data.text_files import check_names, check_width, import_pandas, read_text
+from jaxmlp.data.text_files import check_names, check_width, read_text
 from jaxmlp.types import InputError
 
 if TYPE_CHECKING:
@@ -19,6 +19,14 @@ _OTHERS = {
     **dict.fromkeys((".xlsx", ".xls", ".ods"), "is a spreadsheet; save its sheet as CSV"),
     **dict.fromkeys((".json", ".jsonl"), "is JSON; read it with pandas and save it as CSV or Parquet"),
 }
+
+
+def import_pandas() -> Any:
+    try:
+        import pandas
+    except ImportError:
+        raise InputError("tables need pandas; install the extra: pip install 'jaxmlp[tables]'") from None
+    return pandas
 
 
 def is_table(given: Any) -> bool:

@@ -166,7 +166,8 @@ def _as_numbers(
     if marks is not None and (len(marks) == 1 or not commas):
         return next((column for column in columns if column.decimal in marks), columns[0])
     example = (commas or words)[0]
-    numbers = [column.read(values[as_words(values) == example]).values[0] for column in columns]
+    cell = import_pandas().Series([example], dtype=object)
+    numbers = [column.read(cell).values[0] for column in columns]
     raise _UndecidedError(
         f"{example!r} may be {numbers[0]:g} (decimal-point) or {numbers[1]:g} (decimal-comma)"
     )

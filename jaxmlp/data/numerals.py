@@ -29,7 +29,7 @@ _WRITTEN = {
     )
     for mark, other, indian in ((".", ",", r"|[1-9]\d?(?:,\d\d)+,\d{3}"), (",", ".", ""))
 }
-DECIMALS = tuple(_WRITTEN)
+_DECIMALS = tuple(_WRITTEN)
 
 
 def read_numbers(values: "pandas.Series", decimal: str = ".", unit: str = "") -> Cells:
@@ -85,15 +85,15 @@ def find_decimals(words: Sequence[str], unit: str) -> list[str]:
     """The decimal marks with which most of ``words`` are numbers: two where they are other numbers with each,
     as "9,604" is, and nothing decides.
     """
-    read = {mark: _numbers(words, mark, unit) for mark in DECIMALS}
+    read = {mark: _numbers(words, mark, unit) for mark in _DECIMALS}
     counts = {mark: int(np.isfinite(numbers).sum()) for mark, numbers in read.items()}
-    best = [mark for mark in DECIMALS if counts[mark] == max(counts.values())]
+    best = [mark for mark in _DECIMALS if counts[mark] == max(counts.values())]
     if len(best) < 2 or np.array_equal(read["."], read[","], equal_nan=True):
         return best[:1]
     digits = [split_number(word)[1] for word in words]
     if any(re.match(r"\d{4}", one) for one in digits):
         # Thousands stand beside each other here, so what separates is no group.
-        return [mark for mark in DECIMALS if any(mark in one for one in digits)] or best
+        return [mark for mark in _DECIMALS if any(mark in one for one in digits)] or best
     return best
 
 

@@ -23,6 +23,7 @@ _SEPARATOR_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars",
 _BY_NAME = {"\\t": "\t", "tab": "\t"}
 _BYTE_ORDER_MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 _SAMPLE_BYTES, _SAMPLE_LINES = 2**18, 200
+MAX_COLUMNS = 50_000
 
 
 def _open_zip(path: Path) -> Any:
@@ -39,17 +40,6 @@ _OPENERS: dict[str, Callable[[Path], Any]] = {
     ".xz": lzma.open,
     ".zip": _open_zip,
 }
-
-
-MAX_COLUMNS = 50_000
-
-
-def import_pandas() -> Any:
-    try:
-        import pandas
-    except ImportError:
-        raise InputError("tables need pandas; install the extra: pip install 'jaxmlp[tables]'") from None
-    return pandas
 
 
 class Layout(NamedTuple):
@@ -87,8 +77,10 @@ def read_text(path: Path, separator: str | None, encoding: str | None) -> "panda
 
 
 def _read_cells(path: Path, layout: Layout) -> "pandas.DataFrame":
+    import pandas
+
     with _open(path) as file:
-        return import_pandas().read_csv(
+        return pandas.read_csv(
             file,
             sep=layout.separator,
             encoding=layout.encoding,

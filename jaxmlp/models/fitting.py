@@ -124,9 +124,9 @@ def fit_mlp(
 
     The network: ``hidden_sizes`` (default: one layer of 64) and ``activation`` (default: relu), a function of
     jax.nn. ``embedding`` "periodic" shows it each number of a table also as waves, whose initial frequencies
-    ``frequency_scale`` spreads. With ``parametrization`` "ntk", what rate is good
-    (.03 to .1) depends less on width, and each input has a factor. With ``start``, a saved model of the same
-    data, training goes on from its weights, in its shape.
+    ``frequency_scale`` spreads. With ``parametrization`` "ntk", weights are divided by the root of a layer's
+    width, and each input has a factor. With ``start``, a saved model of the same data, training goes on from
+    its weights, in its shape.
 
     The optimizer: a name of ``optimizers.RECIPES``, whose learning rate and weight decay are the defaults, or
     any optax transformation, which has its own. ``schedule`` is one of ``optimizers.SCHEDULES``;

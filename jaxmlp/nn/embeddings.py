@@ -41,7 +41,7 @@ def init_embedding(
     key: Key[Array, ""], spec: EmbeddingSpec, frequency_scale: Scalar | float | None = None
 ) -> Embedding:
     """Frequencies from N(0, ``frequency_scale``²), by default ¼: about as many turns of a wave to a standard
-    deviation of its input, which noisy tables overfit less than a whole one. Phases are uniform.
+    deviation of its input. Phases are uniform.
     """
     keys, shape = jax.random.split(key, 3), (len(spec.numbers), spec.num_frequencies)
     spread = _FREQUENCY_SCALE if frequency_scale is None else frequency_scale
@@ -64,8 +64,8 @@ def apply_embedding(
 
 
 def cos_turns(turns: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-    """cos(2π ``turns``) by a polynomial: closer in float32 than the cosine of the rounded product, and on a
-    CPU three times as fast, gradient included.
+    """cos(2π ``turns``) by a polynomial: closer in float32 than the cosine of the rounded product, and faster
+    on a CPU, where a cosine is dear.
     """
     # A quarter turn from where the cosine is 0, it is odd.
     rest = jnp.abs(turns - jnp.round(turns)) - 0.25

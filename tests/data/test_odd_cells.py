@@ -6,8 +6,9 @@ import pytest
 
 from jaxmlp.data.columns import CategoryColumn, DateColumn
 from jaxmlp.data.dates import ISO
+from jaxmlp.data.encoding import transform_columns
 from jaxmlp.data.inference import infer_columns
-from jaxmlp.data.tables import read_table
+from jaxmlp.data.tables import learn_columns, read_table
 from jaxmlp.types import InputError
 
 HALVES = np.arange(40) / 2
@@ -55,3 +56,13 @@ def test_targets_that_cannot_be_computed_with_are_refused(values):
 
     with pytest.raises(InputError, match=r"too little to compute with|holds dates"):
         standardize(read_table(pd.DataFrame({"x": HALVES, "y": values}), "y"))
+
+
+def test_lists_among_numbers_and_categories_are_told_as_what_cannot_be_read(capsys):
+    frame = pd.DataFrame({"x": [*HALVES, [1]], "w": ["a", "b"] * 20 + ["a"]})
+    columns, _ = learn_columns(frame, np.arange(len(frame)), {})
+    assert "column 'x': 1 of 41 cells are no numbers and count as missing: [1]\n" in capsys.readouterr().err
+    rows = transform_columns(pd.DataFrame({"x": [[1], [1], 3.0], "w": [["a"], "b", "a"]}), columns)
+    assert rows.tolist() == [[9.75, 1, 0, 0], [9.75, 1, 0, 1], [3, 0, 1, 0]]
+    told = capsys.readouterr().err
+    assert "2 of 3 cells are no numbers: [1]; " in told and "1 of 3 cells were not learnt: ['a']; " in told
