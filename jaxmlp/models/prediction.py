@@ -1,8 +1,11 @@
 """What a model says of raw inputs: each network's outputs, probabilities, classes or values."""
 
+import math
+from collections.abc import Iterator
 from functools import partial
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Shaped
 from scipy.special import log_softmax
@@ -10,12 +13,15 @@ from scipy.special import log_softmax
 from jaxmlp.data.arrays import as_floats, as_numbers
 from jaxmlp.models.calibration import apply_temperature, log_mean, weighted_mean
 from jaxmlp.models.model import Model
-from jaxmlp.models.schema import SavedNetwork
 from jaxmlp.nn import mlp
 from jaxmlp.nn.network import apply_layers
 from jaxmlp.nn.preprocessing import scale_on_host
 from jaxmlp.runtime.selftest import check_backend
 from jaxmlp.types import AnyArray, InputError, Layers
+
+# Of networks and rows that are computed together: more would leave the caches. Weights are copied side by
+# side for it, which is dearer than calls of their own where they are many.
+_MAX_NETWORKS, _MAX_WEIGHTS, _MAX_ROWS = 16, 2**20, 500
 
 
 def network_outputs(
@@ -27,12 +33,7 @@ def network_outputs(
     """
     scaled = scale_on_host(model.affine, _check_inputs(inputs, model.spec.input_shape))
     check_backend()
-    outputs = np.stack(
-        [
-            np.asarray(_network_outputs(layers, scaled, network.activation, _numbers(network)))
-            for layers, network in zip(model.networks, model.spec.networks, strict=True)
-        ]
-    )
+    outputs = _all_outputs(model, jnp.asarray(scaled))
     lost = ~np.isfinite(outputs).all(axis=(0, 2))
     if lost.any():
         raise InputError(
@@ -45,14 +46,40 @@ def network_outputs(
     return outputs * scale + shift
 
 
-def _numbers(network: SavedNetwork) -> tuple[int, ...]:
-    return network.embedding.numbers if network.embedding else ()
+def _all_outputs(model: Model, scaled: Array) -> Float[np.ndarray, "networks examples outputs"]:
+    groups, parts = list(_groups(model)), []
+    for places in groups:
+        form = model.spec.networks[places[0]]
+        numbers = form.embedding.numbers if form.embedding else ()
+        networks = tuple(model.networks[place] for place in places)
+        parts.append(_network_outputs(networks, scaled, form.activation, numbers))
+    return np.concatenate(parts)[np.argsort(np.concatenate(groups))]
+
+
+def _groups(model: Model) -> Iterator[list[int]]:
+    """The places of all networks, those that one program computes together in one list."""
+    alike: dict[tuple, list[int]] = {}
+    for place, network in enumerate(model.spec.networks):
+        alike.setdefault(network.layers, []).append(place)
+    for places in alike.values():
+        num_weights = sum(leaf.size for leaf in jax.tree.leaves(model.networks[places[0]]))
+        step = min(_MAX_NETWORKS, max(1, _MAX_WEIGHTS // num_weights))
+        yield from (places[first : first + step] for first in range(0, len(places), step))
 
 
 @partial(jax.jit, static_argnames=("activation", "numbers"))
-def _network_outputs(layers: Layers, scaled: Array, activation: str, numbers: tuple[int, ...]) -> Array:
-    function = mlp.get_activation(activation)
-    return jax.vmap(lambda x: apply_layers(layers, x, numbers, activation=function))(scaled)
+def _network_outputs(
+    networks: tuple[Layers, ...], scaled: Array, activation: str, numbers: tuple[int, ...]
+) -> Float[Array, "networks examples outputs"]:
+    """Of networks of one shape, for batches of rows one after the other, so that memory does not grow."""
+    one = partial(apply_layers, numbers=numbers, activation=mlp.get_activation(activation))
+    every = jax.vmap(jax.vmap(one, in_axes=(None, 0)), in_axes=(0, None))
+    stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *networks)
+    num_batches = math.ceil(len(scaled) / _MAX_ROWS)
+    # What fills the last batch are rows that are there before.
+    batches = jnp.resize(scaled, (num_batches, math.ceil(len(scaled) / num_batches), *scaled.shape[1:]))
+    outputs = jax.lax.map(partial(every, stacked), batches)
+    return jnp.concatenate(outputs, axis=1)[:, : len(scaled)]
 
 
 def predict_log_proba(

@@ -89,7 +89,7 @@ def evaluation():
 
 def prediction():
     params = jax.eval_shape(functions()[0].start, KEY[0], hyperparams()).params
-    yield jax.jit(partial(_network_outputs, activation="relu", numbers=())), (params, DATA.inputs)
+    yield jax.jit(partial(_network_outputs, activation="relu", numbers=())), ((params, params), DATA.inputs)
 
 
 KINDS = {
