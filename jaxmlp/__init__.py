@@ -31,8 +31,11 @@ if TYPE_CHECKING:
     from jaxmlp.nn.network import NetworkSpec as NetworkSpec
     from jaxmlp.nn.network import make_network as make_network
     from jaxmlp.nn.preprocessing import Affine as Affine
+    from jaxmlp.nn.preprocessing import Quantiles as Quantiles
     from jaxmlp.nn.preprocessing import apply_affine as apply_affine
+    from jaxmlp.nn.preprocessing import apply_quantiles as apply_quantiles
     from jaxmlp.nn.preprocessing import fit_affine as fit_affine
+    from jaxmlp.nn.preprocessing import fit_quantiles as fit_quantiles
     from jaxmlp.runtime.devices import make_mesh as make_mesh
     from jaxmlp.runtime.signals import stop_on as stop_on
     from jaxmlp.sweep.search import SearchResult as SearchResult
@@ -74,7 +77,14 @@ _MODULES = {
     "nn.metrics": ("Metric",),
     "nn.mlp": ("apply", "init"),
     "nn.network": ("Network", "NetworkSpec", "make_network"),
-    "nn.preprocessing": ("Affine", "apply_affine", "fit_affine"),
+    "nn.preprocessing": (
+        "Affine",
+        "Quantiles",
+        "apply_affine",
+        "apply_quantiles",
+        "fit_affine",
+        "fit_quantiles",
+    ),
     "runtime.devices": ("make_mesh",),
     "runtime.signals": ("stop_on",),
     "sweep.search": ("SearchResult", "fit_ensemble", "fit_members"),

@@ -20,7 +20,7 @@ from jaxmlp.data.arrays import (
 )
 from jaxmlp.data.columns import MAX_LINES, Column
 from jaxmlp.data.parts import Part, select, take_part, with_sample_weight
-from jaxmlp.nn.preprocessing import Affine, fit_affine, scale_on_host
+from jaxmlp.nn.preprocessing import Affine, Quantiles, fit_affine, scale_on_host
 from jaxmlp.printing import printable
 from jaxmlp.runtime.console import warn
 from jaxmlp.types import AnyArray, ClassName, Dataset, InputError
@@ -162,10 +162,14 @@ def fit_target_affine(splits: Splits) -> Affine | None:
     return Affine(shift, np.where(np.isfinite(scale), scale, 1.0))
 
 
-def scale_part(part: Dataset, inputs: Affine | None, targets: Affine | None) -> Dataset:
-    """The part with its inputs and its targets scaled; those without an affine stay."""
+def scale_part(
+    part: Dataset, inputs: Affine | None, targets: Affine | None, quantiles: Quantiles | None = None
+) -> Dataset:
+    """The part with its inputs, perhaps first through their quantiles, and its targets scaled; those without
+    an affine stay.
+    """
     if inputs is not None:
-        part = part._replace(inputs=scale_on_host(inputs, part.inputs))
+        part = part._replace(inputs=scale_on_host(inputs, part.inputs, quantiles))
     if targets is not None:
         values = scale_on_host(targets, part.targets.reshape(len(part.targets), -1))
         part = part._replace(targets=values.reshape(part.targets.shape))

@@ -85,6 +85,7 @@ class FitResult(NamedTuple):
 def fit_mlp(
     splits: Splits,
     *,
+    numeric_scaling: str | None = None,
     hidden_sizes: Sequence[int] | None = None,
     activation: str | None = None,
     embedding: str | None = None,
@@ -121,6 +122,9 @@ def fit_mlp(
 ) -> FitResult:
     """Train a multilayer perceptron on ``splits``, or ``num_seeds`` of them as one program, and choose each
     one's best epoch on the validation part. The test part is not looked at.
+
+    With ``numeric_scaling`` "quantile", the numbers of a table become uniform, by their ranks in training;
+    without it, they are standardised.
 
     The network: ``hidden_sizes`` (default: one layer of 64) and ``activation`` (default: relu), a function of
     jax.nn. ``embedding`` "periodic" shows it each number of a table also as waves, whose initial frequencies
@@ -160,7 +164,7 @@ def fit_mlp(
     spec = choose_spec(splits, start, hidden_sizes, activation, embedding, parametrization)
     if class_weight is not None:
         splits = splits._replace(train=with_class_weights(splits.train, class_weight))
-    scaling = choose_scaling(splits, start, loss)
+    scaling = choose_scaling(splits, start, loss, numeric_scaling)
     network_of, data = prepare_training(splits, precision, scaling, loss)
     network, num_examples = _adapt(network_of(spec), splits, start, augment), len(data.train.inputs)
     batch_size = default_batch_size(num_examples) if batch_size is None else batch_size

@@ -10,9 +10,14 @@ def upgrade(fields: dict[str, Any]) -> dict[str, Any]:
     """The fields in the newest format. KeyError, TypeError or ValueError where they are not as they were
     written.
     """
-    # What the fourth format learnt to hold later.
-    fields = {"target_kind": None} | fields
-    return _from_third(fields) if fields["format"] == 3 else fields
+    if fields["format"] == 3:
+        fields = _from_third(fields)
+    return _from_fourth(fields) if fields["format"] == 4 else fields
+
+
+def _from_fourth(fields: dict[str, Any]) -> dict[str, Any]:
+    """It knew no quantiles, which its readers would pass over, and learnt late how a target is written."""
+    return {"target_kind": None} | fields | {"format": 5}
 
 
 def _from_third(fields: dict[str, Any]) -> dict[str, Any]:

@@ -16,14 +16,20 @@ from jaxmlp.models.schema import FORMAT as FORMAT
 from jaxmlp.models.schema import Dense, ModelSpec, Periodic, from_json, to_json
 from jaxmlp.nn import mlp
 from jaxmlp.nn.metrics import metric_unit
-from jaxmlp.nn.preprocessing import Affine
+from jaxmlp.nn.preprocessing import Affine, Quantiles
 from jaxmlp.printing import printable
 from jaxmlp.runtime.files import pack, unpack, write_atomic
 from jaxmlp.runtime.selftest import check_backend
 from jaxmlp.statistics import format_mean
 from jaxmlp.types import AnyArray, Embedding, InputError, Layer, Layers
 
-_AFFINES = ("preprocess", "targets")
+# Fields of a model, with the beginning of their tensors' names.
+_SCALINGS: dict[str, tuple[str, type[Affine] | type[Quantiles]]] = {
+    "affine": ("preprocess", Affine),
+    "targets": ("targets", Affine),
+    "quantiles": ("preprocess", Quantiles),
+}
+_QUANTILES = {"preprocess.numbers", "preprocess.knots"}
 _KINDS: dict[type, type[Layer] | type[Embedding]] = {Dense: Layer, Periodic: Embedding}
 
 
@@ -36,6 +42,8 @@ class Model(NamedTuple):
     spec: ModelSpec
     targets: Affine | None = None
     """Of a regression whose targets were scaled: value = output × scale + shift."""
+    quantiles: Quantiles | None = None
+    """Of a table whose numbers were made uniform before ``affine``."""
 
     def summary(self) -> dict[str, Any]:
         """What it is and what it reached, in words."""
@@ -108,8 +116,9 @@ def _to_tensors(model: Model) -> dict[str, AnyArray]:
         for index, layer in enumerate(params)
         for field, value in layer._asdict().items()
     }
-    for name, affine in zip(_AFFINES, (model.affine, model.targets), strict=True):
-        tensors |= {f"{name}.{field}": value for field, value in (affine._asdict() if affine else {}).items()}
+    for field, (name, _) in _SCALINGS.items():
+        part = getattr(model, field)
+        tensors |= {f"{name}.{key}": value for key, value in (part._asdict() if part else {}).items()}
     return tensors
 
 
@@ -120,17 +129,19 @@ def _from_bytes(content: bytes) -> Model:
     spec = from_json(texts["jaxmlp"])
     _check_shapes(tensors, spec)
     _check_values(tensors)
+    if "preprocess.knots" in tensors:
+        _check_quantiles(tensors["preprocess.numbers"], tensors["preprocess.knots"], spec.input_shape)
     networks = tuple(
         tuple(_layer(tensors, f"networks.{n}.layers.{index}", one) for index, one in enumerate(saved.layers))
         for n, saved in enumerate(spec.networks)
     )
     # These stay on the host, where they are used in double precision.
-    affine, targets = (
-        Affine(tensors[f"{name}.shift"], tensors[f"{name}.scale"]) if f"{name}.shift" in tensors else None
-        for name in _AFFINES
-    )
-    assert affine is not None
-    return Model(networks, affine, spec, targets)
+    scalings: dict[str, Any] = {
+        field: kind(*(tensors[f"{name}.{key}"] for key in kind._fields))
+        for field, (name, kind) in _SCALINGS.items()
+        if f"{name}.{kind._fields[0]}" in tensors
+    }
+    return Model(networks, spec=spec, **scalings)
 
 
 def _layer(tensors: dict[str, np.ndarray], name: str, saved: Dense | Periodic) -> Layer | Embedding:
@@ -151,12 +162,27 @@ def _check_shapes(tensors: dict[str, np.ndarray], spec: ModelSpec) -> None:
     num_outputs = spec.networks[0].layer_sizes[-1]
     targets = {"preprocess": spec.input_shape} | ({"targets": (num_outputs,)} if scaled else {})
     affines = {f"{name}.{field}": shape for name, shape in targets.items() for field in Affine._fields}
-    differing = sorted({*shapes, *affines} ^ set(tensors))
+    # Only a table's numbers may have them.
+    quantiles = _QUANTILES if _QUANTILES & set(tensors) else set()
+    differing = sorted({*shapes, *affines, *quantiles} ^ set(tensors))
     if differing:
         raise InputError(f"lacks or adds the tensor {differing[0]!r}, against its networks; save it again")
     for name, shape in affines.items():
         if not _broadcasts(tensors[name].shape, shape):
             raise InputError(f"its tensor {name} must fit the shape {shape}, got {tensors[name].shape}")
+
+
+def _check_quantiles(numbers: np.ndarray, knots: np.ndarray, input_shape: tuple[int, ...]) -> None:
+    num_inputs = input_shape[0] if len(input_shape) == 1 else 0
+    whole = numbers.dtype == "int64" and numbers.ndim == 1 and len(numbers)
+    if not whole or numbers[0] < 0 or numbers[-1] >= num_inputs or (np.diff(numbers) <= 0).any():
+        rule = f"must ascend, below its {num_inputs} inputs"
+        raise InputError(f"its tensor preprocess.numbers {rule}, got {numbers.tolist()}"[:200])
+    if knots.ndim != 2 or len(knots) != len(numbers) or knots.shape[1] < 2 or knots.dtype.kind != "f":
+        rule = f"must have a row of floats for each of {len(numbers)} numbers"
+        raise InputError(f"its tensor preprocess.knots {rule}, got {knots.dtype} of shape {knots.shape}")
+    if (np.diff(knots) < 0).any():
+        raise InputError("its tensor preprocess.knots must ascend in each row; save the model again")
 
 
 def _broadcasts(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:

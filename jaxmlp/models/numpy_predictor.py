@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-_DTYPES: dict[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "F64": np.dtype("<f8")}
-_FORMATS = (3, 4)
+_DTYPES: dict[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "F64": np.dtype("<f8"), "I64": np.dtype("<i8")}
+_FORMATS = (3, 4, 5)
 _LARGEST = 1e37
 _ALPHA, _SCALE = 1.6732632423543772, 1.0507009873554805
 
@@ -87,7 +87,7 @@ def load(path: str | Path) -> NumpyModel:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path}: is no model of jaxmlp, or a damaged one ({error})") from None
     if number not in _FORMATS:
-        raise ValueError(f"{path}: has format {number!r:.80}, and this file reads 3 and 4; copy another")
+        raise ValueError(f"{path}: has format {number!r:.80}, and this file reads 3 to 5; copy another")
     return NumpyModel(tensors, description)
 
 
@@ -116,7 +116,11 @@ def network_outputs(model: NumpyModel, inputs: np.ndarray) -> np.ndarray:
         )
     tensors = model.tensors
     # In double precision, since of large numbers with small differences float32 would keep none.
-    x = (inputs.astype(float) - tensors["preprocess.shift"]) / tensors["preprocess.scale"]
+    x = inputs.astype(float)
+    if "preprocess.knots" in tensors:
+        for place, knots in zip(tensors["preprocess.numbers"], tensors["preprocess.knots"], strict=True):
+            x[:, place] = _share_below(knots, x[:, place])
+    x = (x - tensors["preprocess.shift"]) / tensors["preprocess.scale"]
     dtype = next(tensor.dtype for name, tensor in tensors.items() if name.startswith("networks."))
     x = x.astype(dtype).reshape(len(inputs), -1)
     networks = enumerate(model.description["networks"])
@@ -126,6 +130,17 @@ def network_outputs(model: NumpyModel, inputs: np.ndarray) -> np.ndarray:
     if "targets.shift" in tensors:
         return values * tensors["targets.scale"].astype(float) + tensors["targets.shift"]
     return values
+
+
+def _share_below(knots: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """The share of training examples below each, and half of those that equal it, from 0 to 1."""
+    # Where the training inputs were of single precision, only such equal them. The factor, which changes no
+    # bit, lets no slope between subnormal numbers overflow.
+    knots, x = (2.0**64 * values.astype(float) for values in (knots, x.astype(knots.dtype)))
+    ranks = np.arange(len(knots))
+    # Of equal knots, the one finds the last and the other the first.
+    last, first = np.interp(x, knots, ranks), -np.interp(-x, -knots[::-1], -ranks[::-1])
+    return (first + last) / (2 * ranks[-1])
 
 
 def _network(

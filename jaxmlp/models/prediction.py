@@ -31,7 +31,7 @@ def network_outputs(
     unit. Raises InputError when the shape is another, a value is no number that could be computed with, or
     the backend computes wrong.
     """
-    scaled = scale_on_host(model.affine, _check_inputs(inputs, model.spec.input_shape))
+    scaled = scale_on_host(model.affine, _check_inputs(inputs, model.spec.input_shape), model.quantiles)
     check_backend()
     outputs = _all_outputs(model, jnp.asarray(scaled))
     lost = ~np.isfinite(outputs).all(axis=(0, 2))

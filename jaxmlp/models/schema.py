@@ -18,7 +18,7 @@ from jaxmlp.nn.heads import HEADS
 from jaxmlp.runtime.files import strict_json
 from jaxmlp.types import ClassName, InputError
 
-FORMAT = 4
+FORMAT = 5
 # JSON knows no infinity, but a number with a large exponent reads as one.
 Finite = Annotated[float, Meta(ge=-sys.float_info.max, le=sys.float_info.max)]
 Positive = Annotated[float, Meta(gt=0, le=sys.float_info.max)]

@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Shaped
+from jaxtyping import Array, Bool
 
 from jaxmlp import checks
 from jaxmlp.data.cells import Cells
-from jaxmlp.data.columns import Column, used_columns
+from jaxmlp.data.columns import CategoryColumn, Column, used_columns
 from jaxmlp.data.splits import Splits, fit_target_affine, layer_sizes, scale_part
 from jaxmlp.models.model import Model
 from jaxmlp.models.schema import LOSSES, ModelSpec, dense_network
@@ -21,13 +21,21 @@ from jaxmlp.nn.heads import HEADS
 from jaxmlp.nn.matmul import PRODUCTS
 from jaxmlp.nn.network import Network, NetworkSpec, make_network
 from jaxmlp.nn.parametrization import PARAMETRIZATIONS
-from jaxmlp.nn.preprocessing import Affine, fit_affine
+from jaxmlp.nn.preprocessing import (
+    Affine,
+    Quantiles,
+    fit_affine,
+    fit_quantiles,
+    fit_uniform_affine,
+    has_several,
+)
 from jaxmlp.runtime.devices import all_devices
 from jaxmlp.runtime.host import package_version
-from jaxmlp.types import AnyArray, InputError
+from jaxmlp.types import InputError
 
 Loss = Callable[[Array, Array], Array]
 """(logits, target) -> loss of one example."""
+NUMERIC_SCALINGS = ("standard", "quantile")
 
 
 class Scaling(NamedTuple):
@@ -35,11 +43,36 @@ class Scaling(NamedTuple):
 
     inputs: Affine
     targets: Affine | None = None
+    quantiles: Quantiles | None = None
+    """What inputs go through first."""
 
 
-def fit_scaling(splits: Splits) -> Scaling:
-    """The scaling learnt from the training part."""
-    return Scaling(fit_affine(splits.train.inputs), fit_target_affine(splits))
+def fit_scaling(splits: Splits, numeric_scaling: str = "standard") -> Scaling:
+    """The scaling learnt from the training part: "standard" is ``fit_affine``, "quantile" brings the numbers
+    of a table to a uniform distribution and two values to ±1, but for 0 and 1 of several categories and gaps.
+
+    Raises InputError for another name, and for the quantiles of images.
+    """
+    checks.known_name("numeric_scaling", numeric_scaling, NUMERIC_SCALINGS)
+    inputs, targets = splits.train.inputs, fit_target_affine(splits)
+    if numeric_scaling == "standard":
+        return Scaling(fit_affine(inputs), targets)
+    if inputs.ndim > 2:
+        raise InputError("numeric_scaling: quantiles are for the columns of a table, not for images")
+    quantiles = fit_quantiles(inputs)
+    indicators = np.zeros(inputs.shape[1], bool) if splits.columns is None else _indicators(splits.columns)
+    return Scaling(fit_uniform_affine(inputs, quantiles, indicators), targets, quantiles)
+
+
+def _indicators(columns: Sequence[Column]) -> Bool[np.ndarray, " inputs"]:
+    """Which inputs tell one of several categories, or a gap, which comes second."""
+    found: list[bool] = []
+    for column, width in zip(used_columns(columns), _widths(columns), strict=True):
+        if isinstance(column, CategoryColumn):
+            found += [width > 2] * width
+        else:
+            found += [column.gaps and place == 1 for place in range(width)]
+    return np.array(found)
 
 
 def prepare_training(
@@ -56,12 +89,12 @@ def prepare_training(
     """
     all_devices()
     checks.known_name("precision", precision, PRODUCTS)
-    affine, targets = scaling or fit_scaling(splits)
+    affine, targets, quantiles = scaling or fit_scaling(splits)
     pixels = splits.train.inputs.dtype == np.uint8 and splits.train.inputs.ndim > 2
     inside = (float(affine.shift), float(affine.scale)) if pixels else None
     network_of = partial(_make_network, layer_sizes(splits, ()), splits.task, inside, precision, loss)
     inputs = None if pixels else affine
-    train, validation, test = (scale_part(part, inputs, targets) for part in splits[:3])
+    train, validation, test = (scale_part(part, inputs, targets, quantiles) for part in splits[:3])
     return network_of, splits._replace(train=train, validation=validation, test=test)
 
 
@@ -96,23 +129,23 @@ def embed_inputs(splits: Splits) -> EmbeddingSpec:
     if inputs.ndim > 2:
         raise InputError("embedding: is for the columns of a table, not for images; leave it out")
     candidates = range(inputs.shape[1]) if splits.columns is None else _number_places(splits.columns)
-    numbers = tuple(place for place in candidates if _has_several(inputs[:, place]))
+    numbers = tuple(place for place in candidates if has_several(inputs[:, place]))
     if not numbers:
         raise InputError("embedding: no input is a number of more than two values; leave it out")
     return embed_numbers(numbers)
-
-
-def _has_several(values: Shaped[AnyArray, " examples"]) -> bool:
-    return bool(np.any((values != np.min(values)) & (values != np.max(values))))
 
 
 def _number_places(columns: Sequence[Column]) -> list[int]:
     """Where the first input of each column stands: a number, a date or a category, which has but two values.
     Beside them stand other categories, cycles, and what tells of gaps.
     """
+    return list(itertools.accumulate(_widths(columns)[:-1], initial=0))
+
+
+def _widths(columns: Sequence[Column]) -> list[int]:
+    """How many inputs each column that is used becomes."""
     nothing = Cells(np.zeros(0), np.zeros(0, bool))
-    widths = [len(column.encode(nothing)) for column in used_columns(columns)]
-    return list(itertools.accumulate(widths[:-1], initial=0))
+    return [len(column.encode(nothing)) for column in used_columns(columns)]
 
 
 def build_model(
@@ -144,7 +177,7 @@ def build_model(
         target_kind=splits.target_kind,
     )
     layers = (PARAMETRIZATIONS[spec.parametrization].to_layers(params) for spec, _, params in networks)
-    return Model(tuple(layers), scaling.inputs, description, scaling.targets)
+    return Model(tuple(layers), scaling.inputs, description, scaling.targets, scaling.quantiles)
 
 
 def _drawing_extent(images: np.ndarray) -> float | None:

@@ -49,16 +49,21 @@ def choose_spec(
     return spec
 
 
-def choose_scaling(splits: Splits, start: Model | None, loss: Loss | None) -> Scaling:
+def choose_scaling(
+    splits: Splits, start: Model | None, loss: Loss | None, numeric_scaling: str | None
+) -> Scaling:
     """That of ``start``, or learnt; a loss of one's own gets the targets as they are."""
     if start is None:
-        learnt = fit_scaling(splits)
+        learnt = fit_scaling(splits, "standard" if numeric_scaling is None else numeric_scaling)
         return learnt if loss is None else learnt._replace(targets=None)
     if loss is not None and start.targets is not None:
         raise InputError(
             "loss: your own gets the targets as they are, but start learnt them scaled; leave it or start out"
         )
-    return Scaling(start.affine, start.targets)
+    own = "standard" if start.quantiles is None else "quantile"
+    if numeric_scaling not in (None, own):
+        raise InputError(f"numeric_scaling: is that of start, {own}, got {numeric_scaling}; leave it out")
+    return Scaling(start.affine, start.targets, start.quantiles)
 
 
 def with_weights(network: Network, start: Model) -> Network:

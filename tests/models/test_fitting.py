@@ -102,6 +102,7 @@ def test_each_seed_is_that_of_the_functions_beneath(digits, read):
         {"loss": lambda logits, label: optax.sigmoid_focal_loss(logits, jax.nn.one_hot(label, 3)).sum()},
         {"class_weight": {0: 5.0, 1: 1.0, 2: 1.0}},
         {"precision": "bfloat16"},
+        {"numeric_scaling": "quantile"},
         {"batch_size": 16},
         {"seed": 1},
     ],

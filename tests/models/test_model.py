@@ -155,14 +155,22 @@ def test_a_model_of_the_third_format_is_read_and_predicts(tmp_path):
     model = load(third(tmp_path))
     assert model.spec.networks == (dense_network((3, 2, 1), "tanh", 2),)
     assert model.spec.columns == (NumberColumn("size", 2.0, False), CategoryColumn("kind", ("cat", "dog")))
-    assert (model.spec.loss, model.spec.format) == ("squared error", 4)
+    assert (model.spec.loss, model.spec.format) == ("squared error", 5)
     rows = np.random.default_rng(0).normal(size=(5, 3))
     expected = forward(model, rows)[:, 0]
     np.testing.assert_allclose(predict(model, rows), expected, rtol=1e-4, atol=1e-6)
     alone = numpy_predictor.load(third(tmp_path))
     np.testing.assert_allclose(numpy_predictor.predict(alone, rows), expected, rtol=1e-4, atol=1e-6)
-    again = load(save(tmp_path / "fourth.safetensors", model))
+    again = load(save(tmp_path / "newest.safetensors", model))
     assert again.spec == model.spec
+
+
+def test_a_model_of_the_fourth_format_is_read(saved):
+    expected = load(saved)
+    saved.write_bytes(with_description(format=4, target_kind=...)(saved.read_bytes()))
+    assert load(saved).spec == expected.spec
+    found = numpy_predictor.predict(numpy_predictor.load(saved), IMAGES)
+    np.testing.assert_array_equal(found, predict(expected, IMAGES))
 
 
 @pytest.mark.parametrize(
@@ -415,10 +423,10 @@ DAMAGED = {
         "description is not JSON",
     ),
     "a description that is a list": (with_header_text('"jaxmlp":"{', '"jaxmlp":"[]", "old":"{'), "format"),
-    "a newer format": (with_description(format=5), "has format 5, .* reads 4; upgrade"),
-    "an older format": (with_description(format=2), "format must be 3 to 4, got 2; save the model again"),
-    "no format": (with_description(format=...), "format must be 3 to 4, got None"),
-    "a format of another type": (with_description(format=True), "format must be 3 to 4, got True"),
+    "a newer format": (with_description(format=6), "has format 6, .* reads 5; upgrade"),
+    "an older format": (with_description(format=2), "format must be 3 to 5, got 2; save the model again"),
+    "no format": (with_description(format=...), "format must be 3 to 5, got None"),
+    "a format of another type": (with_description(format=True), "format must be 3 to 5, got True"),
     "what the third format was not": (with_description(format=3), "not as it was written: "),
     "a missing field": (with_description(dataset=...), "missing required field `dataset`"),
     "a field too many": (with_description(colour="red"), "unknown field `colour`"),
