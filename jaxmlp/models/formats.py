@@ -16,8 +16,10 @@ def upgrade(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def _from_fourth(fields: dict[str, Any]) -> dict[str, Any]:
-    """It knew no quantiles, which its readers would pass over, and learnt late how a target is written."""
-    return {"target_kind": None} | fields | {"format": 5}
+    """It knew no quantiles and no range of predictions, which its readers would pass over, and learnt late
+    how a target is written.
+    """
+    return {"target_kind": None, "target_range": None} | fields | {"format": 5}
 
 
 def _from_third(fields: dict[str, Any]) -> dict[str, Any]:

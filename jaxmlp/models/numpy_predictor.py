@@ -106,7 +106,8 @@ def _tensor(content: bytes, *, dtype: str, shape: list[int], data_offsets: list[
 
 def network_outputs(model: NumpyModel, inputs: np.ndarray) -> np.ndarray:
     """What each network puts out for raw ``inputs`` [n, *input_shape], as [networks, n, outputs]: logits, or
-    values in the targets' unit. Raises ValueError for another shape and for values that are not finite.
+    values in the targets' unit, clipped to the model's range. Raises ValueError for another shape and for
+    values that are not finite.
     """
     shape, inputs = tuple(model.description["input_shape"]), np.asarray(inputs)
     if inputs.shape[1:] != shape or not np.all(np.abs(inputs) <= _LARGEST):
@@ -128,8 +129,10 @@ def network_outputs(model: NumpyModel, inputs: np.ndarray) -> np.ndarray:
     if not np.isfinite(values).all():
         raise ValueError("inputs: some lie so far from the training data that there is no finite output")
     if "targets.shift" in tensors:
-        return values * tensors["targets.scale"].astype(float) + tensors["targets.shift"]
-    return values
+        values = values * tensors["targets.scale"].astype(float) + tensors["targets.shift"]
+    # Formats before the fifth have none.
+    ranges = model.description.get("target_range")
+    return values if ranges is None else np.clip(values, *np.transpose(ranges))
 
 
 def _share_below(knots: np.ndarray, x: np.ndarray) -> np.ndarray:

@@ -28,8 +28,8 @@ def network_outputs(
     model: Model, inputs: Shaped[AnyArray, "examples ..."]
 ) -> Float[np.ndarray, "networks examples outputs"]:
     """What each network puts out for raw ``inputs``, [n, *input_shape]: logits, or values in the targets'
-    unit. Raises InputError when the shape is another, a value is no number that could be computed with, or
-    the backend computes wrong.
+    unit, clipped to the model's ``target_range``. Raises InputError when the shape is another, a value is no
+    number that could be computed with, or the backend computes wrong.
     """
     scaled = scale_on_host(model.affine, _check_inputs(inputs, model.spec.input_shape), model.quantiles)
     check_backend()
@@ -40,10 +40,11 @@ def network_outputs(
             f"inputs: {lost.sum()} of {len(lost)} examples, the first is {lost.argmax()}, lie so far from "
             "the training data that a network has no finite output for them; leave them out"
         )
-    if model.targets is None:
-        return outputs
-    shift, scale = (np.asarray(part, float) for part in model.targets)
-    return outputs * scale + shift
+    if model.targets is not None:
+        shift, scale = (np.asarray(part, float) for part in model.targets)
+        outputs = outputs * scale + shift
+    ranges = model.spec.target_range
+    return outputs if ranges is None else np.clip(outputs, *np.transpose(ranges))
 
 
 def _all_outputs(model: Model, scaled: Array) -> Float[np.ndarray, "networks examples outputs"]:

@@ -142,6 +142,10 @@ class ModelSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The column of the table that is predicted."""
     target_kind: str | None = None
     """How it is written, of ``inference.KINDS``; None where nothing has to be known."""
+    target_range: Annotated[tuple[tuple[Finite, Finite], ...], Meta(min_length=1)] | None = None
+    """Of a regression, the lowest and highest value that each output may have, to which each network's is
+    clipped, in the targets' unit; None for any.
+    """
     format: int = FORMAT
     """Version of the file format."""
 
@@ -210,6 +214,13 @@ def _check_agreement(spec: ModelSpec) -> None:
             f"its head {spec.head!r} wants {wanted[0]} outputs and {wanted[1]} class_names, "
             f"got {num_outputs} and {len(spec.class_names)}"
         )
+    _check_target_range(spec.target_range, num_outputs if spec.head == "regression" else 0)
+
+
+def _check_target_range(ranges: Sequence[tuple[float, float]] | None, num_values: int) -> None:
+    if ranges is not None and (len(ranges) != num_values or any(low > high for low, high in ranges)):
+        rule = f"must be the lowest and highest of {num_values} values of a regression"
+        raise InputError(f"its target_range {rule}, got {ranges}"[:200])
 
 
 def _check_embedding(network: SavedNetwork) -> None:

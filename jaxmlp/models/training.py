@@ -153,9 +153,11 @@ def build_model(
     scaling: Scaling,
     networks: Sequence[tuple[NetworkSpec, int, Any]],
     loss: Loss | None = None,
+    clip: bool = False,
 ) -> Model:
     """The model of networks with their counts and parameters, trained on ``splits`` as ``prepare_training``
-    scales them, perhaps with a loss of one's own.
+    scales them, perhaps with a loss of one's own. With ``clip``, each network of a regression predicts within
+    the range of the training targets; InputError for classes, which have none.
     """
     # Enough of them to know: they may rest in a file larger than memory.
     images = np.asarray(splits.train.inputs[:10_000]) if splits.train.inputs.ndim > 2 else None
@@ -175,9 +177,18 @@ def build_model(
         columns=splits.columns,
         target=splits.target,
         target_kind=splits.target_kind,
+        target_range=_target_range(splits) if clip else None,
     )
     layers = (PARAMETRIZATIONS[spec.parametrization].to_layers(params) for spec, _, params in networks)
     return Model(tuple(layers), scaling.inputs, description, scaling.targets, scaling.quantiles)
+
+
+def _target_range(splits: Splits) -> tuple[tuple[float, float], ...]:
+    """The lowest and highest training target of each output."""
+    if splits.task != "regression":
+        raise InputError("clip: is for the values of a regression, not for classes; leave it out")
+    targets = splits.train.targets.reshape(len(splits.train.targets), -1)
+    return tuple((float(np.min(values)), float(np.max(values))) for values in targets.T)
 
 
 def _drawing_extent(images: np.ndarray) -> float | None:

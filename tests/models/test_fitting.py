@@ -11,6 +11,7 @@ import pytest
 import jaxmlp
 from jaxmlp.models import numpy_predictor
 from jaxmlp.models.model import with_spec
+from jaxmlp.models.training import build_model, fit_scaling
 from jaxmlp.nn.augment import random_deformation
 from jaxmlp.nn.metrics import CLASSIFICATION, Metric
 from jaxmlp.nn.mlp import ACTIVATIONS
@@ -147,6 +148,20 @@ def test_flat_bytes_are_a_table(tmp_path, fit):
     # A mean in single precision.
     assert jaxmlp.evaluate(model, (inputs, labels))["accuracy"] == pytest.approx(right, rel=1e-6)
     assert right > 0.8
+
+
+def test_a_model_can_be_asked_to_stay_within_the_targets_of_training(tmp_path, far, wine):
+    run = jaxmlp.fit_mlp(far, **QUICK | {"learning_rate": 0.01}).run
+    networks = [(jaxmlp.NetworkSpec((64,), "relu"), 1, jax.tree.map(lambda leaf: leaf[0], run.params))]
+    free, bound = (build_model(far, fit_scaling(far), networks, clip=clip) for clip in (False, True))
+    bound = jaxmlp.load(jaxmlp.save(tmp_path / "m", bound))
+    low, high = far.train.targets.min(), far.train.targets.max()
+    assert bound.spec.target_range == ((low, high),)
+    inputs, expected = far.test.inputs * 9, jaxmlp.predict(free, far.test.inputs * 9)
+    assert expected.min() < low and high < expected.max()
+    np.testing.assert_array_equal(jaxmlp.predict(bound, inputs), np.clip(expected, low, high))
+    with pytest.raises(InputError, match=r"^clip: is for the values of a regression, not for classes"):
+        build_model(wine, fit_scaling(wine), networks, clip=True)
 
 
 # Losses and metrics of one's own

@@ -167,7 +167,7 @@ def test_a_model_of_the_third_format_is_read_and_predicts(tmp_path):
 
 def test_a_model_of_the_fourth_format_is_read(saved):
     expected = load(saved)
-    saved.write_bytes(with_description(format=4, target_kind=...)(saved.read_bytes()))
+    saved.write_bytes(with_description(format=4, target_kind=..., target_range=...)(saved.read_bytes()))
     assert load(saved).spec == expected.spec
     found = numpy_predictor.predict(numpy_predictor.load(saved), IMAGES)
     np.testing.assert_array_equal(found, predict(expected, IMAGES))
@@ -218,6 +218,16 @@ def test_a_regression_predicts_values_and_has_no_probabilities():
     np.testing.assert_allclose(predict(model, IMAGES), forward(model, IMAGES), rtol=1e-4, atol=1e-5)
     with pytest.raises(InputError, match="use predict"):
         predict_proba(model, IMAGES)
+
+
+def test_a_regression_predicts_within_its_range():
+    model = make_model("regression", num_outputs=2)
+    expected = forward(model, IMAGES)
+    (low, _), (_, high) = ranges = ((np.median(expected[:, 0]), 9.0), (-9.0, np.median(expected[:, 1])))
+    expected = np.stack([np.maximum(expected[:, 0], low), np.minimum(expected[:, 1], high)], axis=1)
+    found = predict(with_spec(model, target_range=ranges), IMAGES)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    assert found[:, 0].min() == low and found[:, 1].max() == high
 
 
 def test_predicting_twice_compiles_once():
@@ -295,6 +305,12 @@ def test_what_could_not_be_loaded_is_not_saved_and_the_old_file_stays(saved, cha
     assert "\n" not in str(caught.value)
     assert saved.read_bytes() == before
     assert list(saved.parent.iterdir()) == [saved]
+
+
+@pytest.mark.parametrize("ranges", [((0.0, 1.0),), ((0.0, 1.0), (2.0, 1.0)), ((0.0, 1.0),) * 3])
+def test_ranges_that_do_not_fit_the_predictions_are_refused(tmp_path, ranges):
+    with pytest.raises(InputError, match=r"target_range must be the lowest and highest of 2 values"):
+        save(tmp_path / "m", with_spec(make_model("regression", num_outputs=2), target_range=ranges))
 
 
 def test_a_disk_that_fails_while_writing_leaves_the_old_file(saved, monkeypatch):
@@ -478,6 +494,11 @@ DAMAGED = {
     ),
     "a temperature of 0": (with_description(temperature=0), "> 0.0, at temperature"),
     "a noise scale below 0": (with_description(noise_scale=[-1.0]), "> 0.0, at noise_scale"),
+    "a range of predictions for classes": (
+        with_description(target_range=[[0.0, 1.0]] * 3),
+        "target_range must be the lowest and highest of 0 values of a regression",
+    ),
+    "a range of predictions without an end": (with_description(target_range=[[0.0]]), "at target_range"),
     "an empty input shape": (with_description(input_shape=[]), "length >= 1, at input_shape"),
     "a class name that is a list": (
         with_description(class_names=["a", ["b"], "c"]),

@@ -71,6 +71,22 @@ def test_an_ensemble_votes_and_is_tempered_alike(tmp_path):
     assert np.abs(found - predict_proba(plain, INPUTS)).max() > 0.01
 
 
+def test_each_network_of_an_ensemble_is_clipped_alike_before_the_average(tmp_path):
+    one, other = make_model("regression", num_outputs=2), make_model("regression", 2, "relu")
+    ranges = ((-0.1, 0.1), (-0.2, 0.2))
+    told = msgspec.structs.replace(
+        one.spec, networks=one.spec.networks + other.spec.networks, target_range=ranges
+    )
+    model = one._replace(networks=one.networks + other.networks, spec=told)
+    save(tmp_path / "m", model)
+    expected = np.mean([np.clip(predict(m, INPUTS), [-0.1, -0.2], [0.1, 0.2]) for m in (one, other)], axis=0)
+    late = np.clip(np.mean([predict(m, INPUTS) for m in (one, other)], axis=0), [-0.1, -0.2], [0.1, 0.2])
+    assert np.abs(late - expected).max() > 0.01
+    np.testing.assert_allclose(predict(load(tmp_path / "m"), INPUTS), expected, rtol=1e-6)
+    found = numpy_predictor.predict(numpy_predictor.load(tmp_path / "m"), INPUTS)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
+
+
 def test_it_runs_where_there_is_no_jax_and_no_jaxmlp(tmp_path):
     model, _, inputs = saved(tmp_path / "m")
     shutil.copy(numpy_predictor.__file__, tmp_path / "predictor.py")
