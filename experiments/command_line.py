@@ -14,6 +14,7 @@ from typing import Any, NoReturn, TypeVar
 import jax
 import tyro
 
+from experiments.receipt import runnable_name
 from jaxmlp.cli.command import one_line_errors
 from jaxmlp.runtime import compilation, processes
 from jaxmlp.runtime.selftest import check_backend
@@ -39,7 +40,7 @@ def main(
     module = sys.modules[configuration_class.__module__]
     configuration = tyro.cli(
         configuration_class,
-        prog=f"python -m {_name(configuration_class.__module__)}",
+        prog=f"python -m {runnable_name(configuration_class.__module__)}",
         description=inspect.getdoc(module),
         args=arguments,
         # One flag, --smoke, rather than the pair --smoke and --no-smoke.
@@ -88,9 +89,3 @@ def _leave(error: Exception) -> NoReturn:
         f"error: one of the run's {number} processes failed or is gone: {reason}", file=sys.stderr, flush=True
     )
     os._exit(1)
-
-
-def _name(module_name: str) -> str:
-    """The name to give to ``python -m``; a module that is being run is called ``__main__``."""
-    spec = sys.modules[module_name].__spec__
-    return module_name if spec is None else spec.name

@@ -79,6 +79,14 @@ class Receipt(NamedTuple):
     lock: FolderLock
 
 
+def runnable_name(module_name: str) -> str:
+    """The name to give to ``python -m``: a module that is being run is called ``__main__``, and the folder of
+    one in a file of that name is enough.
+    """
+    spec = sys.modules[module_name].__spec__
+    return (module_name if spec is None else spec.name).removesuffix(".__main__")
+
+
 def begin(config: Any) -> Receipt:
     """The receipt of the experiment whose module defines ``config``'s class.
 
@@ -89,14 +97,15 @@ def begin(config: Any) -> Receipt:
         raise InputError(f"num_seeds: must be at most {MAX_SEEDS}, got {config.num_seeds}")
     checks.integer("seed", config.seed, at_least=0)
     module = sys.modules[type(config).__module__]
-    name = (module.__spec__.name if module.__spec__ else module.__name__).rpartition(".")[2]
+    command = f"python -m {runnable_name(module.__name__)}"
+    name = command.rpartition(".")[2]
     question, mark, _ = " ".join((inspect.getdoc(module) or "").split()).partition("?")
     folder = records.check_writable(config.out or Path("results") / name)
     return Receipt(
         folder=folder,
         experiment=name,
         question=question + mark,
-        command=f"python -m experiments.{name} {shlex.join(sys.argv[1:])}".strip(),
+        command=f"{command} {shlex.join(sys.argv[1:])}".strip(),
         provenance=commit(),
         began=time.perf_counter(),
         lock=FolderLock(folder),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+import experiments.__main__  # noqa: F401
 from experiments import digits, optimizers, receipt
 from jaxmlp.types import InputError
 
@@ -20,6 +21,11 @@ def test_name_and_question_come_from_the_module(tmp_path):
     assert (begun.experiment, begun.folder) == ("optimizers", tmp_path)
     assert begun.question == "Is swapping the optimizer one word, and does the word matter?"
     assert begun.command.startswith("python -m experiments.optimizers")
+
+
+def test_a_folder_is_run_by_its_name():
+    assert receipt.runnable_name("experiments.__main__") == "experiments"
+    assert receipt.runnable_name("experiments.digits") == "experiments.digits"
 
 
 @pytest.mark.parametrize("changes", [{"num_seeds": 0}, {"num_seeds": 1.5}, {"seed": -1}])
