@@ -227,5 +227,5 @@ def test_the_experiments_are_listed_with_their_questions():
     out = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert "shopping         Do hidden neurons turn price and utility into indices" in out
     names = [line.split()[0] for line in out.splitlines()[2:]]
-    assert {"digits", "mnist", "sweep", "benchmark"} <= set(names)
+    assert {"digits", "mnist", "sweep", "tabular", "benchmark"} <= set(names)
     assert all(line.endswith("?") for line in out.splitlines()[2:])

@@ -1,109 +1,264 @@
-"""The comparison on small tables, in a small run."""
+"""The comparison on tables: what the systems get, what is kept of them, and what is made of it."""
 
+import importlib
 import json
+import re
 
-import jax
 import numpy as np
+import pandas as pd
 import pytest
+from scipy.stats import gmean
+from sklearn.model_selection import train_test_split
 
-from experiments import tabular
-from experiments.tabular import Comparison, Outcome
-from jaxmlp.data import sources
-from jaxmlp.runtime import compilation
+from experiments.tabular import comparison, peers, tables
+from experiments.tabular.comparison import by_table
+from experiments.tabular.measure import Measured, Outcome, Outcomes, losses_of, measure
+from jaxmlp.types import InputError
 from tests.support.commands import refused, run
+
+tabular = importlib.import_module("experiments.tabular.__main__")
+
+
+def outcome(table, system, split, loss, version="1"):
+    seconds = {"wall": 1.0, "cpu": 2.0} | ({"warm_wall": 0.5, "warm_cpu": 1.0} if system == "jaxmlp" else {})
+    return Outcome(table, system, split, Measured(80, {"log_loss": loss, "accuracy": 0.5}, seconds, version))
+
+
+@pytest.fixture
+def compared():
+    """Two splits on each of four tables, where the other's loss is 2, 4, 1/2 and 8 times ours."""
+    factors = {"a": 2, "b": 4, "c": 0.5, "d": 8}
+    each = [outcome(table, "jaxmlp", split, 0.1 * (split + 1)) for table in factors for split in (0, 1)]
+    each += [
+        outcome(table, "other", split, factor * 0.1 * (split + 1))
+        for table, factor in factors.items()
+        for split in (0, 1)
+    ]
+    return by_table(each)
 
 
 @pytest.fixture(scope="module")
-def record(tmp_path_factory):
-    out = tmp_path_factory.mktemp("tabular")
-    run(tabular, "--smoke", "--datasets", "diabetes", "--num-seeds", 2, "--out", out)
-    assert {path.name for path in out.iterdir()} == {
-        "record.json",
-        "gains.png",
-        "times.png",
-        "sizes.png",
-    }
-    return json.loads((out / "record.json").read_text())
+def words(tmp_path_factory):
+    """A folder with a table whose classes follow from a word and a number, with gaps in both."""
+    draws = np.random.default_rng(0)
+    frame = pd.DataFrame({"city": draws.choice(["Rome", "Oslo", "Bern"], 400), "age": draws.normal(size=400)})
+    frame["target"] = np.where((frame["city"] == "Rome") | (frame["age"] > 1), "yes", "no")
+    frame.loc[::50, "age"] = np.nan
+    frame.loc[7, "city"] = None
+    # Each is in one row only, so that some words to test on were never trained on.
+    frame.loc[8:108:5, "city"] = [f"town {number}" for number in range(21)]
+    folder = tmp_path_factory.mktemp("words")
+    frame.to_csv(folder / "words.csv.gz", index=False)
+    return folder
+
+
+# What the systems get
+
+
+def test_a_split_is_scikit_learns_of_the_rows_themselves(words):
+    frame = tables.read_rows(str(words / "words.csv.gz"))
+    split = tables.cut(frame, 3)
+    train, test = train_test_split(frame, test_size=0.2, random_state=3, stratify=frame["target"])
+    pd.testing.assert_frame_equal(split.train, train[["city", "age"]])
+    pd.testing.assert_frame_equal(split.test, test[["city", "age"]])
+    assert split.classes == ("no", "yes")
+    np.testing.assert_array_equal(peers.named(split.test_targets, split.classes), test["target"])
+
+
+def test_gaps_are_the_empty_word_or_nan_and_large_tables_are_sampled(tmp_path, words):
+    frame = tables.read_rows(str(words / "words.csv.gz"))
+    assert frame["city"][7] == "" and frame["age"].isna().sum() == 8
+    numbers = pd.DataFrame({"x": np.arange(12_001), "target": np.arange(12_001) / 2})
+    numbers.to_csv(tmp_path / "large.csv", index=False)
+    sampled = tables.read_rows(str(tmp_path / "large.csv"))
+    pd.testing.assert_frame_equal(sampled, numbers.sample(12_000, random_state=0))
+
+
+@pytest.mark.parametrize(
+    ("values", "labels", "classes"),
+    [
+        ([2.0, 10.0, 2.0], [0, 1, 0], ("2", "10")),
+        (["b", "a", "b"], [1, 0, 1], ("a", "b")),
+        ([0.5, 1.0, 2.0], [0.5, 1.0, 2.0], ()),
+        (list(range(21)), list(range(21)), ()),
+    ],
+)
+def test_words_and_few_whole_numbers_are_classes(values, labels, classes):
+    found, names = tables.read_targets(pd.Series(values))
+    np.testing.assert_array_equal(found, labels)
+    assert names == classes
+
+
+def test_tables_are_those_that_ship_and_those_in_the_folder(words, tmp_path, capsys, monkeypatch):
+    found = tables.find_tables(words)
+    assert list(found) == ["breast_cancer", "wine", "diabetes", "digits", "words"]
+    with pytest.raises(InputError, match="tables: must be a folder of CSV files"):
+        tables.find_tables(tmp_path)
+    monkeypatch.setattr(tables, "BESIDE", tmp_path / "none")
+    assert len(tables.find_tables(None)) == 4
+    assert "--tables FOLDER" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["linear", "HistGradientBoosting", "LightGBM", "CatBoost"])
+def test_each_system_takes_words_and_gaps(name, words):
+    pytest.importorskip(peers.peers()[name].package)
+    found = measure(name, str(words / "words.csv.gz"), 0)
+    assert found.num_rows == 320 and found.losses["accuracy"] > 0.9 and found.losses["log_loss"] < 0.35
+    assert found.seconds["wall"] > 0 and found.seconds["cpu"] > 0
+    assert re.search(r"\d", found.version)
 
 
 @pytest.mark.long
-def test_every_system_has_a_score_and_a_time_on_every_split(record):
-    for system in ("ensemble", "best_member", "scikit_learn", "scikit_learn_tuned"):
-        score = record["metrics"][f"diabetes_{system}_test_score"]
-        assert score["n"] == 2 and max(score["values"]) <= 1 and score["unit"] == "1"
-    for system in ("ensemble", "ensemble_warm", "scikit_learn", "scikit_learn_tuned"):
-        assert record["metrics"][f"diabetes_{system}_time"]["mean"] > 0
-    assert record["metrics"]["diabetes_score_of_2"]["n"] == 2
+@pytest.mark.parametrize("name", ["jaxmlp", "MLP tuned", "RealMLP", "TabM"])
+def test_each_network_takes_words_and_gaps(name, words):
+    pytest.importorskip(peers.peers()[name].package)
+    found = measure(name, str(words / "words.csv.gz"), 0, smoke=name == "jaxmlp")
+    assert found.losses["accuracy"] > 0.6 and np.isfinite(found.losses["log_loss"])
+
+
+def test_losses_are_those_of_the_rows_to_test_on():
+    frame = pd.DataFrame({"x": [0, 1]})
+    split = tables.Split(frame, frame, np.array([0, 1]), np.array([0, 1]), ("no", "yes"), 0)
+    found = losses_of(split, np.array([[0.8, 0.2], [0.75, 0.25]]))
+    np.testing.assert_allclose(found["log_loss"], -(np.log(0.8) + np.log(0.25)) / 2)
+    assert found["accuracy"] == 0.5
+    real = split._replace(classes=(), test_targets=np.array([1.0, 2.0]))
+    np.testing.assert_allclose(losses_of(real, np.array([[4.0], [6.0]]))["rmse"], np.sqrt((9 + 16) / 2))
+    for wrong in (np.full((2, 2), np.nan), np.ones((3, 2)), np.ones((2, 3))):
+        with pytest.raises(ValueError):
+            losses_of(split, wrong)
+
+
+# What is kept
+
+
+def test_outcomes_are_kept_line_by_line_and_replaced(tmp_path):
+    kept = Outcomes(tmp_path / "measured.jsonl")
+    for one in (outcome("a", "x", 0, 0.5), outcome("a", "x", 1, 0.6), outcome("a", "x", 0, 0.7)):
+        kept.add(one)
+    again = Outcomes(tmp_path / "measured.jsonl")
+    assert list(again) == [outcome("a", "x", 0, 0.7), outcome("a", "x", 1, 0.6)]
+    assert ("a", "x", 1) in again and ("a", "x", 2) not in again
+    with (tmp_path / "measured.jsonl").open("a") as file:
+        file.write('{"table": "a"')
+    with pytest.raises(InputError, match=r"measured.jsonl' is damaged"):
+        Outcomes(tmp_path / "measured.jsonl")
+
+
+def test_a_run_goes_on_where_another_one_ended(tmp_path, capsys):
+    flags = ("--datasets", "wine", "--systems", "linear", "--out", tmp_path)
+    run(tabular, *flags, "--num-seeds", 2)
+    assert len(re.findall(r"wine, split \d: linear log_loss", capsys.readouterr().out)) == 2
+    first = (tmp_path / "measured.jsonl").read_text()
+    run(tabular, *flags, "--num-seeds", 3)
+    assert re.findall(r"wine, split (\d)", capsys.readouterr().out) == ["2"]
+    lines = (tmp_path / "measured.jsonl").read_text()
+    assert lines.startswith(first) and lines.count("\n") == 3
+    record = json.loads((tmp_path / "record.json").read_text())
+    assert record["experiment"] == "tabular" and record["command"].startswith("python -m experiments.tabular")
+    assert record["metrics"]["wine_linear_log_loss"]["n"] == 3
+    run(tabular, *flags, "--num-seeds", 1, "--again")
+    assert re.findall(r"wine, split (\d)", capsys.readouterr().out) == ["0"]
 
 
 @pytest.mark.long
-def test_what_was_measured_of_the_ensembles_is_in_the_record(record):
-    assert 0 <= record["metrics"]["diabetes_ensemble_test_coverage_90"]["mean"] <= 1
-    ensembles = [{"calibration_error": 0.1, "untempered_calibration_error": 0.2, "accuracy": 0.9}]
-    measured = tabular.calibration_measures({"a": Comparison({}, "fraction", ensembles, [])})
-    assert measured == {
-        "a_ensemble_test_calibration_error": ([0.1], "fraction"),
-        "a_ensemble_test_untempered_calibration_error": ([0.2], "fraction"),
-    }
+def test_a_trial_has_every_part_and_keeps_no_outcome(tmp_path):
+    flags = ("--datasets", "wine", "diabetes", "--systems", "jaxmlp", "linear")
+    run(tabular, "--smoke", *flags, "--out", tmp_path)
+    pictures = {"ranks.png", "ratios.png", "seconds.png"}
+    assert {path.name for path in tmp_path.iterdir()} == {"record.json"} | pictures
+    record = json.loads((tmp_path / "record.json").read_text())
+    assert next(iter(record["metrics"])) == "mean_rank_jaxmlp"
+    assert record["metrics"]["mean_rank_linear"]["n"] == 2
+    assert record["metrics"]["diabetes_jaxmlp_rmse"]["mean"] > 0
+    cold, warm = (record["metrics"][f"wine_jaxmlp_{name}_time"]["mean"] for name in ("cpu", "warm_cpu"))
+    # What the first process compiled, the second one finds.
+    assert warm < cold
+    assert record["tables"]["ratios"]["linear"]["num_tables"] == 2
 
 
-def test_differences_are_paired_by_split():
-    systems = {system: [Outcome(0.5, 1.0), Outcome(0.7, 2.0)] for system in tabular.SYSTEMS}
-    systems["ensemble"] = [Outcome(0.6, 9.0), Outcome(0.7, 3.0)]
-    ensembles = [
-        {"log_loss": 0.3, "unguarded_log_loss": 0.5, "score_of_1": 0.5, "score_of_4": 0.7},
-        {"log_loss": 0.4, "unguarded_log_loss": 0.3, "score_of_1": 0.6, "score_of_4": 0.6},
-    ]
-    comparison = Comparison(systems, "fraction", ensembles, [4.0])
-    measured = tabular.measures({"a": comparison})
-    np.testing.assert_allclose(measured["a_scikit_learn_behind_ensemble"][0], [0.1, 0.0])
-    assert measured["a_ensemble_time"][0] == [9.0, 3.0] and measured["a_ensemble_warm_time"][0] == [4.0]
-    saved, unit = measured["a_log_loss_saved_by_guard"]
-    np.testing.assert_allclose(saved, [0.2, -0.1])
-    assert unit == "nats" and measured["a_score_of_4"][0] == [0.7, 0.6]
-    sizes, gains = tabular.growth(comparison)
-    assert sizes == [1, 4]
-    np.testing.assert_allclose(gains, [[0, 0.2], [0, 0]])
+# What is made of it
 
 
-@pytest.mark.long
-def test_a_sweep_that_finds_its_programs_compiles_nothing_and_gives_the_same():
-    config = tabular.Config(smoke=True, num_members=2, max_programs=1, progress=False)
-    splits = sources.load_dataset("diabetes", validation_fraction=0.2)
-    kept = jax.config.values["jax_compilation_cache_dir"]
-    least = jax.config.values["jax_persistent_cache_min_compile_time_secs"]
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
-    with tabular.empty_cache():
-        assert jax.config.values["jax_compilation_cache_dir"] != kept
-        before = compilation.num_cache_hits()
-        cold, _ = tabular.swept(config, splits, 0)
-        between = compilation.num_cache_hits()
-        jax.clear_caches()
-        warm, _ = tabular.swept(config, splits, 0)
-        assert compilation.num_cache_hits() > between == before
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", least)
-    assert jax.config.values["jax_compilation_cache_dir"] == kept
-    np.testing.assert_array_equal(cold.sweep.scores, warm.sweep.scores)
+def test_ratios_are_geometric_means_over_tables(compared):
+    ratio = comparison.compare(compared, "other")
+    np.testing.assert_allclose(ratio.mean, gmean([2, 4, 0.5, 8]))
+    np.testing.assert_allclose(ratio.without_two_largest, gmean([2, 0.5]))
+    assert (ratio.wins, ratio.num_tables) == (3, 4)
+    assert 0.5 <= ratio.interval[0] < ratio.mean < ratio.interval[1] <= 8
+    assert ratio.interval_without[1] <= 2
+    assert comparison.compare(compared, "nobody") is None
 
 
-def test_the_peers_learn_from_all_but_the_test_data():
-    splits = sources.load_dataset("wine", validation_fraction=0.2)
-    fitted = {}
-
-    class Peer:
-        def fit(self, inputs, targets):
-            fitted["rows"] = inputs
-            return self
-
-        def score(self, inputs, targets):
-            fitted["tested"] = inputs
-            return 0.5
-
-    assert tabular.trained(Peer(), splits).score == 0.5
-    assert len(fitted["rows"]) == len(splits.train.inputs) + len(splits.validation.inputs)
-    np.testing.assert_array_equal(fitted["tested"], splits.test.inputs)
+def test_an_interval_is_the_bootstraps_and_needs_two_tables():
+    logarithms = np.random.default_rng(1).normal(0.3, 0.2, 200)
+    low, high = np.log(comparison.bootstrap_interval(logarithms))
+    half = 1.96 * logarithms.std() / np.sqrt(200)
+    np.testing.assert_allclose([low, high], logarithms.mean() + np.array([-half, half]), atol=0.005)
+    assert comparison.bootstrap_interval(logarithms[:1]) is None
 
 
-def test_bad_input_is_one_line(capsys, tmp_path):
-    line, code = refused(capsys, tabular, "--datasets", "wines", "--out", tmp_path)
-    assert code == 2 and "did you mean 'wine'" in line
+def test_only_splits_of_both_are_compared():
+    found = by_table(
+        [outcome("a", "jaxmlp", 0, 0.1), outcome("a", "other", 0, 0.2), outcome("a", "other", 1, 9)]
+    )
+    np.testing.assert_allclose(comparison.log_ratios(found, "other")["a"], [np.log(2)])
+
+
+def test_ranks_are_over_tables_that_all_were_measured_on(compared):
+    assert comparison.ranks(compared) == {"jaxmlp": [1, 1, 2, 1], "other": [2, 2, 1, 2]}
+    more = {name: dict(systems) for name, systems in compared.items()}
+    more["a"] |= {"third": {0: outcome("a", "third", 0, 0.2)}}
+    more["b"] |= {"jaxmlp without x": {0: outcome("b", "jaxmlp without x", 0, 0.3)}}
+    # Mean losses on the one table of all three: .15, .3 and .2.
+    assert comparison.ranks(more) == {"jaxmlp": [1], "other": [3], "third": [2]}
+
+
+def test_versions_that_are_mixed_are_told():
+    found = by_table([outcome("a", "other", 0, 0.2, "2"), outcome("a", "other", 1, 0.2, "1")])
+    assert "other: was measured in several versions, 1, 2" in comparison.lines(found)
+
+
+# What is asked for
+
+
+def test_parts_of_the_recipe_are_systems_beside_the_whole(monkeypatch):
+    with pytest.raises(InputError, match="ablation: no part"):
+        monkeypatch.setattr(peers, "ABLATIONS", {})
+        tabular.chosen_systems(tabular.Config(ablation=True))
+    monkeypatch.setattr(peers, "ABLATIONS", {"folds": {"num_epochs": 1}})
+    assert list(tabular.chosen_systems(tabular.Config(ablation=True))) == ["jaxmlp", "jaxmlp without folds"]
+    assert "MLP tuned" not in tabular.chosen_systems(tabular.Config(slow=False))
+
+
+def test_a_system_that_is_not_installed_is_named_and_left_out(monkeypatch, capsys):
+    known = {"jaxmlp": peers.peers()["jaxmlp"], "other": peers.Peer(peers.linear, "not_there")}
+    monkeypatch.setattr(tabular, "peers", lambda: known)
+    assert list(tabular.chosen_systems(tabular.Config())) == ["jaxmlp"]
+    assert "other: left out, since not_there is not installed" in capsys.readouterr().out
+
+
+def test_a_system_that_fails_is_told_and_the_others_go_on(tmp_path, capsys):
+    lonely = pd.DataFrame({"x": range(30), "target": ["a"] * 29 + ["b"]})
+    lonely.to_csv(tmp_path / "lonely.csv", index=False)
+    flags = ("--tables", tmp_path, "--datasets", "lonely", "wine", "--systems", "linear", "--num-seeds", 1)
+    run(tabular, *flags, "--out", tmp_path / "out")
+    told = capsys.readouterr().out
+    assert (
+        "lonely, split 0: linear is left out: ValueError" in told and "wine, split 0: linear log_loss" in told
+    )
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (("--datasets", "wines"), "did you mean 'wine'"),
+        (("--systems", "linea"), "did you mean 'linear'"),
+        (("--num-seeds-large", 0), "num_seeds_large"),
+        (("--tables", "nowhere"), "tables: must be a folder"),
+    ],
+)
+def test_bad_input_is_one_line(flags, message, capsys, tmp_path):
+    line, code = refused(capsys, tabular, *flags, "--out", tmp_path)
+    assert code == 2 and message in line
+    assert list(tmp_path.iterdir()) == []

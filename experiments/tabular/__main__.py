@@ -1,0 +1,125 @@
+"""Does an ensemble from default ranges beat what people would pick for a table? Real tables, the same splits.
+
+    python -m experiments.tabular --tables FOLDER
+
+trains this library's ensemble, gradient boosting (CatBoost, LightGBM, scikit-learn's), RealMLP, TabM, a
+linear model and scikit-learn's perceptron, tuned by its own search, on the same 80 % of at most 12,000 rows
+and tests them on the rest, each in a process of its own: on the CSV files in FOLDER, whose column "target" is
+to be predicted, and on what scikit-learn ships. What is not installed is named and left out (pip install -e
+'.[peers]' brings all). Each outcome is kept in measured.jsonl as it comes, and what is there already is not
+measured again, so that a run goes on where another one ended. results/tabular then holds record and pictures:
+mean ranks, loss ratios with their interval over tables, and seconds.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from experiments import receipt
+from experiments.command_line import main
+from experiments.tabular import comparison, figures, tables
+from experiments.tabular.comparison import by_table
+from experiments.tabular.measure import Outcome, Outcomes, measure_apart
+from experiments.tabular.peers import OURS, Peer, ablations, is_installed, peers
+from experiments.worker import WorkerError
+from jaxmlp import checks
+from jaxmlp.runtime.signals import exit_if_stopped
+from jaxmlp.types import InputError
+
+
+@dataclass(frozen=True)
+class Config(receipt.Config):
+    num_seeds: int = 10
+    """Splits of a table of fewer than 2,000 rows."""
+    num_seeds_large: int = 3
+    """Splits of a larger one."""
+    tables: Path | None = None
+    """Folder of CSV files with a column "target" (default: ../shared/tables, if it is there)."""
+    datasets: tuple[str, ...] = ()
+    """Names of the tables to measure on (default: all)."""
+    systems: tuple[str, ...] = ()
+    """Names of the systems to measure (default: all that are installed)."""
+    slow: bool = True
+    """Measure the tuned perceptron, RealMLP and TabM, too, which take minutes for a split."""
+    ablation: bool = False
+    """Measure this library with the parts of its recipe switched off one at a time, and no other system."""
+    again: bool = False
+    """Measure anew what was measured before."""
+
+
+def run(config: Config) -> None:
+    """Every system on every split of every table, recorded table by table."""
+    checks.integer("num_seeds_large", config.num_seeds_large)
+    if config.smoke:
+        config = replace(config, num_seeds=1, num_seeds_large=1, slow=False)
+    sources, systems = chosen_tables(config), chosen_systems(config)
+    begun = receipt.begin(config)
+    # What a trial measures is not to be taken for the real thing later.
+    outcomes = Outcomes(None if config.smoke else begun.folder / "measured.jsonl")
+    for name, source in sources.items():
+        for outcome in measured(config, name, source, systems, outcomes):
+            outcomes.add(outcome)
+        found = by_table(outcomes)
+        if not found:
+            continue
+        receipt.finish(
+            begun,
+            config,
+            dataset=", ".join(found),
+            metrics=comparison.measures(found),
+            tables=comparison.summaries(found),
+            notes={"varied": "split"},
+        )
+        figures.draw(begun.folder, found)
+    print(*comparison.lines(by_table(outcomes)), sep="\n")
+
+
+def chosen_tables(config: Config) -> dict[str, str]:
+    """The tables that the flags name, and where each is read from."""
+    sources = tables.find_tables(config.tables)
+    names = config.datasets or tuple(sources)[: 2 if config.smoke else None]
+    return {checks.known_name("datasets", name, sources): sources[name] for name in names}
+
+
+def chosen_systems(config: Config) -> dict[str, Peer]:
+    """The systems that the flags name; a line tells of each that is not installed."""
+    known = {OURS: peers()[OURS]} | ablations() if config.ablation else peers()
+    if config.ablation and len(known) == 1:
+        raise InputError("ablation: no part of the recipe is named in experiments/tabular/peers.py")
+    named = {checks.known_name("systems", name, known): known[name] for name in config.systems or known}
+    wanted = {name: peer for name, peer in named.items() if config.slow or not peer.slow}
+    for name, peer in wanted.items():
+        if not is_installed(peer):
+            print(f"{name}: left out, since {peer.package} is not installed (pip install -e '.[peers]')")
+    return {name: peer for name, peer in wanted.items() if is_installed(peer)}
+
+
+def measured(
+    config: Config, name: str, source: str, systems: Mapping[str, Peer], outcomes: Outcomes
+) -> Iterator[Outcome]:
+    """What the systems reach on the splits of one table that they have not been measured on."""
+    seeds = splits_of(config, source)
+    for system in systems:
+        for seed in seeds:
+            exit_if_stopped()
+            if not config.again and (name, system, seed) in outcomes:
+                continue
+            try:
+                found = measure_apart(system, source, seed, config.smoke)
+            except WorkerError as error:
+                print(f"{name}, split {seed}: {system} is left out: {error}", flush=True)
+                continue
+            told = ", ".join(f"{measure} {value:.4g}" for measure, value in found.losses.items())
+            clock = ", ".join(f"{clock} {value:.1f} s" for clock, value in found.seconds.items())
+            print(f"{name}, split {seed}: {system} {told}; {clock}", flush=True)
+            yield Outcome(name, system, seed, found)
+
+
+def splits_of(config: Config, source: str) -> range:
+    """The seeds of a table's splits."""
+    is_small = len(tables.read_rows(source)) < tables.SMALL
+    return range(config.seed, config.seed + (config.num_seeds if is_small else config.num_seeds_large))
+
+
+if __name__ == "__main__":
+    main(Config, run)

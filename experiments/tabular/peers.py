@@ -1,0 +1,236 @@
+"""The systems that are compared on tables: this library, what people would pick instead, and this library
+without parts of its recipe.
+
+Each is a function ``split -> System``, and imports what it needs itself, before it is timed, since every one
+runs in a process of its own. All have the settings that they come with, but for what their documentation
+names for the log-loss, and take words as they can: as categories, or in columns of zeros and ones.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from experiments.tabular.tables import TARGET, Split, words_of
+
+if TYPE_CHECKING:
+    import pandas
+
+OURS = "jaxmlp"
+ABLATIONS: Mapping[str, Mapping[str, Any]] = {}
+"""Part of the recipe -> what ``fit_ensemble`` is told to do without it."""
+SMOKE: Mapping[str, Any] = {"num_members": 4, "max_programs": 1, "num_epochs": 3}
+"""What ``fit_ensemble`` is told for a run of seconds."""
+NUM_CANDIDATES = 27
+"""Settings that scikit-learn's search begins with."""
+
+
+class System(NamedTuple):
+    """One system at one split."""
+
+    fit: Callable[[], Any]
+    """All that is to be timed; the trained model."""
+    predict: Callable[[Any], np.ndarray]
+    """Model -> the probabilities of the classes, [rows, classes], or a value for each row to test on."""
+
+
+class Peer(NamedTuple):
+    """A system, and what has to be installed for it."""
+
+    make: Callable[[Split], System]
+    package: str
+    slow: bool = False
+    """Whether it takes minutes for a table of thousands of rows."""
+
+
+def peers() -> dict[str, Peer]:
+    """All systems but those without parts of the recipe, the quick ones first."""
+    return {
+        OURS: Peer(jaxmlp, "jaxmlp"),
+        "linear": Peer(linear, "sklearn"),
+        "HistGradientBoosting": Peer(hist_gradient_boosting, "sklearn"),
+        "LightGBM": Peer(lightgbm, "lightgbm"),
+        "CatBoost": Peer(catboost, "catboost"),
+        "MLP tuned": Peer(tuned_mlp, "sklearn", slow=True),
+        "RealMLP": Peer(realmlp, "pytabkit", slow=True),
+        "TabM": Peer(tabm, "pytabkit", slow=True),
+    }
+
+
+def ablations() -> dict[str, Peer]:
+    """This library without each part of its recipe."""
+    return {
+        f"{OURS} without {part}": Peer(partial(jaxmlp, **arguments), "jaxmlp")
+        for part, arguments in ABLATIONS.items()
+    }
+
+
+def is_installed(peer: Peer) -> bool:
+    """Whether its package can be found; nothing is imported."""
+    return find_spec(peer.package) is not None
+
+
+def jaxmlp(split: Split, **arguments: Any) -> System:
+    """This library as its README has it: a table is read, and the ensemble that is found is kept."""
+    from jaxmlp import fit_ensemble, predict_table, read_table
+    from jaxmlp.runtime import compilation
+
+    compilation.enable_cache()
+
+    def fit() -> Any:
+        train, test = (
+            inputs.assign(**{TARGET: named(targets, split.classes)})
+            for inputs, targets in ((split.train, split.train_targets), (split.test, split.test_targets))
+        )
+        splits = read_table(train, TARGET, test=test, split_seed=split.seed)
+        return fit_ensemble(splits, progress=False, **arguments).ensemble
+
+    def predict(model: Any) -> np.ndarray:
+        answers = predict_table(model, split.test)
+        columns = [f"probability of {name}" for name in split.classes] or "prediction"
+        return answers[columns].to_numpy()
+
+    return System(fit, predict)
+
+
+def named(targets: np.ndarray, classes: tuple[str, ...]) -> np.ndarray:
+    """The names of classes, or the values as they are."""
+    return np.array(classes)[targets] if classes else targets
+
+
+def estimator(model: Any, split: Split) -> System:
+    """A classifier or regressor that keeps scikit-learn's conventions."""
+
+    def predict(model: Any) -> np.ndarray:
+        return model.predict_proba(split.test) if split.classes else model.predict(split.test)
+
+    return System(lambda: model.fit(split.train, split.train_targets), predict)
+
+
+def linear(split: Split) -> System:
+    """scikit-learn's logistic or ridge regression."""
+    from sklearn.linear_model import LogisticRegression, Ridge
+    from sklearn.pipeline import make_pipeline
+
+    model = LogisticRegression(max_iter=1000) if split.classes else Ridge()
+    return estimator(make_pipeline(numbers_alone(split), model), split)
+
+
+def tuned_mlp(split: Split) -> System:
+    """scikit-learn's perceptron on scaled targets, tuned by successive halving, up to all rows, over what
+    matters most, and for what it is judged by.
+    """
+    from scipy.stats import loguniform
+    from sklearn.compose import TransformedTargetRegressor
+    from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+    from sklearn.model_selection import HalvingRandomSearchCV
+    from sklearn.neural_network import MLPClassifier, MLPRegressor
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    kind, prefix, scoring = MLPRegressor, "regressor__mlpregressor", "neg_mean_squared_error"
+    if split.classes:
+        kind, prefix, scoring = MLPClassifier, "mlpclassifier", "neg_log_loss"
+    model = make_pipeline(numbers_alone(split), kind(random_state=split.seed))
+    if not split.classes:
+        model = TransformedTargetRegressor(model, transformer=StandardScaler())
+    ranges = {
+        f"{prefix}__learning_rate_init": loguniform(1e-4, 1e-1),
+        f"{prefix}__alpha": loguniform(1e-6, 1e1),
+        f"{prefix}__hidden_layer_sizes": [(64,), (128,), (256,), (64, 64), (128, 128), (256, 256)],
+        f"{prefix}__activation": ["relu", "tanh"],
+    }
+    options: dict[str, Any] = {"n_candidates": NUM_CANDIDATES, "min_resources": "exhaust", "cv": 3}
+    search = HalvingRandomSearchCV(model, ranges, scoring=scoring, random_state=split.seed, **options)
+    return estimator(search, split)
+
+
+def hist_gradient_boosting(split: Split) -> System:
+    """scikit-learn's gradient boosting of histograms."""
+    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+    from sklearn.pipeline import make_pipeline
+
+    kind = HistGradientBoostingClassifier if split.classes else HistGradientBoostingRegressor
+    model = kind(categorical_features="from_dtype", random_state=split.seed)
+    return estimator(make_pipeline(as_categories(), model), split)
+
+
+def lightgbm(split: Split) -> System:
+    """LightGBM."""
+    from lightgbm import LGBMClassifier, LGBMRegressor
+    from sklearn.pipeline import make_pipeline
+
+    kind = LGBMClassifier if split.classes else LGBMRegressor
+    return estimator(make_pipeline(as_categories(), kind(random_state=split.seed, verbosity=-1)), split)
+
+
+def catboost(split: Split) -> System:
+    """CatBoost, which takes words as they are."""
+    from catboost import CatBoostClassifier, CatBoostRegressor
+
+    kind = CatBoostClassifier if split.classes else CatBoostRegressor
+    options = {"random_seed": split.seed, "verbose": False, "allow_writing_files": False}
+    return estimator(kind(cat_features=words_of(split.train), **options), split)
+
+
+def realmlp(split: Split) -> System:
+    """RealMLP, which holds out a part of what it is given for itself."""
+    from pytabkit import RealMLP_TD_Classifier, RealMLP_TD_Regressor
+
+    if split.classes:
+        return pytabkit(RealMLP_TD_Classifier, split, val_metric_name="cross_entropy", use_ls=False)
+    return pytabkit(RealMLP_TD_Regressor, split)
+
+
+def tabm(split: Split) -> System:
+    """TabM as pytabkit has it, which holds out a part of what it is given for itself."""
+    from pytabkit import TabM_D_Classifier, TabM_D_Regressor
+
+    if split.classes:
+        return pytabkit(TabM_D_Classifier, split, val_metric_name="cross_entropy")
+    return pytabkit(TabM_D_Regressor, split)
+
+
+def pytabkit(kind: Any, split: Split, **options: Any) -> System:
+    """A network of pytabkit, which refuses gaps: they are filled with medians."""
+    from sklearn.compose import make_column_transformer
+    from sklearn.impute import SimpleImputer
+    from sklearn.pipeline import make_pipeline
+
+    columns = split.train.columns.difference(words_of(split.train), sort=False)
+    filled = make_column_transformer(
+        (SimpleImputer(strategy="median"), columns),
+        remainder="passthrough",
+        verbose_feature_names_out=False,
+    ).set_output(transform="pandas")
+    model = kind(device="cpu", random_state=split.seed, **options)
+    return estimator(make_pipeline(filled, as_categories(), model), split)
+
+
+def numbers_alone(split: Split) -> Any:
+    """Standardised numbers, whose gaps are filled with medians, and a column of zeros and ones per word."""
+    from sklearn.compose import make_column_transformer
+    from sklearn.impute import SimpleImputer
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+    words = words_of(split.train)
+    return make_column_transformer(
+        (
+            make_pipeline(SimpleImputer(strategy="median"), StandardScaler()),
+            split.train.columns.difference(words, sort=False),
+        ),
+        (OneHotEncoder(handle_unknown="ignore", sparse_output=False), words),
+    )
+
+
+def as_categories() -> Any:
+    """Words as pandas' categories."""
+    from sklearn.preprocessing import FunctionTransformer
+
+    def categories(frame: "pandas.DataFrame") -> "pandas.DataFrame":
+        return frame.astype(dict.fromkeys(words_of(frame), "category"))
+
+    return FunctionTransformer(categories)
