@@ -33,15 +33,15 @@ def search(
     splits = sources.load_dataset("digits", validation_fraction=0.2)
     config = make_config(splits.task, len(splits.train.inputs), {"num_epochs": num_epochs})
     sampler = optuna.samplers.TPESampler(seed=0, constant_liar=True)
-    study, rounds = optuna.create_study(direction="maximize", sampler=sampler), []
+    study, rounds = optuna.create_study(direction="minimize", sampler=sampler), []
     for _ in range(num_rounds):
         trials = [study.ask() for _ in range(num_members)]
         rounds.append(
             jaxmlp.fit_members(splits, [suggest(trial) for trial in trials], config, progress=False)
         )
-        for trial, score in zip(trials, rounds[-1].sweep.scores.tolist(), strict=True):
-            study.tell(trial, score)
-    return study, max(rounds, key=lambda found: found.sweep.scores[found.sweep.best])
+        for trial, loss in zip(trials, rounds[-1].sweep.losses.tolist(), strict=True):
+            study.tell(trial, loss)
+    return study, min(rounds, key=lambda found: found.sweep.losses.min())
 
 
 if __name__ == "__main__":

@@ -118,7 +118,8 @@ def jaxmlp(work: Work, data: Data, precision: str = "float32") -> Trainer:
     state = state._replace(params=params)
     advance = jax.jit(train.advance, donate_argnums=0)
     evaluate = jax.jit(make_evaluate(unscaled.predict_fn, metrics.CLASSIFICATION))
-    dataset, validation = jax.device_put((Dataset(raw, data.labels), Dataset(*data[2:4])))
+    counted = jnp.ones((1, len(data.labels)))
+    dataset, validation = jax.device_put((Dataset(raw, data.labels, counted), Dataset(*data[2:4])))
     numbers = itertools.count()
 
     def epoch() -> None:
@@ -145,24 +146,26 @@ def jaxmlp_population(work: Work, data: Data, precision: str = "float32") -> Tra
     from jaxmlp.types import Dataset, Hyperparams, Layer
 
     raw, network, unscaled = own_networks(work, data, precision)
-    structure, hyperparams = (
-        Structure(NetworkSpec(work.layer_sizes[1:-1], "relu"), "adam"),
-        Hyperparams(work.learning_rate),
-    )
-    members = [Member(structure, hyperparams, seed) for seed in range(work.num_members)]
+    structure = Structure(NetworkSpec(work.layer_sizes[1:-1], "relu"), "adam")
+    members = [Member(structure, Hyperparams(work.learning_rate), seed) for seed in range(work.num_members)]
     settings = SweepConfig("multiclass", batch_size=work.batch_size, halving=None)
-    (group,) = make_groups(members, lambda structure: network, settings, len(data.inputs))
-    chunks, states = sweep_chunks.init_chunks(group), []
+    (group,) = make_groups(members, lambda structure: network, settings, len(data.inputs), 1)
+    chunks, states = sweep_chunks.init_chunks(group, 1), []
     for chunk in chunks:
         own = [initial(work, member) for member in chunk.members]
         own += own[-1:] * (group.program.chunk_size - len(own))
-        params = jax.tree.map(lambda *leaves: jnp.stack(leaves), *own)
+        # The second axis is that of a single fold.
+        params = jax.tree.map(lambda *leaves: jnp.stack(leaves)[:, None], *own)
         states.append(chunk.state.train._replace(params=tuple(Layer(*layer) for layer in params)))
     advance = jax.jit(group.program.run.train.advance, donate_argnums=0)
     evaluate = jax.jit(
-        jax.vmap(make_evaluate(unscaled.predict_fn, metrics.CLASSIFICATION), in_axes=(0, None, None))
+        jax.vmap(
+            jax.vmap(make_evaluate(unscaled.predict_fn, metrics.CLASSIFICATION), in_axes=(0, None, None)),
+            in_axes=(0, None, None),
+        )
     )
-    dataset, validation = jax.device_put((Dataset(raw, data.labels), Dataset(*data[2:4])))
+    counted = jnp.ones((1, len(data.labels)))
+    dataset, validation = jax.device_put((Dataset(raw, data.labels, counted), Dataset(*data[2:4])))
     _, (data_key,) = seed_keys([work.seed])
     numbers = itertools.count()
 

@@ -8,7 +8,7 @@ low:high:log, a,b,c or a constant; what is not given has a good default. For a t
 command: jaxmlp fit my_table.csv --target bought.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,11 +17,10 @@ from experiments import receipt
 from experiments.command_line import main
 from jaxmlp.cli import findings
 from jaxmlp.cli.findings import Outcome
-from jaxmlp.cli.flags import SearchFlags, check_flags, draw_members, settings_of
+from jaxmlp.cli.flags import SearchFlags, check_flags, plan_of
 from jaxmlp.data import sources
 from jaxmlp.data.splits import first_examples
 from jaxmlp.sweep import search, space
-from jaxmlp.sweep.config import make_config
 from jaxmlp.sweep.cost import describe_plan
 from jaxmlp.train.checkpoints import Checkpoints, clear_checkpoints
 
@@ -59,7 +58,7 @@ def run(config: Config) -> None:
         curves={f"member_{name}": rows for name, rows in swept.history.items()},
         tables=findings.tables_of(first),
         seconds={key: sum(o.found.sweep.seconds[key] for o in outcomes) for key in ("compile", "train")},
-        notes={"fates": swept.statuses, "best": swept.best, "interrupted": bool(swept.interrupted)},
+        notes={"fates": swept.statuses, "best": swept.best.member, "interrupted": bool(swept.interrupted)},
     )
     findings.draw(begun.folder, first)
     findings.tell(first, values)
@@ -72,20 +71,10 @@ def sweep(
     cut: Any = {"split_seed": seed, "validation_fraction": config.validation_fraction}
     splits = sources.load_dataset(config.dataset, manual_dir=config.manual_dir, **cut)
     splits = first_examples(splits, receipt.SMOKE_EXAMPLES) if config.smoke else splits
-    given = settings_of(config, seed, config.mesh) | ({"num_epochs": 2} if config.smoke else {})
-    describe_plan(
-        splits, draw_members(config, ranges, seed), make_config(splits.task, len(splits.train.inputs), given)
-    )
-    found = search.fit_ensemble(
-        splits,
-        ranges,
-        num_members=config.num_members,
-        method=config.search,
-        max_programs=config.max_programs,
-        checkpoints=checkpoints,
-        progress=config.progress,
-        **given,
-    )
+    flags = replace(config, num_epochs=2) if config.smoke else config
+    plan = plan_of(flags, splits, ranges, seed, config.mesh)
+    describe_plan(*plan)
+    found = search.fit_members(*plan, checkpoints=checkpoints, progress=config.progress)
     return findings.measured(splits, found)
 
 

@@ -38,9 +38,11 @@ if TYPE_CHECKING:
     from jaxmlp.nn.preprocessing import fit_quantiles as fit_quantiles
     from jaxmlp.runtime.devices import make_mesh as make_mesh
     from jaxmlp.runtime.signals import stop_on as stop_on
-    from jaxmlp.sweep.search import SearchResult as SearchResult
+    from jaxmlp.sweep.ensembles import SearchResult as SearchResult
+    from jaxmlp.sweep.search import Plan as Plan
     from jaxmlp.sweep.search import fit_ensemble as fit_ensemble
     from jaxmlp.sweep.search import fit_members as fit_members
+    from jaxmlp.sweep.search import plan_search as plan_search
     from jaxmlp.sweep.space import Choice as Choice
     from jaxmlp.sweep.space import Range as Range
     from jaxmlp.train.checkpoints import Checkpoints as Checkpoints
@@ -87,7 +89,8 @@ _MODULES = {
     ),
     "runtime.devices": ("make_mesh",),
     "runtime.signals": ("stop_on",),
-    "sweep.search": ("SearchResult", "fit_ensemble", "fit_members"),
+    "sweep.ensembles": ("SearchResult",),
+    "sweep.search": ("Plan", "fit_ensemble", "fit_members", "plan_search"),
     "sweep.space": ("Choice", "Range"),
     "train.checkpoints": ("Checkpoints",),
     "train.loop": ("fit",),

@@ -110,6 +110,7 @@ _HYPERPARAMS = {
     "label_smoothing": fraction,
     "initial_scale": positive,
     "frequency_scale": positive,
+    "b2": fraction,
     "num_steps": positive,
 }
 
@@ -162,9 +163,13 @@ def dataset_shapes(dataset: Dataset, batch_size: int) -> None:
     num_examples = len(dataset.inputs)
     if num_examples == 0:
         raise InputError("inputs: must hold at least one example, got none")
-    for name, values in (("targets", dataset.targets), ("weights", dataset.weights)):
-        if values is not None and len(values) != num_examples:
-            raise InputError(f"{name}: must be as many as the {num_examples} inputs, got {len(values)}")
+    counts = {"targets": len(dataset.targets)}
+    if dataset.weights is not None:
+        # Of each fold there may be others.
+        counts["weights"] = dataset.weights.shape[-1]
+    for name, count in counts.items():
+        if count != num_examples:
+            raise InputError(f"{name}: must be as many as the {num_examples} inputs, got {count}")
     if batch_size > num_examples:
         raise InputError(
             f"batch_size: must be at most the {num_examples} training examples, got {batch_size}"

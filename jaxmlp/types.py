@@ -92,5 +92,7 @@ class Hyperparams(NamedTuple):
     """Factor on the initial weights of the layers."""
     frequency_scale: Scalar | float | None = None
     """Standard deviation of an embedding's initial frequencies, in turns per unit of its inputs."""
+    b2: Scalar | float | None = None
+    """The decay rate of the second moment (Adam's b2)."""
     num_steps: Scalar | float | None = None
     """Steps in the whole run, over which a schedule stretches."""

@@ -19,9 +19,21 @@ if TYPE_CHECKING:
     import pandas
 
 OURS = "jaxmlp"
-ABLATIONS: Mapping[str, Mapping[str, Any]] = {}
+ABLATIONS: Mapping[str, Mapping[str, Any]] = {
+    "no embeddings": {"space": {"embedding": "none"}},
+    "standard scaling": {"numeric_scaling": "standard"},
+    "standard parametrization": {
+        "space": {"parametrization": "standard", "learning_rate": (1e-3, 3e-3), "b2": 0.95},
+        "num_members": 4,
+        "halving": None,
+    },
+    "cosine": {"schedule": "cosine"},
+    "constant rate": {"schedule": "constant"},
+    "no dropout": {"space": {"dropout": 0.0}},
+    "a validation part": {"num_folds": 1},
+}
 """Part of the recipe -> what ``fit_ensemble`` is told to do without it."""
-SMOKE: Mapping[str, Any] = {"num_members": 4, "max_programs": 1, "num_epochs": 3}
+SMOKE: Mapping[str, Any] = {"num_epochs": 3}
 """What ``fit_ensemble`` is told for a run of seconds."""
 NUM_CANDIDATES = 27
 """Settings that scikit-learn's search begins with."""

@@ -12,9 +12,14 @@ from jaxmlp.nn.metrics import METRICS, metric_unit
 from jaxmlp.plots import charts, classifier, sweeps, weights
 from jaxmlp.statistics import format_mean, summarize, verdict
 from jaxmlp.sweep import space
+from jaxmlp.types import Layer
 
 if TYPE_CHECKING:
     from jaxmlp.sweep.search import SearchResult
+
+
+_FEW = 4
+"""Members of whom nothing can be said about what mattered."""
 
 
 class Outcome(NamedTuple):
@@ -34,42 +39,36 @@ def save_models(folder: Path, outcome: Outcome) -> None:
 
 
 def measured(splits: Splits, found: "SearchResult") -> Outcome:
-    """The models measured on validation data and, once, on test data."""
-    return Outcome(splits, found, measures(found, splits), intervals(found, splits))
+    """What the search measured on rows that it had held out, and both models, once, on test data."""
+    values = {f"ensemble_held_out_{name}": value for name, value in found.score.items()}
+    bounds = {f"ensemble_held_out_{name}": pair for name, pair in found.intervals.items()}
+    if splits.class_names:
+        values["temperature"] = found.ensemble.spec.temperature
+    values |= {"ensemble_networks": len(found.ensemble.networks), "num_programs": found.sweep.num_programs}
+    if len(splits.test.inputs):
+        values |= _test_measures(splits, found)
+        bounds |= _test_intervals(splits, found)
+    return Outcome(splits, found, values, bounds)
 
 
-def measures(found: "SearchResult", splits: Splits) -> dict[str, float]:
-    """What ensemble and best member reach on validation and test data, and what calibration changed."""
+def _test_measures(splits: Splits, found: "SearchResult") -> dict[str, float]:
+    first = next(iter(METRICS[splits.task]))
     values: dict[str, float] = {}
     for name, model in {"ensemble": found.ensemble, "best_member": found.best}.items():
-        for part in ("validation", "test"):
-            measured = evaluation.evaluate(model, getattr(splits, part))
-            values |= {f"{name}_{part}_{measure}": value for measure, value in measured.items()}
+        reached = evaluation.evaluate(model, splits.test)
+        values |= {f"{name}_test_{measure}": value for measure, value in reached.items()}
+    difference = values[f"ensemble_test_{first}"] - values[f"best_member_test_{first}"]
+    return values | {"ensemble_minus_best_member": difference}
+
+
+def _test_intervals(splits: Splits, found: "SearchResult") -> dict[str, tuple[float, float]]:
+    """Over the examples, of ensemble and best member and of their paired difference."""
     first = next(iter(METRICS[splits.task]))
-    values["ensemble_minus_best_member"] = (
-        values[f"ensemble_test_{first}"] - values[f"best_member_test_{first}"]
-    )
-    if splits.class_names:
-        untempered = with_spec(found.ensemble, temperature=1.0)
-        values["untempered_test_calibration_error"] = evaluation.evaluate(untempered, splits.test)[
-            "calibration_error"
-        ]
-        values["temperature"] = found.ensemble.spec.temperature
-    values["ensemble_networks"] = len(found.sweep.ensemble)
-    values["num_programs"] = found.sweep.num_programs
-    return values
-
-
-def intervals(found: "SearchResult", splits: Splits) -> dict[str, tuple[float, float]]:
-    """95 % intervals over the examples, of ensemble and best member and of their paired difference."""
-    first, bounds = next(iter(METRICS[splits.task])), {}
-    for part in ("validation", "test"):
-        data = getattr(splits, part)
-        for name, model in {"ensemble": found.ensemble, "best_member": found.best}.items():
-            bounds[f"{name}_{part}_{first}"] = evaluation.score_interval(model, data)
-        difference = evaluation.difference_interval(found.ensemble, found.best, data)
-        bounds[f"ensemble_minus_best_member_{part}_{first}"] = difference
-    return bounds
+    return {
+        f"ensemble_test_{first}": evaluation.score_interval(found.ensemble, splits.test),
+        f"best_member_test_{first}": evaluation.score_interval(found.best, splits.test),
+        "ensemble_minus_best_member": evaluation.difference_interval(found.ensemble, found.best, splits.test),
+    }
 
 
 def unit_of(name: str) -> str:
@@ -80,10 +79,10 @@ def unit_of(name: str) -> str:
 def tables_of(outcome: Outcome) -> dict[str, Any]:
     """The members, and the ensemble as it grew and as it is."""
     swept = outcome.found.sweep
-    ensemble = [{"member": c.member, "epoch": c.epoch, "votes": c.count} for c in swept.ensemble]
+    ensemble = [{"member": c.member, "epoch": c.epoch, "votes": int(c.counts[0])} for c in swept.ensemble]
     return {
         "settings": space.member_columns(swept.members),
-        "scores": swept.scores,
+        "losses": swept.losses,
         "growth": swept.ensemble_history,
         "intervals": outcome.intervals,
         "ensemble": ensemble,
@@ -95,13 +94,15 @@ def draw(folder: Path, outcome: Outcome) -> None:
     """Every member learning, where the good ones lie, what mattered, how the ensemble grew, its neurons."""
     swept, splits = outcome.found.sweep, outcome.splits
     first = next(iter(METRICS[splits.task]))
-    percent, label = METRICS[splits.task][first].unit == "fraction", f"validation {first}"
+    percent, label = METRICS[splits.task][first].unit == "fraction", f"held out {first}"
     history, settings = swept.history[f"validation_{first}"], space.member_columns(swept.members)
     options: dict[str, Any] = {"percent": percent, "title": splits.name}
-    path = folder / "members.png"
-    sweeps.member_curves(history, swept.statuses, path, ylabel=label, best=swept.best, **options)
-    if any(len(set(values)) > 1 for values in settings.values()):
-        scores = np.where(np.isfinite(swept.scores), swept.scores, np.nan)
+    path, best = folder / "members.png", swept.best.member
+    sweeps.member_curves(history, swept.statuses, path, ylabel=label, best=best, **options)
+    if any(len(set(values)) > 1 for values in settings.values()) and len(swept.members) > _FEW:
+        # Of a member that never came to an epoch there is none.
+        highest = np.max(np.nan_to_num(history, nan=-np.inf), axis=1)
+        scores = np.where(np.isfinite(highest), highest, np.nan)
         sweeps.score_maps(settings, scores, folder / "landscape.png", score_label=label, **options)
         mattered = sweeps.hyperparameter_importance(settings, scores)
         title = "What the score depends on, by a random forest's permutation importance"
@@ -109,40 +110,53 @@ def draw(folder: Path, outcome: Outcome) -> None:
             {"": mattered}, folder / "importance.png", xlabel="loss of R² when shuffled", title=title
         )
     growth = {
-        "validation_loss": [swept.ensemble_history["loss"]],
-        "networks": [swept.ensemble_history["networks"]],
+        "held_out_loss": [swept.ensemble_history["loss"]],
+        "candidates": [swept.ensemble_history["candidates"]],
     }
     epochs, title = list(map(int, swept.ensemble_history["epochs"])), "The ensemble as it grew"
     classifier.learning_curves(growth, folder / "growth.png", epochs=epochs, title=title)
     if splits.train.inputs.ndim > 2:
         for number in range(min(3, len(swept.ensemble))):
-            member = sorted(swept.ensemble, key=lambda c: -c.count)[number]
+            member = sorted(swept.ensemble, key=lambda c: -c.counts[0])[number]
             title = f"member {member.member} after epoch {member.epoch}"
-            weight, shape = member.params[0].weight, splits.train.inputs.shape[1:]
+            weight, shape = first_weight(member.params), splits.train.inputs.shape[1:]
             weights.neuron_weights(weight, shape, folder / f"neurons_{number + 1}.png", title=title)
+
+
+def first_weight(params: Any) -> np.ndarray:
+    """That of the first dense layer of the network of the first fold."""
+    layers = getattr(params, "layers", params)
+    return next(np.asarray(layer.weight[0]) for layer in layers if isinstance(layer, Layer))
 
 
 def tell(outcome: Outcome, values: dict[str, np.ndarray]) -> None:
     """The result: the best member and the ensemble with their errors."""
     swept, task = outcome.found.sweep, outcome.splits.task
-    first = next(iter(METRICS[task]))
-    setting = {name: column[swept.best] for name, column in space.member_columns(swept.members).items()}
-    print(f"best member: {', '.join(f'{name} {said(value)}' for name, value in setting.items())}")
-    for name in ("best_member", "ensemble"):
-        for part in ("validation", "test"):
-            measure = f"{name}_{part}_{first}"
-            mean, error, _, _ = summarize(values[measure])
-            between = within(outcome.intervals[measure], unit_of(first))
-            print(f"{measure.replace('_', ' ')}: {format_mean(mean, error, unit_of(first))} ({between})")
-    difference = outcome.intervals[f"ensemble_minus_best_member_test_{first}"]
-    print(f"ensemble minus best member: {within(difference, unit_of(first))} over the test examples", end="")
-    many = f"; {verdict(values['ensemble_minus_best_member'], unit_of(first))}"
-    print(many if len(values["ensemble_minus_best_member"]) > 1 else "")
+    columns = space.member_columns(swept.members).items()
+    setting = {name: column[swept.best.member] for name, column in columns if len(set(column)) > 1}
+    if setting:
+        print(f"best setting: {', '.join(f'{name} {said(value)}' for name, value in setting.items())}")
+    first, second = list(METRICS[task])[:2]
+    names = [f"best_member_test_{first}", f"ensemble_test_{first}"]
+    for name in (*names, f"ensemble_held_out_{first}", f"ensemble_held_out_{second}"):
+        if name in values:
+            mean, error, _, _ = summarize(values[name])
+            unit = unit_of(name)
+            between = within(outcome.intervals[name], unit)
+            print(f"{name.replace('_', ' ')}: {format_mean(mean, error, unit)} ({between})")
+    if "ensemble_minus_best_member" in values:
+        _tell_difference(outcome, values["ensemble_minus_best_member"], unit_of(first))
     lost = [
         f"member {i} ({status})" for i, status in enumerate(swept.statuses) if status.startswith("not finite")
     ]
     if lost:
         print(f"{len(lost)} members were lost: {', '.join(lost)}")
+
+
+def _tell_difference(outcome: Outcome, differences: np.ndarray, unit: str) -> None:
+    between = within(outcome.intervals["ensemble_minus_best_member"], unit)
+    print(f"ensemble minus best member: {between} over the test examples", end="")
+    print(f"; {verdict(differences, unit)}" if len(differences) > 1 else "")
 
 
 def within(bounds: tuple[float, float], unit: str) -> str:

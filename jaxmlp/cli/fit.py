@@ -21,8 +21,7 @@ from jaxmlp.cli.flags import (
     TextFlags,
     check_flags,
     default,
-    draw_members,
-    settings_of,
+    plan_of,
 )
 from jaxmlp.data.columns import describe_columns
 from jaxmlp.data.frames import read_frame
@@ -30,7 +29,6 @@ from jaxmlp.data.splits import Splits
 from jaxmlp.data.tables import data_name
 from jaxmlp.runtime.files import FolderLock
 from jaxmlp.sweep import space
-from jaxmlp.sweep.config import make_config
 from jaxmlp.sweep.cost import describe_plan
 from jaxmlp.train.checkpoints import Checkpoints, clear_checkpoints
 from jaxmlp.types import InputError
@@ -41,12 +39,12 @@ Task = Literal["binary", "multiclass", "regression"]
 
 @dataclass(frozen=True)
 class Fit:
-    """Train networks drawn from ranges, and keep the ensemble that validates best.
+    """Train networks of several settings, and keep the ensemble that is best on rows it has not learnt from.
 
     jaxmlp fit customers.csv --target bought --dropout 0:0.3
 
     A range is low:high, low:high:log, a,b,c or a constant; what is not given has a good default. The folder
-    then holds the ensemble (model.safetensors), the best single network, a record and pictures.
+    then holds the ensemble (model.safetensors), its best member alone, a record and pictures.
     """
 
     data: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="DATA")]
@@ -98,23 +96,10 @@ def run(config: Fit) -> None:
 def _search(
     config: Fit, splits: Splits, ranges: dict[str, space.Distribution], folder: Path, began: float
 ) -> None:
-    given = settings_of(config.search, config.seed, config.mesh)
-    describe_plan(
-        splits,
-        draw_members(config.search, ranges, config.seed),
-        make_config(splits.task, len(splits.train.inputs), given),
-    )
+    plan = plan_of(config.search, splits, ranges, config.seed, config.mesh)
+    describe_plan(*plan)
     checkpoints = _checkpoints(config, folder)
-    found = jaxmlp.fit_ensemble(
-        splits,
-        ranges,
-        num_members=config.search.num_members,
-        method=config.search.search,
-        max_programs=config.search.max_programs,
-        checkpoints=checkpoints,
-        progress=not config.quiet,
-        **given,
-    )
+    found = jaxmlp.fit_members(*plan, checkpoints=checkpoints, progress=not config.quiet)
     # Saved first, measured then: whatever happens now, the work is not lost.
     findings.save_models(folder, findings.Outcome(splits, found, {}, {}))
     if found.sweep.interrupted:

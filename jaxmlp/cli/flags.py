@@ -1,13 +1,20 @@
 """The flags of a search: ranges, and how it is run."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
+import jaxmlp
 from jaxmlp import checks
+from jaxmlp.data.splits import Splits
 from jaxmlp.runtime.devices import make_mesh
-from jaxmlp.sweep import sampling, space
+from jaxmlp.sweep import space
+from jaxmlp.train.schedules import SCHEDULES
+
+if TYPE_CHECKING:
+    from jaxmlp.sweep.search import Plan
 
 
 def default(text: str, metavar: str | None = None) -> Any:
@@ -33,87 +40,106 @@ class TextFlags:
 class SearchFlags:
     """What is searched, and how."""
 
-    learning_rate: Annotated[str | None, default("the optimizer's own", "RANGE")] = None
+    learning_rate: Annotated[str | None, default("suits the data", "RANGE")] = None
     """Range of the step size."""
-    weight_decay: Annotated[str | None, default("1e-6:1e-1:log", "RANGE")] = None
+    weight_decay: Annotated[str | None, default("suits the data", "RANGE")] = None
     """Range of the decoupled weight decay."""
-    momentum: Annotated[str | None, default("none", "RANGE")] = None
+    momentum: Annotated[str | None, default("suits the data", "RANGE")] = None
     """Range of the decay rate of the gradient's running mean."""
+    b2: Annotated[str | None, default("suits the data", "RANGE")] = None
+    """Range of the decay rate of the squared gradient's running mean."""
     clip_norm: Annotated[str | None, default("none", "RANGE")] = None
     """Range of the largest gradient norm."""
     max_norm: Annotated[str | None, default("none", "RANGE")] = None
     """Range of the largest norm of a neuron's incoming weights."""
-    dropout: Annotated[str | None, default("0:0.5", "RANGE")] = None
+    dropout: Annotated[str | None, default("suits the data", "RANGE")] = None
     """Range of the share of hidden neurons dropped in each step."""
     input_dropout: Annotated[str | None, default("none", "RANGE")] = None
     """Range of the share of inputs dropped in each step."""
-    label_smoothing: Annotated[str | None, default("none", "RANGE")] = None
+    label_smoothing: Annotated[str | None, default("suits the data", "RANGE")] = None
     """Range of the share of the target's probability spread over all classes."""
     initial_scale: Annotated[str | None, default("none", "RANGE")] = None
     """Range of the factor on the initial weights."""
-    hidden_sizes: Annotated[str | None, default("64:512:log", "RANGE")] = None
+    frequency_scale: Annotated[str | None, default("suits the data", "RANGE")] = None
+    """Range of the spread of an embedding's initial frequencies."""
+    hidden_sizes: Annotated[str | None, default("suits the data", "RANGE")] = None
     """Range of the neurons in each hidden layer, rounded to factors of about 2."""
-    depth: Annotated[str | None, default("1:3", "RANGE")] = None
+    depth: Annotated[str | None, default("suits the data", "RANGE")] = None
     """Range of the number of hidden layers."""
-    activation: Annotated[str | None, default("relu,gelu,silu", "NAMES")] = None
+    activation: Annotated[str | None, default("suits the data", "NAMES")] = None
     """Activations of jax.nn."""
-    optimizer: Annotated[str | None, default("adamw,nadamw", "NAMES")] = None
+    optimizer: Annotated[str | None, default("adam", "NAMES")] = None
     """Optimizers of optax."""
-    num_members: int = 64
-    """Networks to train."""
-    num_epochs: Annotated[int | None, default("20, or more for a small data set", "INT")] = None
+    embedding: Annotated[str | None, default("periodic for a table", "NAMES")] = None
+    """Whether numbers are also seen as waves: none, periodic."""
+    parametrization: Annotated[str | None, default("ntk for a table", "NAMES")] = None
+    """What is trained: standard, ntk."""
+    deformation: Annotated[str | None, default("0, a half and one for images", "RANGE")] = None
+    """How far training images are turned, scaled, moved and bent at random, in times what suits handwriting;
+    0 leaves them as they are."""
+    num_members: Annotated[int | None, default("3 or 4, or 16 with ranges of your own", "INT")] = None
+    """Settings to train, each with a network for each fold."""
+    num_folds: Annotated[int | None, default("4, or none of many examples", "INT")] = None
+    """Parts of the data, each of which some networks do not learn from."""
+    num_epochs: Annotated[int | None, default("suits the size of the data", "INT")] = None
     """Passes of those who are never cut."""
     search: Literal["sobol", "random", "grid"] = "sobol"
     """How settings are drawn: evenly spread, at random, or all combinations."""
     max_programs: int = 8
-    """Different structures (width, depth, activation, optimizer), each of which is compiled."""
-    halving: int = 3
+    """Different structures (width, depth, activation, optimizer, …), each of which is compiled."""
+    halving: Annotated[int | None, default("2 of images, 3 with ranges of your own", "INT")] = None
     """At each rung one member in so many goes on, for so many times as long; 1 trains all to the end."""
-    schedule: str = "constant"
+    schedule: Annotated[str | None, default("cycles for a table, otherwise warmup_cosine", "NAME")] = None
     """How the learning rate changes over the run: constant, cosine, warmup_cosine, one_cycle or cycles."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Of the matrix products in training; parameters are float32 in any case."""
-    batch_size: Annotated[int | None, default("128, or fewer for a small data set", "INT")] = None
+    batch_size: Annotated[int | None, default("suits the size of the data", "INT")] = None
     """Examples per step."""
     data_bytes: Annotated[int | None, default("half its memory", "INT")] = None
     """Training data of more than this reach the device in parts."""
-    max_ensemble: int = 32
-    """Votes in the ensemble; a network may have several."""
+    max_ensemble: int = 20
+    """Votes in the ensemble; a candidate may have several."""
+    max_candidates: Annotated[int | None, default("as many as help; 4 or 8 of images", "INT")] = None
+    """Different ones in the ensemble, each with a network for each fold."""
     time_budget: Annotated[float | None, default("none", "MINUTES")] = None
     """Minutes after which nothing more is begun; the epochs are fitted into them."""
-    validation_fraction: float = 0.2
-    """Share of the training data kept aside to choose on."""
+    validation_fraction: float = 0.1
+    """Share of the training data kept aside to choose on, where there are no folds."""
 
 
 def check_flags(flags: SearchFlags) -> dict[str, space.Distribution]:
-    """The ranges of the flags, over the default ones; every rule that needs no data is asked here."""
-    for name in ("num_members", "halving", "max_programs", "max_ensemble"):
-        checks.integer(name, getattr(flags, name))
-    for name in ("num_epochs", "batch_size", "data_bytes"):
+    """The ranges of the flags; every rule that needs no data is asked here."""
+    names = "num_epochs", "batch_size", "data_bytes", "num_members", "num_folds", "halving"
+    for name in (*names, "max_programs", "max_ensemble", "max_candidates"):
         checks.integer(name, 1 if getattr(flags, name) is None else getattr(flags, name))
     if flags.time_budget is not None:
         checks.positive("time_budget", flags.time_budget)
+    if flags.schedule is not None:
+        checks.known_name("schedule", flags.schedule, SCHEDULES)
     given = {n: text for n in space.NAMES if (text := getattr(flags, n, None)) is not None}
-    ranges = dict(space.DEFAULT_SPACE) | {name: space.parse(name, text) for name, text in given.items()}
-    draw_members(flags, ranges)
-    return ranges
+    return {name: space.parse(name, text) for name, text in given.items()}
 
 
-def draw_members(
-    flags: SearchFlags, ranges: dict[str, space.Distribution], seed: int = 0
-) -> list[space.Member]:
-    """The members as they will be."""
-    return sampling.draw_members(
-        ranges, flags.num_members, method=flags.search, max_programs=flags.max_programs, seed=seed
+def plan_of(
+    flags: SearchFlags, splits: Splits, ranges: Mapping[str, Any], seed: int, mesh: str | None
+) -> "Plan":
+    """What is trained; of ``mesh`` as ``make_mesh`` reads it."""
+    names = "batch_size", "schedule", "max_candidates", "num_epochs"
+    given = {name: value for name in names if (value := getattr(flags, name)) is not None}
+    if flags.halving is not None:
+        given["halving"] = flags.halving if flags.halving > 1 else None
+    return jaxmlp.plan_search(
+        splits,
+        ranges or None,
+        num_members=flags.num_members,
+        num_folds=flags.num_folds,
+        method=flags.search,
+        max_programs=flags.max_programs,
+        precision=flags.precision,
+        max_ensemble=flags.max_ensemble,
+        data_bytes=flags.data_bytes,
+        seed=seed,
+        mesh=make_mesh(mesh, num_members=flags.num_members or 4),
+        time_budget=None if flags.time_budget is None else 60 * flags.time_budget,
+        **given,
     )
-
-
-def settings_of(flags: SearchFlags, seed: int, mesh: str | None) -> dict[str, Any]:
-    """What ``fit_ensemble`` takes besides data and ranges; of ``mesh`` as ``make_mesh`` reads it."""
-    names = "batch_size", "schedule", "precision", "max_ensemble", "data_bytes", "num_epochs"
-    return {name: getattr(flags, name) for name in names} | {
-        "seed": seed,
-        "halving": flags.halving if flags.halving > 1 else None,
-        "mesh": make_mesh(mesh, num_members=flags.num_members),
-        "time_budget": None if flags.time_budget is None else 60 * flags.time_budget,
-    }

@@ -66,8 +66,10 @@ def _cut(
     # Here, since it takes a second that help and predictions need not wait for.
     from sklearn.model_selection import train_test_split
 
-    checks.fraction(argument, checks.positive(argument, fraction))
+    checks.fraction(argument, fraction)
     checks.integer("split_seed", split_seed, at_least=0)
+    if fraction == 0:
+        return rows, rows[:0]
     stratify = None if labels is None else labels[rows]
     try:
         kept, cut = train_test_split(rows, test_size=fraction, random_state=split_seed, stratify=stratify)
@@ -95,24 +97,35 @@ def _check_rows(part: str, given: ArrayLike, rows: np.ndarray, num_examples: int
     return chosen
 
 
-def with_sample_weight(
-    train: Dataset, rows: np.ndarray, num_examples: int, sample_weight: ArrayLike | None
-) -> Dataset:
-    """The training part with the weights of its rows, scaled to mean 1."""
+def with_sample_weight(data: Dataset, sample_weight: ArrayLike | None) -> Dataset:
+    """The examples with their weights, if there are any."""
     if sample_weight is None:
-        return train
+        return data
     weights = as_numbers("sample_weight", sample_weight).astype(float)
-    if weights.shape != (num_examples,):
+    if weights.shape != (len(data.inputs),):
         raise InputError(
-            f"sample_weight: must be one number for each of the {num_examples} examples, "
+            f"sample_weight: must be one number for each of the {len(data.inputs)} examples, "
             f"got shape {weights.shape}"
         )
-    checks.weights("sample_weight", weights[rows])
-    return train._replace(weights=(weights[rows] / weights[rows].mean()).astype(float_dtype()))
+    return data._replace(weights=weights)
+
+
+def scale_sample_weight(train: Dataset, validation: Dataset) -> tuple[Dataset, Dataset]:
+    """Both parts with their weights scaled to mean 1 in training. InputError for weights that cannot be."""
+    if train.weights is None:
+        return train, validation
+    checks.weights("sample_weight", train.weights)
+    unit = train.weights.mean()
+    scaled = [
+        part if part.weights is None else part._replace(weights=(part.weights / unit).astype(float_dtype()))
+        for part in (train, validation)
+    ]
+    return scaled[0], scaled[1]
 
 
 def select(data: Dataset, rows: np.ndarray) -> Dataset:
-    return Dataset(_select_rows(data.inputs, rows), data.targets[rows])
+    weights = None if data.weights is None else data.weights[rows]
+    return Dataset(_select_rows(data.inputs, rows), data.targets[rows], weights)
 
 
 def _select_rows(values: AnyArray, rows: np.ndarray) -> AnyArray:

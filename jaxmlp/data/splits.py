@@ -19,7 +19,7 @@ from jaxmlp.data.arrays import (
     make_dataset,
 )
 from jaxmlp.data.columns import MAX_LINES, Column
-from jaxmlp.data.parts import Part, select, take_part, with_sample_weight
+from jaxmlp.data.parts import Part, scale_sample_weight, select, take_part, with_sample_weight
 from jaxmlp.nn.preprocessing import Affine, Quantiles, fit_affine, scale_on_host
 from jaxmlp.printing import printable
 from jaxmlp.runtime.console import warn
@@ -43,6 +43,9 @@ class Splits(NamedTuple):
     """The column of a table that is predicted."""
     target_kind: str | None = None
     """How it is written, of ``inference.KINDS``; None where nothing has to be known."""
+    validation_is_cut: bool = False
+    """Whether the validation part was cut off from the training part, and not given by whoever has the data:
+    who chooses in another way may learn from it."""
 
     def summary(self) -> dict[str, Any]:
         """What there is, in words; of a table also how each column is read."""
@@ -98,13 +101,26 @@ def from_arrays(
     data = make_dataset("", inputs, values, class_names)
     if class_names and len(np.unique(data.targets)) < 2:
         raise InputError(f"targets: at least two classes must occur, got only label {data.targets[0]}")
-    rows = np.arange(len(data.inputs))
+    data, rows = with_sample_weight(data, sample_weight), np.arange(len(data.inputs))
     take = functools.partial(take_part, data, tuple(class_names), split_seed)
     rows, test_part = take(rows, "test", test, test_fraction)
     rows, validation_part = take(rows, "validation", validation, validation_fraction)
-    train = with_sample_weight(select(data, rows), rows, len(data.inputs), sample_weight)
+    train, validation_part = scale_sample_weight(select(data, rows), validation_part)
     _tell_constant(train.inputs)
-    return Splits(train, validation_part, test_part, task, tuple(class_names), name, split_seed)
+    parts = train, validation_part, test_part._replace(weights=None)
+    return Splits(*parts, task, tuple(class_names), name, split_seed, validation_is_cut=validation is None)
+
+
+def join_parts(splits: Splits) -> Splits:
+    """The splits with the validation part among the training examples, and empty itself."""
+    parts = splits.train, splits.validation
+    weights = None
+    if any(part.weights is not None for part in parts):
+        own = [np.ones(len(p.inputs)) if p.weights is None else p.weights for p in parts]
+        weights = np.concatenate(own)
+    inputs, targets = (np.concatenate([part[field] for part in parts]) for field in (0, 1))
+    empty = Dataset(inputs[:0], targets[:0])
+    return splits._replace(train=Dataset(inputs, targets, weights), validation=empty)
 
 
 def _tell_constant(inputs: AnyArray) -> None:
@@ -171,6 +187,7 @@ def scale_part(
     if inputs is not None:
         part = part._replace(inputs=scale_on_host(inputs, part.inputs, quantiles))
     if targets is not None:
-        values = scale_on_host(targets, part.targets.reshape(len(part.targets), -1))
+        num_values = int(np.prod(part.targets.shape[1:]))
+        values = scale_on_host(targets, part.targets.reshape(len(part.targets), num_values))
         part = part._replace(targets=values.reshape(part.targets.shape))
     return part

@@ -17,7 +17,7 @@ from jaxmlp.data.encoding import encode_cells, read_cells, transform_columns
 from jaxmlp.data.frames import as_frame, is_table
 from jaxmlp.data.inference import infer_columns
 from jaxmlp.data.remarks import remark_columns
-from jaxmlp.data.splits import Splits
+from jaxmlp.data.splits import Splits, join_parts
 from jaxmlp.data.targets import fit_targets, read_target, strict_numbers, tell_merged, transform_targets
 from jaxmlp.runtime.console import warn
 from jaxmlp.types import InputError
@@ -50,8 +50,8 @@ def read_table(
 
     The target is taken for classes if it holds words, truth values or at most 20 different whole numbers,
     otherwise for real values; ``task`` says otherwise. ``sample_weight`` names a column that says how much a
-    row counts. What fills gaps and which categories there are is learnt from the training rows alone. Raises
-    InputError.
+    row counts. What fills gaps and which categories there are is learnt from the training rows and those of a
+    validation part that is cut off here, never from parts of their own or the test part. Raises InputError.
     """
     said = dict(columns or {})
     frame, target_kind = _read_checked(table, target, said.pop(target, None))
@@ -79,8 +79,10 @@ def read_table(
     def parts(inputs_of: Callable[["pandas.DataFrame"], np.ndarray]) -> dict[str, Any]:
         return given | {part: (inputs_of(rows), labels[part]) for part, rows in own.items()}
 
-    # Once to know the training rows, by their numbers, and in the same way once more.
-    rows = np.asarray(split(_row_numbers(frame), **parts(_row_numbers)).train.inputs[:, 0], int)
+    # Once to know the rows to learn from, by their numbers, and in the same way once more.
+    numbered = split(_row_numbers(frame), **parts(_row_numbers))
+    known = join_parts(numbered) if numbered.validation_is_cut else numbered
+    rows = np.asarray(known.train.inputs[:, 0], int)
     learnt, cells = learn_columns(frame.drop(columns=others), rows, said)
     read = functools.partial(transform_columns, columns=learnt)
     found = split(encode_cells(cells), **parts(read))

@@ -25,21 +25,28 @@ def log_mean(
 
 
 def fit_temperature(
-    log_probabilities: Float[np.ndarray, "examples classes"], labels: Integer[np.ndarray, " examples"]
+    log_probabilities: Float[np.ndarray, "examples classes"],
+    labels: Integer[np.ndarray, " examples"],
+    weights: Float[np.ndarray, " examples"] | None = None,
+    *,
+    lowest: float = 1.0,
 ) -> float:
-    """The temperature, from 1 to 20, at which the probabilities cost least on these examples, in
+    """The temperature, from ``lowest`` to 20, at which the probabilities cost least on these examples, in
     cross-entropy (Guo et al. 2017).
 
-    It never makes probabilities surer: a network was chosen by the examples that are at hand here, and seems
-    better on them than it is.
+    By default it never makes probabilities surer: a network that was chosen by the examples that are at hand
+    here seems better on them than it is.
     """
     from scipy.optimize import minimize_scalar
 
     def cost(log_temperature: float) -> float:
         tempered = apply_temperature(log_probabilities, math.exp(log_temperature))
-        return float(-np.mean(tempered[np.arange(len(labels)), labels]))
+        return float(-np.average(tempered[np.arange(len(labels)), labels], weights=weights))
 
-    found = math.exp(minimize_scalar(cost, bounds=(0, math.log(20)), method="bounded").x)
+    bounds = math.log(lowest), math.log(20)
+    # What is closer changes nothing.
+    options = {"xatol": 1e-4}
+    found = math.exp(minimize_scalar(cost, bounds=bounds, method="bounded", options=options).x)
     # The search comes close to its bounds, and does not reach them.
     return found if cost(math.log(found)) < cost(0.0) else 1.0
 
@@ -49,6 +56,16 @@ def apply_temperature(
 ) -> Float[np.ndarray, "examples classes"]:
     """The logarithm of each probability to the power of 1 / temperature, and the sum back to 1."""
     return log_softmax(log_probabilities / temperature, axis=-1)
+
+
+def fit_noise_scale(errors: Float[np.ndarray, "examples outputs"]) -> tuple[float, ...]:
+    """Of each output, the standard deviation of the normal distribution that has as many errors inside its
+    90 % interval as these examples have, and as a new one (Vovk et al. 2005).
+    """
+    rank = min(len(errors), -(-9 * (len(errors) + 1) // 10))
+    margins = np.sort(np.abs(errors), axis=0)[rank - 1]
+    # Where nothing was wrong, there is still a scale.
+    return tuple(np.maximum(margins / interval_margin(1.0), np.finfo(float).tiny).tolist())
 
 
 def interval_margin(noise_scale: Float[np.ndarray, "..."] | float, probability: float = 0.9) -> Any:

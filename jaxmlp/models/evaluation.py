@@ -29,9 +29,7 @@ def calibrate(model: Model, validation: Dataset) -> Model:
     """The model with the temperature, or for a regression the noise scale, that fits ``validation``."""
     if model.spec.head == "regression":
         predictions, targets = _predictions(model, validation)
-        scale = np.sqrt(np.mean(np.square(predictions - targets), axis=0))
-        # Where nothing was wrong, there is still a scale.
-        return with_spec(model, noise_scale=tuple(np.maximum(scale, np.finfo(float).tiny).tolist()))
+        return with_spec(model, noise_scale=calibration.fit_noise_scale(predictions - targets))
     raw = predict_log_proba(with_spec(model, temperature=1.0), validation.inputs)
     return with_spec(model, temperature=calibration.fit_temperature(raw, np.asarray(validation.targets)))
 
@@ -136,6 +134,35 @@ def score_predictions(
         return value, _middle(_resampled(first, [predictions], targets)[0])
     right = jnp.argmax(predictions, axis=-1) == targets
     return value, wilson_interval(int(right.sum()), len(right))
+
+
+def weighted_measures(
+    head: str, predictions: AnyArray, targets: AnyArray, weights: AnyArray
+) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:
+    """The two first measures of ``METRICS``, and their 95 % intervals over the examples, from probabilities
+    or values and how much each example counts.
+    """
+    shares, first, second = weights / weights.sum(), *list(METRICS[head])[:2]
+    # As many examples of equal weight would be as sure (Kish 1965).
+    count = 1 / np.sum(np.square(shares))
+    if head == "regression":
+        targets = targets.reshape(predictions.shape)
+        spread = float(np.mean(shares @ np.square(targets - shares @ targets)))
+        costs = np.square(predictions - targets).mean(axis=1)
+    else:
+        right = predictions.argmax(axis=1) == targets
+        costs = -np.log(np.maximum(predictions[np.arange(len(targets)), targets], np.finfo(np.float32).tiny))
+    mean = float(shares @ costs)
+    margin = 1.96 * math.sqrt(float(shares @ np.square(costs - mean)) / max(count - 1, 1))
+    bounds = max(mean - margin, 0.0), mean + margin
+    if head == "regression":
+        low, high = bounds
+        intervals = {first: (1 - high / spread, 1 - low / spread), second: (math.sqrt(low), math.sqrt(high))}
+        return {first: 1 - mean / spread, second: math.sqrt(mean)}, intervals
+    # Where all are right, 1 to the last digit.
+    share = float(np.average(right, weights=weights))
+    wilson = wilson_interval(round(share * count), round(count))
+    return {first: share, second: mean}, {first: wilson, second: bounds}
 
 
 def difference_interval(one: Model, other: Model, part: Dataset) -> tuple[float, float]:

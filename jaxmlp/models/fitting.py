@@ -15,7 +15,7 @@ from jaxmlp.data.class_weights import with_class_weights
 from jaxmlp.data.splits import Splits
 from jaxmlp.models.evaluation import Metrics, calibrate, choose_metrics
 from jaxmlp.models.model import Model, with_spec
-from jaxmlp.models.training import Loss, Scaling, build_model, prepare_training
+from jaxmlp.models.training import Loss, Scaling, TrainedNetwork, build_model, prepare_training
 from jaxmlp.models.warm_start import choose_scaling, choose_spec, with_weights
 from jaxmlp.nn.augment import Augment, with_augmentation
 from jaxmlp.nn.network import Network, NetworkSpec
@@ -103,6 +103,7 @@ def fit_mlp(
     label_smoothing: float | None = None,
     initial_scale: float | None = None,
     frequency_scale: float | None = None,
+    b2: float | None = None,
     loss: Loss | None = None,
     metrics: Metrics | None = None,
     class_weight: str | Mapping[int, float] | None = None,
@@ -133,7 +134,7 @@ def fit_mlp(
     its weights, in its shape.
 
     The optimizer: a name of ``optimizers.RECIPES``, whose learning rate and weight decay are the defaults, or
-    any optax transformation, which has its own. ``schedule`` is one of ``optimizers.SCHEDULES``;
+    any optax transformation, which has its own. ``schedule`` is one of ``schedules.SCHEDULES``;
     ``rate_multipliers`` are factors on it for parts of the network, by their names, as {"bias": 0.1,
     "input_scale": 6}; the other numbers are those of Hyperparams.
 
@@ -179,7 +180,7 @@ def fit_mlp(
     num_steps = None if schedule == "constant" else num_epochs * num_batches(num_examples, batch_size)
     hyperparams = Hyperparams(
         *(learning_rate, weight_decay, momentum, clip_norm, max_norm),
-        *(dropout, input_dropout, label_smoothing, initial_scale, frequency_scale, num_steps),
+        *(dropout, input_dropout, label_smoothing, initial_scale, frequency_scale, b2, num_steps),
     )
     key, data_key = seed_keys(_seeds(seed, num_seeds))
     run = fit(
@@ -242,7 +243,7 @@ def _make_result(
         own = jax.tree.map(lambda leaf, index=index: np.array(leaf[index]), params)
         reached = {name: float(values[index, max(epoch, 1) - 1]) for name, values in run.history.items()}
         metrics = {name: value for name, value in reached.items() if np.isfinite(value)}
-        model = build_model(splits, scaling, [(spec, 1, own)], loss)
+        model = build_model(splits, scaling, [TrainedNetwork(spec, own)], loss)
         models.append(with_spec(calibrate(model, splits.validation), metrics=metrics))
     worth = run.best_score if run.choice.higher_is_better else -run.best_score
     return FitResult(tuple(models), int(np.argmax(np.nan_to_num(worth, nan=-np.inf))), run)

@@ -3,11 +3,12 @@
 import itertools
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool
+from jaxtyping import Array, Bool, Float
 
 from jaxmlp import checks
 from jaxmlp.data.cells import Cells
@@ -31,7 +32,7 @@ from jaxmlp.nn.preprocessing import (
 )
 from jaxmlp.runtime.devices import all_devices
 from jaxmlp.runtime.host import package_version
-from jaxmlp.types import InputError
+from jaxmlp.types import InputError, Layer, Layers, PyTree
 
 Loss = Callable[[Array, Array], Array]
 """(logits, target) -> loss of one example."""
@@ -45,6 +46,20 @@ class Scaling(NamedTuple):
     targets: Affine | None = None
     quantiles: Quantiles | None = None
     """What inputs go through first."""
+
+
+class TrainedNetwork(NamedTuple):
+    """A network of a model."""
+
+    spec: NetworkSpec
+    params: PyTree
+    count: int = 1  # type: ignore[assignment]  # hides the method of tuples, which nobody calls here
+    """How often it counts in the average."""
+    temperature: float = 1.0
+    """By which its logits are divided."""
+    constants: Float[np.ndarray, " inputs"] | None = None
+    """The value of each input that was the same in all that it learnt from, so that nothing was learnt of
+    another one; NaN for the other inputs."""
 
 
 def fit_scaling(splits: Splits, numeric_scaling: str = "standard") -> Scaling:
@@ -151,20 +166,20 @@ def _widths(columns: Sequence[Column]) -> list[int]:
 def build_model(
     splits: Splits,
     scaling: Scaling,
-    networks: Sequence[tuple[NetworkSpec, int, Any]],
+    networks: Sequence[TrainedNetwork],
     loss: Loss | None = None,
     clip: bool = False,
 ) -> Model:
-    """The model of networks with their counts and parameters, trained on ``splits`` as ``prepare_training``
-    scales them, perhaps with a loss of one's own. With ``clip``, each network of a regression predicts within
-    the range of the training targets; InputError for classes, which have none.
+    """The model of networks, trained on ``splits`` as ``prepare_training`` scales them, perhaps with a loss
+    of one's own. With ``clip``, each network of a regression predicts within the range of the training
+    targets; InputError for classes, which have none.
     """
     # Enough of them to know: they may rest in a file larger than memory.
     images = np.asarray(splits.train.inputs[:10_000]) if splits.train.inputs.ndim > 2 else None
     description = ModelSpec(
         networks=tuple(
             dense_network(layer_sizes(splits, spec.hidden_sizes), spec.activation, count, spec.embedding)
-            for spec, count, _ in networks
+            for spec, _, count, *_ in networks
         ),
         head=splits.task,
         input_shape=splits.train.inputs.shape[1:],
@@ -179,8 +194,23 @@ def build_model(
         target_kind=splits.target_kind,
         target_range=_target_range(splits) if clip else None,
     )
-    layers = (PARAMETRIZATIONS[spec.parametrization].to_layers(params) for spec, _, params in networks)
-    return Model(tuple(layers), scaling.inputs, description, scaling.targets, scaling.quantiles)
+    layers = tuple(map(_to_layers, networks))
+    return Model(layers, scaling.inputs, description, scaling.targets, scaling.quantiles)
+
+
+def _to_layers(network: TrainedNetwork) -> Layers:
+    """What the parameters stand for, with the temperature as a part of the last layer, and weights of 0 for
+    inputs that never changed, whose part is that of a bias.
+    """
+    *others, last = PARAMETRIZATIONS[network.spec.parametrization].to_layers(network.params)
+    layers = [*others, jax.tree.map(lambda leaf: leaf / network.temperature, last)]
+    first = 1 if network.spec.embedding else 0
+    dense = layers[first]
+    if network.constants is not None and isinstance(dense, Layer):
+        (places,) = np.nonzero(~np.isnan(network.constants))
+        weight, constants = jnp.asarray(dense.weight), network.constants[places].astype(dense.weight.dtype)
+        layers[first] = Layer(weight.at[places].set(0), dense.bias + constants @ weight[places])
+    return tuple(layers)
 
 
 def _target_range(splits: Splits) -> tuple[tuple[float, float], ...]:

@@ -1,5 +1,6 @@
 """Training images that are never twice the same: pure functions of (key, image), inside the compiled step."""
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -35,6 +36,12 @@ class Deformation(NamedTuple):
 _HANDWRITING = Deformation()
 
 
+def scale_deformation(strength: float) -> Deformation:
+    """The default limits times ``strength``; displacements stay as smooth."""
+    limits = {name: strength * limit for name, limit in _HANDWRITING._asdict().items()}
+    return Deformation(**limits)._replace(smoothness=_HANDWRITING.smoothness)
+
+
 def with_augmentation(network: Network, augment: Augment) -> Network:
     """The network that meets each training image as ``augment`` makes it, anew in each pass; where no key is
     given, which is evaluation, the image stays.
@@ -64,14 +71,15 @@ def random_deformation(
     limits: Deformation = _HANDWRITING,
 ) -> Float[Array, "height width *channels"]:
     """``image`` turned, sheared, scaled, moved and bent at random, each evenly within its limits."""
-    keys, (height, width) = jax.random.split(key, 5), image.shape[:2]
+    (height, width), (key, noise_key) = image.shape[:2], jax.random.split(key)
     side = max(height, width)
-    angle = _uniform(keys[0], jnp.deg2rad(limits.rotation))
+    draws = jax.random.uniform(key, (6,), minval=-1.0, maxval=1.0)
+    angle = jnp.deg2rad(limits.rotation) * draws[0]
     turn = jnp.array([[jnp.cos(angle), -jnp.sin(angle)], [jnp.sin(angle), jnp.cos(angle)]])
-    shear = jnp.eye(2).at[0, 1].set(_uniform(keys[1], limits.shear))
-    scale = jnp.diag(1 + _uniform(keys[2], limits.scale, 2))
-    moves = side * _uniform(keys[3], limits.shift, 2)
-    bend = side * limits.elastic * smooth_noise(keys[4], (height, width), side * limits.smoothness)
+    shear = jnp.eye(2).at[0, 1].set(limits.shear * draws[1])
+    scale = jnp.diag(1 + limits.scale * draws[2:4])
+    moves = side * limits.shift * draws[4:]
+    bend = side * limits.elastic * smooth_noise(noise_key, (height, width), side * limits.smoothness)
     return warp(image, turn @ shear @ scale, moves[:, None, None] + bend)
 
 
@@ -98,10 +106,14 @@ def smooth_noise(
     key: Key[Array, ""], shape: tuple[int, int], deviation: float
 ) -> Float[Array, "2 height width"]:
     """Two random fields with mean 0 and variance 1, smoothed by a Gaussian of ``deviation`` pixels."""
-    noise = jax.random.uniform(key, (2, *shape), minval=-1.0, maxval=1.0)
+    size = 2 * shape[0] * shape[1]
+    # Random bits cost more than all else here, and of a sum of many numbers a byte of each is enough.
+    words = jax.random.bits(key, ((size + 3) // 4,), jnp.uint32)
+    draws = jax.lax.bitcast_convert_type(words, jnp.uint8).ravel()[:size].reshape(2, *shape)
+    noise = (draws - 127.5) / math.sqrt((256**2 - 1) / 12)
     down, across = (_smoothing_matrix(size, deviation) for size in shape)
-    # A uniform number from −1 to 1 has variance 1/3, and each row of a smoothing keeps it.
-    return jnp.sqrt(3.0) * jnp.einsum("hi,kij,wj->khw", down, noise, across)
+    # Each row of a smoothing keeps the variance.
+    return jnp.einsum("hi,kij,wj->khw", down, noise, across)
 
 
 def _smoothing_matrix(size: int, deviation: float) -> Float[Array, "size size"]:
@@ -109,8 +121,3 @@ def _smoothing_matrix(size: int, deviation: float) -> Float[Array, "size size"]:
     places = jnp.arange(size, dtype=float)
     weights = jnp.exp(-(((places[:, None] - places[None]) / deviation) ** 2) / 2)
     return weights / jnp.sqrt(jnp.sum(weights**2, axis=1, keepdims=True))
-
-
-def _uniform(key: Key[Array, ""], limit: Any, *shape: int) -> Float[Array, "..."]:
-    """Numbers from −limit to limit."""
-    return limit * jax.random.uniform(key, shape, minval=-1.0, maxval=1.0)

@@ -26,6 +26,8 @@ from jaxmlp.plots.charts import COLOURS
 from jaxmlp.types import InputError
 
 _LOGARITHMIC = ("learning_rate", "weight_decay", "hidden_sizes", "clip_norm", "max_norm", "initial_scale")
+_FEW = 5
+"""Different values, each of which has a label."""
 Settings = Mapping[str, Sequence[Any]]
 """Name -> what each member has: numbers, or words."""
 _OUTCOMES = dict(zip(("finished", "cut", "not finite"), (COLOURS[0], "#999999", COLOURS[1]), strict=True))
@@ -168,13 +170,21 @@ def _axis_positions(axes: Axes, name: str, values: Sequence[Any], side: str) -> 
         axis.set_ticks(range(len(words)), [lettering.shorten(word) for word in words])
         return np.array([words.index(str(value)) for value in values], float)
     numbers = np.array(values, float)
+    few = sorted(set(numbers))
     if name in _LOGARITHMIC and numbers.min() > 0:
         getattr(axes, f"set_{side}scale")("log")
-        # Within two decades the powers of ten alone would be too few labels, all others too many.
-        few: Locator = LogLocator(subs=(1, 3) if numbers.max() / numbers.min() < 100 else (1,), numticks=4)
-        axis.set_major_locator(FixedLocator(sorted(set(numbers))) if name == "hidden_sizes" else few)
-        axis.set_major_formatter(FormatStrFormatter("%g"))
+        axis.set_major_locator(FixedLocator(few) if len(few) <= _FEW else _log_locator(few[-1] / few[0]))
+        axis.set_major_formatter(FormatStrFormatter("%.3g"))
         axis.set_minor_formatter(NullFormatter())
+    elif len(few) <= _FEW:
+        axis.set_major_locator(FixedLocator(few))
     elif all(isinstance(value, int) for value in values):
         axis.set_major_locator(MaxNLocator(integer=True))
     return numbers
+
+
+def _log_locator(span: float) -> Locator:
+    """A few ticks: powers of ten alone would be none within a decade, and all between them too many."""
+    if span < 10:
+        return MaxNLocator(4)
+    return LogLocator(subs=(1, 3) if span < 100 else (1,), numticks=4)

@@ -15,20 +15,19 @@ import numpy as np
 from jaxtyping import Array, Integer, Key, Shaped
 
 from jaxmlp.runtime.devices import device_put, gather, sharding
-from jaxmlp.sweep.programs import Chunk, Group, Program, stack_numbers
+from jaxmlp.sweep.programs import Chunk, Group, Program, fold_keys, stack_numbers
 from jaxmlp.sweep.space import Structure
 from jaxmlp.train.epoch import Advance, lower_epochs, make_init, next_num_epochs
-from jaxmlp.train.population import seed_keys
 from jaxmlp.train.streaming import Stream
 from jaxmlp.types import AnyArray, Dataset, PyTree
 
 
-def init_chunks(group: Group) -> list[Chunk]:
+def init_chunks(group: Group, num_folds: int) -> list[Chunk]:
     """The chunks of a group, before the first step."""
     (program, members, numbers), chunks = group, []
     for rows in _chunk_rows(len(members), program.chunk_size):
         hyperparams = jax.tree.map(stack_numbers, *(members[row].hyperparams for row in rows))
-        key, _ = seed_keys([members[row].seed for row in rows])
+        key = fold_keys([members[row].seed for row in rows], num_folds)
         key, hyperparams = _shard(program, (key, hyperparams))
         state = make_init(program.run.train, program.run.where)(key, hyperparams)
         alive = dict.fromkeys(numbers[row] for row in rows)
@@ -69,8 +68,9 @@ def compile_ahead(
 def advance_chunk(
     chunk: Chunk, advance: Advance, num_epochs: int
 ) -> tuple[Chunk, dict[str, Shaped[AnyArray, "members ..."]]]:
-    """A chunk on the device after a call of at most ``num_epochs`` epochs, and what each member reports:
-    curves of ``train_loss`` and of each measure that is a number, and the others as they are at the end.
+    """A chunk on the device after a call of at most ``num_epochs`` epochs, and what each member reports of
+    each fold: curves of ``train_loss`` and of each measure that is a number, and the others as they are at
+    the end.
     """
     began = time.perf_counter()
     state, report = advance(chunk.state, chunk.hyperparams, chunk.epoch, num_epochs)
@@ -91,7 +91,9 @@ def to_host(chunk: Chunk) -> Chunk:
 
 
 def member_params(chunk: Chunk, index: int) -> PyTree:
-    """The parameters to evaluate of the chunk's member at ``index``, as they are now, on the host."""
+    """The parameters to evaluate of the chunk's member at ``index``, as they are now, on the host; folds on
+    the first axis.
+    """
     params = gather(jax.jit(chunk.program.run.train.eval_params)(chunk.state.train, chunk.hyperparams))
     # A copy, since the next epoch takes the state's memory.
     return jax.tree.map(lambda leaf: np.array(leaf[index]), params)

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 from jax.sharding import Mesh
 
 from jaxmlp import checks
-from jaxmlp.sweep import selection
 from jaxmlp.train import batching
 
 
@@ -18,13 +17,19 @@ class SweepConfig(NamedTuple):
     num_epochs: int = 20
     batch_size: int = 128
     schedule: str = "constant"
+    rate_multipliers: tuple[tuple[str, float], ...] = ()
+    """Factors on the learning rate for parts of the network, by their names."""
+    numeric_scaling: str = "standard"
+    """Of a table's numbers, "standard" or "quantile"."""
     precision: str = "float32"
     """Of the matrix products in training, one of matmul.PRODUCTS."""
-    halving: int | None = 3
-    """At each rung one in so many members goes on, for so many times as long (Jamieson and Talwalkar 2016);
+    halving: int | None = None
+    """At each rung one in so many goes on, for so many times as long (Jamieson and Talwalkar 2016);
     None trains all to the end."""
-    max_ensemble: int = 32
-    num_bags: int = selection.NUM_BAGS
+    max_ensemble: int = 20
+    """Votes in the ensemble; a candidate may have several."""
+    max_candidates: int | None = None
+    """Different ones among them, each of which is a network for each fold; None: as many as help."""
     chunk_size: int | None = None
     """Members that train at once; None: what suits the structure and the device."""
     time_budget: float | None = None

@@ -2,13 +2,12 @@
 
 import time
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from jaxmlp.data.splits import Splits, layer_sizes
+from jaxmlp.data.splits import Splits
 from jaxmlp.models import training
 from jaxmlp.runtime.devices import num_bytes
 from jaxmlp.sweep import programs
@@ -40,22 +39,23 @@ class Cost(NamedTuple):
     """Whether members wait for their turn on the host, since the devices cannot hold them all."""
 
 
-def estimate_cost(splits: Splits, members: Sequence[Member], config: SweepConfig) -> Cost:
+def estimate_cost(splits: Splits, members: Sequence[Member], config: SweepConfig, num_folds: int = 1) -> Cost:
     """What ``fit_members`` will take; a matrix product is timed to know this machine."""
     network_of, data = training.prepare_training(splits, config.precision)
     num_examples, peak = len(data.train.inputs), measure_peak()
-    share = sum(members_per_epoch(len(members), config.num_epochs, config.halving)) / len(members)
+    num_folds = 1 if len(data.validation.inputs) else num_folds
+    alive = members_per_epoch(len(members), config.num_epochs, config.halving, config.schedule)
+    share = num_folds * sum(alive) / len(members)
     steps = share * batching.num_batches(num_examples, config.batch_size)
     num_parameters, all_states, largest_chunk, seconds = 0, 0, 0, 0.0
-    groups = make_groups(members, network_of, config, num_examples)
+    groups = make_groups(members, network_of, config, num_examples, num_folds)
     mesh = config.mesh
     num_devices, shares = (mesh.size, mesh.shape["members"]) if mesh else (1, 1)
     for program, own, _ in groups:
-        sizes = layer_sizes(splits, program.structure.network.hidden_sizes)
-        size = sum((num_inputs + 1) * num_outputs for num_inputs, num_outputs in pairwise(sizes))
+        size = programs.num_parameters(program, own[0])
         step = _STEP_SECONDS + size * (6 * config.batch_size / (_SHARE_OF_PEAK * peak) + _PARAMETER_SECONDS)
-        num_parameters += size * len(own)
-        state_bytes = programs.state_bytes(program, own[0])
+        num_parameters += num_folds * size * len(own)
+        state_bytes = num_folds * programs.state_bytes(program, own[0])
         all_states += state_bytes * len(own)
         largest_chunk = max(largest_chunk, state_bytes * program.chunk_size)
         seconds += steps * step * len(own)
@@ -63,9 +63,7 @@ def estimate_cost(splits: Splits, members: Sequence[Member], config: SweepConfig
     return Cost(
         len(groups),
         num_parameters,
-        min(num_bytes(data.train), max_data_bytes(config.data_bytes))
-        + num_bytes(data.validation)
-        + -(-states // shares),
+        _data_bytes(data, config, num_folds) + -(-states // shares),
         _COMPILE_SECONDS * len(groups),
         seconds / num_devices,
         num_devices,
@@ -74,18 +72,30 @@ def estimate_cost(splits: Splits, members: Sequence[Member], config: SweepConfig
     )
 
 
-def describe_plan(splits: Splits, members: Sequence[Member], settings: SweepConfig) -> None:
+def _data_bytes(data: Splits, config: SweepConfig, num_folds: int) -> int:
+    """Of what is learnt from, what is held out, and how much each example counts in each fold."""
+    num_examples, weight_bytes = len(data.train.inputs), jnp.zeros(()).nbytes
+    num_held_out = len(data.validation.inputs) or num_folds * -(-num_examples // num_folds)
+    size = num_bytes(data.train[:2])
+    learnt = size + num_folds * num_examples * weight_bytes
+    held_out = num_held_out * (size // num_examples + weight_bytes)
+    return min(learnt, max_data_bytes(config.data_bytes)) + held_out
+
+
+def describe_plan(splits: Splits, members: Sequence[Member], settings: SweepConfig, num_folds: int) -> None:
     """The plan, before anything starts."""
-    parts = ", ".join(
-        f"{len(getattr(splits, part).inputs):,} {part}" for part in ("train", "validation", "test")
-    )
+    sizes = {part: len(getattr(splits, part).inputs) for part in ("train", "validation", "test")}
+    parts = ", ".join(f"{size:,} {part}" for part, size in sizes.items() if size)
     kind = f"{len(splits.class_names)} classes" if splits.class_names else "real values"
     print(f"{splits.name}: {parts} examples, {splits.task} ({kind})")
-    expected = estimate_cost(splits, members, settings)
-    rungs_text = ", ".join(map(str, rung_epochs(settings.num_epochs, settings.halving, len(members))))
+    expected = estimate_cost(splits, members, settings, num_folds)
+    rungs = rung_epochs(settings.num_epochs, settings.halving, len(members), settings.schedule)
+    cut = f", some cut after epochs {', '.join(map(str, rungs))}" if rungs else ""
+    folds = "" if sizes["validation"] else f", each without one of {num_folds} folds in turn"
+    programs_text = "one program" if expected.num_programs == 1 else f"{expected.num_programs} programs"
     print(
-        f"{len(members)} members in {expected.num_programs} programs, {expected.num_parameters:,} "
-        f"parameters; cut after epochs {rungs_text or 'none'} of {settings.num_epochs}"
+        f"{len(members)} settings{folds}, {expected.num_parameters:,} parameters in {programs_text}; "
+        f"{settings.num_epochs} epochs{cut}"
     )
     where = f" on each of {expected.num_devices} devices" if expected.num_devices > 1 else ""
     turns = "; members wait for their turn on the host" if expected.wait else ""

@@ -1,36 +1,39 @@
 """What follows from the reports of members: who is lost, who is cut, the ensemble, the time left."""
 
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
 
-from jaxmlp.nn.metrics import METRICS
 from jaxmlp.sweep import selection
 from jaxmlp.sweep.chunks import member_params, scale_num_steps, select_members
 from jaxmlp.sweep.config import SweepConfig
 from jaxmlp.sweep.halving import members_per_epoch, rung_epochs, select_survivors, snapshot_epochs
 from jaxmlp.sweep.programs import Chunk
+from jaxmlp.sweep.selection import Candidate, HeldOut
+from jaxmlp.sweep.space import Member
 from jaxmlp.sweep.state import SweepState
 
 
 def next_event(state: SweepState, config: SweepConfig) -> int:
     """The epoch after which something is decided that follows those that all members have behind them."""
-    rungs = rung_epochs(state.num_epochs, config.halving, len(state.statuses))
     first = [] if config.time_budget is None else [1]
-    return min(each for each in (*first, *rungs, *snapshot_epochs(state.num_epochs)) if each > state.epoch)
+    snapshots = snapshot_epochs(state.num_epochs, config.schedule)
+    return min(each for each in (*first, *snapshots) if each > state.epoch)
 
 
 def record_reports(state: SweepState, chunk: Chunk, report: Mapping[str, Any]) -> SweepState:
-    """The state with what the members of ``chunk`` reported of the epochs that begin with its own; those
-    whose loss is not finite are lost from there on.
+    """The state with what the members of ``chunk`` reported of the epochs that begin with its own, as a mean
+    over the folds; those of whom a loss is not finite are lost from there on.
     """
-    statuses, history, contributions = list(state.statuses), dict(state.history), dict(state.contributions)
-    loss, names = report["train_loss"], report.keys() - {"validation_contribution", "first_bad_step"}
+    statuses, history, outputs = list(state.statuses), dict(state.history), dict(state.outputs)
+    report = dict(report)
+    now = report.pop("validation_outputs")
+    curves = {name: values.mean(axis=1) for name, values in report.items() if name != "first_bad_step"}
+    loss = curves["train_loss"]
     first, end = chunk.epoch, chunk.epoch + loss.shape[1]
-    for name in names:
+    for name in curves:
         rows = history.get(name, np.empty((len(statuses), 0)))
         missing = max(0, end - rows.shape[1])
         history[name] = np.pad(rows, ((0, 0), (0, missing)), constant_values=np.nan)
@@ -39,37 +42,70 @@ def record_reports(state: SweepState, chunk: Chunk, report: Mapping[str, Any]) -
             continue
         lost = np.flatnonzero(~np.isfinite(loss[place]))
         seen = 1 + lost[0] if len(lost) else end - first
-        for name in names:
-            history[name][member, first : first + seen] = report[name][place, :seen]
-        contributions[member] = report["validation_contribution"][place]
+        for name, values in curves.items():
+            history[name][member, first : first + seen] = values[place, :seen]
+        outputs[member] = now[place].reshape(-1, now.shape[-1])
         if len(lost):
             statuses[member] = f"not finite in epoch {first + seen}"
-            del contributions[member]
-    return state._replace(history=history, statuses=statuses, contributions=contributions)
+            del outputs[member]
+    return state._replace(history=history, statuses=statuses, outputs=outputs)
 
 
-def choose_ensemble(state: SweepState, config: SweepConfig) -> SweepState:
-    """The ensemble again, from those of before and the members that have trained since, as they are now."""
-    if not state.contributions:
+def choose_ensemble(
+    state: SweepState, config: SweepConfig, members: Sequence[Member], held_out: HeldOut
+) -> SweepState:
+    """The ensemble again, from the candidates of before and the members that have trained since, as they are
+    now.
+    """
+    fresh, losses = make_candidates(state, members, held_out), list(state.losses)
+    for candidate in fresh:
+        loss = candidate_loss(candidate, held_out)
+        losses[candidate.member] = min(losses[candidate.member], loss)
+    state, pool = state._replace(outputs={}, losses=losses), [*state.candidates, *fresh]
+    if not fresh:
         return state
-    places, members = member_places(state), list(state.contributions)
-    epochs = [places[member][0].epoch for member in members]
-    losses = selection.contribution_loss(config.task)
-    ensemble = selection.update_ensemble(
-        state.ensemble,
-        list(zip(members, epochs, strict=True)),
-        np.stack([state.contributions[member] for member in members]),
-        lambda index: member_params(*places[members[index]]),
-        losses=losses,
-        max_size=config.max_ensemble,
-        num_bags=config.num_bags,
+    known = np.stack(
+        [one.counts > 0 for one in state.candidates] + [one.counts >= 0 for one in fresh], axis=1
     )
-    counts = [c.count for c in ensemble]
-    contribution = np.average([c.contribution for c in ensemble], axis=0, weights=counts)
-    news = {"loss": float(losses(contribution).mean()), "size": sum(counts), "networks": len(counts)}
-    news |= {"epochs": max(epochs), "seconds": state.seconds}
-    history = {name: [*values, news[name]] for name, values in state.ensemble_history.items()}
-    return state._replace(ensemble=ensemble, ensemble_history=history, contributions={})
+    predictions = [one.predictions for one in pool]
+    counts = selection.choose(predictions, known, held_out, config.max_ensemble, config.max_candidates)
+    places = member_places(state)
+    candidates = []
+    for place, one in enumerate(pool):
+        if counts[:, place].any():
+            params = member_params(*places[one.member]) if one.params is None else one.params
+            candidates.append(one._replace(counts=counts[:, place], params=params))
+    state = state._replace(candidates=candidates)
+    return state._replace(ensemble_history=_record_ensemble(state, held_out))
+
+
+def make_candidates(state: SweepState, members: Sequence[Member], held_out: HeldOut) -> list[Candidate]:
+    """The members that have trained since the ensemble was chosen, without their parameters."""
+    places, found = member_places(state), []
+    for member, outputs in state.outputs.items():
+        if not selection.is_finite(outputs):
+            continue
+        smoothed = members[member].hyperparams.label_smoothing is not None
+        temperature = selection.sharpen(outputs, held_out) if smoothed else 1.0
+        honest = selection.sharpen_parts(outputs, held_out) if smoothed else outputs
+        predictions = held_out.predict(honest).astype(outputs.dtype)
+        counts = np.zeros(selection.num_choices(held_out), int)
+        found.append(Candidate(member, places[member][0].epoch, temperature, counts, predictions, None))
+    return found
+
+
+def candidate_loss(candidate: Candidate, held_out: HeldOut) -> float:
+    """The mean loss for what it has not learnt from."""
+    return float(held_out.losses([candidate.predictions])[0] @ held_out.weights)
+
+
+def _record_ensemble(state: SweepState, held_out: HeldOut) -> dict[str, list[float]]:
+    honest = selection.cross_fitted_predictions(state.candidates, held_out)
+    chosen = [one for one in state.candidates if one.counts[0]]
+    news = {"loss": float(held_out.losses([honest])[0] @ held_out.weights)}
+    news |= {"size": sum(int(one.counts[0]) for one in chosen), "candidates": len(chosen)}
+    news |= {"epochs": max(one.epoch for one in chosen), "seconds": state.seconds}
+    return {name: [*values, float(news[name])] for name, values in state.ensemble_history.items()}
 
 
 def prune(state: SweepState, config: SweepConfig) -> SweepState:
@@ -78,9 +114,9 @@ def prune(state: SweepState, config: SweepConfig) -> SweepState:
     if not alive:
         raise FloatingPointError("no member's loss is finite any more; try smaller learning rates")
     keep, factor = set(alive), config.halving
-    if factor is not None and epoch in rung_epochs(state.num_epochs, factor, len(state.statuses)):
-        losses = state.history[loss_name(config)][:, epoch - 1]
-        keep = select_survivors(alive, best_scores(state, config), losses, factor)
+    rungs = rung_epochs(state.num_epochs, factor, len(state.statuses), config.schedule)
+    if factor is not None and epoch in rungs:
+        keep = select_survivors(alive, np.array(state.losses), factor)
     statuses = list(state.statuses)
     for member in set(alive) - keep:
         statuses[member] = f"cut after epoch {epoch}"
@@ -93,7 +129,7 @@ def shorten_to_budget(state: SweepState, config: SweepConfig, seconds: float) ->
     """
 
     def cost(num_epochs: int) -> float:
-        alive = members_per_epoch(len(state.statuses), num_epochs, config.halving)
+        alive = members_per_epoch(len(state.statuses), num_epochs, config.halving, config.schedule)
         return state.train_seconds * sum(alive[1:]) / len(state.statuses)
 
     # More epochs never cost less.
@@ -112,18 +148,6 @@ def alive_members(state: SweepState) -> list[int]:
     return [member for member in member_places(state) if state.statuses[member] == "finished"]
 
 
-def loss_name(config: SweepConfig) -> str:
-    """What decides between equal scores: the task's second measure, of which less is better."""
-    _, second, *_ = METRICS[config.task]
-    return f"validation_{second}"
-
-
-def best_scores(state: SweepState, config: SweepConfig) -> Float[np.ndarray, " members"]:
-    """Each member's best so far; minus infinity where there is none."""
-    history = state.history[f"validation_{next(iter(METRICS[config.task]))}"]
-    return np.nanmax(np.nan_to_num(history, nan=-np.inf), axis=1)
-
-
 def num_member_epochs(state: SweepState, config: SweepConfig) -> int:
     """Of all members together, if none is lost."""
-    return sum(members_per_epoch(len(state.statuses), state.num_epochs, config.halving))
+    return sum(members_per_epoch(len(state.statuses), state.num_epochs, config.halving, config.schedule))

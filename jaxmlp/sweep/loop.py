@@ -1,27 +1,26 @@
 """The host loop of a sweep: chunk by chunk, all members train until something is to be decided."""
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import jax
 import numpy as np
 from jaxtyping import Array, Key
 
-from jaxmlp.nn.metrics import METRICS
+from jaxmlp.data.folds import Folds
 from jaxmlp.nn.network import Network, NetworkSpec
 from jaxmlp.runtime import processes
 from jaxmlp.runtime.console import progress_bar, tell_stop
-from jaxmlp.runtime.devices import device_put, gather, sharding
+from jaxmlp.runtime.devices import device_put, sharding
 from jaxmlp.runtime.selftest import check_backend
 from jaxmlp.runtime.signals import interruptible, note_stop
 from jaxmlp.sweep import chunks
 from jaxmlp.sweep.config import SweepConfig
 from jaxmlp.sweep.decisions import (
     alive_members,
-    best_scores,
+    candidate_loss,
     choose_ensemble,
-    member_places,
     next_event,
     num_member_epochs,
     prune,
@@ -30,6 +29,7 @@ from jaxmlp.sweep.decisions import (
 )
 from jaxmlp.sweep.programs import Chunk, check_config, make_groups
 from jaxmlp.sweep.resume import restore_sweep, save_sweep, sweep_fingerprint
+from jaxmlp.sweep.selection import HeldOut, held_out_rows
 from jaxmlp.sweep.space import Member, group_by_structure
 from jaxmlp.sweep.state import SweepResult, SweepState
 from jaxmlp.train.checkpoints import Checkpoints, load_checkpoint, next_save, should_save
@@ -42,32 +42,29 @@ from jaxmlp.types import Dataset, InputError
 def run_sweep(
     members: Sequence[Member],
     network_of: Callable[[NetworkSpec], Network],
-    dataset: Dataset,
-    validation: Dataset,
+    folds: Folds,
     config: SweepConfig,
     *,
     checkpoints: Checkpoints | None = None,
     progress: bool = True,
 ) -> SweepResult:
-    """Train ``members`` (``sampling.draw_members`` makes them) and choose the best of them and an ensemble.
+    """Train ``members`` (``sampling.draw_members`` makes them), each with a network for each of ``folds``,
+    and choose the best of them and an ensemble by what these have not learnt from.
 
     ``network_of(spec)`` is the network of a NetworkSpec. Ctrl-C, a signal of ``stop_on``, or the end of
     the time budget, ends the sweep with what it has. With ``checkpoints`` it can be gone on with from any
     epoch, to the same bits. Raises InputError, and FloatingPointError when no member's loss is finite.
     """
-    check_config(config, members, dataset)
+    check_config(config, members, folds.train)
     check_backend()
     began, budget = time.perf_counter(), config.time_budget
-    run = sweep_fingerprint(members, config, (dataset, validation), checkpoints.run) if checkpoints else {}
-    state = init_sweep(members, network_of, config, len(dataset.inputs))
-    if (kept := load_checkpoint(checkpoints, run)) is not None:
-        state = restore_sweep(kept, state, members)
-        print(f"resumed after epoch {state.epoch}", flush=True)
-    arrays = _place(dataset, validation, config)
+    run = sweep_fingerprint(members, config, folds, checkpoints.run) if checkpoints else {}
+    held_out = held_out_rows(config.task, folds)
+    state = _resume(init_sweep(members, network_of, config, folds), members, checkpoints, run)
+    arrays = _place(folds, config)
     # As if it had begun so much earlier.
     began -= state.seconds
-    total, trained = num_member_epochs(state, config), state.history.get("train_loss", np.empty(0))
-    bar_of = progress_bar(total, int(np.sum(~np.isnan(trained))), show=progress)
+    bar_of = _progress_bar(state, config, show=progress)
     ahead = chunks.compile_ahead(state.chunks, *arrays)
     with interruptible() as asked_to_stop, bar_of as bar, ahead as find:
 
@@ -77,6 +74,8 @@ def run_sweep(
                 processes.all_processes_max(asked_to_stop() or (budget is not None and seconds > budget))
             )
 
+        # The time of the first epoch is to be that of the others.
+        state = state if budget is None else _compile_all(state, find)
         ended = False
         while state.epoch < state.num_epochs and not ended:
             event = next_event(state, config)
@@ -86,34 +85,57 @@ def run_sweep(
             if asked := processes.all_processes_max(asked_to_stop()):
                 note_stop(asked)
             if whole and until == event:
-                state = _decide(state, config, bar)
+                state = _decide(choose_ensemble(state, config, members, held_out), config, bar)
             _save_if_due(checkpoints, state, run, stopped=bool(asked))
             ended = not whole
         if ended:
             # Not in the checkpoint: all will have come further when it is chosen there.
-            state = choose_ensemble(state, config)
+            state = choose_ensemble(state, config, members, held_out)
         stopped = processes.all_processes_max(asked_to_stop())
     tell_stop(stopped, state.epoch, state.num_epochs)
-    return _make_result(state, members, config, stopped)
+    return _make_result(state, members, config, held_out, stopped)
 
 
-def _place(
-    dataset: Dataset, validation: Dataset, config: SweepConfig
-) -> tuple[Dataset | Stream, Dataset, Key[Array, ""]]:
-    """Training data, validation data and the key of the order, on the devices."""
+def _progress_bar(state: SweepState, config: SweepConfig, *, show: bool) -> Any:
+    """Over the epochs of all members."""
+    trained = state.history.get("train_loss", np.empty(0))
+    return progress_bar(num_member_epochs(state, config), int(np.sum(~np.isnan(trained))), show=show)
+
+
+def _resume(
+    begun: SweepState, members: Sequence[Member], checkpoints: Checkpoints | None, run: dict[str, Any]
+) -> SweepState:
+    """The state of the last checkpoint, where there is one and it is to be gone on with."""
+    if (kept := load_checkpoint(checkpoints, run)) is None:
+        return begun
+    state = restore_sweep(kept, begun, members)
+    print(f"resumed after epoch {state.epoch}", flush=True)
+    return state
+
+
+def _compile_all(state: SweepState, find: Callable[[Chunk], Advance]) -> SweepState:
+    """The state, when every program is there."""
+    began = time.perf_counter()
+    for chunk in state.chunks:
+        find(chunk)
+    return state._replace(compile_seconds=state.compile_seconds + time.perf_counter() - began)
+
+
+def _place(folds: Folds, config: SweepConfig) -> tuple[Dataset | Stream, Dataset, Key[Array, ""]]:
+    """Training data, what is held out and the key of the order, on the devices."""
     _, (data_key,) = seed_keys([config.seed])
-    data_key, validation = device_put((data_key, validation), sharding(config.mesh))
-    data = place_data(dataset, config.batch_size, data_key, config.data_bytes, config.mesh)
-    return data, validation, data_key
+    data_key, held_out = device_put((data_key, folds.held_out), sharding(config.mesh))
+    data = place_data(folds.train, config.batch_size, data_key, config.data_bytes, config.mesh)
+    return data, held_out, data_key
 
 
 def _decide(state: SweepState, config: SweepConfig, bar: Any) -> SweepState:
-    """The ensemble chosen again, after the first epoch the time looked at, and the members cut."""
-    state, budget = choose_ensemble(state, config), config.time_budget
+    """After the first epoch the time looked at, and the members cut."""
+    budget = config.time_budget
     if state.epoch == 1 and budget is not None:
         state = shorten_to_budget(state, config, budget - state.seconds)
         bar.total = num_member_epochs(state, config)
-    bar.set_postfix_str(_progress_text(state, config), refresh=False)
+    bar.set_postfix_str(_progress_text(state), refresh=False)
     return prune(state, config)
 
 
@@ -131,18 +153,20 @@ def init_sweep(
     members: Sequence[Member],
     network_of: Callable[[NetworkSpec], Network],
     config: SweepConfig,
-    num_examples: int,
+    folds: Folds,
 ) -> SweepState:
     """The state before the first step."""
-    made = make_groups(members, network_of, config, num_examples)
+    num_folds, num_examples = len(folds.held_out.inputs), len(folds.train.inputs)
+    made = make_groups(members, network_of, config, num_examples, num_folds)
     return SweepState(
-        chunks=[chunk for group in made for chunk in chunks.init_chunks(group)],
+        chunks=[chunk for group in made for chunk in chunks.init_chunks(group, num_folds)],
         num_epochs=config.num_epochs,
         history={},
         statuses=["finished"] * len(members),
-        contributions={},
-        ensemble=[],
-        ensemble_history={"epochs": [], "loss": [], "size": [], "networks": [], "seconds": []},
+        outputs={},
+        candidates=[],
+        ensemble_history={"epochs": [], "loss": [], "size": [], "candidates": [], "seconds": []},
+        losses=[math.inf] * len(members),
     )
 
 
@@ -183,16 +207,19 @@ def _is_behind(state: SweepState, chunk: Chunk, until: int) -> bool:
     return chunk.epoch < until and any(state.statuses[member] == "finished" for member in chunk.members)
 
 
-def _progress_text(state: SweepState, config: SweepConfig) -> str:
+def _progress_text(state: SweepState) -> str:
     """The best member, who is alive, and the ensemble."""
-    scores = best_scores(state, config)
-    best, measure = int(np.argmax(scores)), next(iter(METRICS[config.task]))
-    text = f"best validation {measure} {scores[best]:.4f} (member {best}), {len(alive_members(state))} alive"
-    return f"{text}, ensemble loss {state.ensemble_history['loss'][-1]:.4f}" if state.ensemble else text
+    best = int(np.argmin(state.losses))
+    text = f"lowest loss {state.losses[best]:.4f} (member {best}), {len(alive_members(state))} alive"
+    return f"{text}, ensemble {state.ensemble_history['loss'][-1]:.4f}" if state.candidates else text
 
 
 def _make_result(
-    state: SweepState, members: Sequence[Member], config: SweepConfig, interrupted: int
+    state: SweepState,
+    members: Sequence[Member],
+    config: SweepConfig,
+    held_out: HeldOut,
+    interrupted: int,
 ) -> SweepResult:
     """What the sweep found; KeyboardInterrupt or InputError if there was no time to find anything."""
     if not state.ensemble_history["loss"]:
@@ -202,17 +229,14 @@ def _make_result(
             f"time_budget: {config.time_budget:g} s were over before a member had trained for an epoch; "
             "give it more, or fewer members"
         )
-    scores = best_scores(state, config)
-    best = max(alive_members(state), key=lambda member: scores[member])
-    chunk, index = member_places(state)[best]
     return SweepResult(
         members=members,
         history=state.history,
-        scores=scores,
+        losses=np.array(state.losses),
         statuses=state.statuses,
-        best=best,
-        best_params=jax.tree.map(lambda leaf: np.array(leaf[index]), gather(chunk.state.best.params)),
-        ensemble=state.ensemble,
+        best=min(state.candidates, key=lambda candidate: candidate_loss(candidate, held_out)),
+        candidates=state.candidates,
+        held_out=held_out,
         ensemble_history=state.ensemble_history,
         seconds={"compile": state.compile_seconds, "train": state.train_seconds},
         num_programs=len(group_by_structure(members)),

@@ -2,19 +2,19 @@
 
 import math
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, Float, Key, Shaped
 
 from jaxmlp import checks
-from jaxmlp.nn.metrics import METRICS
+from jaxmlp.nn.augment import random_deformation, scale_deformation, with_augmentation
+from jaxmlp.nn.metrics import METRICS, Metric
 from jaxmlp.nn.network import Network, NetworkSpec
 from jaxmlp.runtime.devices import check_memory, device_memory_bytes, num_bytes, sharding
-from jaxmlp.sweep import selection
 from jaxmlp.sweep.config import SweepConfig, num_schedule_steps
 from jaxmlp.sweep.halving import members_per_epoch
 from jaxmlp.sweep.space import Member, Structure, group_by_structure
@@ -29,7 +29,7 @@ from jaxmlp.types import AnyMesh, Dataset, Hyperparams, InputError
 _ROOM = 4
 # Measured with two cores: what every step of a chunk costs, in what it costs for each of its members; the
 # members after which more of them gain little; the width from which none gain.
-_CALL_MEMBERS, _MOST, _WIDE = 1.5, 8, 128
+_CALL_MEMBERS, _MOST, _WIDE = 1.5, 16, 128
 
 
 class Program(NamedTuple):
@@ -56,15 +56,17 @@ class Group(NamedTuple):
 
 
 def make_program(structure: Structure, train: Train, evaluate: Evaluate) -> Program:
-    """The program of one structure, from the functions of a single run; its first metric chooses."""
-    train, evaluate = vmap_runs(train, evaluate, "key", "hyperparams")
+    """The program of one structure, whose members have the same folds, from the functions of a single run."""
+    train, evaluate = vmap_runs(*vmap_runs(train, evaluate, "key", "folds"), "key", "hyperparams")
     choice = early_stopping(evaluate, None, None)
     return Program(structure, RunFunctions(train, evaluate, choice, sharding(train.mesh, "members")))
 
 
-def with_chunk_sizes(groups: Sequence[Group], alive: Sequence[float] = (1.0,)) -> list[Group]:
+def with_chunk_sizes(
+    groups: Sequence[Group], alive: Sequence[float] = (1.0,), num_folds: int = 1
+) -> list[Group]:
     """The groups with the number of members that each is to train at once, and whether they have to wait.
-    ``alive`` is the share of all members that train in each epoch.
+    ``alive`` is the share of all members that train in each epoch; each is a network for each fold.
 
     A CPU gains from small networks, whose steps are many small products, as long as few places are those of
     members that were cut, and loses from wide ones, whose parameters no longer rest in its cache. Another
@@ -72,11 +74,11 @@ def with_chunk_sizes(groups: Sequence[Group], alive: Sequence[float] = (1.0,)) -
     wait on the host.
     """
     memory, wait, shares = device_memory_bytes(), False, _num_shares(groups[0].program)
-    sizes = [state_bytes(g.program, g.members[0]) for g in groups]
+    sizes = [num_folds * state_bytes(g.program, g.members[0]) for g in groups]
     total = sum(n * len(g.members) for n, g in zip(sizes, groups, strict=True)) // shares
     if memory is None:
         check_memory(total)
-        most = [_cheapest_size(group, alive) for group in groups]
+        most = [_cheapest_size(group, alive, num_folds) for group in groups]
     else:
         check_memory(max(sizes))
         most = [max(1, int(memory // (_ROOM * size))) for size in sizes]
@@ -88,7 +90,7 @@ def with_chunk_sizes(groups: Sequence[Group], alive: Sequence[float] = (1.0,)) -
     return fits
 
 
-def _cheapest_size(group: Group, alive: Sequence[float]) -> int:
+def _cheapest_size(group: Group, alive: Sequence[float], num_folds: int) -> int:
     """Members that train at once on a CPU, at the least cost of all epochs."""
     if max(group.program.structure.network.hidden_sizes, default=0) > _WIDE:
         return 1
@@ -97,9 +99,9 @@ def _cheapest_size(group: Group, alive: Sequence[float]) -> int:
     def cost(size: int) -> float:
         # Fewer members than one: that somebody is left at all.
         num_chunks = np.maximum(expected / size, np.minimum(expected, 1))
-        return float(num_chunks.sum() * (_CALL_MEMBERS + size))
+        return float(num_chunks.sum() * (_CALL_MEMBERS + size * num_folds))
 
-    return min(range(1, _MOST + 1), key=cost)
+    return min(range(1, max(1, _MOST // num_folds) + 1), key=cost)
 
 
 def _num_shares(program: Program) -> int:
@@ -112,17 +114,30 @@ def _even_size(num_members: int, most: int) -> int:
     return math.ceil(num_members / math.ceil(num_members / most))
 
 
+def fold_keys(seeds: Sequence[int], num_folds: int) -> Key[Array, "members folds"]:
+    """Of members of these seeds, the key of the network of each fold."""
+    key, _ = seed_keys(seeds)
+    return jax.vmap(lambda own: jax.random.split(own, num_folds))(key)
+
+
 def state_bytes(program: Program, member: Member) -> int:
-    """What one member takes between two epochs: what it trains with, and its best parameters so far."""
-    # Not the program's own ``make_init``, which may spread members over more devices than one member fills.
-    return _state_bytes(program.run.train, jax.tree.structure(member.hyperparams))
+    """What a member takes for each fold between two epochs: what it trains with, and its best parameters so
+    far.
+    """
+    return num_bytes(_state_shapes(program.run.train, jax.tree.structure(member.hyperparams)))
+
+
+def num_parameters(program: Program, member: Member) -> int:
+    """What a member trains for each fold."""
+    state = _state_shapes(program.run.train, jax.tree.structure(member.hyperparams))
+    return sum(leaf.size for leaf in jax.tree.leaves(state.train.params))
 
 
 @lru_cache(maxsize=64)
-def _state_bytes(train: Train, structure: Any) -> int:
-    key, _ = seed_keys([0])
+def _state_shapes(train: Train, structure: Any) -> FitState:
+    # Not the program's own ``make_init``, which may spread members over more devices than one member fills.
     hyperparams = jax.tree.unflatten(structure, [jnp.zeros(1)] * structure.num_leaves)
-    return num_bytes(jax.eval_shape(make_init(train), key, hyperparams))
+    return jax.eval_shape(make_init(train), fold_keys([0], 1), hyperparams)
 
 
 def stack_numbers(*values: float) -> Array:
@@ -134,6 +149,7 @@ def make_groups(
     network_of: Callable[[NetworkSpec], Network],
     config: SweepConfig,
     num_examples: int,
+    num_folds: int,
 ) -> list[Group]:
     """The members of each structure, with its program."""
     num_steps = num_schedule_steps(config, num_examples)
@@ -142,11 +158,11 @@ def make_groups(
         own = [members[number] for number in numbers]
         own = [m._replace(hyperparams=m.hyperparams._replace(num_steps=num_steps)) for m in own]
         network = network_of(structure.network)
-        options = config.task, config.schedule, config.batch_size, config.mesh
+        options = config.task, config.schedule, config.rate_multipliers, config.batch_size, config.mesh
         program = _cached_program(structure, network, *options)
         made.append(Group(program, own, numbers))
-    alive = np.array(members_per_epoch(len(members), config.num_epochs, config.halving)) / len(members)
-    made = with_chunk_sizes(made, alive.tolist())
+    alive = members_per_epoch(len(members), config.num_epochs, config.halving, config.schedule)
+    made = with_chunk_sizes(made, (np.array(alive) / len(members)).tolist(), num_folds)
     if config.chunk_size is not None:
         made = [g._replace(program=g.program._replace(chunk_size=config.chunk_size)) for g in made]
     return made
@@ -154,15 +170,31 @@ def make_groups(
 
 @lru_cache(maxsize=64)
 def _cached_program(
-    structure: Structure, network: Network, task: str, schedule: str, batch_size: int, mesh: AnyMesh | None
+    structure: Structure,
+    network: Network,
+    task: str,
+    schedule: str,
+    rate_multipliers: tuple[tuple[str, float], ...],
+    batch_size: int,
+    mesh: AnyMesh | None,
 ) -> Program:
     """The same program for the same arguments, so that what was compiled for it is found again."""
-    optimizer = make_optimizer(structure.optimizer, schedule)
+    optimizer = make_optimizer(structure.optimizer, schedule, dict(rate_multipliers))
+    if structure.deformation:
+        limits = scale_deformation(structure.deformation)
+        network = with_augmentation(network, partial(random_deformation, limits=limits))
     return make_program(
         structure,
         make_train(network.init_fn, network.loss_fn, optimizer, batch_size, mesh=mesh),
-        make_evaluate(network.predict_fn, METRICS[task] | {"contribution": selection.CONTRIBUTIONS[task]}),
+        make_evaluate(network.predict_fn, METRICS[task] | {"outputs": Metric(_outputs)}),
     )
+
+
+def _outputs(
+    outputs: Float[Array, "examples outputs"], targets: Shaped[Array, "examples ..."]
+) -> Float[Array, "examples outputs"]:
+    """What is reported to choose from."""
+    return outputs
 
 
 class Chunk(NamedTuple):
@@ -183,8 +215,9 @@ class Chunk(NamedTuple):
 def check_config(config: SweepConfig, members: Sequence[Member], dataset: Dataset) -> None:
     """Raises InputError for config or members that cannot be, before anything is compiled."""
     checks.known_name("task", config.task, METRICS)
-    for name in ("num_epochs", "batch_size", "max_ensemble", "num_bags"):
+    for name in ("num_epochs", "batch_size", "max_ensemble"):
         checks.integer(name, getattr(config, name))
+    checks.integer("max_candidates", 1 if config.max_candidates is None else config.max_candidates)
     checks.integer("seed", config.seed, at_least=0)
     checks.integer("halving", 2 if config.halving is None else config.halving, at_least=2)
     checks.integer("chunk_size", 1 if config.chunk_size is None else config.chunk_size)
@@ -199,5 +232,10 @@ def check_config(config: SweepConfig, members: Sequence[Member], dataset: Datase
         raise InputError("members: must hold at least one, got none")
     checks.dataset_shapes(dataset, config.batch_size)
     for member in members:
+        if member.structure.deformation and dataset.inputs.ndim < 3:
+            raise InputError(
+                "deformation: is for images, but an example has shape "
+                f"{dataset.inputs.shape[1:]}; leave it out"
+            )
         hyperparams = member.hyperparams._replace(num_steps=1)
         make_optimizer(member.structure.optimizer, config.schedule)(hyperparams)

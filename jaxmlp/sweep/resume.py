@@ -5,12 +5,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
+import numpy as np
 
+from jaxmlp.data.folds import Folds
 from jaxmlp.runtime.devices import gather
 from jaxmlp.sweep.chunks import restore_chunk
 from jaxmlp.sweep.config import SweepConfig
 from jaxmlp.sweep.programs import Chunk
-from jaxmlp.sweep.selection import EnsembleMember
+from jaxmlp.sweep.selection import Candidate
 from jaxmlp.sweep.space import Member, member_columns
 from jaxmlp.sweep.state import SweepState
 from jaxmlp.train.checkpoints import (
@@ -22,12 +24,13 @@ from jaxmlp.train.checkpoints import (
     restore_arrays,
     save_checkpoint,
 )
-from jaxmlp.types import Dataset, PyTree
+from jaxmlp.types import PyTree
 
 _NOTES = (
     "num_epochs",
     "statuses",
     "ensemble_history",
+    "losses",
     "compile_seconds",
     "train_seconds",
     "seconds",
@@ -37,13 +40,13 @@ _NOTES = (
 
 
 def sweep_fingerprint(
-    members: Sequence[Member], config: SweepConfig, data: Sequence[Dataset], run: Mapping[str, Any]
+    members: Sequence[Member], config: SweepConfig, folds: Folds, run: Mapping[str, Any]
 ) -> dict[str, Any]:
     """What makes this sweep another than others, for its checkpoints."""
     # Devices, memory and time may be others when it is gone on with.
     fixed = config._replace(mesh=None, time_budget=None, data_bytes=None)._asdict()
-    names = ("training data", "validation data")
-    prints = {name: data_fingerprint(part) for name, part in zip(names, data, strict=True)}
+    names = ("training data", "held out data")
+    prints = {name: data_fingerprint(part) for name, part in zip(names, folds, strict=True)}
     # Their shapes and numbers by name, to say what differs, and all that they are.
     return {
         **fixed,
@@ -59,13 +62,14 @@ def save_sweep(checkpoints: Checkpoints, state: SweepState, run: Mapping[str, An
     structures = _structures(state.chunks)
     trees = {
         "chunks": [gather((chunk.hyperparams, key_data_tree(chunk.state))) for chunk in state.chunks],
-        "ensemble": [(c.contribution, c.params) for c in state.ensemble],
+        "candidates": [c.params for c in state.candidates],
+        "predictions": {str(number): c.predictions for number, c in enumerate(state.candidates)},
         "history": state.history,
-        "contributions": {str(member): contribution for member, contribution in state.contributions.items()},
+        "outputs": {str(member): outputs for member, outputs in state.outputs.items()},
     }
     notes = {
         "chunks": [[structures.index(c.program.structure), c.members, c.epoch] for c in state.chunks],
-        "ensemble": [c[:3] for c in state.ensemble],
+        "candidates": [[*c[:3], c.counts.tolist()] for c in state.candidates],
         "structures": [repr(structure) for structure in structures],
     }
     notes |= {name: getattr(state, name) for name in _NOTES}
@@ -83,27 +87,26 @@ def restore_sweep(kept: Checkpoint, begun: SweepState, members: Sequence[Member]
     ]
     return begun._replace(
         chunks=chunks,
-        ensemble=_restore_ensemble(kept, programs, members),
+        candidates=_restore_candidates(kept, programs, members),
         history=restore_arrays(kept, "history"),
-        contributions={
-            int(member): contribution
-            for member, contribution in restore_arrays(kept, "contributions").items()
-        },
+        outputs={int(member): outputs for member, outputs in restore_arrays(kept, "outputs").items()},
         **{name: kept.notes[name] for name in _NOTES},
     )
 
 
-def _restore_ensemble(
+def _restore_candidates(
     kept: Checkpoint, programs: Mapping[str, Chunk], members: Sequence[Member]
-) -> list[EnsembleMember]:
-    """The ensemble, whose parameters look like those of the programs' members."""
-    noted, templates = kept.notes["ensemble"], []
-    for number, (member, *_) in enumerate(noted):
+) -> list[Candidate]:
+    """The candidates, whose parameters look like those of the programs' members."""
+    noted, templates = kept.notes["candidates"], []
+    for member, *_ in noted:
         chunk = programs[repr(members[member].structure)]
-        contribution = kept.tensors[f"ensemble[{number}][0]"]
-        templates.append((contribution, jax.tree.map(_member_shape, chunk.state.best.params)))
-    trees = restore(kept, "ensemble", templates)
-    return [EnsembleMember(*who, *what) for who, what in zip(noted, trees, strict=True)]
+        templates.append(jax.tree.map(_member_shape, chunk.state.best.params))
+    params, predictions = restore(kept, "candidates", templates), restore_arrays(kept, "predictions")
+    return [
+        Candidate(member, epoch, temperature, np.array(counts), predictions[str(number)], params[number])
+        for number, (member, epoch, temperature, counts) in enumerate(noted)
+    ]
 
 
 def _member_shape(leaf: Any) -> PyTree:

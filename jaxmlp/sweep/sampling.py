@@ -9,10 +9,11 @@ import numpy as np
 from jaxtyping import Float
 
 from jaxmlp import checks
+from jaxmlp.nn.embeddings import EmbeddingSpec
 from jaxmlp.nn.network import NetworkSpec
 from jaxmlp.sweep.space import (
-    DEFAULT_SPACE,
     NAMES,
+    PLAIN_STRUCTURE,
     STRUCTURAL,
     Choice,
     Distribution,
@@ -37,6 +38,7 @@ def draw_members(
     method: str = "sobol",
     max_programs: int = 8,
     seed: int = 0,
+    embedding: EmbeddingSpec | None = None,
 ) -> list[Member]:
     """``num_members`` settings, in groups of one structure each, of which there are at most ``max_programs``.
 
@@ -44,8 +46,9 @@ def draw_members(
     "grid": every combination of the space's choices, widths and depths, other ranges at their two ends; then
     there must be ``num_members`` combinations at most. Widths of a range lie on a grid of factors of about 2.
 
-    A structure that ``space`` leaves open is that of DEFAULT_SPACE, hyperparameters not in it are absent, and
-    the learning rate comes from the range of the member's optimizer. Raises InputError.
+    A structure that ``space`` leaves open is that of PLAIN_STRUCTURE, hyperparameters not in it are absent,
+    and the learning rate comes from the range of the member's optimizer. ``embedding`` is what "periodic"
+    means for the data. Raises InputError.
     """
     checks.integer("num_members", num_members)
     checks.integer("max_programs", max_programs)
@@ -53,8 +56,9 @@ def draw_members(
     checks.known_name("method", method, METHODS)
     space = complete_space(space)
     if method == "grid":
-        return _grid(space, num_members, max_programs, seed)
-    structures = draw_structures(space, min(num_members, max_programs), method=method, seed=seed)
+        return _grid(space, num_members, max_programs, seed, embedding)
+    num_structures = min(num_members, max_programs)
+    structures = draw_structures(space, num_structures, method=method, seed=seed, embedding=embedding)
     points = _unit_points(num_members, len(swept_hyperparams(space)), method, seed + 1)
     # Neighbours in the sequence are what is evenly spread, so they share a structure.
     return [
@@ -68,7 +72,7 @@ def draw_members(
 def complete_space(space: Space) -> dict[str, Distribution]:
     """``space``, checked, with the default for each part of the structure that it leaves open."""
     given = {name: as_distribution(name, value) for name, value in space.items()}
-    return {name: DEFAULT_SPACE[name] for name in STRUCTURAL} | given
+    return dict(PLAIN_STRUCTURE) | given
 
 
 def swept_hyperparams(space: Space) -> list[str]:
@@ -82,7 +86,7 @@ def member_at(space: Space, structure: Structure, point: Iterable[float | np.flo
     values = {
         name: _quantile(ranges[name], u) for name, u in zip(swept_hyperparams(space), point, strict=True)
     }
-    return Member(structure, _hyperparams(space, values), seed)
+    return Member(structure, _hyperparams(space, values, structure), seed)
 
 
 def width_grid(distribution: Range) -> tuple[int, ...]:
@@ -95,20 +99,29 @@ def width_grid(distribution: Range) -> tuple[int, ...]:
 
 
 def draw_structures(
-    space: Space, num_structures: int, *, method: str = "sobol", seed: int = 0
+    space: Space,
+    num_structures: int,
+    *,
+    method: str = "sobol",
+    seed: int = 0,
+    embedding: EmbeddingSpec | None = None,
 ) -> list[Structure]:
     """Different structures, as many as asked for or as a few hundred draws come upon."""
     points = _unit_points(64 * num_structures, len(STRUCTURAL), method, seed)
     levels = [_levels(space, name) for name in STRUCTURAL]
     drawn = (
-        _structure(*(_quantile(level, u) for level, u in zip(levels, point, strict=True))) for point in points
+        _structure(embedding, *(_quantile(level, u) for level, u in zip(levels, point, strict=True)))
+        for point in points
     )
     return list(dict.fromkeys(drawn))[:num_structures]
 
 
-def _grid(space: Space, num_members: int, max_programs: int, seed: int) -> list[Member]:
+def _grid(
+    space: Space, num_members: int, max_programs: int, seed: int, embedding: EmbeddingSpec | None
+) -> list[Member]:
     levels = {name: _levels(space, name).values for name in NAMES if name in space}
-    structures = dict.fromkeys(_structure(*parts) for parts in product(*map(levels.pop, STRUCTURAL)))
+    parts = product(*map(levels.pop, STRUCTURAL))
+    structures = dict.fromkeys(_structure(embedding, *each) for each in parts)
     if len(structures) > max_programs:
         raise InputError(
             f"max_programs: the grid has {len(structures)} structures, and {max_programs} are allowed; "
@@ -127,13 +140,25 @@ def _grid(space: Space, num_members: int, max_programs: int, seed: int) -> list[
         for numbers in product(*values.values())
     ]
     return [
-        Member(structure, _hyperparams(space, numbers), seed * num_members + index)
+        Member(structure, _hyperparams(space, numbers, structure), seed * num_members + index)
         for index, (structure, numbers) in enumerate(combinations)
     ]
 
 
-def _structure(width: int, depth: int, activation: str, optimizer: str) -> Structure:
-    return Structure(NetworkSpec((int(width),) * int(depth), activation), optimizer)
+def _structure(
+    embedding: EmbeddingSpec | None,
+    width: int,
+    depth: int,
+    activation: str,
+    optimizer: str,
+    embedded: str,
+    parametrization: str,
+    deformation: float | int,
+) -> Structure:
+    spec = NetworkSpec(
+        (int(width),) * int(depth), activation, embedding if embedded == "periodic" else None, parametrization
+    )
+    return Structure(spec, optimizer, float(deformation))
 
 
 def _levels(space: Space, name: str) -> Choice:
@@ -145,6 +170,8 @@ def _levels(space: Space, name: str) -> Choice:
         return Choice(width_grid(distribution))
     if name == "depth":
         return Choice(tuple(range(int(distribution.low), int(distribution.high) + 1)))
+    if name == "deformation":
+        return Choice(tuple(np.linspace(distribution.low, distribution.high, 3).tolist()))
     return Choice(_ends(distribution))
 
 
@@ -157,8 +184,9 @@ def _learning_rates(optimizer: str) -> Range:
     return Range(recipe.low, recipe.high, log=True)
 
 
-def _hyperparams(space: Space, values: dict[str, Any]) -> Hyperparams:
+def _hyperparams(space: Space, values: dict[str, Any], structure: Structure) -> Hyperparams:
     absent = [name for name in _ABSENT_AT_ZERO if space.get(name) == Choice((0,))]
+    absent += ["frequency_scale"] * (structure.network.embedding is None)
     return Hyperparams(**{name: float(v) for name, v in values.items() if name not in absent})
 
 

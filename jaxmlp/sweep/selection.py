@@ -1,127 +1,196 @@
-"""Ensembles of networks, chosen greedily on validation data while the networks learn.
+"""Ensembles of networks, chosen greedily by their predictions for examples that they have not learnt from.
 
-What a candidate contributes is one number for each validation example: the probability it gives the true
-class, or its error where the target is real. The contribution of an average of networks is the average of
-theirs, so that choosing needs nothing else.
+Members of a sweep are candidates as they are at several times of their run. An average is judged by the
+average of the predictions, so that choosing needs nothing else of a network.
 """
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Integer, Shaped
+from jaxtyping import Bool, Float, Int, Shaped
+from scipy.special import expit, log_softmax, softmax
 
-from jaxmlp.nn.metrics import Metric, log_probabilities
-from jaxmlp.types import PyTree
+from jaxmlp.data.folds import Folds
+from jaxmlp.models.calibration import fit_temperature
+from jaxmlp.types import InputError, PyTree
 
-NUM_BAGS = 8
+NUM_PARTS = 4
+"""Of a validation part, for each of which is chosen on the others."""
 
 
-class EnsembleMember(NamedTuple):
-    """A network in the ensemble, as it was after ``epoch`` (from 1), and how often it counts."""
+class Candidate(NamedTuple):
+    """A member of a sweep as it was after ``epoch`` (from 1)."""
 
     member: int
     epoch: int
-    count: int  # type: ignore[assignment]  # hides the method of tuples, which nobody calls here
-    contribution: Float[np.ndarray, " examples"]
+    temperature: float
+    """By which its logits are divided."""
+    counts: Int[np.ndarray, " choices"]
+    """How often it counts in the ensemble that is chosen on all rows, and in that of each part's others."""
+    predictions: Float[np.ndarray, "rows outputs"]
+    """Probabilities of all classes, or values, for the rows that it has not learnt from."""
     params: PyTree
+    """Folds on the first axis."""
 
 
-def probability_of_label(
-    logits: Float[Array, "examples outputs"], labels: Integer[Array, " examples"]
-) -> Float[Array, " examples"]:
-    """A classifier's contribution."""
-    return jnp.exp(jnp.take_along_axis(log_probabilities(logits), labels[:, None], axis=-1)[:, 0])
+class HeldOut(NamedTuple):
+    """What candidates are judged by: the rows that are held out of the folds, one fold after the other."""
+
+    task: str
+    targets: Shaped[np.ndarray, "rows ..."]
+    weights: Float[np.ndarray, " rows"]
+    """With sum 1."""
+    parts: Int[np.ndarray, " rows"]
+    """Rows of one part are judged by what is chosen on the others."""
+    bounds: tuple[Float[np.ndarray, "rows outputs"], Float[np.ndarray, "rows outputs"]] | None = None
+    """Of a regression, the range of the targets that each row's networks have learnt from."""
+
+    def predict(self, outputs: Float[np.ndarray, "rows outputs"]) -> Float[np.ndarray, "rows values"]:
+        """Probabilities of all classes, or values, from what networks put out."""
+        if self.bounds is not None:
+            return np.clip(outputs, *self.bounds)
+        if outputs.shape[1] == 1:
+            return np.concatenate([expit(-outputs), expit(outputs)], axis=1)
+        return softmax(outputs, axis=1)
+
+    def losses(self, predictions: Sequence[Float[np.ndarray, "rows outputs"]]) -> Float[np.ndarray, "n rows"]:
+        """Of each array of predictions, the loss of each row: cross-entropy in nats, or the squared error."""
+        return _loss(self.task, self.contributions(predictions))
+
+    def contributions(
+        self, predictions: Sequence[Float[np.ndarray, "rows outputs"]]
+    ) -> Float[np.ndarray, "n rows values"]:
+        """What the loss of an average of predictions follows from by averaging: the probability of the true
+        class, or the errors.
+        """
+        if self.task == "regression":
+            return np.stack([values - self.targets.reshape(values.shape) for values in predictions])
+        return np.stack([values[np.arange(len(values)), self.targets, None] for values in predictions])
 
 
-def prediction_error(
-    predictions: Float[Array, "examples outputs"], targets: Shaped[Array, "examples ..."]
-) -> Float[Array, " values"]:
-    """A regression's contribution: each output of each example."""
-    return (predictions - targets.reshape(predictions.shape)).ravel()
+def held_out_rows(task: str, folds: Folds, *, seed: int = 0) -> HeldOut:
+    """The rows that are held out of ``folds``; a single fold is cut into parts at random. InputError for
+    fewer than two.
+    """
+    _, targets, weights = folds.held_out
+    num_folds, num_rows = targets.shape[:2]
+    parts = np.repeat(np.arange(num_folds), num_rows)
+    if num_folds == 1:
+        parts = np.random.default_rng(seed).permutation(num_rows) % NUM_PARTS
+    flat = np.asarray(targets).reshape(num_folds * num_rows, *targets.shape[2:])
+    shares = np.asarray(weights, float).ravel() / np.sum(np.asarray(weights, float))
+    if (shares > 0).sum() < 2:
+        raise InputError("validation: must have at least two examples of some weight to choose by")
+    bounds = _target_bounds(folds) if task == "regression" else None
+    return HeldOut(task, flat, shares, parts, bounds)
 
 
-CONTRIBUTIONS = {
-    "binary": Metric(probability_of_label, higher_is_better=True, unit="fraction"),
-    "multiclass": Metric(probability_of_label, higher_is_better=True, unit="fraction"),
-    "regression": Metric(prediction_error, higher_is_better=False, unit="target's unit"),
-}
+def _target_bounds(folds: Folds) -> tuple[np.ndarray, np.ndarray]:
+    """The range of the targets that each fold learns from, for each of its rows."""
+    targets, num_rows = (
+        folds.train.targets.reshape(len(folds.train.targets), -1),
+        folds.held_out.targets.shape[1],
+    )
+    learnt = [targets[weights > 0] for weights in np.asarray(folds.train.weights)]
+    low, high = (np.stack([bound(own, axis=0) for own in learnt]) for bound in (np.min, np.max))
+    return np.repeat(low, num_rows, axis=0), np.repeat(high, num_rows, axis=0)
 
 
-def contribution_loss(task: str) -> Callable[[Float[np.ndarray, "..."]], Float[np.ndarray, "..."]]:
-    """What an average contribution costs: cross-entropy in nats, or the squared error."""
+def _loss(task: str, contributions: Float[np.ndarray, "*n rows outputs"]) -> Float[np.ndarray, "*n rows"]:
     if task == "regression":
-        return np.square
-    tiny = np.finfo(np.float32).tiny
-    return lambda contribution: -np.log(np.maximum(contribution, tiny))
+        return np.square(contributions).mean(axis=-1)
+    return -np.log(np.maximum(contributions[..., 0], np.finfo(np.float32).tiny))
+
+
+def sharpen(outputs: Float[np.ndarray, "rows outputs"], held_out: HeldOut) -> float:
+    """The temperature of a candidate whose labels were smoothed, which makes it doubt too much."""
+    logits = outputs if outputs.shape[1] > 1 else np.concatenate([np.zeros_like(outputs), outputs], axis=1)
+    return fit_temperature(log_softmax(logits, axis=1), held_out.targets, held_out.weights, lowest=1 / 20)
+
+
+def sharpen_parts(
+    outputs: Float[np.ndarray, "rows outputs"], held_out: HeldOut
+) -> Float[np.ndarray, "rows outputs"]:
+    """The logits divided by their temperature, which for the rows of each part is fitted to the others."""
+    sharpened = np.empty_like(outputs)
+    for part in np.unique(held_out.parts):
+        own = held_out.parts == part
+        others = held_out._replace(weights=np.where(own, 0, held_out.weights))
+        sharpened[own] = outputs[own] / sharpen(outputs, others)
+    return sharpened
 
 
 def greedy_selection(
-    contributions: Float[np.ndarray, "candidates examples"],
-    losses: Callable[..., np.ndarray],
+    contributions: Float[np.ndarray, "candidates rows outputs"],
+    weights: Float[np.ndarray, " rows"],
+    task: str,
     max_size: int,
-    *,
-    num_bags: int = NUM_BAGS,
-    starts: Sequence[int] = (),
-) -> Integer[np.ndarray, " candidates"]:
-    """How often each candidate counts in the ensemble: greedy selection with replacement (Caruana et al.
-    2004), each pick the candidate after which the average costs least.
-
-    It guards against a small validation set in two ways. Each of ``num_bags`` ensembles is chosen on its own
-    bootstrap sample of the examples, and all are put together; and each begins with another of the candidates
-    ``starts``, in turn, so that not every vote is for who happens to fit these examples. A single bag holds
-    every example once and begins with nobody: selection without the guard. At most ``max_size`` picks in all.
+    max_different: int | None = None,
+) -> Int[np.ndarray, " candidates"]:
+    """How often each candidate counts in an average that loses little on these rows (Caruana et al. 2004):
+    ``max_size`` times the candidate joins that helps most, again and again if need be. Only the first
+    ``max_different`` may join again.
     """
-    num_bags = min(num_bags, max_size)
-    num_picks, num_examples = max_size // num_bags, contributions.shape[1]
-    given = list(starts) if num_bags > 1 and num_picks > 1 else []
-    draws = np.random.default_rng(0)
     counts = np.zeros(len(contributions), int)
-    alike = np.full(num_examples, 1 / num_examples)
-    bags = (
-        draws.multinomial(num_examples, alike, size=num_bags) if num_bags > 1 else np.ones((1, num_examples))
-    )
-    for number, weights in enumerate(bags.astype(float)):
-        picks = [given[number % len(given)]] if given else []
-        total = contributions[picks].sum(axis=0)
-        for size in range(len(picks) + 1, num_picks + 1):
-            picks.append(int(np.argmin(losses((total + contributions) / size) @ weights)))
-            total = total + contributions[picks[-1]]
-        np.add.at(counts, picks, 1)
+    total = np.zeros_like(contributions[0])
+    used = np.flatnonzero(weights)
+    contributions, total, weights = contributions[:, used], total[used], weights[used]
+    for size in range(1, max_size + 1):
+        losses = _loss(task, (total + contributions) / size) @ weights
+        if max_different is not None and (counts > 0).sum() >= max_different:
+            losses[counts == 0] = np.inf
+        best = int(np.argmin(losses))
+        counts[best] += 1
+        total = total + contributions[best]
     return counts
 
 
-def update_ensemble(
-    ensemble: Sequence[EnsembleMember],
-    members: Sequence[tuple[int, int]],
-    contributions: Float[np.ndarray, "members examples"],
-    params_of: Callable[[int], PyTree],
-    *,
-    losses: Callable[..., np.ndarray],
+def choose(
+    predictions: Sequence[Float[np.ndarray, "rows outputs"]],
+    known: Bool[np.ndarray, "choices candidates"],
+    held_out: HeldOut,
     max_size: int,
-    num_bags: int = NUM_BAGS,
-) -> list[EnsembleMember]:
-    """The ensemble from those chosen before and what ``members``, each with the epochs it has behind it, are
-    now; the best of these have a vote each to begin with.
-
-    ``params_of(i)`` is called for the newly chosen of ``members`` alone; what is not chosen is let go.
+    max_different: int | None = None,
+) -> Int[np.ndarray, "choices candidates"]:
+    """How often each candidate counts in what is chosen on all rows, and on all but those of each part, among
+    the candidates that are ``known`` there.
     """
-    finite = np.flatnonzero(np.isfinite(contributions).all(axis=1))
-    known = [candidate.contribution for candidate in ensemble]
-    pool = (
-        np.stack([*known, *contributions[finite]])
-        if known or len(finite)
-        else np.empty((0, contributions.shape[1]))
-    )
-    if not len(pool):
-        return []
-    # The best of those who train now: they were not picked out of all epochs, where some only seem good.
-    starts = len(ensemble) + np.argsort(losses(contributions[finite]).mean(axis=1), kind="stable")
-    counts = greedy_selection(pool, losses, max_size, num_bags=num_bags, starts=starts.tolist())
-    kept = [c._replace(count=int(n)) for c, n in zip(ensemble, counts, strict=False) if n]
-    fresh = zip(finite.tolist(), counts[len(ensemble) :], strict=True)
-    # A row of ``contributions`` would hold on to all rows: a copy.
-    return kept + [
-        EnsembleMember(*members[i], int(n), contributions[i].copy(), params_of(i)) for i, n in fresh if n
-    ]
+    contributions, counts = held_out.contributions(predictions), np.zeros(known.shape, int)
+    for choice, own in enumerate(known):
+        weights = np.where(held_out.parts == choice - 1, 0, held_out.weights)
+        found = greedy_selection(contributions[own], weights, held_out.task, max_size, max_different)
+        counts[choice, own] = found
+    return counts
+
+
+def ensemble_predictions(
+    candidates: Sequence[Candidate], choice: int = 0
+) -> Float[np.ndarray, "rows outputs"]:
+    """Those of the ensemble that was chosen on all rows, or without a part."""
+    chosen = [one for one in candidates if one.counts[choice]]
+    counts = [int(one.counts[choice]) for one in chosen]
+    return np.average([one.predictions for one in chosen], axis=0, weights=counts)
+
+
+def cross_fitted_predictions(
+    candidates: Sequence[Candidate], held_out: HeldOut
+) -> Float[np.ndarray, "rows outputs"]:
+    """For the rows of each part, the predictions of what was chosen on the others: what chooses has not seen
+    them either.
+    """
+    found = np.zeros_like(ensemble_predictions(candidates))
+    for part in np.unique(held_out.parts).tolist():
+        rows = held_out.parts == part
+        found[rows] = ensemble_predictions(candidates, part + 1)[rows]
+    return found
+
+
+def num_choices(held_out: HeldOut) -> int:
+    """One on all rows, and one without each part."""
+    return 2 + int(held_out.parts.max())
+
+
+def is_finite(outputs: Float[np.ndarray, "rows outputs"]) -> bool:
+    return math.isfinite(float(np.sum(np.abs(outputs))))

@@ -9,6 +9,7 @@ import numpy as np
 from jaxmlp import checks
 from jaxmlp.nn import mlp
 from jaxmlp.nn.network import NetworkSpec
+from jaxmlp.nn.parametrization import PARAMETRIZATIONS
 from jaxmlp.train import optimizers
 from jaxmlp.types import Hyperparams, InputError
 
@@ -40,6 +41,8 @@ class Structure(NamedTuple):
 
     network: NetworkSpec
     optimizer: str
+    deformation: float = 0.0
+    """Of training images, in times the limits of ``augment.Deformation``; done once for all members."""
 
 
 class Member(NamedTuple):
@@ -50,19 +53,21 @@ class Member(NamedTuple):
     seed: int
 
 
-_NAMED = ("activation", "optimizer")
-STRUCTURAL = ("hidden_sizes", "depth", "activation", "optimizer")
+_NAMED = ("activation", "optimizer", "embedding", "parametrization")
+STRUCTURAL = ("hidden_sizes", "depth", *_NAMED, "deformation")
 """``depth`` hidden layers of ``hidden_sizes`` neurons each."""
+EMBEDDINGS = ("none", "periodic")
 NAMES = (*STRUCTURAL, *(name for name in Hyperparams._fields if name != "num_steps"))
-DEFAULT_SPACE: Space = {
-    "hidden_sizes": Range(64, 512, log=True),
-    "depth": Range(1, 3),
-    "activation": Choice(("relu", "gelu", "silu")),
-    "optimizer": Choice(("adamw", "nadamw")),
-    "weight_decay": Range(1e-6, 1e-1, log=True),
-    "dropout": Range(0.0, 0.5),
+PLAIN_STRUCTURE: Mapping[str, Choice] = {
+    "hidden_sizes": Choice((64,)),
+    "depth": Choice((1,)),
+    "activation": Choice(("relu",)),
+    "optimizer": Choice(("adamw",)),
+    "embedding": Choice(("none",)),
+    "parametrization": Choice(("standard",)),
+    "deformation": Choice((0.0,)),
 }
-"""Where no range is given. The learning rate has that of its optimizer's recipe."""
+"""What a Space leaves open."""
 
 
 def parse(name: str, text: str) -> Distribution:
@@ -129,8 +134,14 @@ def _check_value(name: str, value: Any) -> None:
         mlp.get_activation(value)
     elif name == "optimizer":
         optimizers.get_recipe(value)
+    elif name == "embedding":
+        checks.known_name(name, value, EMBEDDINGS)
+    elif name == "parametrization":
+        checks.known_name(name, value, PARAMETRIZATIONS)
     elif name in ("hidden_sizes", "depth"):
         checks.integer(name, value, at_least=1 if name == "hidden_sizes" else 0)
+    elif name == "deformation":
+        checks.at_least_zero(name, value)
     elif value is None or np.ndim(value) > 0:
         raise InputError(f"{name}: must be a number, got {value!r}")
     else:
@@ -144,6 +155,9 @@ def member_columns(members: Sequence[Member]) -> dict[str, list[Any]]:
         "depth": [len(member.structure.network.hidden_sizes) for member in members],
         "activation": [member.structure.network.activation for member in members],
         "optimizer": [member.structure.optimizer for member in members],
+        "embedding": [EMBEDDINGS[bool(member.structure.network.embedding)] for member in members],
+        "parametrization": [member.structure.network.parametrization for member in members],
+        "deformation": [member.structure.deformation for member in members],
     }
     for name in Hyperparams._fields:
         values = [getattr(member.hyperparams, name) for member in members]

@@ -8,9 +8,8 @@ from jaxtyping import Float
 
 from jaxmlp.printing import printable
 from jaxmlp.sweep.programs import Chunk
-from jaxmlp.sweep.selection import EnsembleMember
+from jaxmlp.sweep.selection import Candidate, HeldOut
 from jaxmlp.sweep.space import Member
-from jaxmlp.types import PyTree
 
 
 @printable
@@ -19,32 +18,39 @@ class SweepResult(NamedTuple):
 
     members: Sequence[Member]
     history: dict[str, Float[np.ndarray, "members epochs"]]
-    scores: Float[np.ndarray, " members"]
-    """The best validation score of each member: accuracy, or R²."""
+    losses: Float[np.ndarray, " members"]
+    """The lowest loss of each member for what it has not learnt from: cross-entropy in nats, or the mean
+    squared error of standardised targets."""
     statuses: list[str]
     """Of each member: "finished", "cut after epoch 2", "not finite in epoch 1", …"""
-    best: int
-    """The member with the best score, and its parameters in its best epoch."""
-    best_params: PyTree
-    ensemble: list[EnsembleMember]
-    """The ensemble."""
+    best: Candidate
+    """The member with the lowest loss, as it was then."""
+    candidates: list[Candidate]
+    """Those of the ensemble, and of the ensembles that measure it."""
+    held_out: HeldOut
+    """What they were judged by."""
     ensemble_history: dict[str, list[float]]
-    """Each time that it was chosen: after how many ``epochs``, its validation ``loss``, its ``size``, the
-    number of different ``networks`` in it, and the ``seconds`` since the beginning."""
+    """Each time that it was chosen: after how many ``epochs``, its cross-fitted ``loss``, its ``size``, the
+    number of different ``candidates`` in it, and the ``seconds`` since the beginning."""
     seconds: dict[str, float]
     """``compile`` and ``train``."""
     num_programs: int
     interrupted: int
     """The number of the signal that ended the sweep before its time; 0 if none did."""
 
+    @property
+    def ensemble(self) -> list[Candidate]:
+        """Those that count in the ensemble."""
+        return [one for one in self.candidates if one.counts[0]]
+
     def summary(self) -> dict[str, Any]:
         """What was found, in words."""
         stopped = {"stopped": f"by signal {self.interrupted}"} if self.interrupted else {}
         return {
             "members": f"{len(self.members)} in {self.num_programs} programs",
-            "best member": f"{self.best}, with a validation score of {self.scores[self.best]:.4g}",
-            "ensemble": f"{len(self.ensemble)} networks, {sum(c.count for c in self.ensemble)} votes",
-            "validation loss": f"{self.ensemble_history['loss'][-1]:.4g}",
+            "best member": f"{self.best.member}, with a loss of {self.losses[self.best.member]:.4g}",
+            "ensemble": f"{len(self.ensemble)} candidates",
+            "loss of the ensemble": f"{self.ensemble_history['loss'][-1]:.4g}",
             "trained": f"{sum(self.seconds.values()):.1f} s",
         } | stopped
 
@@ -58,10 +64,13 @@ class SweepState(NamedTuple):
     """As many as there is time for."""
     history: dict[str, Float[np.ndarray, "members epochs"]]
     statuses: list[str]
-    contributions: dict[int, Float[np.ndarray, " examples"]]
+    outputs: dict[int, Float[np.ndarray, "rows outputs"]]
     """Of each member that has trained since the ensemble was chosen, and is finite: as it is now."""
-    ensemble: list[EnsembleMember]
+    candidates: list[Candidate]
+    """Those of the ensemble, and of the ensembles that measure it. The best one always counts."""
     ensemble_history: dict[str, list[float]]
+    losses: list[float]
+    """The lowest of each member; infinite where there is none."""
     compile_seconds: float = 0.0
     train_seconds: float = 0.0
     seconds: float = 0.0

@@ -8,6 +8,8 @@ from jaxtyping import Array, Float, Integer, Key
 
 from jaxmlp.types import AnyArray
 
+_NO_EPOCH = 2**32 - 1
+
 
 class Batches(NamedTuple):
     """Which examples each step sees. Padding points at example 0 with weight 0."""
@@ -41,6 +43,11 @@ def epoch_order(
     """
     bits = jax.random.bits(jax.random.fold_in(data_key, epoch), (num_examples,), jnp.uint32)
     return jnp.argsort(bits)
+
+
+def epoch_key(data_key: Key[Array, ""], epoch: Integer[Array, ""]) -> Key[Array, ""]:
+    """The key of what else is random in an epoch."""
+    return jax.random.fold_in(jax.random.fold_in(data_key, _NO_EPOCH), epoch)
 
 
 def make_batches(

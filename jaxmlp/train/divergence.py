@@ -38,12 +38,12 @@ def first_failure(
     num_examples = len(dataset.inputs)
     order = streaming.order_on_host(data_key, epoch, num_examples)
     begin, advance_part, _ = streaming.part_programs(train, num_examples)
-    info = begin(state.key)
+    info = begin(state)
     for number, part in enumerate(streaming.iterate_parts(stream, order)):
-        state, info = advance_part(state, info, hyperparams, part, epoch, jnp.asarray(number))
+        state, info = advance_part(state, info, hyperparams, part, epoch, jnp.asarray(number), data_key)
         # The loss first, then what follows from it.
         found = {"loss": info.loss, "opt_state": state.opt_state, "params": state.params}
-        finite = gather(_finite(state.key.ndim)(found))
+        finite = gather(_finite(train.num_axes)(found))
         for name, tree in ((name, finite[name]) for name in found):
             for path, good in jax.tree_util.tree_flatten_with_path(tree)[0]:
                 if not good[member]:

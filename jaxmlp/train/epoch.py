@@ -89,9 +89,8 @@ def make_init(train: Train, where: Sharding | None = None) -> Callable[..., FitS
 
     def begin(key: Key[Array, "*members"], hyperparams: PyTree) -> FitState:
         state = train.start(key, hyperparams)
-        # The state's key has every member axis; the key that came in lacks those of shared keys.
-        score = jnp.full(state.key.shape, -jnp.inf, float)
-        epoch = jnp.full(state.key.shape, -1, int)
+        score = jnp.full(train.members_shape(state), -jnp.inf, float)
+        epoch = jnp.full(score.shape, -1, int)
         params = train.eval_params(state, hyperparams)
         return FitState(state, Best(params, state.model_state, score, epoch, epoch))
 
@@ -182,7 +181,7 @@ def _make_report(info: Info, measured: dict[str, Array], alive: Array) -> EpochR
 
 def _empty_report(evaluate: Evaluate, state: FitState, validation: Dataset) -> EpochReport:
     """That of no epoch, with room for many."""
-    best, members = state.best, state.train.key.shape
+    best, members = state.best, state.best.epoch.shape
     measured = jax.eval_shape(evaluate, best.params, best.model_state, validation)
     info, alive = Info(jnp.zeros(members), jnp.zeros(members, int)), jnp.ones(members, bool)
     report = jax.eval_shape(_make_report, info, measured, alive)

@@ -13,9 +13,9 @@ import jax
 import jax.numpy as jnp
 import optax
 import optax.contrib
-from jaxtyping import Array
 
 from jaxmlp import checks
+from jaxmlp.train.schedules import SCHEDULES, TICKS
 from jaxmlp.train.transforms import project_max_norm, scale_rates
 from jaxmlp.types import Hyperparams, InputError, PyTree
 
@@ -115,26 +115,6 @@ _REFUSED = {
     "dpsgd": "it needs the gradient of each example at every step",
 }
 
-# Optax's schedules count whole steps; a run's progress is measured in this many.
-_TICKS = 10_000
-
-
-def _cycles(count: Any) -> Array:
-    """Five cycles, each twice as long as the one before, which end when 1, 3, 7, 15 and 31 of 31 parts of the
-    run are over. In each, the factor rises from 0 to 1 and falls to 0 (Holzmüller et al. 2024).
-    """
-    return (1 - jnp.cos(2 * jnp.pi * jnp.log2(1 + 31 * count / _TICKS))) / 2
-
-
-SCHEDULES: dict[str, optax.Schedule] = {
-    "constant": optax.constant_schedule(1.0),
-    "cosine": optax.cosine_decay_schedule(1.0, _TICKS),
-    "warmup_cosine": optax.warmup_cosine_decay_schedule(0.0, 1.0, _TICKS // 10, _TICKS),
-    "one_cycle": optax.cosine_onecycle_schedule(_TICKS, 1.0),
-    "cycles": _cycles,
-}
-"""Factors on the learning rate, as functions of progress through the run in ticks."""
-
 
 def get_recipe(name: str) -> Recipe:
     """The recipe of that name; an unknown name suggests the nearest, a refused one says why."""
@@ -186,7 +166,7 @@ def _wrap(
         parts.append(scale_rates(multipliers))
     if hyperparams.num_steps is not None:
         parts.append(
-            optax.scale_by_schedule(lambda count: jnp.asarray(unit(_TICKS * count / hyperparams.num_steps)))
+            optax.scale_by_schedule(lambda count: jnp.asarray(unit(TICKS * count / hyperparams.num_steps)))
         )
     elif unit is not SCHEDULES["constant"]:
         raise InputError("num_steps: a schedule other than 'constant' needs the steps of the run, got None")
@@ -207,6 +187,10 @@ def _named_optimizer(name: str, recipe: Recipe, hyperparams: Hyperparams) -> opt
     arguments: dict[str, Any] = {"weight_decay": 0.0} if "weight_decay" in accepted else {}
     if momentum is not None and not recipe.averages:
         arguments[_momentum_argument(name, tuple(accepted))] = momentum
+    if hyperparams.b2 is not None:
+        if "b2" not in accepted:
+            raise InputError(f"b2: {name} has none to set; leave it out")
+        arguments["b2"] = hyperparams.b2
     core = recipe.factory(rate, **arguments)
     if decay is not None:
         core = optax.chain(core, optax.add_decayed_weights(-rate * decay, mask=_is_weight))

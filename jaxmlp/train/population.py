@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import product
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -11,9 +12,9 @@ from jaxtyping import Array, Key
 from jaxmlp import checks
 from jaxmlp.runtime.devices import all_devices
 from jaxmlp.train.state import Evaluate, Train
-from jaxmlp.types import Hyperparams, InputError
+from jaxmlp.types import Dataset, Hyperparams, InputError
 
-VARIED = ("key", "hyperparams", "dataset", "data_key")
+VARIED = ("key", "hyperparams", "dataset", "folds", "data_key")
 
 
 def vmap_runs(train: Train, evaluate: Evaluate, *differing: str) -> tuple[Train, Evaluate]:
@@ -23,6 +24,8 @@ def vmap_runs(train: Train, evaluate: Evaluate, *differing: str) -> tuple[Train,
     - ``"hyperparams"``: settings, every field an array, with the same initial draw, dropout and order, to be
       compared in pairs.
     - ``"key", "hyperparams"``: members of a sweep, which share the order, and so the reading of the data.
+    - ``"key", "folds"``: the folds of a cross-validation, which share order and examples; on the first axis
+      of the training Dataset's ``weights``, 0 for what a fold leaves out, and of all that is evaluated.
     - ``"key", "dataset", "data_key"``: splits; every array of every Dataset has them on its first axis.
 
     Seeds × settings are ``vmap_runs(*vmap_runs(train, evaluate, "hyperparams"), "key", "data_key")``.
@@ -32,23 +35,29 @@ def vmap_runs(train: Train, evaluate: Evaluate, *differing: str) -> tuple[Train,
         checks.known_name("differing", name, VARIED)
     if not {"key", "hyperparams"} & set(differing):
         raise InputError(f"differing: must name 'key' or 'hyperparams', got {differing}")
-    key, hyperparams, dataset, data_key = (0 if name in differing else None for name in VARIED)
+    key, hyperparams, dataset, folds, data_key = (0 if name in differing else None for name in VARIED)
+    examples = dataset if folds is None else Dataset(None, None, 0)  # type: ignore[arg-type]
     population = Train(
         start=jax.vmap(train.start, in_axes=(key, hyperparams)),
-        advance=jax.vmap(train.advance, in_axes=(0, hyperparams, dataset, None, data_key)),
+        advance=jax.vmap(train.advance, in_axes=(0, hyperparams, examples, None, data_key)),
         eval_params=jax.vmap(train.eval_params, in_axes=(0, hyperparams)),
-        advance_part=None if dataset == 0 else _vmap_parts(train, hyperparams, data_key),
+        advance_part=None if dataset == 0 else _vmap_parts(train, hyperparams, examples, data_key),
         batch_size=train.batch_size,
         mesh=train.mesh,
+        num_axes=train.num_axes + 1,
     )
-    return population, replace(evaluate, function=jax.vmap(evaluate.function, in_axes=(0, 0, dataset)))
+    measured = 0 if dataset == 0 or folds == 0 else None
+    return population, replace(evaluate, function=jax.vmap(evaluate.function, in_axes=(0, 0, measured)))
 
 
-def _vmap_parts(train: Train, hyperparams: int | None, data_key: int | None) -> Callable | None:
+def _vmap_parts(
+    train: Train, hyperparams: int | None, examples: Any, data_key: int | None
+) -> Callable | None:
     """``advance_part`` of many runs: those with an order of their own see parts of their own."""
     if train.advance_part is None:
         return None
-    return jax.vmap(train.advance_part, in_axes=(0, 0, hyperparams, data_key, None, None))
+    part = examples if data_key is None else data_key
+    return jax.vmap(train.advance_part, in_axes=(0, 0, hyperparams, part, None, None, data_key))
 
 
 def grid(hyperparams: Hyperparams | None = None, /, **values: Iterable[float | int]) -> Hyperparams:

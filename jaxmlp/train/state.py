@@ -4,9 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Integer, Key, Shaped
+from jaxtyping import Array, Bool, Float, Integer, Shaped
 
 from jaxmlp import checks
 from jaxmlp.nn.metrics import Metric
@@ -15,12 +16,11 @@ from jaxmlp.types import AnyArray, AnyMesh, Dataset, PyTree
 
 
 class TrainState(NamedTuple):
-    """What the next step needs. ``key`` is the run's own, for dropout; it never changes."""
+    """What the next step needs."""
 
     params: PyTree
     model_state: PyTree
     opt_state: PyTree
-    key: Key[Array, ""]
 
 
 class Info(NamedTuple):
@@ -37,9 +37,12 @@ class Train(NamedTuple):
     ``start(key, hyperparams) -> TrainState``,
     ``advance(state, hyperparams, dataset, epoch, data_key) -> (TrainState, Info)`` is one epoch, and
     ``eval_params(state, hyperparams) -> params`` are those to evaluate and to keep.
-    ``advance_part(state, info, hyperparams, part, epoch, first_step) -> (TrainState, Info)`` is the piece of
-    an epoch from ``first_step`` on whose examples are ``part``, in their order; the Info adds up the losses
-    of its steps. An epoch whose order is that of its parts has the same steps.
+    ``advance_part(state, info, hyperparams, part, epoch, first_step, data_key) -> (TrainState, Info)`` is the
+    piece of an epoch from ``first_step`` on whose examples are ``part``, in their order; the Info adds up the
+    losses of its steps. An epoch whose order is that of its parts has the same steps.
+
+    The order of the data and what is random in a step, such as dropout, are pure functions of ``data_key``
+    and the epoch: runs that share it share both, and what they share is computed once.
     """
 
     start: Callable[..., TrainState]
@@ -49,6 +52,12 @@ class Train(NamedTuple):
     batch_size: int | None = None
     mesh: AnyMesh | None = None
     """The devices, where there are several."""
+    num_axes: int = 0
+    """Axes of members, which stand first in every array of the state."""
+
+    def members_shape(self, state: TrainState) -> tuple[int, ...]:
+        """How many members there are along each axis."""
+        return jax.tree.leaves(state.params)[0].shape[: self.num_axes]
 
 
 @dataclass(frozen=True, eq=False)

@@ -48,10 +48,9 @@ def make_train(
     train_on = partial(_train_steps, *shares)
 
     def start(key: Key[Array, ""], hyperparams: PyTree) -> TrainState:
-        init_key, run_key = jax.random.split(key)
-        params, model_state = init_fn(init_key, hyperparams)
+        params, model_state = init_fn(key, hyperparams)
         optimizer, _ = make_optimizer(hyperparams)
-        return TrainState(params, model_state, optimizer.init(params), run_key)
+        return TrainState(params, model_state, optimizer.init(params))
 
     def advance(
         state: TrainState, hyperparams: PyTree, dataset: Dataset, epoch: Integer[Array, ""], data_key: Array
@@ -59,8 +58,8 @@ def make_train(
         checks.dataset_shapes(dataset, batch_size)
         order = batching.epoch_order(data_key, epoch, len(dataset.inputs))
         batches = batching.make_batches(order, dataset.weights, batch_size)
-        begun = state, zero_info(len(batches.indices))
-        state, info = train_on(*begun, hyperparams, dataset, batches, epoch, jnp.asarray(0))
+        begun, key = (state, zero_info(len(batches.indices))), batching.epoch_key(data_key, epoch)
+        state, info = train_on(*begun, hyperparams, dataset, batches, key, jnp.asarray(0))
         return state, mean_info(info, batch_size, len(dataset.inputs))
 
     def advance_part(
@@ -70,9 +69,11 @@ def make_train(
         part: Dataset,
         epoch: Integer[Array, ""],
         first_step: Integer[Array, ""],
+        data_key: Key[Array, ""],
     ) -> tuple[TrainState, Info]:
         batches = batching.make_batches(jnp.arange(len(part.inputs)), part.weights, batch_size)
-        return train_on(state, info, hyperparams, part, batches, epoch, first_step)
+        key = batching.epoch_key(data_key, epoch)
+        return train_on(state, info, hyperparams, part, batches, key, first_step)
 
     def eval_params(state: TrainState, hyperparams: PyTree) -> PyTree:
         return make_optimizer(hyperparams)[1](state.opt_state, state.params)
@@ -89,19 +90,18 @@ def _train_steps(
     hyperparams: PyTree,
     dataset: Dataset,
     batches: batching.Batches,
-    epoch: Integer[Array, ""],
+    epoch_key: Key[Array, ""],
     first_step: Integer[Array, ""],
 ) -> tuple[TrainState, Info]:
     """The state and the Info after a step on each of ``batches`` of ``dataset``."""
     # Arrays of NumPy cannot be indexed by what the scan traces.
     dataset = jax.tree.map(jnp.asarray, dataset)
     optimizer = optax.with_extra_args_support(make_optimizer(hyperparams)[0])
-    epoch_key = jax.random.fold_in(state.key, epoch)
 
     def step(
         carry: tuple[TrainState, Info], now: tuple[Array, batching.Batches]
     ) -> tuple[tuple[TrainState, Info], None]:
-        (params, model_state, opt_state, key), info = carry
+        (params, model_state, opt_state), info = carry
         index, (indices, weights) = now
         if batch_sharding is not None:
             indices, weights = jax.lax.with_sharding_constraint((indices, weights), batch_sharding)
@@ -114,7 +114,7 @@ def _train_steps(
         params = optax.apply_updates(params, updates)
         bad = jnp.where(jnp.isfinite(loss), info.first_bad_step, index)
         info = Info(info.loss + loss, jnp.minimum(info.first_bad_step, bad))
-        return (TrainState(params, model_state, opt_state, key), info), None
+        return (TrainState(params, model_state, opt_state), info), None
 
     # Reduced in the carry: one number per epoch leaves the scan.
     steps = first_step + jnp.arange(len(batches.indices))

@@ -72,7 +72,9 @@ def iterate_parts(stream: Stream, order: Integer[np.ndarray, "*orders examples"]
 
     def fetched(start: int) -> Dataset:
         rows = order[..., start : start + size]
-        return jax.tree.map(lambda leaf: np.asarray(leaf[rows]), stream.dataset)
+        inputs, targets, weights = stream.dataset
+        weights = None if weights is None else np.asarray(weights)[..., rows]
+        return Dataset(np.asarray(inputs[rows]), np.asarray(targets[rows]), weights)
 
     with ThreadPoolExecutor(1) as fetcher:
         arriving = [fetcher.submit(fetched, 0)]
@@ -96,20 +98,21 @@ def compile_parts(
     """
     num_examples, size = len(stream.dataset.inputs), stream.num_steps * stream.batch_size
     begin, step, end = part_programs(train, num_examples)
-    info = begin(state.key)
+    info = begin(state)
     compile_for(_order(data_key.ndim, num_examples), data_key, epoch)
 
     def part_of(rows: int) -> Dataset:
-        def shape(leaf: AnyArray) -> jax.ShapeDtypeStruct:
+        def shape(leaf: AnyArray, axis: int = 0) -> jax.ShapeDtypeStruct:
             dtype = jax.dtypes.canonicalize_dtype(leaf.dtype)
-            return jax.ShapeDtypeStruct(
-                (*data_key.shape, rows, *leaf.shape[1:]), dtype, sharding=stream.where
-            )
+            sizes = (*leaf.shape[:axis], *data_key.shape, rows, *leaf.shape[axis + 1 :])
+            return jax.ShapeDtypeStruct(sizes, dtype, sharding=stream.where)
 
-        return jax.tree.map(shape, stream.dataset)
+        inputs, targets, weights = stream.dataset
+        counted = None if weights is None else shape(weights, weights.ndim - 1)
+        return Dataset(shape(inputs), shape(targets), counted)  # type: ignore[arg-type]
 
     for rows in {min(size, num_examples), num_examples % size or size}:
-        compile_for(step, state, info, hyperparams, part_of(rows), epoch, jnp.asarray(0))
+        compile_for(step, state, info, hyperparams, part_of(rows), epoch, jnp.asarray(0), data_key)
     return end(info)
 
 
@@ -127,9 +130,10 @@ def advance_in_parts(
     num_examples = len(stream.dataset.inputs)
     order = order_on_host(data_key, epoch, num_examples)
     begin, step, end = part_programs(train, num_examples)
-    info = begin(state.key)
+    info = begin(state)
     for number, part in enumerate(iterate_parts(stream, order)):
-        arguments = state, info, hyperparams, part, epoch, jnp.asarray(number * stream.num_steps)
+        first_step = jnp.asarray(number * stream.num_steps)
+        arguments = state, info, hyperparams, part, epoch, first_step, data_key
         state, info = compile_for(step, *arguments)(*arguments)
         # Not ahead by more than the part that arrives.
         jax.block_until_ready(info)
@@ -158,8 +162,9 @@ def part_programs(train: Train, num_examples: int) -> tuple[Callable[..., Any], 
     assert train.advance_part is not None and train.batch_size is not None
     num_steps = batching.num_batches(num_examples, train.batch_size)
 
-    def begin(keys: Key[Array, "*members"]) -> Info:
-        return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, keys.shape), zero_info(num_steps))
+    def begin(state: TrainState) -> Info:
+        members = train.members_shape(state)
+        return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, members), zero_info(num_steps))
 
     end = partial(mean_info, batch_size=train.batch_size, num_examples=num_examples)
     return jax.jit(begin), jax.jit(train.advance_part, donate_argnums=(0, 1)), jax.jit(end)

@@ -63,8 +63,9 @@ def test_the_plan_stands_before_everything(folder):
     names = ["price", "brand", "on sale", "stars"]
     assert [line[:9].strip() for line in lines[:5]] == [*names, ""]
     assert lines[1] == "brand    3 categories, A, B, C"
-    assert lines[5].startswith("shop: 256 train, ") and "binary (2 classes)" in lines[5]
-    assert lines[6].startswith("6 members in 1 programs, ")
+    assert lines[5] == "shop: 320 train, 80 test examples, binary (2 classes)"
+    assert lines[6].startswith("6 settings, each without one of 4 folds in turn, ")
+    assert lines[6].endswith(" parameters in one program; 30 epochs, some cut after epochs 7")
     assert lines[7].startswith("expected: ")
     assert lines[-1] == f"model, record and pictures in {folder / 'run'}"
 

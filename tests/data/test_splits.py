@@ -7,7 +7,7 @@ from scipy.sparse import csr_matrix
 
 from jaxmlp.data import class_weights, sources
 from jaxmlp.data.parts import _is_mapped
-from jaxmlp.data.splits import first_examples, from_arrays, layer_sizes, standardize
+from jaxmlp.data.splits import first_examples, from_arrays, join_parts, layer_sizes, standardize
 from jaxmlp.nn.preprocessing import fit_affine
 from jaxmlp.types import Dataset, InputError
 
@@ -204,7 +204,7 @@ def altered(array, row, value):
         (np.ma.masked_less(TABLE, 0.5), LABELS, {}, "inputs: must have no masked values"),
         (TABLE, LABELS, {"test": (TABLE[:, :1], LABELS)}, r"test inputs: .*float64\(2,\).*float64\(1,\)"),
         (TABLE, LABELS, {"test": (TABLE, LABELS + 1)}, "test targets: labels must be 0…2, got 3 in row 40"),
-        (TABLE, LABELS, {"validation_fraction": 0.0}, "validation_fraction: must be .*above 0, got 0"),
+        (TABLE, LABELS, {"validation_fraction": -0.1}, "validation_fraction: must be at least 0 .* got -0.1"),
         (TABLE, LABELS, {"test_fraction": 1.0}, "test_fraction: .*below 1, got 1.0"),
         (TABLE, LABELS, {"split_seed": -1}, "split_seed: must be a whole number of at least 0"),
         (TABLE, altered(LABELS, 0, 3).astype(int), {}, "targets: class '3' has a single example"),
@@ -442,3 +442,21 @@ def test_columns_that_never_change_are_said_to_be_left_out(capsys):
     )
     from_arrays(TABLE, LABELS)
     assert capsys.readouterr().err == ""
+
+
+def test_a_part_of_nothing_is_empty_and_the_rest_is_learnt_from():
+    splits = from_arrays(TABLE, LABELS, validation_fraction=0.0, test_fraction=0.0)
+    assert [len(part.inputs) for part in splits[:3]] == [len(TABLE), 0, 0]
+    assert splits.validation_is_cut
+
+
+def test_weights_of_both_parts_that_are_learnt_from_keep_their_proportions():
+    inputs, weights = np.arange(60.0)[:, None], np.arange(60) + 1.0
+    splits = from_arrays(inputs, np.arange(60) % 2, sample_weight=weights)
+    unit = splits.train.weights[0] / (splits.train.inputs[0, 0] + 1)
+    joined = join_parts(splits)
+    assert len(joined.train.inputs) == 48 and not len(joined.validation.inputs)
+    for part in (*splits[:2], joined.train):
+        np.testing.assert_allclose(part.weights, unit * (part.inputs[:, 0] + 1), rtol=1e-6)
+    np.testing.assert_allclose(splits.train.weights.mean(), 1, rtol=1e-6)
+    assert splits.test.weights is None

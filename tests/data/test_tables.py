@@ -96,16 +96,19 @@ def test_rows_become_numbers_as_worked_by_hand():
         )
 
 
-def test_medians_categories_and_gaps_are_learnt_from_the_training_rows_alone():
+@pytest.mark.parametrize("validation", [None, range(40)])
+def test_medians_categories_and_gaps_are_learnt_from_the_rows_to_learn_from_alone(validation):
     frame = pd.DataFrame({"row": range(100), "y": np.arange(100) % 2})
-    train = np.sort(tables.read_table(frame, "y").train.inputs[:, 0]).astype(int)
+    options = {} if validation is None else {"validation": list(validation), "test": list(range(80, 100))}
+    parts = tables.read_table(frame, "y", **options)[: 2 if validation is None else 1]
+    train = np.sort(np.concatenate([part.inputs[:, 0] for part in parts])).astype(int)
     outside = np.setdiff1d(np.arange(100), train)
     frame["x"] = np.where(np.isin(frame["row"], train), frame["row"], 1e6)
     frame["gap"] = np.where(np.isin(frame["row"], train), 1.0 + frame["row"] % 3, np.nan)
     frame["word"] = np.where(
         np.isin(frame["row"], train), np.where(frame["row"] % 2, "odd", "even"), "unseen"
     )
-    splits = tables.read_table(frame, "y")
+    splits = tables.read_table(frame, "y", **options)
     assert splits.columns[1:] == (
         NumberColumn("x", float(np.median(train)), False),
         NumberColumn("gap", 2.0, False),

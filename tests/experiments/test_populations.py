@@ -48,7 +48,6 @@ def test_the_race_ends_when_the_goal_is_reached(monkeypatch):
         return SimpleNamespace(
             sweep=SimpleNamespace(
                 history=history,
-                scores=np.nanmax(history["validation_accuracy"], axis=1),
                 ensemble_history={"epochs": [1, 2, 3], "seconds": seconds},
                 seconds={"compile": 1.0},
             )

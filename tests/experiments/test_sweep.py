@@ -48,11 +48,11 @@ def digits_run(tmp_path_factory):
 def test_every_score_lies_in_its_interval_over_the_examples(digits_run):
     record = json.loads((digits_run / "record.json").read_text())
     intervals = record["tables"]["intervals"]
-    for model in ("ensemble", "best_member"):
-        for part in ("validation", "test"):
-            low, high = intervals[name := f"{model}_{part}_accuracy"]
-            assert 0 <= low < record["metrics"][name]["values"][0] < high <= 1
-    low, high = intervals["ensemble_minus_best_member_test_accuracy"]
+    names = "ensemble_held_out_accuracy", "ensemble_test_accuracy", "best_member_test_accuracy"
+    for name in names:
+        low, high = intervals[name]
+        assert 0 <= low < record["metrics"][name]["values"][0] < high <= 1
+    low, high = intervals["ensemble_minus_best_member"]
     assert low <= record["metrics"]["ensemble_minus_best_member"]["values"][0] <= high
     assert "95 % interval" in (digits_run / "printed").read_text()
 
@@ -79,8 +79,8 @@ def test_the_record_has_every_member_and_each_sweeps_scores(digits_run):
 
 def test_the_plan_stands_before_everything(digits_run):
     lines = (digits_run / "printed").read_text().splitlines()
-    assert lines[0].startswith("digits: 512 train, ") and "multiclass (10 classes)" in lines[0]
-    assert lines[1].startswith("6 members in 1 programs, ")
+    assert lines[0] == "digits: 656 train, 360 test examples, multiclass (10 classes)"
+    assert lines[1].startswith("6 settings, each without one of 4 folds in turn, ")
     assert lines[2].startswith("expected: ") and "GB of memory" in lines[2]
 
 
@@ -92,7 +92,7 @@ def test_the_plan_stands_before_everything(digits_run):
         (("--optimizer", "adamv"), "optimizer: unknown name 'adamv'; did you mean 'adam"),
         (("--depth", "one"), "depth: must be a number"),
         (("--num-members", 0), "num_members: must be a whole number of at least 1"),
-        (("--search", "grid", "--max-programs", 1), "max_programs: the grid has"),
+        (("--search", "grid", "--max-programs", 1, "--depth", "1,2"), "max_programs: the grid has"),
         (("--time-budget", -1), "time_budget: must be a finite number above 0"),
         (("--validation-fraction", 0.0001), "validation_fraction: cannot cut"),
         (("--hidden-sizes", 10**9), "hidden_sizes: the networks would take"),

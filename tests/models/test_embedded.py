@@ -28,7 +28,7 @@ def waves():
 
 @pytest.fixture(scope="module")
 def found(waves):
-    return jaxmlp.fit_mlp(waves, num_epochs=60, learning_rate=1e-2, **QUICK).model
+    return jaxmlp.fit_mlp(waves, num_epochs=60, learning_rate=1e-2, num_seeds=3, **QUICK).model
 
 
 def test_a_table_embeds_its_numbers_and_dates():
@@ -130,9 +130,14 @@ def test_spreads_and_rates_train_as_one_program_like_each_alone(waves):
             chex.assert_trees_all_close(own, expected, rtol=1e-8, atol=1e-8)
 
 
-def test_an_ensemble_has_no_frequencies_to_spread(waves):
-    with pytest.raises(InputError, match=r"^frequency_scale: is that of an embedding, and there is none"):
-        jaxmlp.fit_ensemble(waves, {"frequency_scale": 0.5}, num_members=2, num_epochs=1, progress=False)
+def test_an_ensemble_has_frequencies_unless_it_is_to_have_none(waves):
+    quick = {"num_members": 2, "num_epochs": 1, "progress": False}
+    found = jaxmlp.fit_ensemble(waves, {"frequency_scale": 0.5}, **quick)
+    assert {type(network[0]).__name__ for network in found.ensemble.networks} == {"Embedding"}
+    assert {member.hyperparams.frequency_scale for member in found.sweep.members} == {0.5}
+    found = jaxmlp.fit_ensemble(waves, {"embedding": "none"}, **quick)
+    assert {type(network[0]).__name__ for network in found.ensemble.networks} == {"Layer"}
+    assert {member.hyperparams.frequency_scale for member in found.sweep.members} == {None}
 
 
 def test_the_spread_of_frequencies_reaches_the_run(waves):

@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from sklearn.metrics import r2_score
+from sklearn.metrics import accuracy_score, log_loss, mean_squared_error, r2_score
 
 from jaxmlp.models import evaluation
 from jaxmlp.models.model import Model
@@ -79,3 +79,32 @@ def test_the_interval_of_a_difference_is_of_pairs():
     low, high = evaluation.difference_interval(repeating(2), repeating(2, factor=-1.0), half)
     # Each pair gives 1 or -1, so the difference has a standard error of √(1/400) = 0.05.
     np.testing.assert_allclose((low, high), (-0.098, 0.098), atol=0.02)
+
+
+WEIGHTS = np.random.default_rng(2).uniform(size=500)
+
+
+def test_weighted_measures_are_those_of_scikit_learn():
+    random = np.random.default_rng(3)
+    probabilities, labels = random.dirichlet(np.ones(3), 500), random.integers(0, 3, 500)
+    values, bounds = evaluation.weighted_measures("multiclass", probabilities, labels, WEIGHTS)
+    accuracy = accuracy_score(labels, probabilities.argmax(axis=1), sample_weight=WEIGHTS)
+    expected = accuracy, log_loss(labels, probabilities, sample_weight=WEIGHTS)
+    np.testing.assert_allclose([values["accuracy"], values["log_loss"]], expected)
+    assert all(low < values[name] < high for name, (low, high) in bounds.items())
+    targets = random.normal(size=(500, 2))
+    predictions = targets + random.normal(size=(500, 2))
+    values, bounds = evaluation.weighted_measures("regression", predictions, targets, WEIGHTS)
+    squares = mean_squared_error(targets, predictions, sample_weight=WEIGHTS)
+    np.testing.assert_allclose(values["rmse"], np.sqrt(squares))
+    assert all(low < values[name] < high for name, (low, high) in bounds.items())
+    (first, _) = evaluation.weighted_measures("regression", predictions[:, :1], targets[:, :1], WEIGHTS)
+    expected = r2_score(targets[:, 0], predictions[:, 0], sample_weight=WEIGHTS)
+    np.testing.assert_allclose(first["r2"], expected)
+
+
+@pytest.mark.parametrize("num_rows", [1, 7, 200, 499, 500])
+def test_all_right_is_an_accuracy_of_one_and_no_more(num_rows):
+    labels, weights = np.arange(num_rows) % 3, WEIGHTS[:num_rows]
+    values, bounds = evaluation.weighted_measures("multiclass", np.eye(3)[labels], labels, weights)
+    assert values == {"accuracy": 1, "log_loss": 0} and bounds["accuracy"][1] == 1

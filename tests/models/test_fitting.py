@@ -11,7 +11,7 @@ import pytest
 import jaxmlp
 from jaxmlp.models import numpy_predictor
 from jaxmlp.models.model import with_spec
-from jaxmlp.models.training import build_model, fit_scaling
+from jaxmlp.models.training import TrainedNetwork, build_model, fit_scaling
 from jaxmlp.nn.augment import random_deformation
 from jaxmlp.nn.metrics import CLASSIFICATION, Metric
 from jaxmlp.nn.mlp import ACTIVATIONS
@@ -152,7 +152,8 @@ def test_flat_bytes_are_a_table(tmp_path, fit):
 
 def test_a_model_can_be_asked_to_stay_within_the_targets_of_training(tmp_path, far, wine):
     run = jaxmlp.fit_mlp(far, **QUICK | {"learning_rate": 0.01}).run
-    networks = [(jaxmlp.NetworkSpec((64,), "relu"), 1, jax.tree.map(lambda leaf: leaf[0], run.params))]
+    params = jax.tree.map(lambda leaf: leaf[0], run.params)
+    networks = [TrainedNetwork(jaxmlp.NetworkSpec((64,), "relu"), params)]
     free, bound = (build_model(far, fit_scaling(far), networks, clip=clip) for clip in (False, True))
     bound = jaxmlp.load(jaxmlp.save(tmp_path / "m", bound))
     low, high = far.train.targets.min(), far.train.targets.max()

@@ -75,6 +75,13 @@ def test_each_limit_deforms_by_itself_and_another_way_each_time(field, limit):
     assert np.abs(found[0] - found[1]).max() > 1
 
 
+@pytest.mark.parametrize("strength", [0.0, 0.5])
+def test_a_strength_scales_all_limits_but_the_smoothness(strength):
+    own, full = augment.scale_deformation(strength), Deformation()
+    np.testing.assert_allclose(own[:-1], strength * np.array(full[:-1]))
+    assert own.smoothness == full.smoothness
+
+
 def test_a_shift_stays_within_its_limit():
     image = jnp.asarray(np.pad([[1.0]], 10))
     only = NOTHING._replace(shift=0.2)

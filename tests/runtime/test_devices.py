@@ -41,9 +41,9 @@ def test_devices_give_the_result_of_one(told, name):
 @pytest.mark.long
 @pytest.mark.parametrize("name", ["both", "in parts"])
 def test_a_sweep_on_devices_is_the_sweep_on_one(told, name):
-    (history, statuses, params), expected = told["swept"][name], told["swept"]["one"]
+    (history, statuses, *found), expected = told["swept"][name], told["swept"]["one"]
     assert statuses == expected[1] and any(status.startswith("cut") for status in statuses)
-    chex.assert_trees_all_close((history, params), (expected[0], expected[2]), rtol=0, atol=1e-8)
+    chex.assert_trees_all_close((history, found), (expected[0], expected[2:]), rtol=0, atol=1e-8)
 
 
 @pytest.mark.long

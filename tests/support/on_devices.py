@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxmlp import make_evaluate, make_network, make_optimizer, make_train, vmap_runs
+from jaxmlp.data.folds import assign_folds, cross_folds
 from jaxmlp.nn import heads
 from jaxmlp.nn.metrics import CLASSIFICATION
 from jaxmlp.nn.preprocessing import Affine
@@ -76,21 +77,21 @@ def trained(sizes):
 
 
 def swept(sizes, data_bytes=None):
-    """Seven members that are cut on the way: the last chunks lack some."""
+    """Seven members of three folds, that are cut on the way: the last chunks lack some."""
     space = {"hidden_sizes": Choice((5,)), "depth": Choice((1,)), "dropout": Range(0.1, 0.3)}
-    settings = SweepConfig(
-        "multiclass", num_epochs=4, batch_size=12, mesh=make_mesh(sizes) if sizes else None
-    )
+    mesh = make_mesh(sizes) if sizes else None
+    settings = SweepConfig("multiclass", num_epochs=4, batch_size=12, halving=3, mesh=mesh)
     settings = settings._replace(data_bytes=data_bytes)
+    data = dataset(50)
     found = run_sweep(
         draw_members(space, 7, max_programs=1),
         lambda spec: network_of(spec.hidden_sizes),
-        dataset(50),
-        dataset(30),
+        cross_folds(data, assign_folds(data.targets, 3)),
         settings,
         progress=False,
     )
-    return plain((found.history, found.statuses, found.best_params))
+    chosen = [(c.counts, c.predictions, c.params) for c in found.candidates]
+    return plain((found.history, found.statuses, found.losses, chosen))
 
 
 def plain(tree):
@@ -109,7 +110,7 @@ if __name__ == "__main__":
             "trained": {name: trained(sizes) for name, sizes in MESHES.items()},
             "swept": {name: swept(MESHES[name]) for name in ("one", "both")}
             # Two steps of 12 examples at a time.
-            | {"in parts": swept(MESHES["both"], 2 * 24 * (6 * 8 + 4))},
+            | {"in parts": swept(MESHES["both"], 2 * 24 * (6 * 8 + 4 + 3 * 8))},
         },
         told,
     )

@@ -1,4 +1,4 @@
-"""A member of a population is the same run alone, through chunks, cuts and company of every kind."""
+"""A member's network of a fold is the same run alone, through chunks, cuts and company of every kind."""
 
 import chex
 import jax
@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxmlp.data.folds import assign_folds, cross_folds
 from jaxmlp.nn import heads
 from jaxmlp.nn.metrics import CLASSIFICATION
 from jaxmlp.nn.network import NetworkSpec, make_network
@@ -43,18 +44,30 @@ SPACE = {
     "label_smoothing": Range(0.05, 0.2),
     "initial_scale": Range(0.5, 2.0),
 }
+NUM_FOLDS = 3
+IDENTITY = Affine(jnp.zeros(()), jnp.ones(()))
 OPTIMIZERS = ("nesterov", "schedule_free_adamw")
 _, (DATA_KEY,) = seed_keys([7])
 
 
 def dataset():
+    """23 examples, which are no three folds of one size, of weights of their own."""
     random = np.random.default_rng(0)
-    return Dataset(random.normal(size=(23, 3)), random.integers(0, 3, 23).astype(np.int32))
+    labels = random.integers(0, 3, 23).astype(np.int32)
+    return Dataset(random.normal(size=(23, 3)), labels, np.linspace(0.5, 1.5, 23))
+
+
+def folds():
+    data = dataset()
+    return cross_folds(data, assign_folds(data.targets, NUM_FOLDS))
+
+
+def begun(made, members, numbers=range(5)):
+    return init_chunks(Group(made, members, numbers), NUM_FOLDS)
 
 
 def program(optimizer, chunk_size=2, batch_size=6):
-    affine = Affine(jnp.zeros(()), jnp.ones(()))
-    network = make_network((3, 5, 3), heads.multiclass, affine, activation=jax.nn.silu)
+    network = make_network((3, 5, 3), heads.multiclass, IDENTITY, activation=jax.nn.silu)
     train = make_train(network.init_fn, network.loss_fn, make_optimizer(optimizer), batch_size)
     evaluate = make_evaluate(network.predict_fn, CLASSIFICATION)
     structure = Structure(NetworkSpec((5,), "silu"), optimizer)
@@ -70,20 +83,30 @@ def parameters(chunks):
     return {m: member_params(chunk, i) for chunk in chunks for i, m in enumerate(chunk.members)}
 
 
-def alone(train, member, num_epochs):
+def alone(train, member, fold, num_epochs):
+    """The parameters of a single run on all data, with the weights of this fold."""
     key, _ = seed_keys([member.seed])
     hyperparams = jax.tree.map(lambda value: jnp.asarray(value, float), member.hyperparams)
-    state = train.start(key[0], hyperparams)
-    advance, data = jax.jit(train.advance), jax.tree.map(jnp.asarray, dataset())
+    state = train.start(jax.random.split(key[0], NUM_FOLDS)[fold], hyperparams)
+    advance, data = jax.jit(train.advance), folds().train
+    data = jax.tree.map(jnp.asarray, data._replace(weights=data.weights[fold]))
     for epoch in range(num_epochs):
         state, _ = advance(state, hyperparams, data, epoch_index(epoch), DATA_KEY)
     return train.eval_params(state, hyperparams)
 
 
+def assert_alone(found, train, members, num_epochs, tolerance):
+    """The parameters of each member and fold are those of its run alone."""
+    for number, params in found.items():
+        for fold in range(NUM_FOLDS):
+            own = jax.tree.map(lambda leaf, fold=fold: leaf[fold], params)
+            expected = alone(train, members[number], fold, num_epochs)
+            chex.assert_trees_all_close(own, expected, rtol=0, atol=tolerance)
+
+
 def advanced(chunk, num_epochs=1):
-    data = jax.tree.map(jnp.asarray, dataset())
-    chunk = to_device(chunk)
-    with compile_ahead([chunk], data, data, DATA_KEY) as find:
+    chunk, data = to_device(chunk), jax.tree.map(jnp.asarray, folds())
+    with compile_ahead([chunk], *data, DATA_KEY) as find:
         chunk, report = advance_chunk(chunk, find(chunk), num_epochs)
     return to_host(chunk), report
 
@@ -93,25 +116,48 @@ def trained(chunks, num_epochs):
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_a_member_is_its_run_alone_over_ten_epochs_and_a_cut_in_double_precision(optimizer):
+def test_a_network_of_a_fold_is_its_run_alone_over_ten_epochs_and_a_cut_in_double_precision(optimizer):
     with jax.enable_x64(True):
         (made, train), members = program(optimizer), drawn(optimizer)
-        chunks = trained(init_chunks(Group(made, members, range(5))), 4)
+        chunks = trained(begun(made, members), 4)
         # Three survivors of three chunks move into two.
         chunks = trained(select_members(chunks, {0, 3, 4}), 6)
         found = parameters(chunks)
         assert list(found) == [0, 3, 4]
-        for number, params in found.items():
-            expected = alone(train, members[number], 10)
-            chex.assert_trees_all_close(params, expected, rtol=0, atol=1e-8)
+        assert_alone(found, train, members, 10, 1e-8)
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_a_member_is_its_run_alone_for_one_step_in_single_precision(optimizer):
+def test_a_network_of_a_fold_is_its_run_alone_for_one_step_in_single_precision(optimizer):
     (made, train), members = program(optimizer, batch_size=23), drawn(optimizer)
-    found = parameters(trained(init_chunks(Group(made, members, range(5))), 1))
-    for number, params in found.items():
-        chex.assert_trees_all_close(params, alone(train, members[number], 1), rtol=0, atol=1e-6)
+    assert_alone(parameters(trained(begun(made, members), 1)), train, members, 1, 1e-6)
+
+
+def test_what_a_fold_leaves_out_changes_nothing_of_its_network_and_all_of_the_others():
+    (made, _), members, found = program("nadamw"), drawn("nadamw", 1), []
+    assigned, change = assign_folds(dataset().targets, NUM_FOLDS), np.zeros((23, 1))
+    for size in (0.0, 9.0):
+        change[assigned == 2] = size
+        data = cross_folds(dataset()._replace(inputs=dataset().inputs + change), assigned)
+        (chunk,) = begun(made, members, range(1))
+        with compile_ahead([chunk], *jax.tree.map(jnp.asarray, data), DATA_KEY) as find:
+            chunk, _ = advance_chunk(chunk, find(chunk), 3)
+        found.append(member_params(chunk, 0)[0].weight)
+    assert [(before == after).all() for before, after in zip(*found, strict=True)] == [False, False, True]
+
+
+def test_each_fold_is_judged_by_what_it_leaves_out():
+    (made, _), members = program("nadamw"), drawn("nadamw")
+    (chunk, *_) = trained(begun(made, members), 2)
+    chunk, report = advanced(chunk)
+    network = make_network((3, 5, 3), heads.multiclass, IDENTITY, activation=jax.nn.silu)
+    for place in range(2):
+        params, (inputs, targets, _) = member_params(chunk, place), folds().held_out
+        for fold in range(NUM_FOLDS):
+            own = jax.tree.map(lambda leaf, fold=fold: leaf[fold], params)
+            logits = np.stack([network.predict_fn(own, (), x) for x in jnp.asarray(inputs[fold], float)])
+            expected = np.mean(logits.argmax(axis=1) == targets[fold])
+            np.testing.assert_allclose(report["validation_accuracy"][place, fold, 0], expected, rtol=1e-6)
 
 
 def test_what_a_member_reports_does_not_depend_on_its_company():
@@ -119,28 +165,28 @@ def test_what_a_member_reports_does_not_depend_on_its_company():
     for chunk_size in (5, 2):
         made, _ = program("nadamw", chunk_size)
         seen = {}
-        for chunk in init_chunks(Group(made, members, range(5))):
+        for chunk in begun(made, members):
             _, report = advanced(chunk)
             expected = {"train_loss", "first_bad_step", *(f"validation_{name}" for name in CLASSIFICATION)}
             assert set(report) == expected
-            seen |= dict(zip(chunk.members, report["train_loss"][:, 0], strict=True))
+            seen |= dict(zip(chunk.members, report["train_loss"][..., 0], strict=True))
         reports.append([seen[number] for number in range(5)])
     np.testing.assert_allclose(*reports, rtol=1e-5)
-    assert len(set(np.round(reports[0], 4))) == 5
+    assert len(set(np.round(np.ravel(reports[0]), 4))) == 5 * NUM_FOLDS
 
 
 def test_a_last_chunk_is_filled_up_and_reports_its_members_alone():
     made, _ = program("nadamw", 4)
-    chunks = init_chunks(Group(made, drawn("nadamw"), (10, 11, 12, 13, 14)))
+    chunks = begun(made, drawn("nadamw"), (10, 11, 12, 13, 14))
     assert [chunk.members for chunk in chunks] == [(10, 11, 12, 13), (14,)]
     assert {len(chunk.hyperparams.learning_rate) for chunk in chunks} == {4}
     _, report = advanced(chunks[1], 3)
-    assert {values.shape for values in report.values()} == {(1, 3)}
+    assert {values.shape for values in report.values()} == {(1, NUM_FOLDS, 3)}
 
 
 def test_cutting_compiles_no_new_epoch():
     made, _ = program("nadamw")
-    chunks = trained(init_chunks(Group(made, drawn("nadamw"), range(5))), 1)
+    chunks = trained(begun(made, drawn("nadamw")), 1)
     misses = compilation._lower.cache_info().misses
     for survivors in ({1, 2, 4}, {4}):
         chunks = trained(select_members(chunks, survivors), 3)
@@ -149,13 +195,13 @@ def test_cutting_compiles_no_new_epoch():
 
 def test_nobody_is_moved_when_all_survive():
     made, _ = program("nadamw")
-    chunks = init_chunks(Group(made, drawn("nadamw"), range(5)))
+    chunks = begun(made, drawn("nadamw"))
     assert select_members(chunks, set(range(5))) == chunks
 
 
 def test_the_parameters_of_a_member_stay_when_the_population_goes_on():
     made, _ = program("nadamw")
-    chunks = init_chunks(Group(made, drawn("nadamw", 2), range(2)))
+    chunks = begun(made, drawn("nadamw", 2), range(2))
     kept = member_params(chunks[0], 1)
     before = jax.tree.map(np.copy, kept)
     trained(chunks, 2)
@@ -163,7 +209,7 @@ def test_the_parameters_of_a_member_stay_when_the_population_goes_on():
 
 
 @pytest.mark.parametrize(
-    ("width", "num_members", "size"), [(64, 40, 8), (64, 16, 8), (64, 3, 3), (1024, 40, 1), (0, 17, 6)]
+    ("width", "num_members", "size"), [(64, 40, 14), (64, 16, 16), (64, 3, 3), (1024, 40, 1), (0, 17, 9)]
 )
 def test_chunks_on_a_cpu_are_even_and_wide_networks_go_alone(width, num_members, size):
     made = program("adam")[0]._replace(
@@ -173,14 +219,22 @@ def test_chunks_on_a_cpu_are_even_and_wide_networks_go_alone(width, num_members,
     assert (found.program.chunk_size, found.program.wait) == (size, False)
 
 
-@pytest.mark.parametrize(("num_members", "size"), [(8, 2), (27, 3), (81, 8)])
+@pytest.mark.parametrize(("num_folds", "size"), [(1, 14), (2, 8), (4, 4), (5, 3), (20, 1)])
+def test_a_chunk_on_a_cpu_holds_as_many_networks_however_many_folds_they_are_of(num_folds, size):
+    made, _ = program("adam")
+    group = Group(made, drawn("adam", 1) * 40, range(40))
+    (found,) = programs.with_chunk_sizes([group], num_folds=num_folds)
+    assert found.program.chunk_size == size
+
+
+@pytest.mark.parametrize(("num_members", "size"), [(8, 2), (27, 3), (81, 9)])
 def test_chunks_are_smaller_where_halving_will_empty_their_places(num_members, size):
     made, alive = program("adam")[0], [1.0, 1 / 3, 1 / 3, *[1 / 9] * 6]
     group = Group(made, drawn("adam", 1) * num_members, range(num_members))
     (found,) = programs.with_chunk_sizes([group], alive)
     assert found.program.chunk_size == size
     # Counted: each call costs one and a half members and as many as it has places.
-    chunks = [np.ceil(num_members * np.array(alive) / s).sum() * (1.5 + s) for s in range(1, 9)]
+    chunks = [np.ceil(num_members * np.array(alive) / s).sum() * (1.5 + s) for s in range(1, 17)]
     assert chunks[size - 1] <= 1.15 * min(chunks)
 
 
@@ -195,11 +249,18 @@ def test_chunks_on_another_device_fit_its_memory(memory, size, wait, monkeypatch
     assert (found.program.chunk_size, found.program.wait) == (size, wait)
 
 
+def test_on_another_device_a_member_takes_the_memory_of_all_its_folds(monkeypatch):
+    monkeypatch.setattr(programs, "device_memory_bytes", lambda: 40 * 700)
+    group = Group(program("adam")[0], drawn("adam", 1) * 40, range(40))
+    (found,) = programs.with_chunk_sizes([group], num_folds=4)
+    assert (found.program.chunk_size, found.program.wait) == (2, True)
+
+
 def test_members_that_wait_on_the_host_are_trained_to_the_same_bits():
     members, results = drawn("nadamw"), []
     for wait in (False, True):
         made = program("nadamw")[0]._replace(wait=wait)
-        chunks = trained(init_chunks(Group(made, members, range(5))), 2)
+        chunks = trained(begun(made, members), 2)
         assert isinstance(chunks[0].state.train.params[0].weight, np.ndarray) == wait
         chunks = trained(select_members(chunks, {0, 3, 4}), 2)
         assert isinstance(chunks[0].state.train.params[0].weight, np.ndarray) == wait

@@ -15,7 +15,7 @@ from jaxmlp.sweep.space import Choice, Range
 from jaxmlp.train import checkpoints
 from jaxmlp.train.checkpoints import Checkpoints
 from jaxmlp.types import InputError
-from tests.sweep.test_loop import SETTINGS, TRAIN, VALIDATION, one_network
+from tests.sweep.test_loop import FOLDS, SETTINGS, one_network
 
 # Two structures, in three chunks: 9 members, of whom each rung leaves a third.
 SPACE = {"hidden_sizes": Choice((6, 8)), "depth": Choice((1,)), "optimizer": Choice(("adam",))}
@@ -26,7 +26,7 @@ MEMBERS = draw_members(SPACE, 9, max_programs=2)
 def swept(folder=None, *, resume=False, every=1, run=None, members=MEMBERS, **changes):
     settings = SETTINGS._replace(**{"num_epochs": 27, "chunk_size": 3, "max_ensemble": 8} | changes)
     kept = folder and Checkpoints(folder, every, resume, run or {})
-    return run_sweep(members, one_network, TRAIN, VALIDATION, settings, checkpoints=kept, progress=False)
+    return run_sweep(members, one_network, FOLDS, settings, checkpoints=kept, progress=False)
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def stop_after(monkeypatch, calls):
     monkeypatch.setattr(chunks, "advance_chunk", counted)
 
 
-# Four chunks train for three epochs, then two for six, then one: within a chunk, at the end of one and of
+# Four chunks train for three epochs, then two for seven, then one: within a chunk, at the end of one and of
 # all, between rungs and at one.
 @pytest.mark.parametrize("calls", [1, 3, 5, 12, 14, 20, 24, 31])
 def test_a_sweep_stopped_anywhere_and_resumed_finds_the_same(calls, whole, tmp_path, monkeypatch, capsys):
@@ -60,13 +60,13 @@ def test_a_sweep_stopped_anywhere_and_resumed_finds_the_same(calls, whole, tmp_p
     found = swept(tmp_path, every=None, resume=True)
     assert "resumed after epoch" in capsys.readouterr().out
     assert not found.interrupted
-    assert (found.statuses, found.best) == (whole.statuses, whole.best)
-    assert [c[:3] for c in found.ensemble] == [c[:3] for c in whole.ensemble]
+    assert found.statuses == whole.statuses
+    assert [c[:3] for c in found.candidates] == [c[:3] for c in whole.candidates]
     assert {k: v for k, v in found.ensemble_history.items() if k != "seconds"} == {
         k: v for k, v in whole.ensemble_history.items() if k != "seconds"
     }
-    same = found.history, found.scores, found.best_params, [c[3:] for c in found.ensemble]
-    expected = whole.history, whole.scores, whole.best_params, [c[3:] for c in whole.ensemble]
+    names = "history", "losses", "best", "candidates"
+    same, expected = ([getattr(one, name) for name in names] for one in (found, whole))
     for ours, theirs in zip(jax.tree.leaves(same), jax.tree.leaves(expected), strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
@@ -90,7 +90,7 @@ def test_checkpoints_of_every_epoch_are_kept_and_the_last_is_the_end(whole, tmp_
     swept(tmp_path)
     assert [path.name[6:14] for path in checkpoints._files(tmp_path)] == ["00000027", "00000026"]
     again = swept(tmp_path, resume=True)
-    np.testing.assert_array_equal(again.scores, whole.scores)
+    np.testing.assert_array_equal(again.losses, whole.losses)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import qmc
 
+from jaxmlp.nn.embeddings import EmbeddingSpec
 from jaxmlp.nn.network import NetworkSpec
 from jaxmlp.sweep import sampling, space
 from jaxmlp.sweep.sampling import draw_members
@@ -20,6 +21,12 @@ ONE_STRUCTURE = {
     "depth": Choice((1,)),
     "activation": Choice(("relu",)),
     "optimizer": Choice(("adam",)),
+}
+WIDE = {
+    "hidden_sizes": Range(64, 512, log=True),
+    "depth": Range(1, 3),
+    "activation": Choice(("relu", "gelu", "silu")),
+    "optimizer": Choice(("adamw", "nadamw")),
 }
 
 
@@ -85,6 +92,8 @@ def test_sizes_are_read_as_whole_numbers():
         ("optimizer", "lbfgs", "optimizer: 'lbfgs' is not offered"),
         ("activation", "", "activation: unknown name ''"),
         ("activation", "relu:gelu", "activation: must be names, a,b,c, got 'relu:gelu'"),
+        ("embedding", "periodik", "embedding: unknown name 'periodik'; did you mean 'periodic'?"),
+        ("parametrization", "ntx", "parametrization: unknown name 'ntx'; did you mean 'ntk'?"),
         ("learning_rat", "much", "space: unknown name 'learning_rat'; did you mean 'learning_rate'?"),
         ("num_steps", "100", "space: unknown name 'num_steps'"),
     ],
@@ -164,7 +173,7 @@ def test_widths_are_about_factors_of_two_from_end_to_end(low, high, expected):
 
 @pytest.mark.parametrize("method", ["sobol", "random"])
 def test_structures_are_few_and_their_members_lie_together(method):
-    members = draw_members(space.DEFAULT_SPACE, 50, method=method, max_programs=5, seed=3)
+    members = draw_members(WIDE, 50, method=method, max_programs=5, seed=3)
     runs = [a.structure for a, b in zip(members, [None, *members], strict=False) if b is None or a[0] != b[0]]
     assert len(members) == 50
     assert len(runs) == len(set(runs)) == 5
@@ -180,8 +189,21 @@ def test_structures_are_few_and_their_members_lie_together(method):
 
 
 def test_a_few_members_are_as_many_structures_at_most():
-    assert len(group_by_structure(draw_members({}, 3, max_programs=8))) == 3
+    assert len(group_by_structure(draw_members(WIDE, 3, max_programs=8))) == 3
+    assert len(group_by_structure(draw_members({}, 3, max_programs=8))) == 1
     assert len(draw_members({}, 1)) == 1
+
+
+def test_an_embedding_is_what_it_is_for_the_data_and_its_spread_is_drawn_with_it():
+    given = ONE_STRUCTURE | {"embedding": "none,periodic", "frequency_scale": "0.1:1:log"}
+    members = draw_members(given, 16, max_programs=2, embedding=EmbeddingSpec((0, 2), 4))
+    for member in members:
+        embedded = member.structure.network.embedding is not None
+        assert member.structure.network.embedding in (None, EmbeddingSpec((0, 2), 4))
+        assert (member.hyperparams.frequency_scale is not None) == embedded
+    assert len(group_by_structure(members)) == 2
+    (member,) = draw_members(ONE_STRUCTURE | {"parametrization": "ntk", "b2": 0.95}, 1)
+    assert (member.structure.network.parametrization, member.hyperparams.b2) == ("ntk", 0.95)
 
 
 def test_depth_repeats_the_width():
@@ -302,6 +324,9 @@ def test_columns_are_what_the_members_have():
         "depth": [1, 1],
         "activation": ["relu", "relu"],
         "optimizer": ["adam", "adam"],
+        "embedding": ["none", "none"],
+        "parametrization": ["standard", "standard"],
+        "deformation": [0.0, 0.0],
         "learning_rate": [0.1, 0.2],
         "dropout": [0.5, 0.5],
     }

@@ -112,6 +112,7 @@ def test_each_member_has_its_own_best_and_patience():
         ),
         jax.vmap(train.advance, in_axes=(0, None, None, None, None)),
         jax.vmap(train.eval_params, in_axes=(0, None)),
+        num_axes=1,
     )
 
     def evaluate(params, member, dataset):

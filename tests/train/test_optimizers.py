@@ -8,7 +8,8 @@ import optax
 import optax.contrib
 import pytest
 
-from jaxmlp.train.optimizers import RECIPES, SCHEDULES, get_recipe, make_optimizer
+from jaxmlp.train.optimizers import RECIPES, get_recipe, make_optimizer
+from jaxmlp.train.schedules import SCHEDULES
 from jaxmlp.train.step import make_train
 from jaxmlp.train.transforms import project_max_norm
 from jaxmlp.types import Dataset, Hyperparams, InputError, Layer

@@ -168,11 +168,11 @@ def test_a_golden_epoch_of_the_default():
     train = network_train(network((3, 4, 2)), "adam", batch_size=4)
     dataset = toy(8, dtype=np.float32)._replace(weights=None)
     state, (info,) = run(train, dataset, Hyperparams(0.01, dropout=0.25))
-    assert float(info.loss) == pytest.approx(0.65884471, rel=1e-5)
+    assert float(info.loss) == pytest.approx(1.7130785, rel=1e-5)
     np.testing.assert_allclose(
-        state.params[0].weight[0], [-1.24287379, -0.31526619, -0.14601986, -0.69085264], rtol=1e-5
+        state.params[0].weight[0], [-0.50960654, 0.6941305, -0.23491736, 1.2291673], rtol=1e-5
     )
-    np.testing.assert_allclose(state.params[1].bias, [-0.00316252, 0.00316252], rtol=1e-4)
+    np.testing.assert_allclose(state.params[1].bias, [-0.003825892, 0.003825892], rtol=1e-4)
 
 
 def test_a_partial_last_batch_steps_as_the_same_examples_unpadded():

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxmlp.data.folds import assign_folds, cross_folds
 from jaxmlp.nn import heads
 from jaxmlp.nn.metrics import CLASSIFICATION
 from jaxmlp.nn.network import make_network
@@ -79,20 +80,20 @@ def test_parts_of_any_size_train_the_same_bits(num_steps, weights, differing, ca
 
 def test_a_sweep_of_parts_finds_the_same_bits_and_compiles_once(capsys):
     space = {"hidden_sizes": Choice((9,)), "depth": Choice((1,)), "dropout": Range(0.1, 0.3)}
-    members, data, found = draw_members(space, 4, max_programs=1), dataset(150), []
+    members, data, found = draw_members(space, 4, max_programs=1), dataset(150, (0.5, 1.5)), []
+    folds = cross_folds(data, assign_folds(data.targets, 3))
     settings = SweepConfig("multiclass", num_epochs=3, batch_size=BATCH_SIZE, halving=2, chunk_size=2)
-    for data_bytes in (None, bytes_of(data, 4)):
+    # An example has a weight in each fold.
+    parts_of_four = 2 * 5 * BATCH_SIZE * (12 + 4 + 3 * 4) - 1
+    for data_bytes in (None, parts_of_four):
         now = settings._replace(data_bytes=data_bytes)
-        found.append(run_sweep(members, lambda _: NETWORK, data, dataset(20), now, progress=False))
+        found.append(run_sweep(members, lambda _: NETWORK, folds, now, progress=False))
     assert "of training data come in parts of 4 steps" in capsys.readouterr().out
-    whole, parts = (
-        (f.history, f.statuses, f.best_params, [c._replace(contribution=0) for c in f.ensemble])
-        for f in found
-    )
+    whole, parts = ((f.history, f.statuses, f.losses, f.best, f.candidates) for f in found)
     jax.tree.map(np.testing.assert_array_equal, parts, whole)
     assert any(status.startswith("cut") for status in parts[1])
     misses = compilation._lower.cache_info().misses
-    run_sweep(members, lambda _: NETWORK, data, dataset(20), now, progress=False)
+    run_sweep(members, lambda _: NETWORK, folds, now, progress=False)
     assert compilation._lower.cache_info().misses == misses
 
 

@@ -1,0 +1,136 @@
+"""From what a sweep chose to calibrated models, and what they reach."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jaxtyping import Float
+
+from jaxmlp.data.folds import Folds, constant_inputs
+from jaxmlp.data.splits import Splits
+from jaxmlp.models.calibration import apply_temperature, fit_noise_scale, fit_temperature
+from jaxmlp.models.evaluation import weighted_measures
+from jaxmlp.models.model import Model, with_spec
+from jaxmlp.models.training import Scaling, TrainedNetwork, build_model
+from jaxmlp.printing import printable
+from jaxmlp.sweep.selection import (
+    Candidate,
+    HeldOut,
+    cross_fitted_predictions,
+    ensemble_predictions,
+)
+from jaxmlp.sweep.state import SweepResult
+
+_SHARPEST = 1 / 20
+Predictions = Float[np.ndarray, "rows outputs"]
+
+
+@printable
+class SearchResult(NamedTuple):
+    """What a search hands back."""
+
+    sweep: SweepResult
+    best: Model
+    """The member with the lowest loss, as it was then: the average of its folds."""
+    ensemble: Model
+    score: dict[str, float]
+    """What the ensemble reaches on examples that neither its networks nor its choice have seen, but for who
+    was cut on the way."""
+    intervals: dict[str, tuple[float, float]]
+    """The 95 % intervals of these measures, over the examples."""
+
+    def summary(self) -> dict[str, Any]:
+        """What was found, in words."""
+        reached = {f"held out {name}": f"{value:.4g}" for name, value in self.score.items()}
+        return self.sweep.summary() | {"task": self.ensemble.spec.head} | reached
+
+
+def build_models(splits: Splits, scaling: Scaling, folds: Folds, result: SweepResult) -> SearchResult:
+    """The best member and the ensemble of a sweep as calibrated models, and what the ensemble reaches."""
+    held_out = result.held_out
+    honest = cross_fitted_predictions(result.candidates, held_out)
+    found = {
+        "ensemble": (result.ensemble, ensemble_predictions(result.candidates), honest),
+        "best": ([result.best], result.best.predictions, result.best.predictions),
+    }
+    models = {}
+    for name, (candidates, predictions, unseen) in found.items():
+        is_real = held_out.task == "regression"
+        networks = _networks(result, candidates, constant_inputs(folds))
+        model = build_model(splits, scaling, networks, clip=is_real)
+        models[name], unseen = _calibrate(model, predictions, unseen, held_out, scaling)
+        if name == "ensemble":
+            score, intervals = _measure(unseen, held_out, scaling)
+    named = {f"held_out_{measure}": value for measure, value in score.items()}
+    bounds = {f"held_out_{measure}": pair for measure, pair in intervals.items()}
+    ensemble = with_spec(models["ensemble"], metrics=named, intervals=bounds)
+    return SearchResult(result, models["best"], ensemble, score, intervals)
+
+
+def _networks(
+    result: SweepResult, candidates: Sequence[Candidate], constants: Float[np.ndarray, "folds inputs"]
+) -> list[TrainedNetwork]:
+    """The network of each fold of each candidate."""
+    found = []
+    for one in candidates:
+        spec, count = result.members[one.member].structure.network, max(1, int(one.counts[0]))
+        for fold, own in enumerate(constants):
+            params = jax.tree.map(lambda leaf, fold=fold: leaf[fold], one.params)
+            found.append(TrainedNetwork(spec, params, count, one.temperature, own))
+    return found
+
+
+def _calibrate(
+    model: Model, predictions: Predictions, unseen: Predictions, held_out: HeldOut, scaling: Scaling
+) -> tuple[Model, Predictions]:
+    """The model with a temperature, where it helps on rows that it was not fitted to, or the noise scale of a
+    regression; and what it then predicts for unseen rows.
+    """
+    if held_out.task == "regression":
+        errors = _unscale(unseen, scaling) - _targets(held_out, scaling).reshape(unseen.shape)
+        return with_spec(model, noise_scale=fit_noise_scale(errors[held_out.weights > 0])), unseen
+    tempered = unseen.copy()
+    for part in np.unique(held_out.parts):
+        own = held_out.parts == part
+        tempered[own] = _temper(unseen[own], _temperature(unseen, held_out, ~own))
+    before, after = (held_out.losses([each])[0] @ held_out.weights for each in (unseen, tempered))
+    if after >= before:
+        return model, unseen
+    everywhere = np.ones(len(unseen), bool)
+    return with_spec(model, temperature=_temperature(predictions, held_out, everywhere)), tempered
+
+
+def _temperature(predictions: Predictions, held_out: HeldOut, rows: np.ndarray) -> float:
+    targets, weights = held_out.targets[rows], held_out.weights[rows]
+    return fit_temperature(_logarithm(predictions[rows]), targets, weights, lowest=_SHARPEST)
+
+
+def _temper(predictions: Predictions, temperature: float) -> Predictions:
+    return np.exp(apply_temperature(_logarithm(predictions), temperature))
+
+
+def _logarithm(probabilities: Predictions) -> Predictions:
+    return np.log(np.maximum(probabilities, np.finfo(np.float32).tiny))
+
+
+def _measure(
+    predictions: Predictions, held_out: HeldOut, scaling: Scaling
+) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:
+    used = held_out.weights > 0
+    values, targets = _unscale(predictions, scaling)[used], _targets(held_out, scaling)[used]
+    return weighted_measures(held_out.task, values, targets, held_out.weights[used])
+
+
+def _unscale(values: Any, scaling: Scaling) -> Any:
+    """Values of a regression in the targets' unit."""
+    if scaling.targets is None:
+        return values
+    shift, scale = (np.asarray(part, float) for part in scaling.targets)
+    return values * scale + shift
+
+
+def _targets(held_out: HeldOut, scaling: Scaling) -> np.ndarray:
+    if held_out.task != "regression":
+        return held_out.targets
+    return _unscale(held_out.targets.reshape(len(held_out.targets), -1), scaling)
