@@ -19,6 +19,7 @@ from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Key
 
 from jaxmlp import checks
+from jaxmlp.runtime.host import num_cores
 from jaxmlp.types import AnyMesh, InputError, PyTree
 
 AXES = ("members", "data")
@@ -93,6 +94,15 @@ def make_mesh(sizes: str | Mapping[str, int] | None = None, *, num_members: int 
 def memory_bytes() -> int:
     """Bytes of a device; of a CPU those of the machine."""
     return device_memory_bytes() or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def num_concurrent_calls() -> int:
+    """Programs that are called at the same time: on a CPU as many as it has cores, since one of small
+    networks keeps but a part of them busy. Processes and devices that share the work need one order of calls.
+    """
+    if jax.default_backend() != "cpu" or jax.process_count() > 1 or jax.device_count() > 1:
+        return 1
+    return num_cores()
 
 
 def check_memory(num_bytes: int) -> None:

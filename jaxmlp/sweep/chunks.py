@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Integer, Key, Shaped
 
-from jaxmlp.runtime.devices import device_put, gather, sharding
+from jaxmlp.runtime.devices import device_put, gather, num_concurrent_calls, sharding
 from jaxmlp.sweep.programs import Chunk, Group, Program, fold_keys, stack_numbers
 from jaxmlp.sweep.space import Structure
 from jaxmlp.train.epoch import Advance, lower_epochs, make_init, next_num_epochs
@@ -53,7 +53,7 @@ def compile_ahead(
     chunks: Sequence[Chunk], data: Dataset | Stream, validation: Dataset, data_key: Key[Array, ""]
 ) -> Iterator[Callable[[Chunk], Advance]]:
     """A function that gives what advances a chunk; while one trains, the programs of others are compiled."""
-    compiler = ThreadPoolExecutor(1)
+    compiler = ThreadPoolExecutor(num_concurrent_calls())
     ahead: dict[Structure, Future[Advance]] = {}
     try:
         for structure, chunk in {chunk.program.structure: chunk for chunk in chunks}.items():

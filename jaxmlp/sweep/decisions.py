@@ -1,8 +1,7 @@
 """What follows from the reports of members: who is lost, who is cut, the ensemble, the time left."""
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -21,34 +20,6 @@ def next_event(state: SweepState, config: SweepConfig) -> int:
     first = [] if config.time_budget is None else [1]
     snapshots = snapshot_epochs(state.num_epochs, config.schedule)
     return min(each for each in (*first, *snapshots) if each > state.epoch)
-
-
-def record_reports(state: SweepState, chunk: Chunk, report: Mapping[str, Any]) -> SweepState:
-    """The state with what the members of ``chunk`` reported of the epochs that begin with its own, as a mean
-    over the folds; those of whom a loss is not finite are lost from there on.
-    """
-    statuses, history, outputs = list(state.statuses), dict(state.history), dict(state.outputs)
-    report = dict(report)
-    now = report.pop("validation_outputs")
-    curves = {name: values.mean(axis=1) for name, values in report.items() if name != "first_bad_step"}
-    loss = curves["train_loss"]
-    first, end = chunk.epoch, chunk.epoch + loss.shape[1]
-    for name in curves:
-        rows = history.get(name, np.empty((len(statuses), 0)))
-        missing = max(0, end - rows.shape[1])
-        history[name] = np.pad(rows, ((0, 0), (0, missing)), constant_values=np.nan)
-    for place, member in enumerate(chunk.members):
-        if statuses[member] != "finished":
-            continue
-        lost = np.flatnonzero(~np.isfinite(loss[place]))
-        seen = 1 + lost[0] if len(lost) else end - first
-        for name, values in curves.items():
-            history[name][member, first : first + seen] = values[place, :seen]
-        outputs[member] = now[place].reshape(-1, now.shape[-1])
-        if len(lost):
-            statuses[member] = f"not finite in epoch {first + seen}"
-            del outputs[member]
-    return state._replace(history=history, statuses=statuses, outputs=outputs)
 
 
 def choose_ensemble(

@@ -12,10 +12,11 @@ from jaxmlp.data.folds import Folds
 from jaxmlp.nn.network import Network, NetworkSpec
 from jaxmlp.runtime import processes
 from jaxmlp.runtime.console import progress_bar, tell_stop
-from jaxmlp.runtime.devices import device_put, sharding
+from jaxmlp.runtime.devices import device_put, num_concurrent_calls, sharding
 from jaxmlp.runtime.selftest import check_backend
 from jaxmlp.runtime.signals import interruptible, note_stop
 from jaxmlp.sweep import chunks
+from jaxmlp.sweep.calls import advance_chunks
 from jaxmlp.sweep.config import SweepConfig
 from jaxmlp.sweep.decisions import (
     alive_members,
@@ -24,7 +25,6 @@ from jaxmlp.sweep.decisions import (
     next_event,
     num_member_epochs,
     prune,
-    record_reports,
     shorten_to_budget,
 )
 from jaxmlp.sweep.programs import Chunk, check_config, make_groups
@@ -80,7 +80,7 @@ def run_sweep(
         while state.epoch < state.num_epochs and not ended:
             event = next_event(state, config)
             until = min(event, next_save(checkpoints, state.epoch, state.num_epochs))
-            state, whole = advance_chunks(state, until, find, stop, bar)
+            state, whole = advance_chunks(state, until, find, stop, bar, _at_once(arrays[0]))
             state = state._replace(seconds=time.perf_counter() - began)
             if asked := processes.all_processes_max(asked_to_stop()):
                 note_stop(asked)
@@ -94,6 +94,11 @@ def run_sweep(
         stopped = processes.all_processes_max(asked_to_stop())
     tell_stop(stopped, state.epoch, state.num_epochs)
     return _make_result(state, members, config, held_out, stopped)
+
+
+def _at_once(data: Dataset | Stream) -> int:
+    """Chunks that train at the same time; data in parts fill the device."""
+    return 1 if isinstance(data, Stream) else num_concurrent_calls()
 
 
 def _progress_bar(state: SweepState, config: SweepConfig, *, show: bool) -> Any:
@@ -168,43 +173,6 @@ def init_sweep(
         ensemble_history={"epochs": [], "loss": [], "size": [], "candidates": [], "seconds": []},
         losses=[math.inf] * len(members),
     )
-
-
-def advance_chunks(
-    state: SweepState,
-    until: int,
-    find: Callable[[Chunk], Advance],
-    stop: Callable[[], bool],
-    bar: Any,
-) -> tuple[SweepState, bool]:
-    """Every chunk in which a member is finite after epoch ``until``; False with it, if ``stop`` said so
-    between two calls. ``find`` gives a chunk's program.
-    """
-    state = state._replace(chunks=list(state.chunks))
-    for index, chunk in enumerate(state.chunks):
-        if not _is_behind(state, chunk, until):
-            continue
-        chunk, stopped = chunks.to_device(chunk), False
-        while _is_behind(state, chunk, until) and not (stopped := stop()):
-            began, before = time.perf_counter(), chunk
-            advance = find(chunk)
-            ready = time.perf_counter()
-            num_epochs = processes.all_processes_max(min(chunk.pace, until - chunk.epoch))
-            chunk, report = chunks.advance_chunk(chunk, advance, num_epochs)
-            state = record_reports(state, before, report)._replace(
-                compile_seconds=state.compile_seconds + ready - began,
-                train_seconds=state.train_seconds + time.perf_counter() - ready,
-            )
-            bar.update(len(chunk.members) * (chunk.epoch - before.epoch))
-        state.chunks[index] = chunks.to_host(chunk)
-        if stopped:
-            return state, False
-    return state._replace(epoch=until), True
-
-
-def _is_behind(state: SweepState, chunk: Chunk, until: int) -> bool:
-    """Whether a chunk has to train to be where the others are."""
-    return chunk.epoch < until and any(state.statuses[member] == "finished" for member in chunk.members)
 
 
 def _progress_text(state: SweepState) -> str:

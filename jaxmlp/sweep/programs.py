@@ -14,7 +14,13 @@ from jaxmlp import checks
 from jaxmlp.nn.augment import random_deformation, scale_deformation, with_augmentation
 from jaxmlp.nn.metrics import METRICS, Metric
 from jaxmlp.nn.network import Network, NetworkSpec
-from jaxmlp.runtime.devices import check_memory, device_memory_bytes, num_bytes, sharding
+from jaxmlp.runtime.devices import (
+    check_memory,
+    device_memory_bytes,
+    num_bytes,
+    num_concurrent_calls,
+    sharding,
+)
 from jaxmlp.sweep.config import SweepConfig, num_schedule_steps
 from jaxmlp.sweep.halving import members_per_epoch
 from jaxmlp.sweep.space import Member, Structure, group_by_structure
@@ -78,7 +84,8 @@ def with_chunk_sizes(
     total = sum(n * len(g.members) for n, g in zip(sizes, groups, strict=True)) // shares
     if memory is None:
         check_memory(total)
-        most = [_cheapest_size(group, alive, num_folds) for group in groups]
+        share = math.ceil(sum(len(g.members) for g in groups) / num_concurrent_calls())
+        most = [min(share, _cheapest_size(group, alive, num_folds)) for group in groups]
     else:
         check_memory(max(sizes))
         most = [max(1, int(memory // (_ROOM * size))) for size in sizes]

@@ -208,9 +208,23 @@ def test_the_parameters_of_a_member_stay_when_the_population_goes_on():
     chex.assert_trees_all_equal(kept, before)
 
 
+@pytest.fixture
+def one_core(monkeypatch):
+    monkeypatch.setattr(programs, "num_concurrent_calls", lambda: 1)
+
+
+@pytest.mark.parametrize(("num_cores", "size"), [(1, 6), (2, 3), (4, 2), (8, 1)])
+def test_there_is_a_chunk_for_each_core(num_cores, size, monkeypatch):
+    monkeypatch.setattr(programs, "num_concurrent_calls", lambda: num_cores)
+    group = Group(program("adam")[0], drawn("adam", 1) * 6, range(6))
+    (found,) = programs.with_chunk_sizes([group])
+    assert found.program.chunk_size == size
+
+
 @pytest.mark.parametrize(
     ("width", "num_members", "size"), [(64, 40, 14), (64, 16, 16), (64, 3, 3), (1024, 40, 1), (0, 17, 9)]
 )
+@pytest.mark.usefixtures("one_core")
 def test_chunks_on_a_cpu_are_even_and_wide_networks_go_alone(width, num_members, size):
     made = program("adam")[0]._replace(
         structure=Structure(NetworkSpec((width,) if width else (), "relu"), "adam")
@@ -220,6 +234,7 @@ def test_chunks_on_a_cpu_are_even_and_wide_networks_go_alone(width, num_members,
 
 
 @pytest.mark.parametrize(("num_folds", "size"), [(1, 14), (2, 8), (4, 4), (5, 3), (20, 1)])
+@pytest.mark.usefixtures("one_core")
 def test_a_chunk_on_a_cpu_holds_as_many_networks_however_many_folds_they_are_of(num_folds, size):
     made, _ = program("adam")
     group = Group(made, drawn("adam", 1) * 40, range(40))
@@ -228,6 +243,7 @@ def test_a_chunk_on_a_cpu_holds_as_many_networks_however_many_folds_they_are_of(
 
 
 @pytest.mark.parametrize(("num_members", "size"), [(8, 2), (27, 3), (81, 9)])
+@pytest.mark.usefixtures("one_core")
 def test_chunks_are_smaller_where_halving_will_empty_their_places(num_members, size):
     made, alive = program("adam")[0], [1.0, 1 / 3, 1 / 3, *[1 / 9] * 6]
     group = Group(made, drawn("adam", 1) * num_members, range(num_members))

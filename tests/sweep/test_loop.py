@@ -13,7 +13,7 @@ from jaxmlp.data.folds import assign_folds, cross_folds, single_fold
 from jaxmlp.nn import heads
 from jaxmlp.nn.network import NetworkSpec, make_network
 from jaxmlp.nn.preprocessing import Affine
-from jaxmlp.sweep import loop
+from jaxmlp.sweep import calls, loop
 from jaxmlp.sweep.chunks import member_params
 from jaxmlp.sweep.config import SweepConfig
 from jaxmlp.sweep.decisions import choose_ensemble
@@ -272,7 +272,8 @@ def test_a_regression_is_swept_by_its_squared_error(num_outputs):
 def test_a_budget_decides_how_many_epochs_there_are(monkeypatch):
     # A clock that goes on by a second whenever somebody looks.
     ticks = itertools.count(0.0)
-    monkeypatch.setattr(loop, "time", SimpleNamespace(perf_counter=lambda: next(ticks)))
+    for module in (loop, calls):
+        monkeypatch.setattr(module, "time", SimpleNamespace(perf_counter=lambda: next(ticks)))
     short = swept(time_budget=100.0, num_epochs=100_000, halving=None)
     assert short.ensemble and 2 <= short.history["train_loss"].shape[1] <= 100
     assert short.ensemble_history["seconds"][-1] < 106 and set(short.statuses) == {"finished"}
