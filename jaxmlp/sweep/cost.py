@@ -93,9 +93,12 @@ def describe_plan(splits: Splits, members: Sequence[Member], settings: SweepConf
     cut = f", some cut after epochs {', '.join(map(str, rungs))}" if rungs else ""
     folds = "" if sizes["validation"] else f", each without one of {num_folds} folds in turn"
     programs_text = "one program" if expected.num_programs == 1 else f"{expected.num_programs} programs"
+    budget = settings.time_budget
+    fitted = "" if budget is None else f", or as many as fit into {budget / 60:g} min"
+    settings_text = "1 setting" if len(members) == 1 else f"{len(members)} settings"
     print(
-        f"{len(members)} settings{folds}, {expected.num_parameters:,} parameters in {programs_text}; "
-        f"{settings.num_epochs} epochs{cut}"
+        f"{settings_text}{folds}, {expected.num_parameters:,} parameters in {programs_text}; "
+        f"{settings.num_epochs} epochs{fitted}{cut}"
     )
     where = f" on each of {expected.num_devices} devices" if expected.num_devices > 1 else ""
     turns = "; members wait for their turn on the host" if expected.wait else ""
