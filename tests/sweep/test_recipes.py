@@ -27,7 +27,7 @@ def strengths(plan):
 
 @pytest.mark.parametrize(
     ("num_examples", "hidden_sizes", "learnt", "num_epochs"),
-    [(1000, (256,), 900, 150), (11_000, (256,), 9900, 150), (40_000, (512, 512), 32_400, 52)],
+    [(1000, (256,), 900, 100), (11_000, (256,), 9900, 100), (40_000, (512, 512), 32_400, 52)],
 )
 def test_many_images_get_wider_networks_and_a_validation_part(num_examples, hidden_sizes, learnt, num_epochs):
     plan = plan_search(images(num_examples))
