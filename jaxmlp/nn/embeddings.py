@@ -16,7 +16,8 @@ from jaxmlp.types import Embedding
 
 NUM_FEATURES = 3
 """What each number is embedded in, beside itself."""
-_MANY = 16
+_FREQUENCIES = (16, 16), (100, 8), (float("inf"), 4)
+"""Of each of at most so many numbers."""
 _FREQUENCY_SCALE = 0.25
 
 
@@ -34,7 +35,7 @@ class EmbeddingSpec(NamedTuple):
 
 def embed_numbers(numbers: tuple[int, ...]) -> EmbeddingSpec:
     """The embedding of these inputs: fewer frequencies where there are many, which cost more and overfit."""
-    return EmbeddingSpec(numbers, 8 if len(numbers) > _MANY else 16)
+    return EmbeddingSpec(numbers, next(count for most, count in _FREQUENCIES if len(numbers) <= most))
 
 
 def init_embedding(

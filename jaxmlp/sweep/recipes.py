@@ -21,7 +21,7 @@ _EPOCHS_OF_A_BUDGET = 10
 """Where there is a time budget, times as many as without one at most: more deformed images only help."""
 
 
-_LEAST_STEPS = 500
+_LEAST_STEPS, _MOST_EMBEDDED, _MANY_ROWS = 500, 1000, 2000
 
 
 class Recipe(NamedTuple):
@@ -72,10 +72,7 @@ def _for_tables(splits: Splits, num_examples: int) -> Recipe:
     """Periodic embeddings of numbers, and cycles of the learning rate, at whose ends candidates stand
     (Gorishniy et al. 2022; Holzmüller et al. 2024).
     """
-    try:
-        embedding = embed_inputs(splits)
-    except InputError:
-        embedding = None
+    embedding = _embedding(splits)
     space = {
         "hidden_sizes": 128,
         "depth": 3,
@@ -88,7 +85,7 @@ def _for_tables(splits: Splits, num_examples: int) -> Recipe:
         "weight_decay": 0.01,
         "momentum": 0.9,
         "b2": 0.95,
-        "dropout": 0.1,
+        "dropout": Choice((0.0, 0.2)) if num_examples >= _MANY_ROWS else 0.1,
     }
     batch_size = int(np.clip(2 ** round(math.log2(num_examples / 32)), 32, 256))
     settings = {
@@ -98,6 +95,15 @@ def _for_tables(splits: Splits, num_examples: int) -> Recipe:
         "num_epochs": _num_epochs(num_examples, batch_size, 300_000, 30, 90),
     }
     return Recipe(space, settings, embedding)
+
+
+def _embedding(splits: Splits) -> EmbeddingSpec | None:
+    """That of the inputs that are numbers; of very many, each tells little, and all would take long."""
+    try:
+        found = embed_inputs(splits)
+    except InputError:
+        return None
+    return found if len(found.numbers) <= _MOST_EMBEDDED else None
 
 
 def _num_epochs(num_examples: int, batch_size: int, num_seen: int, fewest: int, most: int) -> int:

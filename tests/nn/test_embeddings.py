@@ -54,6 +54,8 @@ def test_the_spread_of_frequencies_is_a_number_to_sweep():
     np.testing.assert_allclose(wide, 4 * narrow, rtol=1e-6)
 
 
-def test_many_numbers_have_fewer_frequencies_each():
-    assert embed_numbers(tuple(range(16))).num_frequencies == 16
-    assert embed_numbers(tuple(range(17))).num_frequencies == 8
+@pytest.mark.parametrize(
+    ("count", "frequencies"), [(1, 16), (16, 16), (17, 8), (100, 8), (101, 4), (5000, 4)]
+)
+def test_many_numbers_have_fewer_frequencies_each(count, frequencies):
+    assert embed_numbers(tuple(range(count))).num_frequencies == frequencies

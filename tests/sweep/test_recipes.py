@@ -142,3 +142,19 @@ def test_the_strength_is_chosen_by_what_is_held_out():
     for one in found.sweep.ensemble:
         counts[found.sweep.members[one.member].structure.deformation] += int(one.counts[0])
     assert counts[0.0] > 0.8 * sum(counts.values())
+
+
+def test_tables_of_more_rows_have_more_settings_and_very_wide_ones_no_embedding():
+    draws = np.random.default_rng(0)
+
+    def plan(num_rows, num_columns=3):
+        inputs = draws.normal(size=(num_rows, num_columns))
+        return plan_search(from_arrays(inputs, np.arange(num_rows) % 2, test_fraction=0.0))
+
+    few, many, wide = plan(1999), plan(2000), plan(40, 1001)
+    assert {m.hyperparams.dropout for m in few.members} == {0.1} and len(few.members) == 4
+    assert sorted(m.hyperparams.dropout for m in many.members) == [0.0] * 4 + [0.2] * 4
+    assert many.members[0].structure.network.embedding.numbers == (0, 1, 2)
+    assert wide.members[0].structure.network.embedding is None
+    # A few steps at least, however few rows there are.
+    assert wide.config.num_epochs * -(-40 // wide.config.batch_size) >= 500
