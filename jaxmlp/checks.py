@@ -111,6 +111,7 @@ _HYPERPARAMS = {
     "initial_scale": positive,
     "frequency_scale": positive,
     "b2": fraction,
+    "deformation": at_least_zero,
     "num_steps": positive,
 }
 

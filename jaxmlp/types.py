@@ -94,5 +94,7 @@ class Hyperparams(NamedTuple):
     """Standard deviation of an embedding's initial frequencies, in turns per unit of its inputs."""
     b2: Scalar | float | None = None
     """The decay rate of the second moment (Adam's b2)."""
+    deformation: Scalar | float | None = None
+    """How far training images are deformed, in times the limits of ``augment.Deformation``."""
     num_steps: Scalar | float | None = None
     """Steps in the whole run, over which a schedule stretches."""

@@ -17,6 +17,7 @@ from jaxmlp.data.splits import Splits, fit_target_affine, layer_sizes, scale_par
 from jaxmlp.models.model import Model
 from jaxmlp.models.schema import LOSSES, ModelSpec, dense_network
 from jaxmlp.nn import mlp
+from jaxmlp.nn.augment import with_deformation
 from jaxmlp.nn.embeddings import EmbeddingSpec, embed_numbers
 from jaxmlp.nn.heads import HEADS
 from jaxmlp.nn.matmul import PRODUCTS
@@ -124,7 +125,7 @@ def _make_network(
 ) -> Network:
     """The same functions for the same arguments, so that what was compiled for them is found again."""
     num_inputs, num_outputs = ends
-    return make_network(
+    network = make_network(
         (num_inputs, *spec.hidden_sizes, num_outputs),
         HEADS[task],
         Affine(*map(jnp.asarray, affine or (0.0, 1.0))),
@@ -134,6 +135,7 @@ def _make_network(
         precision=precision,
         loss=loss,
     )
+    return with_deformation(network)
 
 
 def embed_inputs(splits: Splits) -> EmbeddingSpec:

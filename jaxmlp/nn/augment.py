@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -9,7 +10,9 @@ import jax.numpy as jnp
 from jax.scipy.ndimage import map_coordinates
 from jaxtyping import Array, Float, Key, Shaped
 
+from jaxmlp import checks
 from jaxmlp.nn.network import Network
+from jaxmlp.types import InputError, Scalar
 
 Augment = Callable[[Key[Array, ""], Array], Array]
 """(key, image) -> another image of the same shape."""
@@ -36,7 +39,7 @@ class Deformation(NamedTuple):
 _HANDWRITING = Deformation()
 
 
-def scale_deformation(strength: float) -> Deformation:
+def scale_deformation(strength: Scalar | float) -> Deformation:
     """The default limits times ``strength``; displacements stay as smooth."""
     limits = {name: strength * limit for name, limit in _HANDWRITING._asdict().items()}
     return Deformation(**limits)._replace(smoothness=_HANDWRITING.smoothness)
@@ -52,6 +55,24 @@ def with_augmentation(network: Network, augment: Augment) -> Network:
             image_key, key = jax.random.split(key)
             example = augment(image_key, example[0]), example[1]
         return network.loss_fn(params, model_state, example, key, hyperparams)
+
+    return network._replace(loss_fn=loss_fn)
+
+
+def with_deformation(network: Network) -> Network:
+    """The network that meets each training image deformed anew in each pass, as far as the Hyperparams at
+    hand say; where these share a key, they share the draws. InputError for examples that are no images.
+    """
+
+    def loss_fn(params: Any, model_state: Any, example: Any, key: Any, hyperparams: Any) -> Any:
+        strength = checks.as_hyperparams(hyperparams).deformation
+        if strength is None:
+            return network.loss_fn(params, model_state, example, key, hyperparams)
+        if example[0].ndim < 2:
+            shape = example[0].shape
+            raise InputError(f"deformation: is for images, but an example has shape {shape}; leave it out")
+        augment = partial(random_deformation, limits=scale_deformation(strength))
+        return with_augmentation(network, augment).loss_fn(params, model_state, example, key, hyperparams)
 
     return network._replace(loss_fn=loss_fn)
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import jax
@@ -11,7 +11,6 @@ import numpy as np
 from jaxtyping import Array, Float, Key, Shaped
 
 from jaxmlp import checks
-from jaxmlp.nn.augment import random_deformation, scale_deformation, with_augmentation
 from jaxmlp.nn.metrics import METRICS, Metric
 from jaxmlp.nn.network import Network, NetworkSpec
 from jaxmlp.runtime.devices import (
@@ -187,9 +186,6 @@ def _cached_program(
 ) -> Program:
     """The same program for the same arguments, so that what was compiled for it is found again."""
     optimizer = make_optimizer(structure.optimizer, schedule, dict(rate_multipliers))
-    if structure.deformation:
-        limits = scale_deformation(structure.deformation)
-        network = with_augmentation(network, partial(random_deformation, limits=limits))
     return make_program(
         structure,
         make_train(network.init_fn, network.loss_fn, optimizer, batch_size, mesh=mesh),
@@ -239,10 +235,5 @@ def check_config(config: SweepConfig, members: Sequence[Member], dataset: Datase
         raise InputError("members: must hold at least one, got none")
     checks.dataset_shapes(dataset, config.batch_size)
     for member in members:
-        if member.structure.deformation and dataset.inputs.ndim < 3:
-            raise InputError(
-                "deformation: is for images, but an example has shape "
-                f"{dataset.inputs.shape[1:]}; leave it out"
-            )
         hyperparams = member.hyperparams._replace(num_steps=1)
         make_optimizer(member.structure.optimizer, config.schedule)(hyperparams)

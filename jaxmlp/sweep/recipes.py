@@ -134,7 +134,7 @@ def _for_images(splits: Splits, num_examples: int, has_budget: bool) -> Recipe:
     }
     if splits.class_names:
         space["label_smoothing"] = 0.1
-    num_epochs = _num_epochs(num_examples, 128, 1_700_000, 15, 100)
+    num_epochs = _num_epochs(num_examples, 128, 1_700_000, 15, 150)
     settings = {
         "schedule": "warmup_cosine",
         "batch_size": min(128, num_examples),

@@ -27,7 +27,7 @@ from jaxmlp.train import optimizers
 from jaxmlp.types import Hyperparams, InputError
 
 # A constant 0 of these changes nothing but would still be computed.
-_ABSENT_AT_ZERO = ("weight_decay", "dropout", "input_dropout", "label_smoothing")
+_ABSENT_AT_ZERO = ("weight_decay", "dropout", "input_dropout", "label_smoothing", "deformation")
 METHODS = ("sobol", "random", "grid")
 
 
@@ -153,12 +153,11 @@ def _structure(
     optimizer: str,
     embedded: str,
     parametrization: str,
-    deformation: float | int,
 ) -> Structure:
     spec = NetworkSpec(
         (int(width),) * int(depth), activation, embedding if embedded == "periodic" else None, parametrization
     )
-    return Structure(spec, optimizer, float(deformation))
+    return Structure(spec, optimizer)
 
 
 def _levels(space: Space, name: str) -> Choice:
@@ -170,8 +169,6 @@ def _levels(space: Space, name: str) -> Choice:
         return Choice(width_grid(distribution))
     if name == "depth":
         return Choice(tuple(range(int(distribution.low), int(distribution.high) + 1)))
-    if name == "deformation":
-        return Choice(tuple(np.linspace(distribution.low, distribution.high, 3).tolist()))
     return Choice(_ends(distribution))
 
 

@@ -41,8 +41,6 @@ class Structure(NamedTuple):
 
     network: NetworkSpec
     optimizer: str
-    deformation: float = 0.0
-    """Of training images, in times the limits of ``augment.Deformation``; done once for all members."""
 
 
 class Member(NamedTuple):
@@ -54,7 +52,7 @@ class Member(NamedTuple):
 
 
 _NAMED = ("activation", "optimizer", "embedding", "parametrization")
-STRUCTURAL = ("hidden_sizes", "depth", *_NAMED, "deformation")
+STRUCTURAL = ("hidden_sizes", "depth", *_NAMED)
 """``depth`` hidden layers of ``hidden_sizes`` neurons each."""
 EMBEDDINGS = ("none", "periodic")
 NAMES = (*STRUCTURAL, *(name for name in Hyperparams._fields if name != "num_steps"))
@@ -65,7 +63,6 @@ PLAIN_STRUCTURE: Mapping[str, Choice] = {
     "optimizer": Choice(("adamw",)),
     "embedding": Choice(("none",)),
     "parametrization": Choice(("standard",)),
-    "deformation": Choice((0.0,)),
 }
 """What a Space leaves open."""
 
@@ -140,8 +137,6 @@ def _check_value(name: str, value: Any) -> None:
         checks.known_name(name, value, PARAMETRIZATIONS)
     elif name in ("hidden_sizes", "depth"):
         checks.integer(name, value, at_least=1 if name == "hidden_sizes" else 0)
-    elif name == "deformation":
-        checks.at_least_zero(name, value)
     elif value is None or np.ndim(value) > 0:
         raise InputError(f"{name}: must be a number, got {value!r}")
     else:
@@ -157,7 +152,6 @@ def member_columns(members: Sequence[Member]) -> dict[str, list[Any]]:
         "optimizer": [member.structure.optimizer for member in members],
         "embedding": [EMBEDDINGS[bool(member.structure.network.embedding)] for member in members],
         "parametrization": [member.structure.network.parametrization for member in members],
-        "deformation": [member.structure.deformation for member in members],
     }
     for name in Hyperparams._fields:
         values = [getattr(member.hyperparams, name) for member in members]

@@ -9,7 +9,7 @@ from jaxmlp.nn import augment, heads
 from jaxmlp.nn.augment import Deformation
 from jaxmlp.nn.network import make_network
 from jaxmlp.nn.preprocessing import Affine
-from jaxmlp.types import Hyperparams
+from jaxmlp.types import Hyperparams, InputError
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (7, 7)).astype(np.uint8)
 NOTHING = Deformation(0.0, 0.0, 0.0, 0.0, 0.0)
@@ -115,3 +115,21 @@ def test_only_training_sees_other_images():
     assert losses_of(None)[0] == losses_of(None)[1]
     assert losses_of(key)[0] != losses_of(key)[1]
     assert bent.predict_fn is network.predict_fn
+
+
+def test_the_strength_of_a_run_deforms_its_images_and_no_tables():
+    network = make_network((49, 8, 3), heads.multiclass, Affine(jnp.zeros(()), jnp.ones(())))
+    deformed = augment.with_deformation(network)
+    params, state = network.init_fn(jax.random.key(0), Hyperparams())
+    example, key = (jnp.asarray(IMAGE), jnp.asarray(1)), jax.random.key(5)
+
+    def loss_of(strength, key, image=example[0]):
+        hyperparams = Hyperparams(deformation=strength)
+        return float(deformed.loss_fn(params, state, (image, example[1]), key, hyperparams)[0])
+
+    plain = float(network.loss_fn(params, state, example, None, Hyperparams())[0])
+    assert loss_of(None, key) == loss_of(1.0, None) == plain
+    np.testing.assert_allclose(loss_of(0.0, key), plain, rtol=1e-4)
+    assert abs(loss_of(0.5, key) - plain) > 1e-3
+    with pytest.raises(InputError, match=r"^deformation: is for images, but an example has shape \(49,\)"):
+        loss_of(0.5, key, example[0].ravel())
