@@ -104,6 +104,7 @@ def fit_mlp(
     initial_scale: float | None = None,
     frequency_scale: float | None = None,
     b2: float | None = None,
+    deformation: float | None = None,
     loss: Loss | None = None,
     metrics: Metrics | None = None,
     class_weight: str | Mapping[int, float] | None = None,
@@ -180,7 +181,16 @@ def fit_mlp(
     num_steps = None if schedule == "constant" else num_epochs * num_batches(num_examples, batch_size)
     hyperparams = Hyperparams(
         *(learning_rate, weight_decay, momentum, clip_norm, max_norm),
-        *(dropout, input_dropout, label_smoothing, initial_scale, frequency_scale, b2, num_steps),
+        *(
+            dropout,
+            input_dropout,
+            label_smoothing,
+            initial_scale,
+            frequency_scale,
+            b2,
+            deformation,
+            num_steps,
+        ),
     )
     key, data_key = seed_keys(_seeds(seed, num_seeds))
     run = fit(
