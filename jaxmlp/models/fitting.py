@@ -180,17 +180,8 @@ def fit_mlp(
     evaluate = make_evaluate(network.predict_fn, measures)
     num_steps = None if schedule == "constant" else num_epochs * num_batches(num_examples, batch_size)
     hyperparams = Hyperparams(
-        *(learning_rate, weight_decay, momentum, clip_norm, max_norm),
-        *(
-            dropout,
-            input_dropout,
-            label_smoothing,
-            initial_scale,
-            frequency_scale,
-            b2,
-            deformation,
-            num_steps,
-        ),
+        *(learning_rate, weight_decay, momentum, clip_norm, max_norm, dropout, input_dropout),
+        *(label_smoothing, initial_scale, frequency_scale, b2, deformation, num_steps),
     )
     key, data_key = seed_keys(_seeds(seed, num_seeds))
     run = fit(

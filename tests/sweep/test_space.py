@@ -326,7 +326,6 @@ def test_columns_are_what_the_members_have():
         "optimizer": ["adam", "adam"],
         "embedding": ["none", "none"],
         "parametrization": ["standard", "standard"],
-        "deformation": [0.0, 0.0],
         "learning_rate": [0.1, 0.2],
         "dropout": [0.5, 0.5],
     }
