@@ -118,8 +118,7 @@ def jaxmlp(work: Work, data: Data, precision: str = "float32") -> Trainer:
     state = state._replace(params=params)
     advance = jax.jit(train.advance, donate_argnums=0)
     evaluate = jax.jit(make_evaluate(unscaled.predict_fn, metrics.CLASSIFICATION))
-    counted = jnp.ones((1, len(data.labels)))
-    dataset, validation = jax.device_put((Dataset(raw, data.labels, counted), Dataset(*data[2:4])))
+    dataset, validation = jax.device_put((Dataset(raw, data.labels), Dataset(*data[2:4])))
     numbers = itertools.count()
 
     def epoch() -> None:

@@ -204,6 +204,11 @@ def fit_arguments(
     if patience is not None:
         integer("patience", patience, at_least=1)
     hyperparams(settings)
+    if not len(validation.inputs):
+        raise InputError(
+            "validation: must have an example at least, to choose an epoch by; give some, or a "
+            "validation_fraction above 0"
+        )
     dataset_shapes(validation, batch_size=1)
     for name, part in {"training": dataset, "validation": validation}.items():
         finite(f"{name} inputs", part.inputs)
