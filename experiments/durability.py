@@ -258,7 +258,8 @@ def signalled(config: Config, out: Path, number: int, times: int = 1) -> tuple[b
 
 def crowded(config: Config, out: Path) -> tuple[bool, str]:
     """The second one says so, and the first one does not notice."""
-    first = started(config, out)
+    # Long enough for another process to begin, however busy the machine is.
+    first = started(replace(config, num_epochs=10 * config.num_epochs), out)
     wait_for(lambda: epochs_of(out) > 1, first)
     status, line = outcome(started(config, out))
     first_status, _ = outcome(first)
