@@ -77,7 +77,7 @@ class SearchFlags:
     deformation: Annotated[str | None, default("0, a half and one for images", "RANGE")] = None
     """How far training images are turned, scaled, moved and bent at random, in times what suits handwriting;
     0 leaves them as they are."""
-    num_members: Annotated[int | None, default("3 or 4, or 16 with ranges of your own", "INT")] = None
+    num_members: Annotated[int | None, default("3 to 8, or 16 with ranges of your own", "INT")] = None
     """Settings to train, each with a network for each fold."""
     num_folds: Annotated[int | None, default("4, or none of many examples", "INT")] = None
     """Parts of the data, each of which some networks do not learn from."""
