@@ -112,4 +112,4 @@ def single_fold(train: Dataset, validation: Dataset) -> Folds:
         return own.astype(jax.dtypes.canonicalize_dtype(float))[None]
 
     held_out = Dataset(validation.inputs[None], validation.targets[None], weights_of(validation))
-    return Folds(train._replace(weights=weights_of(train)), held_out)
+    return _without_unseen(Folds(train._replace(weights=weights_of(train)), held_out))

@@ -17,8 +17,6 @@ class SweepConfig(NamedTuple):
     num_epochs: int = 20
     batch_size: int = 128
     schedule: str = "constant"
-    rate_multipliers: tuple[tuple[str, float], ...] = ()
-    """Factors on the learning rate for parts of the network, by their names."""
     numeric_scaling: str = "standard"
     """Of a table's numbers, "standard" or "quantile"."""
     precision: str = "float32"

@@ -54,11 +54,10 @@ def build_models(splits: Splits, scaling: Scaling, folds: Folds, result: SweepRe
         "ensemble": (result.ensemble, ensemble_predictions(result.candidates), honest),
         "best": ([result.best], result.best.predictions, result.best.predictions),
     }
-    models = {}
+    models, constants = {}, constant_inputs(folds)
     for name, (candidates, predictions, unseen) in found.items():
-        is_real = held_out.task == "regression"
-        networks = _networks(result, candidates, constant_inputs(folds))
-        model = build_model(splits, scaling, networks, clip=is_real)
+        networks = _networks(result, candidates, constants)
+        model = build_model(splits, scaling, networks, clip=held_out.task == "regression")
         models[name], unseen = _calibrate(model, predictions, unseen, held_out, scaling)
         if name == "ensemble":
             score, intervals = _measure(unseen, held_out, scaling)

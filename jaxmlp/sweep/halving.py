@@ -11,8 +11,7 @@ from jaxtyping import Float
 from jaxmlp.train.schedules import CYCLE_ENDS
 
 NUM_SNAPSHOTS = 8
-"""Of each member that is not cut. Candidates after every epoch would take longer to choose from, and only fit
-the held out rows more closely."""
+"""Of each member that is not cut; candidates after every epoch would take longer to choose from."""
 
 
 def snapshot_epochs(num_epochs: int, schedule: str = "constant") -> list[int]:

@@ -164,7 +164,7 @@ def make_groups(
         own = [members[number] for number in numbers]
         own = [m._replace(hyperparams=m.hyperparams._replace(num_steps=num_steps)) for m in own]
         network = network_of(structure.network)
-        options = config.task, config.schedule, config.rate_multipliers, config.batch_size, config.mesh
+        options = config.task, config.schedule, config.batch_size, config.mesh
         program = _cached_program(structure, network, *options)
         made.append(Group(program, own, numbers))
     alive = members_per_epoch(len(members), config.num_epochs, config.halving, config.schedule)
@@ -180,12 +180,11 @@ def _cached_program(
     network: Network,
     task: str,
     schedule: str,
-    rate_multipliers: tuple[tuple[str, float], ...],
     batch_size: int,
     mesh: AnyMesh | None,
 ) -> Program:
     """The same program for the same arguments, so that what was compiled for it is found again."""
-    optimizer = make_optimizer(structure.optimizer, schedule, dict(rate_multipliers))
+    optimizer = make_optimizer(structure.optimizer, schedule)
     return make_program(
         structure,
         make_train(network.init_fn, network.loss_fn, optimizer, batch_size, mesh=mesh),

@@ -150,3 +150,9 @@ def test_weight_that_lies_in_one_fold_alone_is_refused():
     data = Dataset(np.ones((4, 1)), np.zeros(4), np.array([1.0, 1.0, 0.0, 0.0]))
     with pytest.raises(InputError, match=r"^sample_weight: all weight lies in one fold"):
         cross_folds(data, np.array([0, 0, 1, 1]))
+
+
+def test_a_part_of_ones_own_has_nothing_that_was_never_seen_either():
+    train = Dataset(np.array([[1.0, 0.0], [2.0, 0.0]]), np.zeros(2))
+    folds = single_fold(train, Dataset(np.array([[3.0, 1.0]]), np.zeros(1)))
+    np.testing.assert_array_equal(folds.held_out.inputs, [[[3.0, 0.0]]])
