@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FormatStrFormatter, NullFormatter
 
 from experiments.tabular.comparison import Tables, log_ratios, ranks, systems_of
 from experiments.tabular.peers import OURS
 from jaxmlp.plots import charts
-from jaxmlp.plots.lettering import MAX_LABEL_LENGTH, shorten
+from jaxmlp.plots.lettering import MAX_LABEL_LENGTH, log_locator, shorten
 from jaxmlp.statistics import summarize
 
 MAX_ACROSS = 4
@@ -85,7 +85,8 @@ def _draw_panel(axes: Axes, rows: Mapping[str, np.ndarray], labels: Sequence[str
             axes.plot(np.exp(interval), (row, row), color=charts.COLOURS[0], linewidth=2.2)
         axes.plot([np.exp(mean)], [row], "o", color=charts.COLOURS[0], markersize=6)
     axes.set_xscale("log")
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=6))
+    low, high = axes.get_xlim()
+    axes.xaxis.set_major_locator(log_locator(high / low))
     axes.xaxis.set_major_formatter(FormatStrFormatter("%g"))
     axes.xaxis.set_minor_formatter(NullFormatter())
     charts.style_axes(axes, grid="x")

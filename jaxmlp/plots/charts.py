@@ -8,7 +8,13 @@ import numpy as np
 from jaxtyping import Array, Float, Integer
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FormatStrFormatter, LogLocator, MaxNLocator, NullFormatter, PercentFormatter
+from matplotlib.ticker import (
+    FormatStrFormatter,
+    LogLocator,
+    MaxNLocator,
+    NullFormatter,
+    PercentFormatter,
+)
 
 from jaxmlp.plots.lettering import MAX_LABEL_LENGTH, fit_titles, plain_texts, shorten
 from jaxmlp.statistics import summarize

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
+from matplotlib.ticker import Locator, LogLocator, MaxNLocator
 
 from jaxmlp.runtime.console import warn
 from jaxmlp.types import ClassName
@@ -85,3 +86,10 @@ def _fit_title(title: Text, whole: float, room: float) -> None:
         # A little less, as letters differ in width.
         length = int(0.95 * share * max(map(len, lines)))
         title.set_text("\n".join(shorten(line, length) for line in lines))
+
+
+def log_locator(span: float) -> Locator:
+    """A few ticks: powers of ten alone would be none within a decade, and all between them too many."""
+    if span < 10:
+        return MaxNLocator(4)
+    return LogLocator(subs=(1, 3) if span < 100 else (1,), numticks=4)

@@ -14,8 +14,6 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import (
     FixedLocator,
     FormatStrFormatter,
-    Locator,
-    LogLocator,
     MaxNLocator,
     NullFormatter,
     PercentFormatter,
@@ -173,7 +171,9 @@ def _axis_positions(axes: Axes, name: str, values: Sequence[Any], side: str) -> 
     few = sorted(set(numbers))
     if name in _LOGARITHMIC and numbers.min() > 0:
         getattr(axes, f"set_{side}scale")("log")
-        axis.set_major_locator(FixedLocator(few) if len(few) <= _FEW else _log_locator(few[-1] / few[0]))
+        axis.set_major_locator(
+            FixedLocator(few) if len(few) <= _FEW else lettering.log_locator(few[-1] / few[0])
+        )
         axis.set_major_formatter(FormatStrFormatter("%.3g"))
         axis.set_minor_formatter(NullFormatter())
     elif len(few) <= _FEW:
@@ -181,10 +181,3 @@ def _axis_positions(axes: Axes, name: str, values: Sequence[Any], side: str) -> 
     elif all(isinstance(value, int) for value in values):
         axis.set_major_locator(MaxNLocator(integer=True))
     return numbers
-
-
-def _log_locator(span: float) -> Locator:
-    """A few ticks: powers of ten alone would be none within a decade, and all between them too many."""
-    if span < 10:
-        return MaxNLocator(4)
-    return LogLocator(subs=(1, 3) if span < 100 else (1,), numticks=4)
