@@ -1,0 +1,128 @@
+"""Is the score that a search hands back honest, or does choosing an ensemble by it make it too good?
+
+    python -m experiments.optimism --tables FOLDER
+
+trains the default ensemble on 80 % of a table, for each of 10 splits, and compares the held out loss of what
+it chose with its loss on the 20 % that nothing has seen: on the CSV files in FOLDER, whose column "target" is
+to be predicted, and on what scikit-learn ships. The same where there is nothing to learn, so that all that is
+chosen is chance: 200 rows of ten normal numbers with a coin's classes, and 2,000 new rows. results/optimism
+holds the record and the picture of both losses' difference with its error.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+import jaxmlp
+from experiments import receipt
+from experiments.command_line import main
+from experiments.tabular import tables
+from experiments.tabular.measure import SMOKE_ROWS
+from experiments.tabular.peers import SMOKE
+from experiments.tabular.tables import TARGET
+from experiments.timings import slug
+from jaxmlp import checks
+from jaxmlp.plots import charts
+from jaxmlp.runtime.signals import exit_if_stopped
+from jaxmlp.statistics import format_mean, summarize
+
+if TYPE_CHECKING:
+    import pandas
+
+NOISE, NOISE_COLUMNS = "noise", 10
+NOISE_ROWS = 200, 2_000
+"""Rows to learn from, and new ones."""
+
+
+@dataclass(frozen=True)
+class Config(receipt.Config):
+    num_seeds: int = 10
+    """Splits of each table."""
+    num_draws: int = 30
+    """Tables of noise."""
+    tables: Path | None = None
+    """Folder of CSV files with a column "target" (default: ../shared/tables, if it is there)."""
+    datasets: tuple[str, ...] = ()
+    """Names of the tables to measure on, noise among them (default: all)."""
+
+
+def run(config: Config) -> None:
+    """Both losses of every split of every table, recorded table by table."""
+    checks.integer("num_draws", config.num_draws)
+    sources = tables.find_tables(config.tables) | {NOISE: NOISE}
+    names = config.datasets or tuple(sources)
+    chosen = {checks.known_name("datasets", name, sources): sources[name] for name in names}
+    begun, found = receipt.begin(config), {}
+    for name, source in chosen.items():
+        rows = np.array([losses(*parts, config) for parts in draw_parts(source, config)])
+        found[name] = dict(zip(("held_out", "unseen"), rows.T, strict=True))
+        receipt.finish(
+            begun,
+            config,
+            dataset=", ".join(found),
+            metrics={f"{slug(name)}_optimism": (excess(each), "fraction") for name, each in found.items()},
+            tables={"losses": found},
+            notes={"varied": "split"},
+        )
+        draw(found, begun.folder / "optimism.png")
+        told = format_mean(*summarize(excess(found[name]))[:2], "fraction")
+        print(f"{name}: loss on new rows minus held out loss, in shares of it: {told}", flush=True)
+
+
+def excess(losses: dict[str, np.ndarray]) -> np.ndarray:
+    """By how much the loss on new rows is larger, split by split, as a share of the mean held out loss."""
+    return (losses["unseen"] - losses["held_out"]) / losses["held_out"].mean()
+
+
+def draw_parts(source: str, config: Config) -> "Iterator[tuple[pandas.DataFrame, pandas.DataFrame, int]]":
+    """The rows to learn from, new ones, and the seed of each split."""
+    seeds = range(config.seed, config.seed + (config.num_draws if source == NOISE else config.num_seeds))
+    for seed in seeds[: 2 if config.smoke else None]:
+        if source == NOISE:
+            yield *noise(seed), seed
+            continue
+        frame = tables.read_rows(source)
+        if config.smoke:
+            frame = frame.sample(min(len(frame), SMOKE_ROWS), random_state=seed)
+        split = tables.cut(frame, seed)
+        yield frame.loc[split.train.index], frame.loc[split.test.index], seed
+
+
+def noise(seed: int) -> "tuple[pandas.DataFrame, pandas.DataFrame]":
+    """Numbers that say nothing about the classes beside them."""
+    import pandas
+
+    draws = np.random.default_rng(seed)
+    frame = pandas.DataFrame(draws.normal(size=(sum(NOISE_ROWS), NOISE_COLUMNS))).add_prefix("number ")
+    frame[TARGET] = draws.choice(["heads", "tails"], len(frame))
+    return frame[: NOISE_ROWS[0]], frame[NOISE_ROWS[0] :]
+
+
+def losses(
+    train: "pandas.DataFrame", test: "pandas.DataFrame", seed: int, config: Config
+) -> tuple[float, float]:
+    """What the chosen ensemble's loss is on held out rows, and on those of ``test``."""
+    exit_if_stopped()
+    splits = jaxmlp.read_table(train, TARGET, test=test, split_seed=seed)
+    options = SMOKE if config.smoke else {}
+    found = jaxmlp.fit_ensemble(splits, seed=seed, progress=config.progress, **options)
+    loss = "rmse" if splits.task == "regression" else "log_loss"
+    return found.score[loss], jaxmlp.evaluate(found.ensemble, splits.test)[loss]
+
+
+def draw(found: dict[str, dict[str, np.ndarray]], path: Path) -> None:
+    """How much larger the loss on new rows is, each split a point."""
+    charts.point_plot(
+        {"": {name: excess(each) for name, each in found.items()}},
+        path,
+        xlabel="loss on new rows minus held out loss, in shares of it",
+        percent=True,
+        title="Above 0, the score was too good",
+    )
+
+
+if __name__ == "__main__":
+    main(Config, run)

@@ -1,0 +1,33 @@
+"""Whether scores are honest: what is compared, and where there is nothing to learn."""
+
+import json
+
+import numpy as np
+
+from experiments import optimism
+from tests.support.commands import run
+
+
+def test_a_score_that_was_too_good_is_above_zero():
+    losses = {"held_out": np.array([0.4, 0.6]), "unseen": np.array([0.5, 0.8])}
+    np.testing.assert_allclose(optimism.excess(losses), [0.2, 0.4])
+
+
+def test_noise_has_other_rows_for_every_seed_and_none_on_both_sides():
+    (train, test), (other, _) = optimism.noise(0), optimism.noise(1)
+    assert (len(train), len(test)) == optimism.NOISE_ROWS
+    assert not set(train["number 0"]) & (set(test["number 0"]) | set(other["number 0"]))
+
+
+def test_a_trial_measures_both_losses_of_each_table(tmp_path):
+    run(optimism, "--smoke", "--datasets", "noise", "wine", "--out", tmp_path)
+    record = json.loads((tmp_path / "record.json").read_text())
+    losses = record["tables"]["losses"]
+    assert {name: len(each["unseen"]) for name, each in losses.items()} == {"noise": 2, "wine": 2}
+    values = record["metrics"]["noise_optimism"]["values"]
+    excess = optimism.excess({part: np.array(each) for part, each in losses["noise"].items()})
+    # Tables of a record have four digits.
+    np.testing.assert_allclose(values, excess, atol=3e-4)
+    # A coin's loss is at least log 2, but for chance.
+    assert np.min(losses["noise"]["unseen"]) > 0.6
+    assert (tmp_path / "optimism.png").stat().st_size > 1000
