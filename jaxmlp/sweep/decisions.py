@@ -14,10 +14,13 @@ from jaxmlp.sweep.selection import Candidate, HeldOut
 from jaxmlp.sweep.space import Member
 from jaxmlp.sweep.state import SweepState
 
+TIMED_EPOCHS = [1, 2]
+"""After which the time budget is looked at: the first one takes longer than those that follow."""
+
 
 def next_event(state: SweepState, config: SweepConfig) -> int:
     """The epoch after which something is decided that follows those that all members have behind them."""
-    first = [] if config.time_budget is None else [1]
+    first = [] if config.time_budget is None else TIMED_EPOCHS
     snapshots = snapshot_epochs(state.num_epochs, config.schedule)
     return min(each for each in (*first, *snapshots) if each > state.epoch)
 
@@ -94,17 +97,22 @@ def prune(state: SweepState, config: SweepConfig) -> SweepState:
     return state._replace(statuses=statuses, chunks=select_members(state.chunks, keep))
 
 
-def shorten_to_budget(state: SweepState, config: SweepConfig, seconds: float) -> SweepState:
-    """After the first epoch, whose time is known: as many epochs as there is time for in the ``seconds``
-    left, and chunks with a schedule as long.
+def fit_to_budget(state: SweepState, config: SweepConfig, seconds: float) -> SweepState:
+    """After an epoch whose time is known: as many epochs as there is time for in the ``seconds`` left, at
+    most those that were asked for, and chunks with a schedule as long.
     """
+    times = [state.seconds - state.train_seconds, *state.ensemble_history["seconds"]]
+
+    def alive(num_epochs: int) -> list[int]:
+        return members_per_epoch(len(state.statuses), num_epochs, config.halving, config.schedule)
+
+    last = (times[-1] - times[-2]) / alive(state.num_epochs)[state.epoch - 1]
 
     def cost(num_epochs: int) -> float:
-        alive = members_per_epoch(len(state.statuses), num_epochs, config.halving, config.schedule)
-        return state.train_seconds * sum(alive[1:]) / len(state.statuses)
+        return last * sum(alive(num_epochs)[state.epoch :])
 
     # More epochs never cost less.
-    num_epochs = max(1, bisect_right(range(1, state.num_epochs + 1), seconds, key=cost))
+    num_epochs = max(state.epoch, bisect_right(range(1, config.num_epochs + 1), seconds, key=cost))
     share = num_epochs / state.num_epochs
     chunks = [scale_num_steps(chunk, share) for chunk in state.chunks]
     return state._replace(num_epochs=num_epochs, chunks=chunks)

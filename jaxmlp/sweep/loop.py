@@ -19,13 +19,14 @@ from jaxmlp.sweep import chunks
 from jaxmlp.sweep.calls import advance_chunks
 from jaxmlp.sweep.config import SweepConfig
 from jaxmlp.sweep.decisions import (
+    TIMED_EPOCHS,
     alive_members,
     candidate_loss,
     choose_ensemble,
+    fit_to_budget,
     next_event,
     num_member_epochs,
     prune,
-    shorten_to_budget,
 )
 from jaxmlp.sweep.programs import Chunk, check_config, make_groups
 from jaxmlp.sweep.resume import restore_sweep, save_sweep, sweep_fingerprint
@@ -135,10 +136,10 @@ def _place(folds: Folds, config: SweepConfig) -> tuple[Dataset | Stream, Dataset
 
 
 def _decide(state: SweepState, config: SweepConfig, bar: Any) -> SweepState:
-    """After the first epoch the time looked at, and the members cut."""
+    """After the first epochs the time looked at, and the members cut."""
     budget = config.time_budget
-    if state.epoch == 1 and budget is not None:
-        state = shorten_to_budget(state, config, budget - state.seconds)
+    if state.epoch in TIMED_EPOCHS and budget is not None:
+        state = fit_to_budget(state, config, budget - state.seconds)
         bar.total = num_member_epochs(state, config)
     bar.set_postfix_str(_progress_text(state), refresh=False)
     return prune(state, config)

@@ -16,12 +16,13 @@ from jaxmlp.nn.preprocessing import Affine
 from jaxmlp.sweep import calls, loop
 from jaxmlp.sweep.chunks import member_params
 from jaxmlp.sweep.config import SweepConfig
-from jaxmlp.sweep.decisions import choose_ensemble
+from jaxmlp.sweep.decisions import choose_ensemble, fit_to_budget
 from jaxmlp.sweep.halving import members_per_epoch, rung_epochs, select_survivors, snapshot_epochs
 from jaxmlp.sweep.loop import run_sweep
 from jaxmlp.sweep.sampling import draw_members
 from jaxmlp.sweep.selection import Candidate, held_out_rows
 from jaxmlp.sweep.space import Choice, Member, Range, Structure
+from jaxmlp.sweep.state import SweepState
 from jaxmlp.types import Dataset, Hyperparams, InputError
 
 SPACE = {"hidden_sizes": Choice((8,)), "depth": Choice((1,)), "optimizer": Choice(("adam",))}
@@ -277,6 +278,17 @@ def test_a_budget_decides_how_many_epochs_there_are(monkeypatch):
     short = swept(time_budget=100.0, num_epochs=100_000, halving=None)
     assert short.ensemble and 2 <= short.history["train_loss"].shape[1] <= 100
     assert short.ensemble_history["seconds"][-1] < 106 and set(short.statuses) == {"finished"}
+
+
+@pytest.mark.parametrize(("epoch", "num_epochs"), [(1, 6), (2, 52)])
+def test_a_slow_first_epoch_is_made_good_for_after_the_second(epoch, num_epochs):
+    # It took ten seconds, after ten of compiling, and the second one took one; 50 s are left.
+    times, config = [20.0, 21.0][:epoch], SweepConfig("binary", time_budget=70.0, num_epochs=90)
+    history = {"seconds": times}
+    begun = SweepState([], 6 if epoch == 2 else 90, {}, ["finished"], {}, [], history, [0.0])
+    state = begun._replace(epoch=epoch, seconds=times[-1], train_seconds=times[-1] - 10)
+    assert fit_to_budget(state, config, 50.0).num_epochs == num_epochs
+    assert fit_to_budget(state, config, 1e6).num_epochs == 90
 
 
 def test_no_time_for_anything_is_an_error_in_one_line():
