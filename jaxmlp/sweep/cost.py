@@ -1,5 +1,6 @@
 """What a sweep will take, before it starts: memory exactly, time about."""
 
+import math
 import time
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -9,7 +10,7 @@ import jax.numpy as jnp
 
 from jaxmlp.data.splits import Splits
 from jaxmlp.models import training
-from jaxmlp.runtime.devices import num_bytes
+from jaxmlp.runtime.devices import num_bytes, num_concurrent_calls
 from jaxmlp.sweep import programs
 from jaxmlp.sweep.config import SweepConfig
 from jaxmlp.sweep.halving import members_per_epoch, rung_epochs
@@ -18,8 +19,9 @@ from jaxmlp.sweep.space import Member
 from jaxmlp.train import batching
 from jaxmlp.train.streaming import max_data_bytes
 
-# Measured with two cores and rounded; the plan says "about".
-_COMPILE_SECONDS, _STEP_SECONDS, _SHARE_OF_PEAK, _PARAMETER_SECONDS = 2.0, 2e-4, 0.5, 1e-9
+# Measured with two cores and rounded; the plan says "about". Of one network a step, what it takes for each of
+# its parameters, and how much of a large matrix product's speed is left for small ones.
+_COMPILE_SECONDS, _STEP_SECONDS, _SHARE_OF_PEAK, _PARAMETER_SECONDS = 4.0, 7e-5, 0.5, 5e-10
 
 
 class Cost(NamedTuple):
@@ -64,7 +66,7 @@ def estimate_cost(splits: Splits, members: Sequence[Member], config: SweepConfig
         len(groups),
         num_parameters,
         _data_bytes(data, config, num_folds) + -(-states // shares),
-        _COMPILE_SECONDS * len(groups),
+        _COMPILE_SECONDS * math.ceil(len(groups) / num_concurrent_calls()),
         seconds / num_devices,
         num_devices,
         max(group.program.chunk_size for group in groups),
