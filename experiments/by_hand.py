@@ -1,0 +1,122 @@
+"""Is a search ahead of a recipe that somebody found by hand, given the same time?
+
+    python -m experiments.by_hand
+
+gives the default search on MNIST, without deformed images, three minutes, and then as long to two layers of
+512 neurons with the dropout, rate and schedule that were found by trying on validation data: as many of them
+as fit, at least one, whose probabilities are averaged. Both learn from the same images, and the test images
+that one of them reads right and the other wrong decide (McNemar 1947). Three repetitions, each with another
+validation part and other seeds. results/by_hand holds the record and the picture of both accuracies.
+"""
+
+import time
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Bool
+from scipy.stats import binomtest
+
+import jaxmlp
+from experiments import receipt
+from experiments.command_line import main
+from jaxmlp import checks
+from jaxmlp.data.splits import Splits
+from jaxmlp.plots import charts
+from jaxmlp.runtime.signals import exit_if_stopped
+from jaxmlp.statistics import format_mean, summarize
+
+RECIPE: dict[str, Any] = {
+    "hidden_sizes": (512, 512),
+    "learning_rate": 2e-3,
+    "schedule": "warmup_cosine",
+    "num_epochs": 30,
+    "dropout": 0.3,
+    "input_dropout": 0.1,
+}
+"""Found by trying, on validation data."""
+
+
+@dataclass(frozen=True)
+class Config(receipt.ImageConfig):
+    num_seeds: int = 3
+    """Repetitions."""
+    time_budget: float = 3.0
+    """Minutes for each of the two."""
+
+
+class Outcome(NamedTuple):
+    """One repetition: which test images each reads right, how many networks the recipe had, both times."""
+
+    search: Bool[np.ndarray, " images"]
+    recipe: Bool[np.ndarray, " images"]
+    num_networks: int
+    search_seconds: float
+    recipe_seconds: float
+
+
+def run(config: Config) -> None:
+    """All repetitions, recorded one by one."""
+    checks.positive("time_budget", config.time_budget)
+    begun, found = receipt.begin(config), []
+    for seed in receipt.seeds(config):
+        splits = receipt.load(config, split_seed=seed)
+        found.append(compare(splits, config, seed))
+        measured = measures(found)
+        receipt.finish(begun, config, dataset=splits.name, metrics=measured)
+        accuracies = {name: measured[f"{name}_accuracy"][0] for name in ("search", "recipe")}
+        charts.point_plot(
+            {"": accuracies}, begun.folder / "accuracies.png", xlabel="test accuracy", percent=True
+        )
+    difference = measured["search_minus_recipe"][0]
+    mean, error, *_ = summarize(difference)
+    print(f"search minus recipe: {format_mean(mean, error, 'fraction')} of the test images")
+    values = ", ".join(f"{p:.2g}" for p in measured["mcnemar_p"][0])
+    print(f"by chance alone they would differ as much with a probability of {values}")
+
+
+def compare(splits: Splits, config: Config, seed: int) -> Outcome:
+    """A search, and as many networks of the recipe as its time allows."""
+    seconds, began = 60 * config.time_budget, time.perf_counter()
+    short = {"num_epochs": 2} if config.smoke else {}
+    options: dict[str, Any] = {"seed": seed, "progress": config.progress, **short}
+    found = jaxmlp.fit_ensemble(splits, {"deformation": 0.0}, time_budget=seconds, **options)
+    took, probabilities = [time.perf_counter() - began], list[np.ndarray]()
+    while not probabilities or sum(took[1:]) + took[-1] <= seconds:
+        exit_if_stopped()
+        began = time.perf_counter()
+        options["seed"] = 1000 * seed + len(probabilities)
+        network = jaxmlp.fit_mlp(splits, **RECIPE | options).model
+        took.append(time.perf_counter() - began)
+        probabilities.append(jaxmlp.predict_proba(network, splits.test.inputs))
+        if config.smoke:
+            break
+    read = jaxmlp.predict_proba(found.ensemble, splits.test.inputs), np.mean(probabilities, axis=0)
+    search, recipe = (each.argmax(axis=1) == splits.test.targets for each in read)
+    return Outcome(search, recipe, len(probabilities), took[0], sum(took[1:]))
+
+
+def measures(found: list[Outcome]) -> dict[str, tuple[Any, str]]:
+    """Both accuracies, their difference, and how probable it is by chance."""
+    accuracies = {name: [float(getattr(one, name).mean()) for one in found] for name in ("search", "recipe")}
+    differences = np.subtract(accuracies["search"], accuracies["recipe"])
+    return {
+        "search_minus_recipe": (differences, "fraction"),
+        **{f"{name}_accuracy": (values, "fraction") for name, values in accuracies.items()},
+        "mcnemar_p": ([mcnemar(one.search, one.recipe) for one in found], "1"),
+        "networks_of_recipe": ([one.num_networks for one in found], "1"),
+        "search_time": ([one.search_seconds for one in found], "s"),
+        "recipe_time": ([one.recipe_seconds for one in found], "s"),
+    }
+
+
+def mcnemar(one: Bool[np.ndarray, " images"], other: Bool[np.ndarray, " images"]) -> float:
+    """The probability of so uneven a share of what only one of both reads right, if both were equally good;
+    exact (McNemar 1947).
+    """
+    alone = int(np.sum(one & ~other)), int(np.sum(other & ~one))
+    return float(binomtest(alone[0], sum(alone)).pvalue) if any(alone) else 1.0
+
+
+if __name__ == "__main__":
+    main(Config, run)
