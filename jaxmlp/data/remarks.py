@@ -19,6 +19,9 @@ from jaxmlp.data.inference import counts_rows, infer_from_type, sample_words
 if TYPE_CHECKING:
     import pandas
 
+_OFTEN, _SEVERAL = 0.01, 10
+"""The share of rows in which a number that stands for a gap is, and how many others there are beside it."""
+
 
 def remark_columns(
     columns: Sequence[Column], cells: Mapping[str, Cells], frame: "pandas.DataFrame", said: Mapping[str, str]
@@ -55,6 +58,27 @@ def _remark_numbers(
         remarks.append(f"{share} are no {kind} and count as missing: {shown(values[unread])}")
     if not is_said and isinstance(column, NumberColumn) and counts_rows(cells.values):
         remarks.append("holds whole numbers that are all different; if they only name the rows, leave it out")
+    if not is_said and isinstance(column, NumberColumn):
+        remarks += _remark_sentinels(cells.values)
+    return remarks
+
+
+def _remark_sentinels(numbers: np.ndarray) -> list[str]:
+    """A number that is there again and again, and farther from all others than they are from each other, as
+    -999 is among ages.
+    """
+    numbers, remarks = numbers[np.isfinite(numbers)], []
+    for end in (np.min, np.max) if len(numbers) else ():
+        number = end(numbers)
+        others = numbers[numbers != number]
+        count = len(numbers) - len(others)
+        if count < max(3, _OFTEN * len(numbers)) or len(np.unique(others)) < _SEVERAL:
+            continue
+        if np.abs(others - number).min() > 2 * np.ptp(others):
+            remarks.append(
+                f"is {number:.15g} in {count:,} rows, far from all others; if that stands for a gap, leave "
+                "these cells empty"
+            )
     return remarks
 
 

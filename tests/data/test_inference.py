@@ -237,6 +237,20 @@ def test_whole_numbers_that_are_all_different_stay_with_a_word(capsys):
     assert "column 'price': holds whole numbers that are all different" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("sentinel", "every", "is_told"),
+    [(-999, 20, True), (9999.0, 7, True), (-999, 150, False), (0, 20, False), (25, 20, False)],
+)
+def test_a_number_that_stands_for_a_gap_is_named(capsys, sentinel, every, is_told):
+    ages = NUMBERS.copy()
+    ages[::every] = sentinel
+    learn(age=ages)
+    told = f"is {sentinel:g} in {len(ages[::every])} rows, far from all others" in capsys.readouterr().err
+    assert told is is_told
+    learn({"age": "number"}, age=ages)
+    assert "far from all others" not in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("kind", ["number", "text", "drop"])
 def test_what_is_said_overrules_what_is_found(kind):
     (column, _) = learn({"x": kind}, x=[1, 2, 3, 4] * 50, z=NUMBERS)
