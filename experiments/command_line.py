@@ -78,7 +78,7 @@ def joined(configuration: Config) -> Iterator[Config]:
         Path(os.devnull).open("w") as nowhere,
         contextlib.redirect_stdout(nowhere),
     ):
-        yield dataclasses.replace(given, out=Path(folder), progress=False)
+        yield dataclasses.replace(given, name=None, out=Path(folder), publish=False, progress=False)
 
 
 def _leave(error: Exception) -> NoReturn:

@@ -3,7 +3,7 @@
     python -m experiments.digits
 
 needs no download and takes seconds. It prints the accuracy on test images that the network never saw, and
-leaves in results/digits a record of the run, the trained network, and pictures: the learning curves, the
+leaves in runs/digits a record of the run, the trained network, and pictures: the learning curves, the
 weights of each hidden neuron, the confusion matrix, and the digits that it got most wrong.
 """
 

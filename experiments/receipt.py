@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+import re
 import shlex
 import sys
 import time
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from experiments.provenance import Provenance, commit
+from experiments.provenance import CHECKOUT, Provenance, commit
 from jaxmlp import checks, records
 from jaxmlp.data import sources
 from jaxmlp.data.splits import Splits, first_examples
@@ -21,6 +22,7 @@ from jaxmlp.types import InputError, Numbers
 
 SMOKE_EXAMPLES = 512
 MAX_SEEDS = 100_000
+PUBLISHED = CHECKOUT / "results"
 
 
 @dataclass(frozen=True)
@@ -31,8 +33,12 @@ class Config:
     """Networks per setting, which differ in initial weights, dropout and the order of the data."""
     seed: int = 0
     """The first seed."""
+    name: str | None = None
+    """Name of the folder in runs/, or in results/ with --publish (default: the experiment's)."""
     out: Path | None = None
-    """Folder for record and pictures (default: results/ and the experiment's name)."""
+    """Any other folder for record and pictures."""
+    publish: bool = False
+    """Write to results/, which is published: a whole run of committed code."""
     progress: bool = True
     """Show a progress bar."""
     smoke: bool = False
@@ -100,16 +106,46 @@ def begin(config: Any) -> Receipt:
     command = f"python -m {runnable_name(module.__name__)}"
     name = command.rpartition(".")[2]
     question, mark, _ = " ".join((inspect.getdoc(module) or "").split()).partition("?")
-    folder = records.check_writable(config.out or Path("results") / name)
-    return Receipt(
-        folder=folder,
-        experiment=name,
-        question=question + mark,
-        command=f"{command} {shlex.join(sys.argv[1:])}".strip(),
-        provenance=commit(),
-        began=time.perf_counter(),
-        lock=FolderLock(folder),
-    )
+    provenance = commit()
+    folder = records.check_writable(result_folder(config, name, provenance))
+    command = f"{command} {shlex.join(sys.argv[1:])}".strip()
+    lock = FolderLock(folder)
+    if not getattr(config, "resume", False):
+        tell_what_goes(folder, command)
+    return Receipt(folder, name, question + mark, command, provenance, time.perf_counter(), lock)
+
+
+def result_folder(config: Any, experiment: str, provenance: Provenance) -> Path:
+    """Where a run's results go; InputError for one that must not go there.
+
+    Published results are compared and quoted, so no run touches them that is not meant to.
+    """
+    name = config.name or experiment
+    if not re.fullmatch(r"\w[\w.-]*", name):
+        raise InputError(f"name: must be letters, digits, dots and hyphens, got {name!r}")
+    if config.out is not None and (config.publish or config.name):
+        raise InputError("out: must stand alone, since --name and --publish name a folder, too")
+    if config.publish:
+        if config.smoke:
+            raise InputError("publish: must be a whole run, got one that --smoke shortens")
+        if provenance.dirty is not False:
+            raise InputError("publish: must be a run of committed code, got changed files; commit them first")
+        return PUBLISHED / name
+    # A trial must not replace what a whole run has found.
+    folder = config.out or Path("runs") / (name + "-smoke" * config.smoke)
+    if folder.resolve().is_relative_to(PUBLISHED):
+        raise InputError(f"out: must be outside of results/, got {str(folder)!r}; --publish writes there")
+    return folder
+
+
+def tell_what_goes(folder: Path, command: str) -> None:
+    """Say whose results another command's are about to replace."""
+    path = folder / "record.json"
+    before = records.read_record(path)["command"] if path.exists() else None
+    if before is not None and before != command:
+        print(f"replaces what is in {folder}, made by: {before} (--name keeps both)", flush=True)
+    if before is None and any(folder.glob("*.safetensors")):
+        print(f"replaces the model in {folder}, which has no record (--name keeps both)", flush=True)
 
 
 # What a run may be gone on with otherwise; of the epochs and the data, the run itself knows what matters.

@@ -2,12 +2,14 @@
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import experiments.__main__  # noqa: F401
 from experiments import digits, optimizers, receipt
+from experiments.provenance import Provenance
 from jaxmlp.types import InputError
 
 
@@ -33,6 +35,58 @@ def test_counts_out_of_range_are_refused_before_a_folder_is_made(tmp_path, chang
     with pytest.raises(InputError, match=rf"^{next(iter(changes))}: must be a whole number"):
         receipt.begin(digits.Config(out=tmp_path / "new", **changes))
     assert not (tmp_path / "new").exists()
+
+
+COMMITTED, CHANGED, NO_GIT = Provenance("abc", False), Provenance("abc", True), Provenance(None, None)
+
+
+@pytest.mark.parametrize(
+    ("flags", "folder"),
+    [
+        ({}, Path("runs/digits")),
+        ({"name": "wide"}, Path("runs/wide")),
+        ({"smoke": True}, Path("runs/digits-smoke")),
+        ({"name": "wide", "smoke": True}, Path("runs/wide-smoke")),
+        ({"out": Path("elsewhere"), "smoke": True}, Path("elsewhere")),
+        ({"publish": True}, receipt.PUBLISHED / "digits"),
+        ({"publish": True, "name": "wide-2.0"}, receipt.PUBLISHED / "wide-2.0"),
+    ],
+)
+def test_only_what_is_to_be_published_goes_to_the_published_results(flags, folder):
+    assert receipt.result_folder(digits.Config(**flags), "digits", COMMITTED) == folder
+
+
+@pytest.mark.parametrize(
+    ("flags", "provenance", "message"),
+    [
+        ({"publish": True, "smoke": True}, COMMITTED, "publish: must be a whole run"),
+        ({"publish": True}, CHANGED, "publish: must be a run of committed code"),
+        ({"publish": True}, NO_GIT, "publish: must be a run of committed code"),
+        ({"publish": True, "out": Path("x")}, COMMITTED, "out: must stand alone"),
+        ({"name": "x", "out": Path("x")}, COMMITTED, "out: must stand alone"),
+        ({"name": "../results/digits"}, COMMITTED, "name: must be letters"),
+        ({"name": ".."}, COMMITTED, "name: must be letters"),
+        ({"out": receipt.PUBLISHED}, COMMITTED, "out: must be outside of results/"),
+        ({"out": receipt.PUBLISHED / "digits"}, COMMITTED, "out: must be outside of results/"),
+        ({"out": receipt.PUBLISHED / "../results/digits"}, CHANGED, "out: must be outside of results/"),
+    ],
+)
+def test_published_results_are_out_of_reach_of_all_else(flags, provenance, message):
+    with pytest.raises(InputError, match=f"^{message}"):
+        receipt.result_folder(digits.Config(**flags), "digits", provenance)
+
+
+def test_what_another_command_left_is_named_before_it_goes(tmp_path, capsys):
+    receipt.tell_what_goes(tmp_path, "python -m experiments.digits")
+    assert capsys.readouterr().out == ""
+    (tmp_path / "model.safetensors").touch()
+    receipt.tell_what_goes(tmp_path, "python -m experiments.digits")
+    assert "the model in" in capsys.readouterr().out
+    (tmp_path / "record.json").write_text('{"command": "jaxmlp fit digits"}')
+    receipt.tell_what_goes(tmp_path, "python -m experiments.digits")
+    assert "made by: jaxmlp fit digits" in capsys.readouterr().out
+    receipt.tell_what_goes(tmp_path, "jaxmlp fit digits")
+    assert capsys.readouterr().out == ""
 
 
 def test_a_smoke_run_has_few_examples():
