@@ -1,1 +1,7 @@
-"""One module per question; run each with ``python -m experiments.NAME``."""
+"""Questions about neural networks, each with a record, pictures and an error bar."""
+
+NAMES = (
+    *("digits", "mnist", "shopping", "linear_collapse", "activations", "outputs", "backprop", "neurons"),
+    *("optimizers", "cnn", "sweep", "tabular", "populations", "scaling", "durability", "benchmark"),
+)
+"""All of them, in the order of the walk."""

@@ -3,22 +3,23 @@
 import ast
 from pathlib import Path
 
-HELPERS = {"classification", "command_line", "receipt", "provenance", "peers", "timings", "worker"}
-HELPERS |= {"epoch_timer", "results", "ask_and_tell", "__init__", "__main__"}
+from experiments import NAMES
 
 
 def questions() -> dict[str, str]:
     """The first sentence of each experiment's docstring, by its name; nothing is imported."""
-    folder = Path(__file__).parent
-    paths = {path.stem: path for path in folder.glob("*.py") if path.stem not in HELPERS}
-    paths |= {path.parent.name: path for path in folder.glob("*/__main__.py")}
-    texts = {
-        name: ast.get_docstring(ast.parse(paths[name].read_text("utf-8"))) or "" for name in sorted(paths)
-    }
-    return {name: " ".join(text.split()).partition("?")[0] + "?" for name, text in sorted(texts.items())}
+    found = {}
+    for name in NAMES:
+        folder = Path(__file__).parent
+        path = folder / name / "__main__.py" if (folder / name).is_dir() else folder / f"{name}.py"
+        text = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
+        found[name] = " ".join(text.split()).partition("?")[0] + "?"
+    return found
 
 
 if __name__ == "__main__":
-    print("python -m experiments.NAME runs one of these; --help explains its flags:\n")
+    print(
+        "python -m experiments.NAME runs one of these; --quick takes a minute, --help explains all flags:\n"
+    )
     for name, question in questions().items():
         print(f"  {name:16} {question}")

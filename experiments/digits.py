@@ -8,13 +8,18 @@ weights of each hidden neuron, the confusion matrix, and the digits that it got 
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
-from experiments import classification
-from experiments.command_line import main
+from experiments.harness import classifier
+from experiments.harness.classifier import answer, draw, run
+from experiments.harness.command import main
+from experiments.harness.flags import Sizes
 
 
 @dataclass(frozen=True)
-class Config(classification.Config):
+class Config(classifier.Config):
+    QUICK: ClassVar[Sizes] = {"num_splits": 5}
+
     dataset: str = "digits"
     learning_rate: float | None = 3e-3
     schedule: str = "cosine"
@@ -23,10 +28,5 @@ class Config(classification.Config):
     num_epochs: int = 100
 
 
-def run(config: Config) -> None:
-    """Train on digits, or on whatever ``--dataset`` names."""
-    classification.run(config)
-
-
 if __name__ == "__main__":
-    main(Config, run)
+    main(Config, run, draw, answer)

@@ -9,22 +9,22 @@ the learning curves, the weights of the 60 hidden neurons, the confusion matrix,
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
-from experiments import classification
-from experiments.command_line import main
+from experiments.harness import classifier
+from experiments.harness.classifier import answer, draw, run
+from experiments.harness.command import main
+from experiments.harness.flags import Sizes
 
 
 @dataclass(frozen=True)
-class Config(classification.Config):
+class Config(classifier.Config):
+    QUICK: ClassVar[Sizes] = {"dataset": "digits", "num_seeds": 5, "num_epochs": 60, "batch_size": 32}
+
     dataset: str = "mnist"
     learning_rate: float | None = 2e-3
     schedule: str = "cosine"
 
 
-def run(config: Config) -> None:
-    """Train on MNIST, or on whatever ``--dataset`` names."""
-    classification.run(config)
-
-
 if __name__ == "__main__":
-    main(Config, run)
+    main(Config, run, draw, answer)

@@ -11,26 +11,38 @@ its accuracy depends on the learning rate.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import jax
 import numpy as np
 
 import jaxmlp
-from experiments.command_line import main
-from experiments.epoch_timer import epoch_seconds
-from experiments.receipt import ImageConfig, begin, finish, load, seeds
-from jaxmlp import Hyperparams, checks, statistics
+from experiments.harness.answers import Answer, Record, compared, mean, said, values
+from experiments.harness.command import main
+from experiments.harness.epoch_timer import epoch_seconds
+from experiments.harness.flags import ImageConfig, Sizes, load
+from experiments.harness.receipt import Findings
+from jaxmlp import Hyperparams, checks
 from jaxmlp.data import splits as data_splits
 from jaxmlp.data.splits import Splits
 from jaxmlp.nn import heads, metrics
 from jaxmlp.plots import charts
+from jaxmlp.records import metric_summary
+from jaxmlp.statistics import significant_sign
 from jaxmlp.train import optimizers
 from jaxmlp.types import Numbers
 
 
 @dataclass(frozen=True)
 class Config(ImageConfig):
+    SMOKE: ClassVar[Sizes] = {"num_epochs": 2}
+    QUICK: ClassVar[Sizes] = {
+        "dataset": "digits",
+        "optimizers": ("sgd", "momentum", "adam", "lion", "schedule_free_adamw"),
+        "num_epochs": 20,
+        "batch_size": 32,
+    }
+
     optimizers: tuple[str, ...] = (
         *("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw", "nadam", "lion", "lamb"),
         *("schedule_free_adamw", "muon"),
@@ -58,24 +70,17 @@ class Outcome(NamedTuple):
     seconds: dict[str, float]
 
 
-def run(config: Config) -> None:
-    """Train every optimizer in turn, record and draw."""
+def run(config: Config) -> Findings:
+    """Train every optimizer in turn."""
     checks.each("optimizers", config.optimizers, lambda _, name: optimizers.get_recipe(name))
     for name in ("num_rates", "num_epochs", "batch_size"):
         checks.integer(name, getattr(config, name))
-    receipt = begin(config)
     splits = load(config)
-    outcomes = {}
-    for name in config.optimizers:
-        outcomes[name] = train(config, splits, name)
-        print(f"{name}: {sentence(outcomes[name])}", flush=True)
+    outcomes = {name: train(config, splits, name) for name in config.optimizers}
     ranking = sorted(outcomes, key=lambda name: -outcomes[name].validation.mean(axis=0).max())
-    measured = {f"{name}_{measure}": value for name in ranking for measure, value in measures(outcomes[name])}
-    finish(
-        receipt,
-        config,
-        dataset=config.dataset,
-        metrics=measured,
+    return Findings(
+        config.dataset,
+        {f"{name}_{measure}": value for name in ranking for measure, value in measures(outcomes[name])},
         curves={f"{name}_{curve}": v for name in ranking for curve, v in outcomes[name].curves.items()},
         tables={
             name: {"learning_rates": outcome.rates, "validation_accuracy": outcome.validation}
@@ -83,13 +88,11 @@ def run(config: Config) -> None:
         },
         seconds={key: sum(o.seconds[key] for o in outcomes.values()) for key in ("compile", "train")},
     )
-    draw(receipt.folder, {name: outcomes[name] for name in ranking})
 
 
 def train(config: Config, splits: Splits, name: str) -> Outcome:
     """All seeds at all learning rates as one program."""
-    if config.progress:
-        print(f"{name}: {config.num_seeds} seeds × {config.num_rates} learning rates")
+    print(f"{name}: {config.num_seeds} seeds × {config.num_rates} learning rates", flush=True)
     recipe = optimizers.get_recipe(name)
     rates = recipe.learning_rate * np.logspace(-2.5, 2.5, config.num_rates)
     layer_sizes = data_splits.layer_sizes(splits, config.hidden_sizes)
@@ -103,11 +106,11 @@ def train(config: Config, splits: Splits, name: str) -> Outcome:
         make_optimizer,
         splits.train,
         splits.validation,
-        seeds=seeds(config),
+        seeds=config.seeds,
         hyperparams=jaxmlp.grid(base, learning_rate=rates),
         metrics=metrics.CLASSIFICATION,
         batch_size=config.batch_size,
-        num_epochs=2 if config.smoke else config.num_epochs,
+        num_epochs=config.num_epochs,
         progress=config.progress,
     )
     alone = jaxmlp.make_train(network.init_fn, network.loss_fn, make_optimizer, config.batch_size)
@@ -141,25 +144,46 @@ def usable_decades(outcome: Outcome) -> np.ndarray:
     return near.sum(axis=1) * 5 / max(len(outcome.rates) - 1, 1)
 
 
-def sentence(outcome: Outcome) -> str:
-    mean, error, _, n = statistics.summarize(outcome.test)
-    accuracy = statistics.format_mean(mean, error, "fraction")
-    return f"test accuracy {accuracy} (n = {n}) at learning rate {outcome.rates[outcome.chosen]:.2g}"
+def ranked(record: Record) -> list[str]:
+    """The optimizers, the best on validation data first."""
+    end = "_validation_accuracy"
+    return [name.removesuffix(end) for name in record["metrics"] if name.endswith(end)]
 
 
-def draw(folder: Path, outcomes: dict[str, Outcome]) -> None:
+def answer(record: Record) -> Answer:
+    """How far the words are apart, each at its own best rate, and how far the rates of one word."""
+    best, *others = ranked(record)
+    usual = "adam" if "adam" in others else [best, *others][-1]
+    ahead = values(record, f"{best}_test_accuracy") - values(record, f"{usual}_test_accuracy")
+    difference = compared({"metrics": {"ahead": metric_summary(ahead, "fraction")}}, "ahead")
+    decades = [mean(record, f"{name}_usable_decades") for name in (best, *others)]
+    rows = [np.array(record["tables"][name]["validation_accuracy"], float) for name in (best, *others)]
+    lost = 100 * max(float(np.ptp(row.mean(axis=0))) for row in rows)
+    return Answer(
+        f"{best}_test_accuracy",
+        f"Each at its best rate, {best}, the first on validation data, reaches "
+        f"{said(record, f'{best}_test_accuracy')} and {usual} {said(record, f'{usual}_test_accuracy')}, the "
+        f"one minus the other: {difference}. The rate matters more: each word is within a point of "
+        f"its best over {min(decades):.1f} to {max(decades):.1f} decades, and a wrong one costs {lost:.0f} %",
+        significant_sign(ahead) != 0,
+    )
+
+
+def draw(record: Record, folder: Path) -> None:
     """Accuracy and cost, and the sensitivity to the learning rate."""
+    names, title = ranked(record), "at the rate chosen on validation data"
     charts.point_plot(
         {
-            "at the rate chosen on validation data": {n: o.test for n, o in outcomes.items()},
-            "cost": {n: o.epoch_seconds for n, o in outcomes.items()},
+            title: {name: values(record, f"{name}_test_accuracy") for name in names},
+            "cost": {name: values(record, f"{name}_epoch_seconds") for name in names},
         },
         folder / "optimizers.png",
         xlabel=["test accuracy", "seconds per epoch, one network alone"],
-        percent=["at the rate chosen on validation data"],
+        percent=[title],
     )
+    tables = {name: record["tables"][name] for name in names}
     charts.line_plot(
-        {"": {n: (o.rates, o.validation) for n, o in outcomes.items()}},
+        {"": {n: (table["learning_rates"], table["validation_accuracy"]) for n, table in tables.items()}},
         folder / "learning_rates.png",
         xlabel="learning rate",
         ylabel="validation accuracy",
@@ -170,4 +194,4 @@ def draw(folder: Path, outcomes: dict[str, Outcome]) -> None:
 
 
 if __name__ == "__main__":
-    main(Config, run)
+    main(Config, run, draw, answer)

@@ -85,6 +85,8 @@ class Record(NamedTuple):
     """The commit of the code, and whether files differed from it, when the run started; None: not known."""
     tables: Mapping[str, Any] = {}
     """Whatever else the pictures show, by name, rounded as the curves are."""
+    headline: Mapping[str, Any] = {}
+    """The metric that answers the question, and the answer in words; left out where there is none."""
 
 
 def write_record(folder: str | Path, record: Record) -> Path:
@@ -96,6 +98,7 @@ def write_record(folder: str | Path, record: Record) -> Path:
     commit, dirty = record.provenance
     content = {
         **{name: getattr(record, name) for name in ("experiment", "question", "command", "dataset")},
+        **({"headline": record.headline} if record.headline else {}),
         "metrics": {name: metric_summary(values, unit) for name, (values, unit) in record.metrics.items()},
         "seconds": {name: _round(value) for name, value in record.seconds.items()},
         "config": record.config,

@@ -11,10 +11,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments.provenance import Provenance, commit
-from experiments.results import fill_block, fill_numbers, main, outdated_pages, overview, results_table
+from experiments.harness.pages import (
+    fill_block,
+    fill_numbers,
+    module_of,
+    outdated_pages,
+    overview,
+    redraw,
+    results_table,
+)
+from experiments.harness.provenance import Provenance, commit
+from experiments.results import main
 from jaxmlp import records
-from jaxmlp.records import Record, check_writable, read_record, thin_curves, write_record
+from jaxmlp.records import Record, check_writable, metric_summary, read_record, thin_curves, write_record
 from jaxmlp.runtime import compilation
 from jaxmlp.runtime import environment as runtime_environment
 from jaxmlp.types import InputError
@@ -227,6 +236,7 @@ def test_reading_and_writing_records_needs_no_pictures():
 HAND_WRITTEN = {
     "experiment": "toy",
     "question": "Does it learn?",
+    "headline": {"metric": "test_accuracy", "answer": "It does, by far"},
     "command": "python -m experiments.toy",
     "dataset": "digits",
     "metrics": {
@@ -268,9 +278,8 @@ class TestPages:
     def test_the_row_says_what_the_record_says(self, tmp_path):
         assert row(tmp_path) == [
             "[one](one/)",
+            "It does, by far",
             "digits",
-            "accuracy 97.85 ± 0.03 % (n = 10)",
-            "2.15 ± 0.03 %",
             "3.2 min",
             "Fast CPU, 2 cores",
             "`0123456`",
@@ -292,58 +301,77 @@ class TestPages:
 
     def test_an_accelerator_is_named(self, tmp_path):
         machine = {"platform": "gpu", "device": "Fast GPU", "cpu": "Fast CPU", "cores": 2}
-        assert row(tmp_path, environment=machine)[5] == "Fast GPU, 2 cores"
+        assert row(tmp_path, environment=machine)[4] == "Fast GPU, 2 cores"
 
     @pytest.mark.parametrize(
-        ("name", "metric", "cells"),
+        ("metric", "cell"),
         [
-            ("test_accuracy", (1.0, 0.0, "fraction"), ["accuracy 100.00 ± 0.00 % (n = 3)", "0.00 ± 0.00 %"]),
-            (
-                "test_accuracy",
-                (0.9, 0.002, "fraction"),
-                ["accuracy 90.00 ± 0.20 % (n = 3)", "10.00 ± 0.20 %"],
-            ),
-            ("test_accuracy", (0.5, None, "fraction"), ["accuracy 50.00 % (n = 3)", "50.00 %"]),
-            ("test_accuracy", (None, None, "fraction"), ["accuracy not finite (n = 3)", "n/a"]),
-            ("test_mean_loss", (0.07124, 0.0012, "nats"), ["mean loss 0.071 ± 0.001 nats (n = 3)", "n/a"]),
-            ("test_r2", (0.834, 0.021, "1"), ["r2 0.83 ± 0.02 (n = 3)", "n/a"]),
+            ((1.0, 0.0, "fraction"), "100.00 ± 0.00 %"),
+            ((0.5, None, "fraction"), "50.00 %"),
+            ((None, None, "fraction"), "not finite"),
+            ((0.07124, 0.0012, "nats"), "0.071 ± 0.001 nats"),
+            ((0.834, 0.021, "1"), "0.83 ± 0.02"),
         ],
     )
-    def test_measures_in_their_units(self, tmp_path, name, metric, cells):
-        metrics = {name: dict(zip(("mean", "standard_error", "unit"), metric, strict=True), n=3)}
-        assert row(tmp_path, metrics=metrics)[2:4] == cells
+    def test_measures_in_their_units(self, tmp_path, metric, cell):
+        metrics = {"test_x": dict(zip(("mean", "standard_error", "unit"), metric, strict=True), n=3)}
+        row(tmp_path, metrics=metrics)
+        assert f"| test x | {cell} | 3 |" in results_table(tmp_path)
 
-    def test_what_was_chosen_by_is_not_the_result(self, tmp_path):
-        metric = {"standard_error": None, "unit": "fraction", "n": 1}
-        means = {"a_validation_accuracy": 0.9, "a_test_accuracy": 0.8, "b_test_accuracy": 0.7}
-        metrics = {name: metric | {"mean": mean} for name, mean in means.items()}
-        assert row(tmp_path, metrics=metrics)[2] == "a test accuracy 80.00 % (n = 1)"
+    def test_the_answer_of_an_older_record_is_made_of_its_numbers(self, tmp_path):
+        metrics = {"test_accuracy": metric_summary([0.97, 0.98], "fraction")}
+        config = {"varied": "seed", "hidden_sizes": [60]}
+        older = {"experiment": "digits", "metrics": metrics, "config": config, "headline": None}
+        (tmp_path / "two").mkdir()
+        content = {key: v for key, v in {**HAND_WRITTEN, **older}.items() if v is not None}
+        (tmp_path / "two" / "record.json").write_text(json.dumps(content))
+        assert "97.50 ± 0.50 % of the test examples are read right (2 seeds" in overview(tmp_path)
 
-    @pytest.mark.parametrize(
-        ("n", "varied", "count"), [(10, "split", "n = 10 splits"), (1, "seed", "n = 1 seed")]
-    )
-    def test_the_count_says_what_was_varied(self, tmp_path, n, varied, count):
-        metrics = {"test_accuracy": {"mean": 0.5, "standard_error": None, "unit": "fraction", "n": n}}
-        assert count + ")" in row(tmp_path, metrics=metrics, config={"varied": varied})[2]
+    def test_rows_are_in_the_order_of_the_walk_and_variants_together(self, tmp_path):
+        folders = {"sweep": "sweep", "mnist-b": "mnist", "toy": "toy", "digits": "digits", "mnist": "mnist"}
+        for folder, name in folders.items():
+            (tmp_path / folder).mkdir()
+            (tmp_path / folder / "record.json").write_text(json.dumps({**HAND_WRITTEN, "experiment": name}))
+        names = re.findall(r"^\| \[(.*?)\]", overview(tmp_path), flags=re.MULTILINE)
+        assert names == ["digits", "mnist", "mnist-b", "sweep", "toy"]
 
-    def test_a_record_without_measures_or_times(self, tmp_path):
-        assert row(tmp_path, metrics={}, seconds={})[2:5] == ["n/a", "n/a", "n/a"]
+    def test_a_record_without_answer_or_times(self, tmp_path):
+        (tmp_path / "bare").mkdir()
+        bare = {key: value for key, value in HAND_WRITTEN.items() if key != "headline"} | {"seconds": {}}
+        (tmp_path / "bare" / "record.json").write_text(json.dumps(bare))
+        assert "| [bare](bare/) | n/a | digits | n/a | Fast CPU" in overview(tmp_path)
 
     def test_a_bar_in_a_name_does_not_split_the_cell(self, tmp_path):
-        assert row(tmp_path, dataset="a|b")[1] == r"a\|b"
+        assert row(tmp_path, dataset="a|b")[2] == r"a\|b"
 
     def test_the_page_shows_question_command_and_pictures(self, site):
         page = results_table(site / "results")
         assert page.startswith("# Results\n\nGenerated by `python -m experiments.results`")
         section = page[page.index("## toy_2") :]
         assert "| test accuracy | 97.85 ± 0.03 % | 10 |" in section
-        assert "Does it learn?" in section
+        assert "Does it learn?\n\nIt does, by far.\n" in section
         assert "```sh\npython -m experiments.toy\n```" in section
         pictures = re.findall(r"!\[(.*?)\]\((.*?)\)", section)
         assert pictures == [
             ("toy_2: learning curves", "toy_2/learning_curves.png"),
             ("toy_2: weights", "toy_2/weights.gif"),
         ]
+
+    def test_pictures_are_drawn_again_without_training(self, tmp_path):
+        curves = {"epochs_at_each_kill": [[1.0, 4.0], [2.0, None]]}
+        for name, found in {"killed": curves, "older": {}}.items():
+            (tmp_path / name).mkdir()
+            (tmp_path / name / "weights.png").touch()
+            record = HAND_WRITTEN | {"experiment": "durability", "curves": found}
+            (tmp_path / name / "record.json").write_text(json.dumps(record))
+        kept = "; as they were, since they show more than a record holds: weights.png"
+        assert list(redraw(tmp_path)) == [
+            f"killed: 1 drawn again{kept}",
+            f"older: 0 drawn again{kept}; the record lacks 'epochs_at_each_kill'",
+        ]
+        drawn = (tmp_path / "killed" / "kills.png").read_bytes()
+        assert next(iter(redraw(tmp_path))) == f"killed: 1 drawn again{kept}"
+        assert (tmp_path / "killed" / "kills.png").read_bytes() == drawn
 
     def test_no_records(self, tmp_path):
         assert "No results yet" in results_table(tmp_path / "absent")
@@ -414,6 +442,13 @@ class TestPages:
         done = subprocess.run(command, capture_output=True, text=True, cwd=CHECKOUT)
         assert done.returncode == 2
         assert re.fullmatch(r"error: readme: cannot read '.*absent': No such file .*\n", done.stderr)
+
+
+def test_every_published_record_has_an_answer_and_the_measure_that_gives_it():
+    for name, record in records.read_records(CHECKOUT / "results").items():
+        found = module_of(record["experiment"]).answer(record)
+        assert found.metric in record["metrics"], name
+        assert len(found.text) > 20 and "nan" not in found.text.split(), name
 
 
 def test_the_committed_pages_are_up_to_date():

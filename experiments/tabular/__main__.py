@@ -12,23 +12,36 @@ mean ranks, loss ratios with their interval over tables, and seconds.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
-from experiments import receipt
-from experiments.command_line import main
+import numpy as np
+
+from experiments.benchmark.worker import WorkerError
+from experiments.harness import flags
+from experiments.harness.answers import Answer, Record, slug
+from experiments.harness.command import main
+from experiments.harness.flags import Sizes
+from experiments.harness.receipt import Findings
 from experiments.tabular import comparison, figures, tables
 from experiments.tabular.comparison import by_table
 from experiments.tabular.measure import Outcome, Outcomes, measure_apart
 from experiments.tabular.peers import OURS, Peer, ablations, is_installed, peers
-from experiments.worker import WorkerError
 from jaxmlp import checks
 from jaxmlp.runtime.signals import exit_if_stopped
 from jaxmlp.types import InputError
 
 
 @dataclass(frozen=True)
-class Config(receipt.Config):
+class Config(flags.Config):
+    SMOKE: ClassVar[Sizes] = {"num_seeds": 1, "num_seeds_large": 1, "slow": False}
+    QUICK: ClassVar[Sizes] = {
+        "num_seeds": 1,
+        "datasets": ("wine", "diabetes"),
+        "systems": (OURS, "HistGradientBoosting", "linear"),
+    }
+
     num_seeds: int = 10
     """Splits of a table of fewer than 2,000 rows."""
     num_seeds_large: int = 3
@@ -47,31 +60,58 @@ class Config(receipt.Config):
     """Measure anew what was measured before."""
 
 
-def run(config: Config) -> None:
-    """Every system on every split of every table, recorded table by table."""
+def run(config: Config) -> Iterator[Findings]:
+    """Every system on every split of every table, with what there is after each table."""
     checks.integer("num_seeds_large", config.num_seeds_large)
-    if config.smoke:
-        config = replace(config, num_seeds=1, num_seeds_large=1, slow=False)
     sources, systems = chosen_tables(config), chosen_systems(config)
-    begun = receipt.begin(config)
-    # What a trial measures is not to be taken for the real thing later.
-    outcomes = Outcomes(None if config.smoke else begun.folder / "measured.jsonl")
+    path = kept_in(config.folder, config.smoke)
+    if config.smoke:
+        path.unlink(missing_ok=True)
+    outcomes = Outcomes(path)
     for name, source in sources.items():
         for outcome in measured(config, name, source, systems, outcomes):
             outcomes.add(outcome)
-        found = by_table(outcomes)
-        if not found:
-            continue
-        receipt.finish(
-            begun,
-            config,
-            dataset=", ".join(found),
-            metrics=comparison.measures(found),
-            tables=comparison.summaries(found),
-            notes={"varied": "split"},
-        )
-        figures.draw(begun.folder, found)
-    print(*comparison.lines(by_table(outcomes)), sep="\n")
+        if found := by_table(outcomes):
+            yield Findings(
+                ", ".join(found),
+                comparison.measures(found),
+                tables=comparison.summaries(found),
+                notes={"varied": "split"},
+            )
+
+
+def kept_in(folder: Path, is_trial: bool) -> Path:
+    """The file of outcomes; what a trial measures is not to be taken for the real thing later."""
+    return folder / ("trial.jsonl" if is_trial else "measured.jsonl")
+
+
+def draw(record: Record, folder: Path) -> None:
+    """The pictures, from the file of outcomes beside the record."""
+    figures.draw(folder, by_table(Outcomes(kept_in(folder, record["config"]["smoke"]))))
+
+
+def answer(record: Record) -> Answer:
+    """How many times this library's loss that of the best of the others is, over the tables."""
+    ratios = record["tables"]["ratios"]
+    if not ratios:
+        return Answer(next(iter(record["metrics"])), "Nothing to compare with was measured", shown=False)
+    rival = min(ratios, key=lambda name: ratios[name]["mean"])
+    mean, wins, number = (ratios[rival][name] for name in ("mean", "wins", "num_tables"))
+    low, high = ratios[rival]["interval"] or (0, np.inf)
+    shown = not low <= 1 <= high
+    others = [f"{name} {ratios[name]['mean']:.2f}" for name in sorted(ratios) if name != rival]
+    versions = {name: found for name, found in record["tables"]["versions"].items() if len(found) > 1}
+    mixed = [
+        f"{name} was measured in several versions, {', '.join(found)}" for name, found in versions.items()
+    ]
+    return Answer(
+        f"log_loss_ratio_{slug(rival)}",
+        f"{'Yes' if low > 1 else 'No' if high < 1 else 'No difference shown'}: the loss of {rival}, the best "
+        f"of the others, is {mean:.2f} times ours in geometric mean (95 % from {low:.2f} to {high:.2f} over "
+        f"{number} tables, ahead on {wins})"
+        + "".join(f"; {part}" for part in (", ".join(others), *mixed) if part),
+        shown,
+    )
 
 
 def chosen_tables(config: Config) -> dict[str, str]:
@@ -122,4 +162,4 @@ def splits_of(config: Config, source: str) -> range:
 
 
 if __name__ == "__main__":
-    main(Config, run)
+    main(Config, run, draw, answer)

@@ -6,10 +6,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.stats import rankdata
 
+from experiments.harness.answers import slug
 from experiments.tabular.measure import Outcome
 from experiments.tabular.peers import OURS
-from experiments.timings import slug
-from jaxmlp.statistics import format_mean, summarize
 
 NUM_RESAMPLES = 10_000
 LOSSES = {"log_loss": "nats", "rmse": "target's unit"}
@@ -151,22 +150,3 @@ def versions(tables: Tables, system: str) -> list[str]:
     """Those that a system was measured in."""
     found = [systems.get(system, {}).values() for systems in tables.values()]
     return sorted({one.measured.version for splits in found for one in splits})
-
-
-def lines(tables: Tables) -> list[str]:
-    """All systems in sentences: their ranks, how this library compares, and whether versions are mixed."""
-    told = []
-    for system, values in ranks(tables).items():
-        mean, error, _, n = summarize(values)
-        told.append(f"{system}: mean rank {format_mean(mean, error, '1')} over {n} tables")
-    for system in systems_of(tables):
-        ratio = None if system == OURS else compare(tables, system)
-        if ratio is not None:
-            low, high = ratio.interval or (np.nan, np.nan)
-            told.append(
-                f"{system}: {ratio.mean:.3f} times the loss of {OURS} ({low:.3f} to {high:.3f}), "
-                f"which wins on {ratio.wins} of {ratio.num_tables} tables"
-            )
-        if len(found := versions(tables, system)) > 1:
-            told.append(f"{system}: was measured in several versions, {', '.join(found)}")
-    return told

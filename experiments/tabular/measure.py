@@ -19,11 +19,11 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from experiments.provenance import CHECKOUT, commit
+from experiments.benchmark.worker import WorkerError
+from experiments.harness.provenance import CHECKOUT, commit
 from experiments.tabular import tables
 from experiments.tabular.peers import OURS, SMOKE, ablations, peers
 from experiments.tabular.tables import Split
-from experiments.worker import WorkerError
 from jaxmlp.runtime.files import write_atomic
 from jaxmlp.types import InputError
 

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn import datasets
 from sklearn.model_selection import train_test_split
 
-from experiments.provenance import CHECKOUT
+from experiments.harness.provenance import CHECKOUT
 from jaxmlp.types import InputError
 
 if TYPE_CHECKING:

@@ -1,6 +1,7 @@
 """Activations: counting, choosing and judging against hand and NumPy, and a small run of the experiment."""
 
 import json
+from dataclasses import asdict
 from types import SimpleNamespace
 
 import jax
@@ -8,21 +9,24 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments import activations
-from experiments.activations import Config, Outcome
+from experiments.activations import figures, measure
+from experiments.activations.measure import Outcome
+from experiments.harness.pages import module_of
 from jaxmlp import fit_affine
 from jaxmlp.data import sources
 from jaxmlp.nn import heads, mlp
 from jaxmlp.nn.network import make_network
+from jaxmlp.records import metric_summary
 from jaxmlp.types import Dataset, Layer
 from tests.support.commands import refused, run
 
-NAN = np.nan
+activations = module_of("activations")
+Config, NAN = activations.Config, np.nan
 
 
 def test_the_first_epoch_with_the_goal_counts():
     accuracy = np.array([[0.9, 0.95, 0.94, 0.97], [0.1, 0.2, 0.3, 0.94], [0.96, 0.1, 0.1, 0.1]])
-    np.testing.assert_array_equal(activations.epochs_to(0.95, accuracy), [2, NAN, 1])
+    np.testing.assert_array_equal(measure.epochs_to(0.95, accuracy), [2, NAN, 1])
 
 
 @pytest.mark.parametrize(
@@ -40,7 +44,7 @@ def test_the_first_epoch_with_the_goal_counts():
 )
 def test_the_rate_is_the_one_with_the_fewest_epochs_then_the_most_accurate(epochs, chosen):
     accuracy = np.array([[0.99, 0.97, 0.96], [0.99, 0.97, 0.94]])
-    assert activations.choose(np.array(epochs, float), accuracy) == chosen
+    assert measure.choose(np.array(epochs, float), accuracy) == chosen
 
 
 @pytest.mark.parametrize(("when", "asked"), [(1, [5]), (5, [5]), (6, [5, 20]), (99, [5, 20])])
@@ -57,10 +61,10 @@ def test_a_run_is_as_long_as_one_rate_needs_for_all_seeds(when, asked, monkeypat
     def choose(epochs, last_accuracy):
         raise StopAsyncIteration
 
-    monkeypatch.setattr(activations, "fit_population", fit_population)
-    monkeypatch.setattr(activations, "choose", choose)
+    monkeypatch.setattr(measure, "fit_population", fit_population)
+    monkeypatch.setattr(measure, "choose", choose)
     with pytest.raises(StopAsyncIteration):
-        activations.train(Config(), sources.load_dataset("digits"), 1, "relu")
+        measure.train(Config(), sources.load_dataset("digits"), 1, "relu")
     assert calls == asked
 
 
@@ -84,7 +88,7 @@ def params_by_hand():
     ],
 )
 def test_a_neuron_is_dead_if_its_slope_is_0_for_every_example(name, inputs, share):
-    found = activations.dead_share(mlp.get_activation(name), jnp.array(inputs)[:, None], params_by_hand())
+    found = measure.dead_share(mlp.get_activation(name), jnp.array(inputs)[:, None], params_by_hand())
     assert float(found) == pytest.approx(share)
 
 
@@ -105,7 +109,7 @@ def test_gradient_norms_are_those_of_the_chain_rule():
         expected.insert(0, np.linalg.norm(output.T @ error))
         error = error @ weight.T * output * (1 - output)
     batch = Dataset(jnp.array(inputs), jnp.array(labels))
-    found = jax.jit(lambda params: activations.gradient_norms(network, batch, params))(params)
+    found = jax.jit(lambda params: measure.gradient_norms(network, batch, params))(params)
     np.testing.assert_allclose(found, expected, rtol=1e-4)
 
 
@@ -113,7 +117,7 @@ def test_gradient_norms_are_those_of_the_chain_rule():
     ("name", "initializer"), [("relu", "He"), ("gelu", "He"), ("sigmoid", "Glorot"), ("selu", "LeCun")]
 )
 def test_the_initial_weights_are_named(name, initializer):
-    assert activations.initializer_name(mlp.get_activation(name)) == initializer
+    assert figures.initializer_name(mlp.get_activation(name)) == initializer
 
 
 def test_runs_are_timed_in_rounds(monkeypatch):
@@ -123,8 +127,8 @@ def test_runs_are_timed_in_rounds(monkeypatch):
         order.append(train)
         return [len(order) + hyperparams] * num_epochs
 
-    monkeypatch.setattr(activations, "epoch_seconds", epoch_seconds)
-    seconds = activations.seconds_in_turn([("a", 100), ("b", 200)], None, 0, 3)
+    monkeypatch.setattr(measure, "epoch_seconds", epoch_seconds)
+    seconds = measure.seconds_in_turn([("a", 100), ("b", 200)], None, 0, 3)
     assert order == ["a", "b"] * 3
     np.testing.assert_array_equal(seconds, [[101, 103, 105], [202, 204, 206]])
 
@@ -139,11 +143,11 @@ def outcome(epochs, norms=((1.0, 10.0, 100.0),), dead=0.0):
 def measured(monkeypatch):
     """Relu and sigmoid at one depth, 5 and 4 seconds an epoch of 10 steps, one seed of sigmoid not there."""
     costs = np.array([[4.0, 5.0, 6.0], [2.0, 5.0, 5.0]])
-    monkeypatch.setattr(activations, "seconds_in_turn", lambda *_: costs)
+    monkeypatch.setattr(measure, "seconds_in_turn", lambda *_: costs)
     config = Config(activations=("relu", "sigmoid"), depths=(2,), batch_size=2)
     outcomes = {(2, "relu"): outcome([1, 2, 3]), (2, "sigmoid"): outcome([2, 3, NAN])}
     dataset = Dataset(np.zeros((19, 1)), np.zeros(19))
-    return config, outcomes, activations.measures(config, dataset, outcomes)
+    return config, outcomes, measure.measures(config, dataset, outcomes)
 
 
 def test_measures_worked_by_hand(monkeypatch):
@@ -163,35 +167,38 @@ def test_differences_are_in_pairs(monkeypatch):
     np.testing.assert_allclose(values, [[-1, -1, -18], [5 - 8, 10 - 12, 15 - 84], [2e5, 0, 1e5]])
 
 
-@pytest.mark.parametrize(
-    ("epochs", "step_time", "answer"),
-    [
-        ([-2, -3, -2], [-9, -9, -8], "faster: yes; cheaper: yes"),
-        ([-2, 3, -2], [9, 9, 8], "faster: no difference shown; cheaper: no"),
-    ],
-)
-def test_the_verdict_follows_the_numbers(epochs, step_time, answer):
-    difference = {"epochs": (epochs, "epochs"), "seconds": ([7, 7], "s"), "step": (step_time, "µs")}
-    said = activations.verdict(difference)
-    assert said.endswith(answer) and f"{np.mean(epochs):.2f} ±" in said and "7.00 ± 0.00 s" in said
+def record_of(**metrics):
+    summaries = {f"relu_minus_tanh_{name}": metric_summary(v, "1") for name, v in metrics.items()}
+    return {"metrics": summaries, "config": {"activations": ["relu", "tanh", "elu"], "depths": [1, 6]}}
 
 
-def test_the_claim_holds_where_both_its_halves_are_shown():
-    less, unclear = (np.array([-2.0, -3.0, -2.0]), "1"), (np.array([-2.0, 3.0, 1.0]), "1")
-    halves = {1: (less, unclear), 3: (less, less), 6: (unclear, less)}
-    by_depth = {depth: {"epochs_at_least": a, "step_time": b} for depth, (a, b) in halves.items()}
-    said = activations.conclusion("relu", "tanh", by_depth)
-    assert said == "relu is cheaper and faster than tanh: shown at hidden layers 3; not at 1, 6"
+def test_the_answer_names_the_depths_where_either_half_of_the_claim_is_shown():
+    less, more, unclear = [-2.0, -3.0, -2.0], [9.0, 9.5, 8.0], [-2.0, 3.0, 1.0]
+    found = activations.answer(
+        record_of(
+            depth1_epochs_at_least=unclear,
+            depth6_epochs_at_least=less,
+            depth1_step_time=more,
+            depth6_step_time=less,
+        )
+    )
+    epochs, step = found.text.split("In a step's time: ")
+    assert "faster with 6 (-2.33 ± 0.33); no difference shown with 1." in epochs
+    assert step == "cheaper with 6 (-2.33 ± 0.33); dearer with 1 (8.83 ± 0.44)"
+    assert found.shown and found.metric == "relu_minus_tanh_depth6_epochs_at_least"
 
 
 def test_pictures_show_every_depth_and_name_the_initial_weights(monkeypatch, tmp_path):
     config, outcomes, found = measured(monkeypatch)
     drawn = {}
     for kind in ("point_plot", "line_plot"):
-        monkeypatch.setattr(
-            activations.charts, kind, lambda panels, path, **_: drawn.update({path.stem: panels})
-        )
-    activations.draw(tmp_path, config, found, outcomes)
+        monkeypatch.setattr(figures.charts, kind, lambda panels, path, **_: drawn.update({path.stem: panels}))
+    record = {
+        "config": asdict(config),
+        "metrics": {name: metric_summary(*v) for name, v in activations.flat("", found).items()},
+        "tables": {f"{name}_depth{depth}": one.seen for (depth, name), one in outcomes.items()},
+    }
+    activations.draw(record, tmp_path)
     assert {tuple(panels) for panels in drawn.values()} == {("hidden layers: 2",)}
     (panel,) = drawn["gradient_norms"].values()
     x, norms = panel["sigmoid (Glorot)"]

@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments import backprop
+from experiments.backprop import gradients
+from experiments.harness.pages import module_of
 from jaxmlp import apply, init
 from jaxmlp.nn import heads
 from jaxmlp.nn.network import make_network
@@ -16,6 +17,7 @@ from jaxmlp.types import Dataset, Layer
 from tests.support.commands import refused, run
 
 RATE = 0.1
+backprop = module_of("backprop")
 TARGETS = {
     "regression": np.array([[0.5, -1.0, 2.0], [1.5, 0.0, -0.5]]),
     "binary": np.array([0, 1], np.int32),
@@ -33,13 +35,13 @@ def worked_example():
 def worked_case(batch=None):
     """The same as a case of one seed at two moments that are alike."""
     params, example = worked_example()
-    network = make_network((2, 2, 1), heads.regression, backprop.UNCHANGED)
+    network = make_network((2, 2, 1), heads.regression, gradients.UNCHANGED)
     path = jax.tree.map(lambda leaf: np.stack([leaf, leaf])[None], params)
-    return backprop.Case("regression", network, batch or example, path, 0.0)
+    return gradients.Case("regression", network, batch or example, path, 0.0)
 
 
 def test_the_chain_rule_of_an_example_worked_by_hand():
-    grads, deltas = backprop.chain_rule("regression", *worked_example())
+    grads, deltas = gradients.chain_rule("regression", *worked_example())
     np.testing.assert_array_equal(deltas[1], [[4]])
     np.testing.assert_array_equal(deltas[0], [[8, 0]])
     np.testing.assert_array_equal(grads[1].weight, [[12], [0]])
@@ -60,7 +62,7 @@ def test_the_chain_rule_is_the_gradient_of_the_librarys_loss(head):
             return jnp.mean(jax.vmap(lambda x, t: loss(apply(params, x), t))(inputs, jnp.asarray(targets)))
 
         expected = jax.jit(jax.grad(mean_loss))(params)
-        grads, _ = jax.jit(partial(backprop.chain_rule, head))(params, Dataset(inputs, targets))
+        grads, _ = jax.jit(partial(gradients.chain_rule, head))(params, Dataset(inputs, targets))
     assert max(np.abs(layer.weight).max() for layer in expected) > 1e-3
     for ours, theirs in zip(jax.tree.leaves(grads), jax.tree.leaves(expected), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-14)
@@ -69,27 +71,27 @@ def test_the_chain_rule_is_the_gradient_of_the_librarys_loss(head):
 def test_slopes_of_a_sum_of_cubes():
     with jax.enable_x64(True):
         params = (Layer(jnp.array([[0.5, -1.0]]), jnp.array([2.0, 3.0])),)
-        found = backprop.slopes(
+        found = gradients.slopes(
             lambda p: jnp.sum(p[0].weight ** 3) + jnp.sum(p[0].bias ** 3), params, np.array([3, 0])
         )
     np.testing.assert_allclose(found, [27, 0.75], rtol=1e-6)
 
 
 def test_a_chain_rule_wrong_by_a_thousandth_agrees_to_three_digits(monkeypatch):
-    right = backprop.compare(worked_case())
-    error = backprop.OUTPUT_ERRORS["regression"]
-    monkeypatch.setitem(backprop.OUTPUT_ERRORS, "regression", lambda z, t: 1.001 * error(z, t))
-    wrong = backprop.compare(worked_case())
+    right = gradients.compare(worked_case())
+    error = gradients.OUTPUT_ERRORS["regression"]
+    monkeypatch.setitem(gradients.OUTPUT_ERRORS, "regression", lambda z, t: 1.001 * error(z, t))
+    wrong = gradients.compare(worked_case())
     assert right["jax.grad"].shape == (1, 2) and right["jax.grad"].min() > 15
     assert right["finite differences"].min() > 7
-    for witness in backprop.WITNESSES:
+    for witness in gradients.WITNESSES:
         np.testing.assert_allclose(wrong[witness], 3, atol=2e-3)
 
 
 def test_error_signals_are_means_over_neurons_and_examples():
     _, example = worked_example()
     batch = Dataset(np.concatenate([example.inputs] * 2), np.array([5, 9], np.float32))
-    signals = backprop.error_signals(worked_case(batch))
+    signals = gradients.error_signals(worked_case(batch))
     assert list(signals) == ["one image", "mean of 2 images"]
     np.testing.assert_array_equal(signals["one image"]["output layer"], [[4, 4]])
     np.testing.assert_array_equal(signals["one image"]["hidden layer 1"], [[4, 4]])
@@ -99,7 +101,7 @@ def test_error_signals_are_means_over_neurons_and_examples():
 
 
 def test_one_step_subtracts_the_image_times_its_signal():
-    step = backprop.one_step(worked_case(), RATE)
+    step = gradients.one_step(worked_case(), RATE)
     np.testing.assert_array_equal(step["delta"][0, 1], [8, 0])
     np.testing.assert_array_equal(step["before"][0, 1], [[1, 1], [1, -1]])
     np.testing.assert_allclose(step["after"][0, 1], [[1 - RATE * 8, 1 - RATE * 16], [1, -1]], atol=1e-14)
@@ -118,7 +120,7 @@ def test_the_law_wants_a_multiple_against_the_signal_or_nothing():
     }
     delta, change, r, obeys = (np.array(column) for column in zip(*rows.values(), strict=True))
     with jax.enable_x64(True):
-        found = backprop.law(jnp.asarray(delta), jnp.asarray(change), image)
+        found = gradients.law(jnp.asarray(delta), jnp.asarray(change), image)
     np.testing.assert_allclose(found["correlation"], r, atol=1e-12)
     np.testing.assert_array_equal(found["obeys"], obeys)
 
@@ -137,7 +139,7 @@ def test_traces_show_the_largest_the_least_and_the_faintest():
 
 def test_measures_take_the_worst_head_state_and_neuron():
     digits = np.array([[7.0, 5.0], [8.0, 9.0]])
-    agreement = {head: dict.fromkeys(backprop.WITNESSES, digits + i) for i, head in enumerate("ab")}
+    agreement = {head: dict.fromkeys(gradients.WITNESSES, digits + i) for i, head in enumerate("ab")}
     step = {
         "delta": np.array([[[1.0, 0.0], [1.0, 1.0]]] * 2),
         "correlation": np.array([[[-0.9, 0.0], [0.8, -1.0]]] * 2),

@@ -6,12 +6,16 @@ import jax
 import numpy as np
 import pytest
 
-from experiments import benchmark, peers, timings, worker
-from experiments.benchmark import Config
-from experiments.peers import Data, Work
-from experiments.timings import Results, Timed
-from experiments.worker import WorkerError, process
+from experiments.benchmark import figures, measures, peers, worker
+from experiments.benchmark.measures import Race, Results, Timed
+from experiments.benchmark.work import Data, Work, initial, orders
+from experiments.benchmark.worker import WorkerError, process
+from experiments.harness.answers import slug
+from experiments.harness.pages import module_of
 from tests.support.commands import refused, run
+
+benchmark = module_of("benchmark")
+Config = benchmark.Config
 
 
 def made_data(num_examples=64, num_validation=40):
@@ -40,7 +44,7 @@ POPULATION = {"jaxmlp": timed(1.0, 1.0), "jaxmlp, bfloat16": timed(0.5, 0.8), "b
 
 def measured(**changes):
     results = Results({"60, batch 128": ROW, "2 of 60": POPULATION}, {"60, batch 128": [1e4, 1e4]}, {}, {})
-    return timings.measures(results._replace(**changes), WORKS, {"images": made_data(1000, 1000)})
+    return measures.measures(results._replace(**changes), WORKS, {"images": made_data(1000, 1000)})
 
 
 @pytest.mark.parametrize(
@@ -65,7 +69,7 @@ def test_a_ratio_is_to_the_best_of_those_that_count(name, expected):
 
 def test_a_race_is_won_by_the_median_and_lost_by_who_never_arrives():
     seconds = {"jaxmlp": [2.0, 2.0, 4.0], "steady": [6.0, 6.0, 6.0], "moody": [1.0, np.inf, np.inf]}
-    races = {name: [timings.Race(1.0, goal) for goal in goals] for name, goals in seconds.items()}
+    races = {name: [Race(1.0, goal) for goal in goals] for name, goals in seconds.items()}
     found = measured(races={"60, batch 128": {"warm": races}})
     np.testing.assert_allclose(found["ratio_warm_to_goal_60_batch_128"][0], [3.0, 3.0, 1.5])
 
@@ -78,12 +82,12 @@ def test_an_exponent_is_that_of_a_power_law():
 @pytest.mark.parametrize(("other", "expected"), [(0.97, True), (0.95, True), (0.93, False)])
 def test_accuracies_agree_within_their_noise(other, expected):
     # With 1000 examples a share of 0.96 has a standard error of 0.0062, and a difference one of 0.0088.
-    assert bool(timings.agrees(0.97, other, 1000)) is expected
+    assert bool(measures.agrees(0.97, other, 1000)) is expected
 
 
 def by_hand(work, data, member=0):
     """The accuracy before any step, in NumPy."""
-    x, layers = data.validation_inputs, peers.initial(work, member)
+    x, layers = data.validation_inputs, initial(work, member)
     for weight, bias in layers[:-1]:
         x = np.maximum(x @ weight + bias, 0)
     weight, bias = layers[-1]
@@ -125,14 +129,14 @@ def test_bytes_train_this_library_as_their_scaled_inputs_do():
 
 def test_the_initial_weights_keep_the_signals_variance_and_differ_by_member():
     work = Work((400, 300, 10))
-    (first, bias), (last, _) = peers.initial(work)
+    (first, bias), (last, _) = initial(work)
     np.testing.assert_allclose([first.var(), last.var()], [2 / 400, 1 / 300], rtol=0.1)
     assert not bias.any() and first.dtype == np.float32
-    assert not np.allclose(first, peers.initial(work, 1)[0][0])
+    assert not np.allclose(first, initial(work, 1)[0][0])
 
 
 def test_an_order_is_another_one_each_epoch_and_whole_batches():
-    found = peers.orders(Work((6, 3), 16), 50)
+    found = orders(Work((6, 3), 16), 50)
     first, second = next(found), next(found)
     assert first.shape == (3, 16) and len(set(first.ravel())) == 48
     assert (first != second).any()
@@ -160,7 +164,7 @@ def test_a_small_run_leaves_its_record_and_pictures(tmp_path, capsys):
     row = record["tables"]["timed"]["60, batch 512"]
     assert set(row) == {"jaxmlp", "scikit-learn", "products", "optimizer"}
     for name in ("jaxmlp", "scikit-learn", "products"):
-        (found,) = record["metrics"][f"epoch_60_batch_512_{timings.slug(name)}"]["values"]
+        (found,) = record["metrics"][f"epoch_60_batch_512_{slug(name)}"]["values"]
         np.testing.assert_allclose(found, 1000 * row[name]["epochs"][0], rtol=1e-3)
     assert "60, batch 512: jaxmlp" in capsys.readouterr().out
 
@@ -180,11 +184,11 @@ def test_races_and_growth_run_and_are_measured_and_drawn(tmp_path):
     results = Results(
         {"60, batch 128": ROW}, peaks, {"60, batch 128": races}, {"width": grown | {16: [1.0, 2.0]}}
     )
-    found = timings.measures(results, WORKS, {"images": made_data()})
+    found = measures.measures(results, WORKS, {"images": made_data()})
     warm = {name: runs[0].goal for name, runs in races["warm"].items()}
     expected = warm["scikit-learn"] / warm["jaxmlp"]
     np.testing.assert_allclose(found["ratio_warm_to_goal_60_batch_128"][0], expected)
-    timings.draw(tmp_path, results)
+    figures.draw({"tables": json.loads(json.dumps(measures.tables(results)))}, tmp_path)
     for name in ("growth_width.png", "races_60_batch_128.png"):
         assert (tmp_path / name).stat().st_size > 1000
 
@@ -201,7 +205,7 @@ def test_who_fails_on_the_way_is_named_and_asked_no_more(capsys):
 
 
 def test_the_works_fit_their_data_and_are_whole_batches():
-    data = benchmark.load(Config(dataset="digits", num_examples=1200))
+    data = benchmark.load_all(Config(dataset="digits", num_examples=1200))
     assert set(data) == {"images", "table", "digits"}
     assert [len(one.inputs) for one in data.values()] == [1024, 9984, 1024]
     for name, work in benchmark.works_of(data).items():

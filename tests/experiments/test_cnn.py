@@ -10,11 +10,14 @@ import numpy as np
 import pytest
 from scipy.signal import correlate2d
 
-from experiments import cnn
+from experiments.cnn import measure, network
+from experiments.harness.pages import module_of
 from jaxmlp.data import sources
 from jaxmlp.data.splits import first_examples
+from jaxmlp.records import metric_summary
 from tests.support import commands
 
+cnn = module_of("cnn")
 CONVOLUTIONS = ((5, 4), (3, 6))
 
 
@@ -46,23 +49,26 @@ def test_both_convolutions_agree_with_each_other_and_with_scipy(shape, side):
         slopes = jax.grad(lambda *given: jnp.sum(jnp.sin(convolve(*given))), argnums=(0, 1))
         return jax.jit(lambda *given: (convolve(*given), slopes(*given)))(x, weight)
 
-    ours, theirs = both(cnn.patches_times_matrix), both(cnn.lax_convolution)
+    ours, theirs = both(network.patches_times_matrix), both(network.lax_convolution)
     jax.tree.map(lambda one, other: np.testing.assert_allclose(one, other, atol=1e-4), ours, theirs)
     if side % 2:
         np.testing.assert_allclose(ours[0], pooled(x, weight), atol=1e-4)
 
 
 def test_a_block_of_pixels_becomes_a_row():
-    rows = cnn.by_blocks(jnp.arange(16).reshape(4, 4, 1))
+    rows = network.by_blocks(jnp.arange(16).reshape(4, 4, 1))
     np.testing.assert_array_equal(rows[0], [[0, 1, 4, 5], [2, 3, 6, 7]])
     np.testing.assert_array_equal(rows[1], [[8, 9, 12, 13], [10, 11, 14, 15]])
 
 
 def test_the_network_is_convolutions_then_layers():
-    init = jax.jit(cnn.init, static_argnums=(1, 2, 3))
+    init = jax.jit(network.init, static_argnums=(1, 2, 3))
     params = init(jax.random.key(0), CONVOLUTIONS, (9, 8, 3), 10)
     assert [weight.shape for weight in params.weights] == [(5, 5, 3, 4), (3, 3, 4, 6)]
-    assert [layer.weight.shape for layer in params.dense] == [(2 * 2 * 6, cnn.HIDDEN), (cnn.HIDDEN, 10)]
+    assert [layer.weight.shape for layer in params.dense] == [
+        (2 * 2 * 6, network.HIDDEN),
+        (network.HIDDEN, 10),
+    ]
     # He et al. (2015): the standard deviation is √(2 / inputs of a filter).
     spreads = [float(np.std(weight)) for weight in params.weights]
     np.testing.assert_allclose(spreads, [np.sqrt(2 / 75), np.sqrt(2 / 36)], rtol=0.15)
@@ -72,7 +78,7 @@ def test_the_network_is_convolutions_then_layers():
     for weight, bias in zip(params.weights, params.biases, strict=True):
         x = np.maximum(pooled(x, weight) + bias, 0)
     hidden = np.maximum(x.ravel() @ params.dense[0].weight + params.dense[0].bias, 0)
-    logits = jax.jit(cnn.apply, static_argnums=2)(params, image, cnn.patches_times_matrix)
+    logits = jax.jit(network.apply, static_argnums=2)(params, image, network.patches_times_matrix)
     np.testing.assert_allclose(logits, hidden @ params.dense[1].weight + params.dense[1].bias, rtol=1e-4)
 
 
@@ -91,10 +97,10 @@ def test_a_rival_takes_the_better_form_and_the_time_it_is_given(better, epochs, 
         seconds = 1.0 if "still" in form.name else 2.0
         history = {"validation_accuracy": np.array([[0.1, score, 0.2]])}
         fitted = SimpleNamespace(history=history, seconds={"train": np.array([seconds])})
-        return cnn.Outcome(form, 1, fitted, {})
+        return measure.Outcome(form, 1, fitted, {})
 
-    monkeypatch.setattr(cnn, "train", train)
-    outcome = cnn.train_rival(cnn.Config(num_epochs=4, num_seeds=2, seed=7), splits, (5,), None, 11.0)
+    monkeypatch.setattr(measure, "train", train)
+    outcome = measure.train_rival(cnn.Config(num_epochs=4, num_seeds=2, seed=7), splits, (5,), None, 11.0)
     moved, still = "64-5-10, images moved", "64-5-10, images still"
     assert calls == [(moved, 4, [7]), (still, 4, [7]), (best := (moved, still)[better], epochs, [7, 8])]
     assert outcome.form.name == best and sorted(outcome.tried.values()) == [0.8, 0.9]
@@ -107,31 +113,31 @@ def test_ctrl_c_ends_all_seeds(monkeypatch, splits):
         calls.append(options)
         return SimpleNamespace(interrupted=True)
 
-    monkeypatch.setattr(cnn, "fit", fit)
+    monkeypatch.setattr(measure, "fit", fit)
     config = cnn.Config(progress=False)
     with pytest.raises(KeyboardInterrupt):
-        cnn.train(config, splits, cnn.enter(config, "one", cnn.make_cnn(config, splits), 0.5), 3, range(5))
+        measure.train(
+            config, splits, measure.enter(config, "one", network.make_cnn(config, splits), 0.5), 3, range(5)
+        )
     assert len(calls) == 1 and calls[0]["hyperparams"].num_steps == 3 * 2
 
 
 @pytest.mark.parametrize(
-    ("difference", "verdict"),
+    ("difference", "word", "shown"),
     [
-        ([0.01, 0.011, 0.012], "above 0"),
-        ([-0.02, -0.021], "below 0"),
-        ([0.02, -0.01], "no difference"),
-        ([0.1], "no"),
+        ([0.01, 0.011, 0.012], "(ahead)", True),
+        ([-0.02, -0.021], "(behind)", False),
+        ([0.02, -0.01], "(no difference shown)", False),
+        ([0.1], "(no difference shown)", False),
     ],
 )
-def test_only_a_difference_that_is_shown_is_told(difference, verdict, capsys):
-    outcomes = {name: SimpleNamespace(form=cnn.Form(name, None, None, None)) for name in ("cnn", "rival")}
-    measured = {f"{name}_test_accuracy": ([0.5], "fraction") for name in outcomes}
-    measured |= {"cnn_minus_rival": (difference, "fraction")} | dict.fromkeys(
-        ("patches_step", "lax_step"), ([1.0], "ms")
-    )
-    cnn.tell(outcomes, measured)
-    (line,) = (line for line in capsys.readouterr().out.splitlines() if "minus" in line)
-    assert verdict in line.split(",")[-1] and f"(n = {len(difference)})" in line
+def test_only_a_difference_that_is_shown_is_told(difference, word, shown):
+    wide, right = metric_summary([0.01, 0.011], "fraction"), metric_summary([0.5], "fraction")
+    metrics = {"cnn_test_accuracy": right, "cnn_minus_wide_mlp": wide}
+    metrics["cnn_minus_small_mlp"] = metric_summary(difference, "fraction")
+    found = cnn.answer({"metrics": metrics})
+    assert word in found.text.split(";")[1] and "(ahead)" in found.text.split(";")[2]
+    assert found.shown is shown
 
 
 @pytest.mark.long

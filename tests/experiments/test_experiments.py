@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments import command_line, digits, optimizers
-from experiments.command_line import main
+from experiments import NAMES, digits, optimizers
+from experiments.harness import command
+from experiments.harness.pages import module_of
 from jaxmlp.data import sources
 from jaxmlp.models.model import load
 from jaxmlp.models.prediction import predict
@@ -75,10 +76,11 @@ def test_the_same_seed_gives_the_same_bits(tmp_path):
         np.testing.assert_array_equal(ours.bias, theirs.bias)
 
 
-def test_programs_are_kept_before_anything_is_compiled(monkeypatch):
+def test_programs_are_kept_before_anything_is_compiled(monkeypatch, tmp_path):
     calls = []
-    monkeypatch.setattr(command_line.compilation, "enable_cache", lambda: calls.append("keep"))
-    command_line.main(digits.Config, calls.append, ["--seed", "3"])
+    monkeypatch.setattr(command.compilation, "enable_cache", lambda: calls.append("keep"))
+    run = lambda config: calls.append(config) or iter(())  # noqa: E731
+    command.main(digits.Config, run, None, digits.answer, ["--seed", "3", "--out", str(tmp_path)])
     assert calls[0] == "keep" and calls[1].seed == 3
 
 
@@ -200,18 +202,11 @@ def test_a_loss_that_explodes_names_its_epoch(tmp_path, capsys):
     assert list(tmp_path.iterdir()) == []
 
 
-EXPERIMENTS = (
-    *("activations", "backprop", "cnn", "digits", "linear_collapse", "mnist", "neurons", "optimizers"),
-    *("outputs", "populations", "shopping", "sweep", "tabular.__main__", "benchmark"),
-    *("durability", "scaling"),
-)
-
-
-@pytest.mark.parametrize("name", EXPERIMENTS)
+@pytest.mark.parametrize("name", NAMES)
 def test_help_explains_every_flag(name, capsys):
-    module = importlib.import_module(f"experiments.{name}")
+    module = module_of(name)
     with pytest.raises(SystemExit) as stopped:
-        main(module.Config, module.run, ["--help"])
+        command.read_flags(module.Config, ["--help"])
     shown = " ".join(capsys.readouterr().out.split())
     assert stopped.value.code == 0
     assert module.__doc__.split()[:5] == shown[shown.index(module.__doc__.split()[0]) :].split()[:5]

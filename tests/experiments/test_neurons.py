@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from experiments import neurons
+from experiments.harness.pages import module_of
+from experiments.neurons import measure
 from jaxmlp import Affine, Dataset, Layer, make_network
 from jaxmlp.nn import heads
 from tests.support import commands
 
+neurons = module_of("neurons")
 run = partial(commands.run, neurons)
 
 
@@ -23,21 +25,21 @@ class TestMoransI:
         # 24 pairs of deviations ±1/2, of which the 4 across the border between the halves have two signs.
         expected = [-1, (20 - 4) / 24]
         whole = np.ones((4, 4), bool)
-        np.testing.assert_allclose(neurons.morans_i(np.stack([chessboard, halves]), whole), expected)
+        np.testing.assert_allclose(measure.morans_i(np.stack([chessboard, halves]), whole), expected)
 
     @pytest.mark.parametrize("shape", [(5, 7), (6, 4, 3)])
     def test_pair_by_pair(self, shape):
         generator = np.random.default_rng(0)
         images, inside = generator.normal(size=(3, *shape)), generator.random(shape) < 0.6
         expected = [pair_by_pair(image, inside) for image in images]
-        np.testing.assert_allclose(neurons.morans_i(images, inside), expected, rtol=1e-10)
+        np.testing.assert_allclose(measure.morans_i(images, inside), expected, rtol=1e-10)
 
     def test_of_noise_it_is_minus_one_over_the_other_pixels_whatever_lies_outside(self):
         images = np.random.default_rng(1).normal(size=(20_000, 5, 4))
         inside = np.ones((5, 4), bool)
         inside[0] = False
         images[:, 0] = 1e6
-        values = neurons.morans_i(images, inside)
+        values = measure.morans_i(images, inside)
         error = values.std() / np.sqrt(len(values))
         assert abs(values.mean() + 1 / 15) < 4 * error < 0.01
 
@@ -46,7 +48,7 @@ class TestMoransI:
         images[0, :, 1:] = 7
         weight = np.random.default_rng(2).normal(size=(4, 9, 2))
         expected = [[pair_by_pair(column.reshape(3, 3), images[0] > 0) for column in w.T] for w in weight]
-        np.testing.assert_allclose(neurons.autocorrelation_of_neurons(weight, images), expected)
+        np.testing.assert_allclose(measure.autocorrelation_of_neurons(weight, images), expected)
 
 
 def pair_by_pair(image, inside):
@@ -84,9 +86,9 @@ class TestRemoval:
     def test_neurons_fall_silent_in_the_order_of_their_scores(self):
         strokes = np.array([[0.3, 0.1, 0.4, 0.2], [0.1, 0.2, 0.3, 0.4]])
         norms = np.linalg.norm(self.params[1].weight, axis=-1)
-        scores = neurons.removal_scores({"end": strokes, "outgoing_norm": norms}, seed=0)
+        scores = measure.removal_scores({"end": strokes, "outgoing_norm": norms}, seed=0)
         counts = [0, 1, 3, 4]
-        found = neurons.remove(self.network, self.params, scores, counts, self.dataset)
+        found = measure.remove(self.network, self.params, scores, counts, self.dataset)
         for seed, static_first in enumerate(([1, 3, 0, 2], [0, 1, 2, 3])):
             orders = {
                 "static_first": static_first,
@@ -103,7 +105,7 @@ class TestRemoval:
     def test_a_neuron_is_excited_most_by_the_image_it_is_a_template_of(self):
         images = np.random.default_rng(4).permutation(np.eye(4, dtype=np.uint8) * 9).reshape(4, 2, 2)
         layer = Layer(jnp.eye(4) * 2 - 1, jnp.array([0.0, 5.0, 0.0, -5.0]))
-        found = neurons.most_exciting(layer, Affine(np.float32(0), np.float32(9)), images)
+        found = measure.most_exciting(layer, Affine(np.float32(0), np.float32(9)), images)
         np.testing.assert_array_equal(images.reshape(4, 4)[found], np.eye(4) * 9)
 
 
@@ -153,7 +155,7 @@ def test_without_any_neuron_all_orders_are_alike(smoke):
     removed = smoke[1]["tables"]["removed"]
     assert removed["counts"] == list(range(13))
     for at, expected in ((0, smoke[1]["metrics"]["neither_validation_accuracy"]["values"]), (-1, None)):
-        ends = [np.array(removed[order])[:, at] for order in neurons.ORDERS]
+        ends = [np.array(removed[order])[:, at] for order in measure.ORDERS]
         np.testing.assert_allclose(
             ends, np.broadcast_to(ends[0] if expected is None else expected, (4, 2)), rtol=1e-4
         )

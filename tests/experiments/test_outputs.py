@@ -10,11 +10,15 @@ import numpy as np
 import pytest
 from scipy.special import log_softmax, softmax
 
-from experiments import outputs
+from experiments.harness.pages import module_of
+from experiments.outputs import measure
+from experiments.outputs import softmax as formulas
 from jaxmlp import Dataset
 from jaxmlp.nn import heads
+from jaxmlp.records import metric_summary
 from tests.support import commands
 
+outputs = module_of("outputs")
 run = partial(commands.run, outputs)
 
 
@@ -70,7 +74,7 @@ def test_the_linear_models_find_what_is_known_to_be_in_the_data(smoke):
 
 
 def test_softmax_keeps_its_laws_where_the_naive_formula_fails():
-    laws = jax.jit(outputs.softmax_laws)(jax.random.key(3))
+    laws = jax.jit(formulas.softmax_laws)(jax.random.key(3))
     assert 0 < laws["softmax_sum_off_by"] < 10
     assert laws["softmax_changed_by_shift"] == 0
     assert laws["softmax_finite_share"] == 1 and laws["naive_softmax_finite_share"] == 0
@@ -78,27 +82,27 @@ def test_softmax_keeps_its_laws_where_the_naive_formula_fails():
 
 def test_the_naive_formula_is_right_for_small_logits():
     logits = np.array([0.5, -2.0, 3.0])
-    np.testing.assert_allclose(outputs.naive_softmax(jnp.asarray(logits)), softmax(logits), rtol=1e-6)
+    np.testing.assert_allclose(formulas.naive_softmax(jnp.asarray(logits)), softmax(logits), rtol=1e-6)
     np.testing.assert_allclose(
-        outputs.naive_loss(jnp.asarray(logits), 1), -np.log(softmax(logits)[1]), rtol=1e-6
+        formulas.naive_loss(jnp.asarray(logits), 1), -np.log(softmax(logits)[1]), rtol=1e-6
     )
 
 
 def test_the_safe_loss_is_exact_at_every_size_and_the_naive_one_ends():
-    safe = outputs.loss_by_size(heads.multiclass().loss)
-    naive = outputs.loss_by_size(outputs.naive_loss)
-    logits = np.outer(outputs.SIZES, np.linspace(-1, 1, 10))
+    safe = formulas.loss_by_size(heads.multiclass().loss)
+    naive = formulas.loss_by_size(formulas.naive_loss)
+    logits = np.outer(formulas.SIZES, np.linspace(-1, 1, 10))
     np.testing.assert_allclose(safe, -log_softmax(logits, axis=1)[:, 0], rtol=1e-5)
-    small, large = outputs.SIZES < 30, outputs.SIZES > 100
+    small, large = formulas.SIZES < 30, formulas.SIZES > 100
     np.testing.assert_allclose(naive[small], safe[small], rtol=1e-4)
     assert not np.isfinite(naive[large]).any()
 
 
 def test_confidence_is_the_predicted_class_s_probability():
-    binary = outputs.confidence(np.log([[[3.0]], [[1 / 4]]]), np.array([[1], [1]]))
+    binary = measure.confidence(np.log([[[3.0]], [[1 / 4]]]), np.array([[1], [1]]))
     np.testing.assert_allclose(binary["confidence"], [0.75, 0.8])
     np.testing.assert_array_equal(binary["right"], [1, 0])
-    multiclass = outputs.confidence(np.log([[[0.2, 0.5, 0.3]]]), np.array([[1]]))
+    multiclass = measure.confidence(np.log([[[0.2, 0.5, 0.3]]]), np.array([[1]]))
     np.testing.assert_allclose(multiclass["confidence"], [0.5])
     np.testing.assert_array_equal(multiclass["right"], [1])
 
@@ -117,7 +121,7 @@ def test_a_rival_learns_from_all_but_the_test_part_and_zero_is_clipped():
     parts = [Dataset(np.full((n, 1), float(n)), np.full(n, n)) for n in (3, 2, 4)]
     split = SimpleNamespace(train=parts[0], validation=parts[1], test=parts[2], task="binary")
     listener = Listener()
-    logits = outputs.ask(listener, split)
+    logits = measure.ask(listener, split)
     np.testing.assert_array_equal(listener.inputs[:, 0], [3, 3, 3, 2, 2])
     np.testing.assert_array_equal(listener.targets, [3, 3, 3, 2, 2])
     np.testing.assert_allclose(logits, np.tile([0.0, np.log(2.0**-52)], (4, 1)))
@@ -146,15 +150,20 @@ def test_a_verdict_needs_an_interval_without_zero(low, high, higher_is_better, s
 
 
 def test_the_verdict_is_of_the_difference_in_the_measure_s_direction():
-    ours, theirs = np.array([0.3, 0.31, 0.29]), np.array([0.9, 0.91, 0.89])
-    scores = {
-        method: {"accuracy": v, "log_loss": v, "calibration_error": np.array([0.1, 0.3, 0.2])}
-        for method, v in (("network", ours), ("sklearn_mlp", theirs), ("linear_model", ours[::-1]))
+    far, near = [-0.6, -0.61, -0.59], [0.1, -0.1, 0.0]
+    differences = {"sklearn_mlp_accuracy": far, "sklearn_mlp_log_loss": far, "linear_model_accuracy": near}
+    names = [f"{rival}_{kind}" for rival in measure.RIVALS for kind in measure.MEASURES["binary"]]
+    metrics = {
+        f"breast_cancer_network_minus_{name}": metric_summary(differences.get(name, near), "1")
+        for name in names
     }
-    accuracy, log_loss, calibration, *linear = outputs.judge(outputs.Outcome("binary", scores, {}, {}, {}))
-    assert accuracy.startswith("our accuracy minus that of scikit-learn's MLP: -0.6000")
-    assert accuracy.endswith("worse") and log_loss.endswith("better")
-    assert all(said.endswith("no difference shown") for said in (calibration, *linear))
+    record = {"dataset": "breast_cancer", "metrics": metrics}
+    judged = {f"{rival}_{kind}": word for (_, rival, kind), word in outputs.judge(record).items()}
+    expected = {"sklearn_mlp_accuracy": "worse", "sklearn_mlp_log_loss": "better"}
+    assert judged == dict.fromkeys(names, "no difference shown") | expected
+    text = outputs.answer(record).text
+    assert text.startswith("No: ") and "worse than scikit-learn's MLP on breast cancer" in text
+    assert "nowhere better" in text and text.endswith("no difference is shown in 1 of 2 comparisons")
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from experiments import populations
-from experiments.populations import Config
+from experiments.harness.pages import module_of
+from experiments.populations import measure
 from jaxmlp.data import sources
 from tests.support.commands import refused, run
+
+populations = module_of("populations")
+Config = populations.Config
 
 
 @pytest.fixture(scope="module")
@@ -59,8 +62,8 @@ def test_the_race_ends_when_the_goal_is_reached(monkeypatch):
             found([[0.90, 0.93, 0.9495], [0.8, np.nan, np.nan]], [3.0, 4.0, 5.0]),
         ]
     )
-    monkeypatch.setattr(populations.search, "fit_members", lambda *arguments, **options: next(runs))
-    (race,) = populations.race(Config(num_seeds=1), sources.load_dataset("digits"), populations.SPACE)
+    monkeypatch.setattr(measure.search, "fit_members", lambda *arguments, **options: next(runs))
+    (race,) = measure.race(Config(num_seeds=1), sources.load_dataset("digits"), measure.SPACE)
     assert (race["full"], race["halving"], race["full_total"], race["halving_total"]) == (20, 4, 30, 4)
     np.testing.assert_allclose(race["difference"], -0.0005)
 

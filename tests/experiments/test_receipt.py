@@ -1,21 +1,15 @@
 """What every experiment shares: the question, the flags and the record."""
 
-import json
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-import experiments.__main__  # noqa: F401
-from experiments import digits, optimizers, receipt
-from experiments.provenance import Provenance
+import experiments.__main__
+from experiments import NAMES, digits, optimizers
+from experiments.harness import flags, receipt
+from experiments.harness.pages import module_of
+from experiments.harness.provenance import Provenance
 from jaxmlp.types import InputError
-
-
-@dataclass(frozen=True)
-class Config(receipt.ImageConfig):
-    dataset: str = "digits"
 
 
 def test_name_and_question_come_from_the_module(tmp_path):
@@ -28,6 +22,30 @@ def test_name_and_question_come_from_the_module(tmp_path):
 def test_a_folder_is_run_by_its_name():
     assert receipt.runnable_name("experiments.__main__") == "experiments"
     assert receipt.runnable_name("experiments.digits") == "experiments.digits"
+
+
+def test_every_experiment_is_named_and_asks_a_question():
+    folder = Path(experiments.__main__.__file__).parent
+    modules = {path.stem for path in folder.glob("*.py")} - {
+        "__init__",
+        "__main__",
+        "results",
+        "ask_and_tell",
+    }
+    assert set(NAMES) == modules | {path.parent.name for path in folder.glob("*/__main__.py")}
+    questions = experiments.__main__.questions()
+    assert tuple(questions) == NAMES
+    assert all(question.endswith("?") and len(question) > 10 for question in questions.values())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_shorter_runs_set_flags_that_are_there(name):
+    config_class = module_of(name).Config
+    for sizes in (config_class.SMOKE, config_class.QUICK):
+        config_class(**sizes)
+    # What needs no download.
+    quick = config_class(**config_class.QUICK)
+    assert getattr(quick, "dataset", "digits") == "digits"
 
 
 @pytest.mark.parametrize("changes", [{"num_seeds": 0}, {"num_seeds": 1.5}, {"seed": -1}])
@@ -46,6 +64,7 @@ COMMITTED, CHANGED, NO_GIT = Provenance("abc", False), Provenance("abc", True), 
         ({}, Path("runs/digits")),
         ({"name": "wide"}, Path("runs/wide")),
         ({"smoke": True}, Path("runs/digits-smoke")),
+        ({"quick": True}, Path("runs/digits-quick")),
         ({"name": "wide", "smoke": True}, Path("runs/wide-smoke")),
         ({"out": Path("elsewhere"), "smoke": True}, Path("elsewhere")),
         ({"publish": True}, receipt.PUBLISHED / "digits"),
@@ -60,6 +79,7 @@ def test_only_what_is_to_be_published_goes_to_the_published_results(flags, folde
     ("flags", "provenance", "message"),
     [
         ({"publish": True, "smoke": True}, COMMITTED, "publish: must be a whole run"),
+        ({"publish": True, "quick": True}, COMMITTED, "publish: must be a whole run"),
         ({"publish": True}, CHANGED, "publish: must be a run of committed code"),
         ({"publish": True}, NO_GIT, "publish: must be a run of committed code"),
         ({"publish": True, "out": Path("x")}, COMMITTED, "out: must stand alone"),
@@ -89,24 +109,7 @@ def test_what_another_command_left_is_named_before_it_goes(tmp_path, capsys):
     assert capsys.readouterr().out == ""
 
 
-def test_a_smoke_run_has_few_examples():
-    assert len(receipt.load(Config(smoke=True)).train.inputs) == receipt.SMOKE_EXAMPLES
-    assert len(receipt.load(Config()).train.inputs) > receipt.SMOKE_EXAMPLES
-
-
-def test_the_record_holds_what_was_measured_and_how(tmp_path, capsys):
-    config = digits.Config(out=tmp_path, seed=3, num_seeds=2)
-    receipt.finish(
-        receipt.begin(config),
-        config,
-        dataset="digits",
-        metrics={"gap": (np.array([1.0, 2.0]), "nats")},
-        tables={"rates": np.array([0.5])},
-        notes={"varied": "split"},
-    )
-    record = json.loads((tmp_path / "record.json").read_text())
-    assert record["seeds"] == [3, 4]
-    assert record["metrics"]["gap"]["values"] == [1.0, 2.0]
-    assert (record["config"]["varied"], record["config"]["hidden_sizes"]) == ("split", [60])
-    assert record["tables"] == {"rates": [0.5]} and record["seconds"]["total"] > 0
-    assert str(tmp_path) in capsys.readouterr().out
+def test_a_trial_has_few_examples():
+    config, trial = flags.ImageConfig(dataset="digits"), flags.ImageConfig(dataset="digits", smoke=True)
+    assert len(flags.load(trial).train.inputs) == flags.SMOKE_EXAMPLES
+    assert len(flags.load(config).train.inputs) > flags.SMOKE_EXAMPLES

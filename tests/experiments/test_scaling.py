@@ -3,8 +3,12 @@
 import numpy as np
 import pytest
 
-from experiments import scaling
-from experiments.scaling import Config, roofline
+from experiments.harness.pages import module_of
+from experiments.scaling.memory import watched_memory
+from experiments.scaling.roofline import roofline
+
+scaling = module_of("scaling")
+Config = scaling.Config
 
 
 def test_speeds_follow_from_seconds():
@@ -45,7 +49,7 @@ def test_the_roofline_of_one_host_by_hand():
 
 
 def test_memory_is_watched():
-    with scaling.watched_memory() as most:
+    with watched_memory() as most:
         held = np.ones(10_000_000)
         held += 1
         while most() < 80:

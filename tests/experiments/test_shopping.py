@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 import jaxmlp
-from experiments import shopping
+from experiments.harness.pages import module_of
 from jaxmlp.nn import heads
 from jaxmlp.train.tuning import TuneResult
 from tests.support.commands import refused, run
 
+shopping = module_of("shopping")
 VALUE, NECESSITY, BARGAIN = range(3)
 
 

@@ -1,6 +1,5 @@
 """The comparison on tables: what the systems get, what is kept of them, and what is made of it."""
 
-import importlib
 import json
 import re
 
@@ -10,13 +9,15 @@ import pytest
 from scipy.stats import gmean
 from sklearn.model_selection import train_test_split
 
+from experiments.harness.pages import module_of
 from experiments.tabular import comparison, peers, tables
 from experiments.tabular.comparison import by_table
 from experiments.tabular.measure import Measured, Outcome, Outcomes, losses_of, measure
+from jaxmlp import records
 from jaxmlp.types import InputError
 from tests.support.commands import refused, run
 
-tabular = importlib.import_module("experiments.tabular.__main__")
+tabular = module_of("tabular")
 
 
 def outcome(table, system, split, loss, version="1"):
@@ -166,7 +167,7 @@ def test_a_trial_has_every_part_and_keeps_no_outcome(tmp_path):
     flags = ("--datasets", "wine", "diabetes", "--systems", "jaxmlp", "linear")
     run(tabular, "--smoke", *flags, "--out", tmp_path)
     pictures = {"ranks.png", "ratios.png", "seconds.png"}
-    assert {path.name for path in tmp_path.iterdir()} == {"record.json"} | pictures
+    assert {path.name for path in tmp_path.iterdir()} == {"record.json", "trial.jsonl"} | pictures
     record = json.loads((tmp_path / "record.json").read_text())
     assert next(iter(record["metrics"])) == "mean_rank_jaxmlp"
     assert record["metrics"]["mean_rank_linear"]["n"] == 2
@@ -215,8 +216,12 @@ def test_ranks_are_over_tables_that_all_were_measured_on(compared):
 
 
 def test_versions_that_are_mixed_are_told():
-    found = by_table([outcome("a", "other", 0, 0.2, "2"), outcome("a", "other", 1, 0.2, "1")])
-    assert "other: was measured in several versions, 1, 2" in comparison.lines(found)
+    versions = {0: "2", 1: "1"}
+    each = [outcome("a", "other", split, 0.2, version) for split, version in versions.items()]
+    found = by_table([*each, outcome("a", "jaxmlp", 0, 0.1)])
+    text = tabular.answer({"metrics": {}, "tables": records._plain(comparison.summaries(found))}).text
+    assert text.endswith("; other was measured in several versions, 1, 2")
+    assert "the loss of other, the best of the others, is 2.00 times ours" in text
 
 
 # What is asked for

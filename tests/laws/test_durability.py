@@ -4,14 +4,14 @@ import json
 
 import pytest
 
-from experiments import durability
-from experiments.durability import Config
+from experiments.harness.pages import module_of
+from tests.support.commands import run
 
 
 @pytest.fixture(scope="module")
 def record(tmp_path_factory):
     out = tmp_path_factory.mktemp("durability")
-    durability.run(Config(out=out, smoke=True, progress=False))
+    run(module_of("durability"), "--smoke", "--out", out)
     assert (out / "kills.png").stat().st_size > 0
     return json.loads((out / "record.json").read_text())
 

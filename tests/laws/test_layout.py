@@ -23,6 +23,7 @@ MAX_FLOORS = 7
 MAX_CHAIN = 10
 MAX_BESIDE = 8
 MAX_FILE_LINES = 250
+MAX_EXPERIMENT_LINES = 200
 MAX_BODY_LINES = {"jaxmlp": 40, "experiments": 50}
 MAX_PARAMETERS = 10
 Arrows = Mapping[str, set[str]]
@@ -165,6 +166,14 @@ def test_few_files_lie_beside_the_packages():
 def test_files_are_short():
     lengths = {name: source.count("\n") for name, source in sources().items()}
     assert {name: length for name, length in lengths.items() if length > MAX_FILE_LINES} == {}
+
+
+def test_an_experiment_is_read_in_one_go():
+    root = ROOT / "experiments"
+    lengths = {path.relative_to(root): path.read_text("utf-8").count("\n") for path in files("experiments")}
+    # One file by itself, or a folder of them.
+    most = {path: MAX_FILE_LINES if path.parent.name else MAX_EXPERIMENT_LINES for path in lengths}
+    assert {str(path): length for path, length in lengths.items() if length > most[path]} == {}
 
 
 def test_no_file_is_called_like_what_it_defines_or_the_package_exports():

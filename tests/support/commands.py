@@ -2,12 +2,13 @@
 
 import pytest
 
-from experiments.command_line import main
+from experiments.harness.command import main
 from jaxmlp.cli import command as library
 
 
 def run(module, *arguments):
-    main(module.Config, module.run, [*map(str, arguments), "--no-progress"])
+    arguments = [*map(str, arguments), "--no-progress"]
+    main(module.Config, module.run, module.draw, module.answer, arguments)
 
 
 def refused(capsys, module, *arguments):

@@ -10,7 +10,7 @@ import numpy as np
 import optax
 import pytest
 
-from experiments.epoch_timer import epoch_seconds
+from experiments.harness.epoch_timer import epoch_seconds
 from jaxmlp.nn.metrics import Metric
 from jaxmlp.train.loop import fit
 from jaxmlp.train.optimizers import make_optimizer

@@ -1,0 +1,221 @@
+"""Is one compiled epoch faster than what people would pick instead? The same work, system by system.
+
+    python -m experiments.benchmark
+
+trains the same networks on the same examples with this library, PyTorch, Keras, Flax, Equinox and
+scikit-learn, each in a process of its own and in turns, so that all meet the same machine; then populations,
+against PyTorch with the members batched; then races from the start of a process to a validation accuracy.
+What is not installed is named and left out (pip install -e '.[peers]' brings all). A system whose accuracy
+is not that of the others does not count. runs/benchmark then holds record and pictures: seconds per epoch,
+ratios to the best of the others, the share of this machine's matrix-product limit, compile times, memory, and
+how time grows with examples, width, depth and members.
+"""
+
+import os
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import jax
+import numpy as np
+
+from experiments.benchmark import measures, peers, worker
+from experiments.benchmark.figures import draw
+from experiments.benchmark.measures import Race, Results, Timed
+from experiments.benchmark.work import Data, Work
+from experiments.benchmark.worker import Ask, WorkerError, process
+from experiments.benchmark.works import growing, load_all, works_of
+from experiments.harness.answers import Answer, Record, said, sign, slug
+from experiments.harness.command import main
+from experiments.harness.flags import ImageConfig, Sizes
+from experiments.harness.receipt import Findings
+from jaxmlp import checks
+from jaxmlp.runtime import compilation
+from jaxmlp.statistics import format_mean, summarize
+from jaxmlp.types import InputError
+
+
+@dataclass(frozen=True)
+class Config(ImageConfig):
+    SMOKE: ClassVar[Sizes] = {"num_seeds": 1, "num_races": 1, "works": ("60, batch 512", "8 of")}
+    QUICK: ClassVar[Sizes] = {"dataset": "digits", "works": ("60, batch 128",)}
+
+    num_seeds: int = 5
+    """Epochs of each system that are timed, after a first one that compiles."""
+    num_examples: int = 51_200
+    """Images to train on, at most."""
+    works: tuple[str, ...] = ()
+    """Parts of the names of the works to do (default: all)."""
+    systems: tuple[str, ...] = ()
+    """Parts of the names of the systems to compare, beside this library (default: all)."""
+    goal: float = 0.98
+    """Validation accuracy on the images that the races go to."""
+    num_races: int = 3
+    """Races with nothing compiled yet; each is followed by one with what the first left in the cache."""
+
+
+def run(config: Config) -> Iterator[Findings]:
+    """Every system at every work, with what there is after each."""
+    checks.fraction("goal", config.goal)
+    checks.integer("num_races", config.num_races)
+    # On a GPU the first process would otherwise take the memory of all that follow.
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    data = load_all(config)
+    works = {name: work for name, work in works_of(data).items() if named(name, config.works)}
+    if not works:
+        raise InputError(f"works: must name parts of {', '.join(works_of(data))}; got {config.works}")
+    results = Results({}, {}, {}, {})
+    with tempfile.TemporaryDirectory() as temporary:
+        for name, one in data.items():
+            worker.save(Path(temporary, name), one)
+        for _ in measured(config, works, data, Path(temporary), results):
+            yield Findings(
+                config.dataset,
+                measures.measures(results, works, data),
+                tables=measures.tables(results),
+                notes={"varied": "epoch", "device": jax.devices()[0].device_kind},
+            )
+
+
+def measured(
+    config: Config, works: dict[str, Work], data: dict[str, Data], folder: Path, results: Results
+) -> Iterator[None]:
+    """Fill ``results``, and stop after each part of them."""
+    for name, work in works.items():
+        results.timed[name], results.peaks[name] = compare(config, work, folder)
+        tell(name, results.timed[name])
+        yield
+    for name, goal in {"512-512, batch 128": config.goal, "digits, 100": 0.97}.items():
+        if name in works:
+            results.races[name] = race(config, works[name], goal, folder)
+            yield
+    growth = {} if config.works else growing(data["images"])
+    for axis, each in growth.items():
+        results.grown[axis] = grow(config, each, folder)
+        yield
+
+
+def named(name: str, parts: Sequence[str]) -> bool:
+    """Whether one of ``parts`` is in the name, or none is given."""
+    return not parts or any(part in name for part in parts)
+
+
+def compared(config: Config, names: Iterable[str]) -> list[str]:
+    """This library, the parts of its work, and the systems that the flags name."""
+    always = {"jaxmlp", *peers.PARTS}
+    return [name for name in names if name in always or named(name, config.systems)]
+
+
+def compare(config: Config, work: Work, folder: Path) -> tuple[dict[str, Timed], list[float]]:
+    """All systems at one work in turns, and in each turn the machine's peak."""
+    asks: dict[str, Ask] = {}
+    first: dict[str, float] = {}
+    turns: list[dict[str, float]] = []
+    peaks: list[float] = []
+    with ExitStack() as stack:
+        for name in compared(config, peers.systems_for(work)):
+            asks[name] = stack.enter_context(process(name, work, folder))
+            # Before the next process starts, which would disturb it.
+            first |= answers(asks, "epoch", [name])
+        for _ in range(config.num_seeds):
+            peaks += answers(asks, "peak", ["products"]).values()
+            turns.append(answers(asks, "epoch"))
+        accuracy, memory = answers(asks, "accuracy"), answers(asks, "memory")
+    found = {
+        name: Timed(first[name], [turn[name] for turn in turns], accuracy[name], memory[name])
+        for name in asks
+    }
+    return found, peaks
+
+
+def answers(asks: dict[str, Ask], command: str, names: Iterable[str] | None = None) -> dict[str, float]:
+    """What each system answers, of those called ``names``; who fails is named and asked no more."""
+    found = {}
+    for name in list(asks if names is None else set(names) & set(asks)):
+        try:
+            found[name] = asks[name](command)
+        except WorkerError as error:
+            print(f"{name} is left out: {error}", flush=True)
+            del asks[name]
+    return found
+
+
+def race(config: Config, work: Work, goal: float, folder: Path) -> dict[str, dict[str, list[Race]]]:
+    """Each system from the start of its process to the goal, with nothing compiled before ("cold"), and with
+    what that left in the caches ("warm").
+    """
+    races: dict[str, dict[str, list[Race]]] = {"cold": {}, "warm": {}}
+    for _ in range(config.num_races):
+        for name in compared(config, peers.SYSTEMS):
+            with tempfile.TemporaryDirectory() as cache:
+                environment = dict.fromkeys(("JAX_COMPILATION_CACHE_DIR", "TORCHINDUCTOR_CACHE_DIR"), cache)
+                # Of JAX's own, which would keep only what compiles for a second.
+                environment["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = str(
+                    compilation.MIN_COMPILE_SECONDS
+                )
+                for way, each in races.items():
+                    try:
+                        each.setdefault(name, []).append(race_once(name, work, goal, folder, environment))
+                    except WorkerError as error:
+                        print(f"{name} is left out of the {way} races: {error}", flush=True)
+    return {way: {name: runs for name, runs in each.items() if runs} for way, each in races.items()}
+
+
+def race_once(name: str, work: Work, goal: float, folder: Path, environment: dict[str, str]) -> Race:
+    """One system in a new process, validated after each epoch; 300 epochs may not be enough."""
+    began = time.perf_counter()
+    with process(name, work, folder, environment) as ask:
+        ask("epoch")
+        start = time.perf_counter() - began
+        for _ in range(300):
+            if ask("accuracy") >= goal:
+                return Race(start, time.perf_counter() - began)
+            ask("epoch")
+    return Race(start, np.inf)
+
+
+def grow(config: Config, works: dict[int, Work], folder: Path) -> dict[int, list[float]]:
+    """Seconds of the epochs of this library at each of ``works``."""
+    seconds = {}
+    for number, work in works.items():
+        with process("jaxmlp", work, folder) as ask:
+            ask("epoch")
+            seconds[number] = [ask("epoch") for _ in range(config.num_seeds)]
+    return seconds
+
+
+def tell(name: str, row: dict[str, Timed]) -> None:
+    """One work in lines."""
+    for system, one in row.items():
+        mean, error, _, _ = summarize(1000 * np.array(one.epochs))
+        print(
+            f"{name}: {system} {format_mean(mean, error, 'ms')} an epoch, first {one.first:.1f} s, "
+            f"accuracy {one.accuracy:.4f}, {one.memory:.2f} GB",
+            flush=True,
+        )
+
+
+def answer(record: Record) -> Answer:
+    """At which works this library is ahead of the best of the others, and by how much."""
+    works = {name: f"ratio_{slug(name)}" for name in record["tables"]["timed"]}
+    signs = {name: sign(record, m, than=1) for name, m in works.items() if m in record["metrics"]}
+    if not signs:
+        return Answer(next(iter(record["metrics"])), "Nothing to compare with is installed", shown=False)
+    told = []
+    for found, word in {1: "faster", -1: "slower", 0: "no difference shown"}.items():
+        names = [f"{name}: {said(record, works[name])}" for name in signs if signs[name] == found]
+        told += [f"{word} at {len(names)} of {len(signs)} works ({'; '.join(names)})"] if names else []
+    first = next(iter(signs))
+    return Answer(
+        works[first],
+        f"Times as fast as the best of the others, in float32: {', '.join(told)}",
+        signs[first] != 0,
+    )
+
+
+if __name__ == "__main__":
+    main(Config, run, draw, answer)

@@ -1,0 +1,63 @@
+"""The pictures of the benchmark."""
+
+from pathlib import Path
+
+import numpy as np
+
+from experiments.benchmark import peers
+from experiments.benchmark.measures import Timed, read_results
+from experiments.harness.answers import Record, slug
+from jaxmlp.plots import charts
+
+
+def draw(record: Record, folder: Path) -> None:
+    """Seconds per epoch of each system, what else they cost, the races, and how this library's time grows."""
+    results = read_results(record["tables"])
+    draw_epochs(folder, results.timed)
+    draw_costs(folder, results.timed)
+    for name, ways in results.races.items():
+        goals = {
+            way: {system: [r.goal for r in runs] for system, runs in each.items()}
+            for way, each in ways.items()
+        }
+        path = folder / f"races_{slug(name)}.png"
+        title = f"{name}: from the start of the process to the goal"
+        charts.point_plot(goals, path, xlabel="seconds", title=title)
+    for axis, each in results.grown.items():
+        charts.line_plot(
+            {"": {"jaxmlp": (list(each), np.array(list(each.values())).T)}},
+            folder / f"growth_{axis}.png",
+            xlabel=axis,
+            ylabel="seconds per epoch",
+            log_x=True,
+            log_y=True,
+            title="The time of an epoch of this library",
+        )
+
+
+def draw_epochs(folder: Path, timed: dict[str, dict[str, Timed]]) -> None:
+    """A picture for what each work's name begins with, a panel for each work."""
+    pictures: dict[str, dict[str, dict[str, list[float]]]] = {}
+    for name, row in timed.items():
+        rows = {system: one.epochs for system, one in row.items() if system not in peers.PARTS}
+        pictures.setdefault(name.partition(",")[0], {})[name] = rows
+    for name, panels in pictures.items():
+        path = folder / f"epochs_{slug(name)}.png"
+        charts.point_plot(panels, path, xlabel="seconds per epoch", title="An epoch of the same work")
+
+
+def draw_costs(folder: Path, timed: dict[str, dict[str, Timed]]) -> None:
+    """Of each system what its first epoch takes longer than the others, and its memory."""
+    compiling: dict[str, list[float]] = {}
+    memory: dict[str, list[float]] = {}
+    for row in timed.values():
+        for system, one in row.items():
+            if system not in peers.PARTS:
+                compiling.setdefault(system, []).append(one.first - float(np.median(one.epochs)))
+                memory.setdefault(system, []).append(one.memory)
+    charts.point_plot(
+        {"first epoch less a later one": compiling, "peak memory of the process": memory},
+        folder / "costs.png",
+        xlabel=["seconds", "GB"],
+        title="What else it costs, work by work",
+    )

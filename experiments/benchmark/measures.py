@@ -1,0 +1,188 @@
+"""What the benchmark measured: ratios to the best of the others, and shares of the limit."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from experiments.benchmark import peers
+from experiments.benchmark.work import Data, Work
+from experiments.harness.answers import slug
+
+
+class Timed(NamedTuple):
+    """One system at one work."""
+
+    first: float
+    """Seconds of the first epoch, which compiles."""
+    epochs: list[float]
+    accuracy: float
+    memory: float
+    """Peak of its process, in GB."""
+
+
+class Race(NamedTuple):
+    """Seconds since its process was started until a system had trained for an epoch, and until the goal."""
+
+    start: float
+    goal: float
+
+
+class Results(NamedTuple):
+    """What was measured so far: of each work the systems and the machine's peak in operations per second, the
+    races of some works in each way, and of each number that grows the seconds of the epochs.
+    """
+
+    timed: dict[str, dict[str, Timed]]
+    peaks: dict[str, list[float]]
+    races: dict[str, dict[str, dict[str, list[Race]]]]
+    grown: dict[str, dict[int, list[float]]]
+
+
+def is_ours(name: str) -> bool:
+    """Whether the system is this library, at whatever precision."""
+    return name.startswith("jaxmlp")
+
+
+def measures(results: Results, works: dict[str, Work], data: dict[str, Data]) -> dict[str, Any]:
+    """Ratios to the best of the others first, turn by turn, and then the rest."""
+    measured: dict[str, Any] = {}
+    for name, row in results.timed.items():
+        for kind, seconds in counted(row, num_validation(works[name], data)).items():
+            measured |= ratio(f"ratio_{slug(name)}{kind}", seconds)
+    measured |= population_ratios(results.timed, works, data)
+    for name, way, goals, _ in each_race(results):
+        measured |= ratio(f"ratio_{way}_to_goal_{slug(name)}", goals)
+    for name, row in results.timed.items():
+        if "products" in row and "jaxmlp" in row:
+            bound = limit(works[name], len(data[works[name].dataset].inputs)) / np.array(results.peaks[name])
+            measured[f"share_of_peak_{slug(name)}"] = bound / row["jaxmlp"].epochs, "fraction"
+            measured[f"products_share_of_peak_{slug(name)}"] = bound / row["products"].epochs, "fraction"
+    for name, way, goals, starts in each_race(results):
+        for system in goals:
+            measured[f"{way}_to_goal_{slug(name)}_{slug(system)}"] = goals[system], "s"
+            measured[f"{way}_start_{slug(name)}_{slug(system)}"] = starts[system], "s"
+    measured |= {f"exponent_{axis}": (exponents(each), "1") for axis, each in results.grown.items()}
+    return measured | epochs_of(results.timed)
+
+
+def epochs_of(timed: dict[str, dict[str, Timed]]) -> dict[str, Any]:
+    """Milliseconds of an epoch of each system at each work."""
+    return {
+        f"epoch_{slug(name)}_{slug(system)}": (1000 * np.array(one.epochs), "ms")
+        for name, row in timed.items()
+        for system, one in row.items()
+    }
+
+
+def each_race(results: Results) -> Iterator[tuple[str, str, dict[str, list[float]], dict[str, list[float]]]]:
+    """Of each work and way the seconds to the goal, and to the end of the first epoch, of each system."""
+    for name, ways in results.races.items():
+        for way, each in ways.items():
+            goals = {system: [run.goal for run in runs] for system, runs in each.items()}
+            starts = {system: [run.start for run in runs] for system, runs in each.items()}
+            yield name, way, goals, starts
+
+
+def num_validation(work: Work, data: dict[str, Data]) -> int:
+    """Examples that the accuracy of ``work`` is measured on."""
+    return len(data[work.dataset].validation_labels)
+
+
+def ratio(name: str, seconds: dict[str, list[float]]) -> dict[str, Any]:
+    """How many times as long the best of the others takes as the best of ours, turn by turn; nothing if there
+    is none of either.
+    """
+    ours, others = (
+        [times for system, times in seconds.items() if is_ours(system) is own] for own in (True, False)
+    )
+    if not ours or not others:
+        return {}
+    with np.errstate(invalid="ignore"):  # of two that never arrive none is faster
+        return {name: (np.array(min(others, key=np.median)) / min(ours, key=np.median), "1")}
+
+
+def counted(row: dict[str, Timed], num_examples: int) -> dict[str, dict[str, list[float]]]:
+    """Seconds of the systems whose accuracy is ours, with 32-bit products and with any."""
+    if "jaxmlp" not in row:
+        return {}
+    expected = row["jaxmlp"].accuracy
+    agreeing = {
+        name: one.epochs
+        for name, one in row.items()
+        if name not in peers.PARTS and agrees(one.accuracy, expected, num_examples)
+    }
+    whole = {name: epochs for name, epochs in agreeing.items() if "bfloat16" not in name}
+    return {"": whole, "_any_precision": agreeing}
+
+
+def agrees(accuracy: float, other: float, num_examples: int) -> bool:
+    """Whether two accuracies on the same examples differ by no more than networks of two seeds do."""
+    share = (accuracy + other) / 2
+    return abs(accuracy - other) <= 4 * np.sqrt(2 * share * (1 - share) / num_examples)
+
+
+def population_ratios(
+    timed: dict[str, dict[str, Timed]], works: dict[str, Work], data: dict[str, Data]
+) -> dict[str, Any]:
+    """Of populations against the best of the others with one network after another."""
+    single = "60, batch 128"
+    singles = counted(timed[single], num_validation(works[single], data)) if single in timed else {}
+    measured: dict[str, Any] = {}
+    for name, row in timed.items():
+        number = works[name].num_members
+        if number == 1:
+            continue
+        for kind, seconds in counted(row, num_validation(works[name], data)).items():
+            ours = {system: epochs for system, epochs in seconds.items() if is_ours(system)}
+            others = {
+                system: [number * one for one in epochs]
+                for system, epochs in singles.get(kind, {}).items()
+                if not is_ours(system)
+            }
+            measured |= ratio(f"ratio_{slug(name)}_one_after_another{kind}", ours | others)
+    return measured
+
+
+def limit(work: Work, num_examples: int) -> float:
+    """Operations of an epoch's matrix products: forward, to the weights, and to all layers but the first."""
+    first, *rest = (a * b for a, b in zip(work.layer_sizes, work.layer_sizes[1:], strict=False))
+    return 2 * num_examples * (2 * first + 3 * sum(rest))
+
+
+def exponents(seconds: dict[int, list[float]]) -> np.ndarray:
+    """Of each turn the slope of log time over log number."""
+    numbers, times = np.log(list(seconds)), np.log(np.array(list(seconds.values())))
+    return np.polyfit(numbers, times, 1)[0]
+
+
+def tables(results: Results) -> dict[str, Any]:
+    """All that was measured, as it was measured."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, Timed | Race):
+            return value._asdict()
+        if isinstance(value, dict):
+            return {key: plain(one) for key, one in value.items()}
+        return [plain(one) for one in value] if isinstance(value, list) else value
+
+    return plain(results._asdict())
+
+
+def read_results(tables: Mapping[str, Any]) -> Results:
+    """What ``tables`` made of results."""
+    timed = {name: {k: Timed(**one) for k, one in row.items()} for name, row in tables["timed"].items()}
+    races = {
+        name: {
+            way: {k: [Race(*map(arrival, run.values())) for run in runs] for k, runs in each.items()}
+            for way, each in ways.items()
+        }
+        for name, ways in tables["races"].items()
+    }
+    grown = {axis: {int(n): times for n, times in each.items()} for axis, each in tables["grown"].items()}
+    return Results(timed, tables["peaks"], races, grown)
+
+
+def arrival(seconds: float | None) -> float:
+    """A record has None for who never arrived."""
+    return np.inf if seconds is None else seconds

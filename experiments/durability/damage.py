@@ -1,0 +1,58 @@
+"""Checkpoints and models with a bit flipped or an end missing."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jaxmlp.models import model
+from jaxmlp.train import checkpoints
+from jaxmlp.types import InputError
+
+
+def damage_cases(out: Path, num_flips: int, seed: int) -> dict[str, dict[str, Any]]:
+    """Bits flipped and ends cut off, of a checkpoint and of a model: each must be refused."""
+    draws, found = np.random.default_rng(seed), {}
+    readers: dict[str, tuple[Path, Callable[[Path], Any]]] = {
+        "checkpoint": (
+            max(out.glob("checkpoints/*/epoch-*")),
+            lambda path: checkpoints.decode(path.read_bytes()),
+        ),
+        "model": (out / "model.safetensors", model.load),
+    }
+    for name, (path, read) in readers.items():
+        content, changed = path.read_bytes(), out / "damaged" / path.name
+        changed.parent.mkdir(exist_ok=True)
+        # Half of them where the header is, which is small.
+        places = [
+            *draws.integers(0, 4096, num_flips // 2),
+            *draws.integers(0, len(content), num_flips),
+        ]
+        damaged = {
+            f"{len(places)} flipped bits of a {name}": [
+                flipped(content, int(p), int(draws.integers(8))) for p in places
+            ],
+            f"{len(places)} ends cut off a {name}": [content[: int(p)] for p in places],
+        }
+        for case, versions in damaged.items():
+            refused = sum(is_refused(changed, version, read) for version in versions)
+            found[case] = {"held": refused == len(versions), "outcome": f"{refused} refused in one line"}
+        changed.write_bytes(content)
+        read(changed)
+    return found
+
+
+def flipped(content: bytes, place: int, bit: int) -> bytes:
+    """The content with one bit the other way."""
+    return content[:place] + bytes([content[place] ^ 1 << bit]) + content[place + 1 :]
+
+
+def is_refused(path: Path, content: bytes, read: Callable[[Path], Any]) -> bool:
+    """Whether reading this raises an error of one line."""
+    path.write_bytes(content)
+    try:
+        read(path)
+    except InputError as error:
+        return "\n" not in str(error)
+    return False

@@ -1,0 +1,63 @@
+"""Answers in words, from the numbers of a record; and the numbers themselves, as they stand there."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from jaxmlp.statistics import format_mean
+
+Record = Mapping[str, Any]
+"""The content of a record.json."""
+
+
+class Answer(NamedTuple):
+    """What a record says of its question."""
+
+    metric: str
+    """The measure that answers it."""
+    text: str
+    """The answer in words, with what is not shown said to be so."""
+    shown: bool = True
+    """Whether the effect that the question is about is shown, by an interval without 0."""
+
+
+def values(record: Record, name: str) -> np.ndarray:
+    """One number for each seed, or whatever was varied; nan for one that was not finite."""
+    return np.array(record["metrics"][name]["values"], float)
+
+
+def mean(record: Record, name: str) -> float:
+    """The mean of a measure; nan for one that was not finite."""
+    return float(np.array(record["metrics"][name]["mean"], float))
+
+
+def said(record: Record, name: str) -> str:
+    """A measure in words: its mean ± standard error, with its unit."""
+    metric = record["metrics"][name]
+    return format_mean(metric["mean"], metric["standard_error"], metric["unit"])
+
+
+def sign(record: Record, name: str, than: float = 0) -> int:
+    """1 or -1 if a measure's 95 % interval lies above or below ``than``; otherwise 0: no difference shown."""
+    interval = record["metrics"][name]["interval"]
+    if interval is None or None in interval:
+        return 0
+    return int(interval[0] > than) - int(interval[1] < than)
+
+
+def compared(record: Record, name: str, above: str = "ahead", below: str = "behind") -> str:
+    """A difference in words: "0.40 ± 0.02 % (ahead)", or that none is shown."""
+    word = {1: above, -1: below, 0: "no difference shown"}[sign(record, name)]
+    return f"{said(record, name)} ({word})"
+
+
+def listed(names: Any) -> str:
+    """Names or numbers as in a sentence: "1, 3 and 6"."""
+    *rest, last = map(str, names)
+    return f"{', '.join(rest)} and {last}" if rest else last
+
+
+def slug(name: str) -> str:
+    """The name as part of a metric's."""
+    return "_".join("".join(c if c.isalnum() else " " for c in name).lower().split())

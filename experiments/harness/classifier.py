@@ -1,0 +1,239 @@
+"""What the experiments on classes share: train seeds or splits, test once, save, draw and answer.
+
+``digits`` and ``mnist`` are this with defaults of their own.
+"""
+
+import dataclasses
+import time
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, ClassVar, Literal, NamedTuple
+
+import numpy as np
+
+from experiments.harness.answers import Answer, Record, said
+from experiments.harness.flags import DeviceConfig, Sizes, checkpoints, load
+from experiments.harness.network_pictures import draw_network
+from experiments.harness.receipt import Findings
+from jaxmlp import checks
+from jaxmlp.data.splits import Splits, layer_sizes
+from jaxmlp.models.evaluation import evaluate
+from jaxmlp.models.fitting import FitResult, fit_mlp
+from jaxmlp.models.model import Model, save, with_spec
+from jaxmlp.nn import mlp
+from jaxmlp.nn.augment import random_deformation
+from jaxmlp.nn.metrics import CLASSIFICATION
+from jaxmlp.plots import classifier
+from jaxmlp.runtime.devices import make_mesh
+from jaxmlp.train import optimizers
+from jaxmlp.train.checkpoints import Checkpoints, clear_checkpoints
+from jaxmlp.types import Hyperparams
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(DeviceConfig):
+    """Settings of one experiment; every one has a default that works."""
+
+    SMOKE: ClassVar[Sizes] = {"num_epochs": 2}
+
+    num_seeds: int = 1
+    """Networks to train at once, which differ in initial weights, dropout and the order of the data."""
+    dataset: str = "digits"
+    """Name of the data: digits, wine, … from scikit-learn, or any image set of tensorflow-datasets."""
+    hidden_sizes: tuple[int, ...] = (60,)
+    """Neurons in each hidden layer, first layer first."""
+    activation: str = "relu"
+    """Activation of the hidden layers, a function of jax.nn."""
+    optimizer: str = "adam"
+    """Optimizer of optax."""
+    schedule: str = "constant"
+    """How the learning rate changes over the run: constant, cosine, warmup_cosine, one_cycle or cycles."""
+    learning_rate: float | None = None
+    """Step size (default: the optimizer's own)."""
+    weight_decay: float | None = None
+    """Decoupled weight decay (default: the optimizer's own)."""
+    momentum: float | None = None
+    """Decay rate of the gradient's running mean (default: the optimizer's own)."""
+    clip_norm: float | None = None
+    """Scale longer gradients down to this norm."""
+    max_norm: float | None = None
+    """Keep each neuron's incoming weights within this norm."""
+    dropout: float | None = None
+    """Share of hidden neurons dropped in each training step."""
+    input_dropout: float | None = None
+    """Share of inputs dropped in each training step."""
+    label_smoothing: float | None = None
+    """Share of the target's probability spread over all classes."""
+    augment: bool = False
+    """Turn, shear, scale, move and bend each training image at random, anew in each pass."""
+    class_weight: Literal["balanced"] | None = None
+    """'balanced' makes every class count alike in the loss."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Of the matrix products in training; parameters are float32 in any case."""
+    batch_size: int | None = None
+    """Examples per step (default: 128, or all if there are fewer)."""
+    num_epochs: int = 20
+    """Passes through the training data."""
+    data_bytes: int | None = None
+    """Training data of more than this reach the device in parts (default: half its memory)."""
+    patience: int | None = None
+    """Stop after this many epochs without a better validation accuracy."""
+    num_splits: int = 1
+    """Different cuts into training, validation and test data to train on, one after another."""
+    split_seed: int = 0
+    """The first cut."""
+    validation_fraction: float = 0.1
+    """Share of the training data kept aside to choose the best epoch."""
+
+
+class Outcome(NamedTuple):
+    """One split's networks: the fit of all seeds, and their metrics by part, one value per seed."""
+
+    splits: Splits
+    fit: FitResult
+    metrics: dict[str, np.ndarray]
+
+
+def run(config: Config) -> Findings:
+    """Train, test and save."""
+    check(config)
+    data_seconds, outcomes = 0.0, []
+    for split_seed in range(config.split_seed, config.split_seed + config.num_splits):
+        loading = time.perf_counter()
+        splits = load(config, split_seed=split_seed, validation_fraction=config.validation_fraction)
+        data_seconds += time.perf_counter() - loading
+        kept = checkpoints(config, f"split-{split_seed}")
+        outcomes.append(train_seeds(config, splits, kept))
+        if outcomes[-1].fit.interrupted:
+            print("--resume goes on from here")
+            break
+        if config.checkpoint_every is None:
+            clear_checkpoints(kept)
+    model, chosen = best_network(outcomes)
+    save(config.folder / "model.safetensors", model)
+    runs = [outcome.fit.run for outcome in outcomes]
+    varied, interrupted = "split" if config.num_splits > 1 else "seed", outcomes[-1].fit.interrupted
+    return Findings(
+        config.dataset,
+        {name: (varied_values(config, outcomes, name), unit_of(name)) for name in outcomes[0].metrics},
+        curves=curves_of(outcomes),
+        seconds={"data": data_seconds} | {k: sum(r.seconds[k] for r in runs) for k in ("compile", "train")},
+        notes={"varied": varied, "interrupted": bool(interrupted)},
+        pictures=partial(draw_network, model, chosen.splits, config.augment),
+    )
+
+
+def check(config: Config) -> None:
+    """Every rule that needs no data, before any is read."""
+    for name in ("num_epochs", "num_splits", "batch_size", "patience"):
+        if getattr(config, name) is not None:
+            checks.integer(name, getattr(config, name), at_least=1)
+    checks.integer("split_seed", config.split_seed, at_least=0)
+    mlp.check_sizes("hidden_sizes", config.hidden_sizes)
+    mlp.get_activation(config.activation)
+    optimizers.make_optimizer(config.optimizer, config.schedule)(hyperparams_of(config, num_steps=1))
+    checks.hyperparams(hyperparams_of(config, num_steps=1))
+
+
+def train_seeds(config: Config, splits: Splits, kept: Checkpoints) -> Outcome:
+    """All seeds on one split as one program; the test part is read once, at the end."""
+    given: dict[str, Any] = {
+        name: getattr(config, name, None) for name in Hyperparams._fields if name != "num_steps"
+    }
+    names = ["hidden_sizes", "activation", "optimizer", "schedule", "precision", "class_weight"]
+    names += ["batch_size", "data_bytes", "patience", "seed", "num_seeds"]
+    given |= {name: getattr(config, name) for name in names}
+    describe(config, splits)
+    result = fit_mlp(
+        splits,
+        **given,
+        augment=random_deformation if config.augment else None,
+        num_epochs=config.num_epochs,
+        mesh=make_mesh(config.mesh, num_members=config.num_seeds),
+        checkpoints=kept,
+        progress=config.progress,
+    )
+    return Outcome(splits, result, measure(result, splits))
+
+
+def hyperparams_of(config: Config, num_steps: int) -> Hyperparams:
+    """The configuration's traced values; what it leaves out is the optimizer's default."""
+    recipe = optimizers.get_recipe(config.optimizer)
+    given: dict[str, Any] = {name: getattr(config, name, None) for name in Hyperparams._fields}
+    if given["learning_rate"] is None:
+        given["learning_rate"] = recipe.learning_rate
+    if given["weight_decay"] is None:
+        given["weight_decay"] = recipe.weight_decay
+    given["num_steps"] = None if config.schedule == "constant" else num_steps
+    return Hyperparams(**given)
+
+
+def measure(result: FitResult, splits: Splits) -> dict[str, np.ndarray]:
+    """``validation_accuracy``, ``test_accuracy``, … of the chosen epochs, one value per seed."""
+    values: dict[str, Any] = {"best_epoch": result.run.best_epoch}
+    for part in ("test", "validation"):
+        reached = [evaluate(model, getattr(splits, part)) for model in result.models]
+        values |= {f"{part}_{name}": [one[name] for one in reached] for name in reached[0]}
+    return {name: np.asarray(value, float) for name, value in values.items()}
+
+
+def varied_values(config: Config, outcomes: list[Outcome], name: str) -> np.ndarray:
+    """One value for each seed, or for each split (the mean of its seeds) where the split was varied."""
+    values = np.stack([outcome.metrics[name] for outcome in outcomes])
+    return values.mean(axis=1) if config.num_splits > 1 else values[0]
+
+
+def best_network(outcomes: list[Outcome]) -> tuple[Model, Outcome]:
+    """The network with the best validation accuracy, with what it reached, and where it came from."""
+    scores = np.stack([outcome.metrics["validation_accuracy"] for outcome in outcomes])
+    split, seed = np.unravel_index(np.argmax(scores), scores.shape)
+    outcome = outcomes[split]
+    reached = {name: float(values[seed]) for name, values in outcome.metrics.items()}
+    return with_spec(outcome.fit.models[seed], metrics=reached), outcome
+
+
+def curves_of(outcomes: list[Outcome]) -> dict[str, list[list[float]]]:
+    """Every seed of every split, by the curve's name."""
+    histories = [outcome.fit.run.history for outcome in outcomes]
+    return {name: [row.tolist() for h in histories for row in h[name]] for name in histories[0]}
+
+
+def draw(record: Record, folder: Path) -> None:
+    """The learning curves of all networks."""
+    classifier.learning_curves(
+        record["curves"], folder / "curves.png", epochs=record["epochs"], title=record["dataset"]
+    )
+
+
+def describe(config: Config, splits: Splits) -> None:
+    """Say what is about to be trained, on what."""
+    sizes = layer_sizes(splits, config.hidden_sizes)
+    num_params = sum((i + 1) * o for i, o in pairwise(sizes))
+    named = {"training": splits.train, "validation": splits.validation, "test": splits.test}
+    parts = ", ".join(f"{len(part.inputs):,} {name}" for name, part in named.items())
+    print(f"{splits.name}: {parts} examples, {len(splits.class_names)} classes")
+    print(
+        f"{config.num_seeds} network{'s' * (config.num_seeds > 1)} of {'-'.join(map(str, sizes))}, "
+        f"{num_params:,} parameters each, {config.optimizer} at {hyperparams_of(config, 1).learning_rate:g}",
+        flush=True,
+    )
+
+
+def answer(record: Record) -> Answer:
+    """How much of the test part is right."""
+    config, metric = record["config"], record["metrics"]["test_accuracy"]
+    layers = "-".join(map(str, config["hidden_sizes"])) or "no"
+    recipe = ", each training image deformed anew in each pass" * bool(config.get("augment"))
+    number = f"one {config['varied']}" if metric["n"] == 1 else f"{metric['n']} {config['varied']}s"
+    return Answer(
+        "test_accuracy",
+        f"{said(record, 'test_accuracy')} of the test examples are read right ({number}; hidden neurons: "
+        f"{layers}{recipe})",
+    )
+
+
+def unit_of(name: str) -> str:
+    """The unit of ``test_accuracy`` and its like."""
+    measure = name.split("_", 1)[1]
+    return CLASSIFICATION[measure].unit if measure in CLASSIFICATION else "1"

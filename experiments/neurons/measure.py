@@ -1,0 +1,129 @@
+"""Sixty neurons watched as they learn: how alike neighbouring pixels are, and what removing neurons costs."""
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxmlp.data.splits import Splits
+from jaxmlp.nn import metrics, mlp
+from jaxmlp.nn.network import Network
+from jaxmlp.nn.preprocessing import Affine, apply_affine
+from jaxmlp.train import population
+from jaxmlp.train.optimizers import make_optimizer
+from jaxmlp.train.snapshots import parameter_snapshots
+from jaxmlp.train.step import make_evaluate, make_train
+from jaxmlp.types import AnyArray, Dataset, Hyperparams, Layer, Numbers, Params
+
+if TYPE_CHECKING:
+    from experiments.neurons.__main__ import Config
+
+ACCURACY = {"accuracy": metrics.CLASSIFICATION["accuracy"]}
+ORDERS = ("static_first", "strokes_first", "smallest_outgoing_weights_first", "random_order")
+Tables = dict[str, Any]
+
+
+def settings(config: "Config") -> dict[str, Hyperparams]:
+    """The hyperparameters to compare; the first have neither weight decay nor dropout."""
+    base = Hyperparams(config.learning_rate, weight_decay=0.0, dropout=0.0)
+    decays = {f"weight decay {value:g}": base._replace(weight_decay=value) for value in config.weight_decay}
+    return {"neither": base, **decays, **{f"dropout {v:g}": base._replace(dropout=v) for v in config.dropout}}
+
+
+def train(
+    config: "Config", splits: Splits, network: Network
+) -> tuple[Tables, list[Params], dict[str, float]]:
+    """All seeds in all settings as one program, looked at ten times in the first pass, when most happens, and
+    after each pass: measures [moments, seeds, settings], the first setting's networks, seconds taken."""
+    moves = make_train(network.init_fn, network.loss_fn, make_optimizer("adamw"), config.batch_size)
+    evaluate = make_evaluate(network.predict_fn, ACCURACY)
+    moves, evaluate = population.vmap_runs(
+        *population.vmap_runs(moves, evaluate, "hyperparams"), "key", "data_key"
+    )
+    (inputs, targets, _), judge = splits.train, jax.jit(evaluate)
+    size = max(len(inputs) // 10, config.batch_size)
+    starts = range(0, len(inputs) - size + 1, size)
+    parts = [Dataset(inputs[i : i + size], targets[i : i + size]) for i in starts]
+    parts += [splits.train] * (config.num_epochs - 1)
+    hyperparams = jax.tree.map(lambda *values: jnp.array(values), *settings(config).values())
+    clock, neurons, accuracy, networks = [time.perf_counter()], [], [], []
+    key, data_key = population.seed_keys(config.seeds)
+    for params in parameter_snapshots(moves, parts, key=key, data_key=data_key, hyperparams=hyperparams):
+        clock.append(time.perf_counter())
+        neurons.append(autocorrelation_of_neurons(params[0].weight, inputs))
+        accuracy.append(np.asarray(judge(params, (), splits.validation)["accuracy"]))
+        networks.append(jax.tree.map(lambda leaf: np.asarray(leaf[:, 0]), params))
+        if config.progress:
+            print(f"part {len(networks) - 1} of {len(parts)}: {accuracy[-1].mean():.2%} right", flush=True)
+    tables = {
+        "settings": list(settings(config)),
+        "passes": np.cumsum([0, *(len(part.inputs) for part in parts)]) / len(inputs),
+        "first_pass": len(starts),
+        "autocorrelation": np.mean(neurons, axis=-1),
+        "accuracy": np.stack(accuracy),
+        "start": neurons[0][:, 0],
+        "end": neurons[-1][:, 0],
+        "outgoing_norm": np.linalg.norm(networks[-1][1].weight, axis=-1),
+    }
+    return tables, networks, {"compile": clock[1] - clock[0], "train": time.perf_counter() - clock[1]}
+
+
+def autocorrelation_of_neurons(weight: AnyArray, images: AnyArray) -> np.ndarray:
+    """Of weights [..., inputs, neurons], each neuron's, over the pixels that ever carry ink in ``images``."""
+    rows = np.moveaxis(np.asarray(weight), -1, -2)
+    inked = np.asarray(images).max(axis=0) > np.min(images)
+    return morans_i(rows.reshape(-1, *inked.shape), inked).reshape(rows.shape[:-1])
+
+
+def morans_i(images: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """The autocorrelation of each of ``images`` [n, height, width, …] over the pixels ``inside``: the mean
+    product of the deviations of two pixels side by side or one above the other, in units of the variance.
+
+    Of independent values it is −1 / (number of pixels − 1) on average (Moran 1950, Biometrika 37).
+    """
+    values = images[:, inside].astype(float)
+    deviations = np.zeros(images.shape)
+    deviations[:, inside] = values - values.mean(axis=1, keepdims=True)
+    num_pairs = neighbour_products(inside[None].astype(float))
+    return neighbour_products(deviations) / num_pairs / values.var(axis=1)
+
+
+def neighbour_products(images: np.ndarray) -> np.ndarray:
+    """For each image, the sum over neighbours of one pixel times the other."""
+    products = images[:, 1:] * images[:, :-1], images[:, :, 1:] * images[:, :, :-1]
+    return np.sum([product.reshape(len(images), -1).sum(axis=1) for product in products], axis=0)
+
+
+def removal_scores(tables: Tables, seed: int) -> np.ndarray:
+    """[seeds, orders, neurons]: those of lowest score go first. The last ten orders are random."""
+    strokes = tables["end"]
+    fixed = np.stack([strokes, -strokes, tables["outgoing_norm"]], axis=1)
+    random = np.random.default_rng(seed).random((len(strokes), 10, strokes.shape[1]))
+    return np.concatenate([fixed, random], axis=1)
+
+
+def remove(
+    network: Network, params: Params, scores: np.ndarray, counts: Numbers, dataset: Dataset
+) -> dict[str, np.ndarray]:
+    """Accuracy [seeds, counts] with 0 for the outgoing weights of the neurons of lowest score [seeds, orders,
+    neurons], so many as ``counts`` says; of the last, random orders the mean."""
+    evaluate = make_evaluate(network.predict_fn, ACCURACY)
+
+    def accuracy(params: Params, removed: jax.Array) -> jax.Array:
+        last = params[1]._replace(weight=jnp.where(removed[:, None], 0, params[1].weight))
+        return evaluate((params[0], last), (), dataset)["accuracy"]
+
+    removed = scores.argsort(axis=-1).argsort(axis=-1)[:, :, None] < np.asarray(counts)[:, None]
+    each = jax.vmap(jax.vmap(accuracy, in_axes=(None, 0)), in_axes=(None, 0))
+    # One seed at a time: the logits of all orders and counts are large.
+    accuracies = np.moveaxis(jax.lax.map(lambda seed: each(*seed), (params, removed)), 1, 0)
+    fixed = len(ORDERS) - 1
+    return dict(zip(ORDERS, [*accuracies[:fixed], accuracies[fixed:].mean(axis=0)], strict=True))
+
+
+def most_exciting(layer: Layer, affine: Affine, images: AnyArray) -> np.ndarray:
+    """For each neuron of ``layer``, the image that gives it the largest value before its activation."""
+    excite = jax.vmap(lambda x: mlp.apply((layer,), apply_affine(affine, x)))
+    return np.argmax(excite(jnp.asarray(images)), axis=0)

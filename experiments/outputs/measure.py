@@ -1,0 +1,133 @@
+"""The same splits for our network and scikit-learn's models, and what each makes of the test parts."""
+
+import warnings
+from itertools import product
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.neural_network import MLPClassifier, MLPRegressor
+
+import jaxmlp
+from jaxmlp.data import sources
+from jaxmlp.data import splits as data_splits
+from jaxmlp.data.splits import Splits, standardize
+from jaxmlp.nn import heads, metrics
+from jaxmlp.train.loop import fit
+from jaxmlp.types import Numbers
+
+if TYPE_CHECKING:
+    from experiments.outputs.__main__ import Config
+
+TASKS = {"breast_cancer": "binary", "wine": "multiclass", "diabetes": "regression", "digits": "multiclass"}
+OUTPUTS = {"breast_cancer": "sigmoid", "wine": "softmax", "diabetes": "linear", "digits": "softmax"}
+RIVALS = {"sklearn_mlp": (MLPClassifier, MLPRegressor), "linear_model": (LogisticRegression, Ridge)}
+LABELS = {"network": "our network", "sklearn_mlp": "scikit-learn's MLP", "linear_model": "linear model"}
+R2 = metrics.REGRESSION["r2"]._replace(unit="fraction")
+MEASURES = {"binary": metrics.CLASSIFICATION, "multiclass": metrics.CLASSIFICATION, "regression": {"r2": R2}}
+TEST_FRACTION, BATCH_SIZE, HIDDEN_SIZES = 0.2, 32, (100,)
+
+
+class Outcome(NamedTuple):
+    """One data set: scores by method and measure, one value per split, and how sure each method was."""
+
+    task: str
+    scores: dict[str, dict[str, np.ndarray]]
+    choices: dict[str, np.ndarray]
+    confidences: dict[str, dict[str, np.ndarray]]
+    seconds: dict[str, float]
+
+
+def compare(config: "Config", name: str) -> Outcome:
+    """Every method on the same splits of one data set."""
+    seeds = config.seeds
+    loaded = [sources.load_dataset(name, split_seed=seed, test_fraction=TEST_FRACTION) for seed in seeds]
+    splits = [standardize(split) for split in loaded]
+    task, targets = splits[0].task, np.stack([split.test.targets for split in splits])
+    logits, choices, seconds = train_network(config, splits)
+    answers, models = {"network": logits}, {}
+    for rival, classes in RIVALS.items():
+        models[rival] = [
+            classes[task == "regression"](max_iter=config.max_iter, random_state=seed) for seed in seeds
+        ]
+        answers[rival] = np.stack([ask(*pair) for pair in zip(models[rival], splits, strict=True)])
+    choices["sklearn_mlp_iterations"] = np.array([model.n_iter_ for model in models["sklearn_mlp"]])
+    functions = {name: metric.function for name, metric in MEASURES[task].items()}
+    measure = jax.jit(jax.vmap(lambda z, y: {name: function(z, y) for name, function in functions.items()}))
+    scores = {method: jax.tree.map(np.asarray, measure(z, targets)) for method, z in answers.items()}
+    sure = {} if task == "regression" else {method: confidence(z, targets) for method, z in answers.items()}
+    return Outcome(task, scores, choices, sure, seconds)
+
+
+def train_network(config: "Config", splits: list[Splits]) -> tuple[np.ndarray, dict, dict[str, float]]:
+    """The network's logits of the test parts, what the validation parts chose, and the seconds."""
+    task, parts = splits[0].task, [split[:3] for split in splits]
+    train, validation, test = jax.tree.map(lambda *leaves: np.stack(leaves), *parts)
+    layer_sizes = data_splits.layer_sizes(splits[0], HIDDEN_SIZES)
+    identity = jaxmlp.Affine(jnp.zeros(()), jnp.ones(()))
+    network = jaxmlp.make_network(layer_sizes, heads.HEADS[task], identity)
+    adam, monitor = jaxmlp.make_optimizer("adam"), "rmse" if task == "regression" else "log_loss"
+    run_of_one = jaxmlp.make_train(network.init_fn, network.loss_fn, adam, BATCH_SIZE)
+    evaluate = jaxmlp.make_evaluate(network.predict_fn, {monitor: metrics.METRICS[task][monitor]})
+    runs, evaluate = jaxmlp.vmap_runs(
+        *jaxmlp.vmap_runs(run_of_one, evaluate, "hyperparams"), "key", "dataset", "data_key"
+    )
+    key, data_key = jaxmlp.seed_keys(config.seeds)
+    fitted = fit(
+        runs,
+        evaluate,
+        train,
+        validation,
+        key=key,
+        data_key=data_key,
+        hyperparams=jaxmlp.grid(jaxmlp.Hyperparams(), learning_rate=config.learning_rates),
+        num_epochs=config.num_epochs,
+        progress=config.progress,
+    )
+    chosen = np.arange(len(splits)), fitted.best_score.argmin(axis=1)
+    params = jax.tree.map(lambda leaf: np.asarray(leaf)[chosen], fitted.params)
+    predict = jax.jit(jax.vmap(jax.vmap(network.predict_fn, (None, None, 0)), (0, None, 0)))
+    rates, epochs = np.asarray(config.learning_rates)[chosen[1]], fitted.best_epoch[chosen]
+    choices = {"network_learning_rate": rates, "network_best_epoch": epochs}
+    return np.asarray(predict(params, (), test.inputs)), choices, fitted.seconds
+
+
+def ask(model: Any, split: Splits) -> np.ndarray:
+    """A scikit-learn model's logits of the test part after it has learnt from the two others."""
+    seen = zip(split.train[:2], split.validation[:2], strict=True)
+    inputs, targets = (np.concatenate(both) for both in seen)
+    with warnings.catch_warnings():
+        # The record says how many iterations there were.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(inputs, targets.squeeze())
+    if split.task == "regression":
+        return model.predict(split.test.inputs).reshape(len(split.test.inputs), -1)
+    # A probability may have been rounded to 0; scikit-learn's log-loss clips it alike.
+    return np.log(np.maximum(model.predict_proba(split.test.inputs), np.finfo(float).eps))
+
+
+def differences(outcome: Outcome) -> dict[tuple[str, str], np.ndarray]:
+    """Our network minus each rival by each measure, split by split."""
+    ours, pairs = outcome.scores["network"], product(RIVALS, MEASURES[outcome.task])
+    return {(rival, measure): ours[measure] - outcome.scores[rival][measure] for rival, measure in pairs}
+
+
+def measured(outcome: Outcome) -> dict[str, tuple[np.ndarray, str]]:
+    """What the record says of one data set, one value per split."""
+    values = {f"{method}_{m}": (v, m) for method, by in outcome.scores.items() for m, v in by.items()}
+    values |= {f"network_minus_{rival}_{m}": (v, m) for (rival, m), v in differences(outcome).items()}
+    units = {measure: metric.unit for measure, metric in MEASURES[outcome.task].items()}
+    return {name: (v, units[m]) for name, (v, m) in values.items()} | {
+        name: (v, "1") for name, v in outcome.choices.items()
+    }
+
+
+def confidence(logits: Numbers, labels: np.ndarray) -> dict[str, np.ndarray]:
+    """The probability of each predicted class, to three decimals, and whether it was right (1 or 0)."""
+    flat = jnp.reshape(jnp.asarray(logits), (labels.size, -1))
+    probabilities = np.exp(np.asarray(metrics.log_probabilities(flat), float))
+    right = probabilities.argmax(axis=1) == labels.ravel()
+    return {"confidence": probabilities.max(axis=1).round(3), "right": right.astype(int)}

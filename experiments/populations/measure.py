@@ -1,0 +1,143 @@
+"""The time of an epoch in every way, and the race between two sweeps."""
+
+import resource
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import jax
+import numpy as np
+
+from jaxmlp.data.folds import single_fold
+from jaxmlp.data.splits import Splits, layer_sizes
+from jaxmlp.models.training import prepare_training
+from jaxmlp.sweep import loop, search
+from jaxmlp.sweep.chunks import advance_chunk, compile_ahead
+from jaxmlp.sweep.config import SweepConfig
+from jaxmlp.sweep.cost import measure_peak
+from jaxmlp.sweep.sampling import draw_members
+from jaxmlp.sweep.space import Choice, Member, Range
+from jaxmlp.train.population import seed_keys
+
+if TYPE_CHECKING:
+    from experiments.populations.__main__ import Config
+
+SPACE = {
+    "depth": Choice((1,)),
+    "activation": Choice(("relu",)),
+    "optimizer": Choice(("adamw",)),
+    "learning_rate": Range(1e-4, 1e-2, log=True),
+    "weight_decay": Range(1e-4, 1e-1, log=True),
+}
+
+
+def cost(
+    config: "Config", splits: Splits, space: Any
+) -> tuple[dict[str, list[float]], dict[int, float], list[float]]:
+    """Seconds of an epoch per member, of each way and size, memory of each size, and the machine's peak."""
+    ways: dict[str, Callable[[], float]] = {}
+    memory = {}
+    for size in config.sizes:
+        ways[str(size)] = population_epoch(config, splits, draw_members(space, size, max_programs=1))
+        memory[size] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    alone = draw_members(space, config.num_members, max_programs=1)
+    ways["one after another"] = population_epoch(config, splits, alone[:4], chunk_size=1)
+    ways[f"race of {config.num_members}"] = population_epoch(config, splits, alone)
+    torch = torch_epoch(config, splits, alone[0])
+    if torch is None:
+        print("PyTorch is not installed and is left out")
+    else:
+        ways["PyTorch"] = torch
+    times: dict[str, list[float]] = {name: [] for name in ways}
+    peaks = []
+    for _ in range(config.num_seeds):
+        peaks.append(measure_peak(1536))
+        for name, epoch in ways.items():
+            times[name].append(epoch())
+    return times, memory, peaks
+
+
+def population_epoch(
+    config: "Config", splits: Splits, members: list[Member], chunk_size: int | None = None
+) -> Callable[[], float]:
+    """A function that trains ``members`` for an epoch, compiled here; it says the seconds per member."""
+    settings = SweepConfig(splits.task, batch_size=config.batch_size, halving=None, chunk_size=chunk_size)
+    network_of, data = prepare_training(splits)
+    folds = single_fold(data.train, data.validation)
+    chunks = loop.init_sweep(members, network_of, settings, folds).chunks
+    _, (data_key,) = seed_keys([0])
+    dataset, validation = jax.device_put(folds)
+    with compile_ahead(chunks, dataset, validation, data_key) as find:
+        advance = find(chunks[0])
+
+    def epoch() -> float:
+        began = time.perf_counter()
+        for index, chunk in enumerate(chunks):
+            chunks[index], _ = advance_chunk(chunk, advance, 1)
+        return (time.perf_counter() - began) / len(members)
+
+    epoch()
+    return epoch
+
+
+def torch_epoch(config: "Config", splits: Splits, member: Member) -> Callable[[], float] | None:
+    """The same for one network in PyTorch, with its fused AdamW; None where it is not installed."""
+    try:
+        import torch
+    except ImportError:
+        return None
+    largest = float(splits.train.inputs.max())
+    inputs, validation = (
+        torch.from_numpy(part.inputs.reshape(len(part.inputs), -1)).float() / largest
+        for part in (splits.train, splits.validation)
+    )
+    labels = torch.from_numpy(splits.train.targets).long()
+    _, *_, num_outputs = layer_sizes(splits, ())
+    model = torch.nn.Sequential(
+        torch.nn.Linear(inputs.shape[1], config.hidden_size),
+        torch.nn.ReLU(),
+        torch.nn.Linear(config.hidden_size, num_outputs),
+    )
+    rate, decay = (float(value) for value in (member.hyperparams[:2]) if value is not None)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=decay, fused=True)
+    loss_fn = torch.nn.CrossEntropyLoss()
+
+    def epoch() -> float:
+        began = time.perf_counter()
+        for rows in torch.randperm(len(inputs)).split(config.batch_size):
+            optimizer.zero_grad(set_to_none=True)
+            loss_fn(model(inputs[rows]), labels[rows]).backward()
+            optimizer.step()
+        with torch.inference_mode():
+            model(validation).argmax(dim=1)
+        return time.perf_counter() - began
+
+    epoch()
+    return epoch
+
+
+def race(config: "Config", splits: Splits, space: Any) -> list[dict[str, float]]:
+    """For each repetition the seconds until a validation accuracy within 0.1 point of the full sweep's best,
+    and those of the whole sweep, with halving and without. What is compiled is compiled before.
+    """
+    settings = SweepConfig(splits.task, num_epochs=config.num_epochs, batch_size=config.batch_size)
+    races = []
+    for seed in config.seeds:
+        members = draw_members(space, config.num_members, max_programs=1, seed=seed)
+        found = {}
+        for name, factor in {"full": None, "halving": config.halving}.items():
+            options = settings._replace(halving=factor, seed=seed)
+            found[name] = search.fit_members(splits, members, options, progress=config.progress).sweep
+        highest = {name: np.nanmax(swept.history["validation_accuracy"]) for name, swept in found.items()}
+        goal = highest["full"] - 0.001
+        result = {"difference": float(highest["halving"] - highest["full"])}
+        for name, swept in found.items():
+            best = np.nanmax(swept.history["validation_accuracy"], axis=0)
+            reached = np.flatnonzero(best >= goal)
+            # Known when all came to the next choice of the ensemble.
+            seconds = np.array(swept.ensemble_history["seconds"]) - swept.seconds["compile"]
+            chosen = np.searchsorted(swept.ensemble_history["epochs"], 1 + reached[:1])
+            result[name] = float(seconds[chosen[0]]) if len(reached) else np.nan
+            result[f"{name}_total"] = float(seconds[-1])
+        races.append(result)
+    return races

@@ -1,0 +1,164 @@
+"""Does the same experiment scale to more processes, to more data than fit, and to deformed images?
+
+    python -m experiments.scaling
+
+starts experiments.mnist as 1, 2 and 4 processes that are one run, each on a core of its own as far as there
+are cores, and tells how much faster the same work gets (strong scaling) and how many times as much work is
+done in the same time (weak scaling), with the batches or the networks shared out; first, in double precision,
+that the result is that of one process. Then what it costs to stream the training data in parts, whether
+memory stays flat when they grow tenfold, and what share of the time deforming each image takes. What no
+machine here can show, it works out on paper: from which batch on one host of 8 H100, and 64 such hosts,
+would be busy. runs/scaling holds record and picture.
+"""
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from experiments.harness.answers import Answer, Record, mean, said, sign, values
+from experiments.harness.command import main
+from experiments.harness.flags import ImageConfig, Sizes, load
+from experiments.harness.receipt import Findings
+from experiments.scaling.memory import memory
+from experiments.scaling.processes import agreement, cores, kinds, timed
+from experiments.scaling.roofline import roofline
+from jaxmlp import checks
+from jaxmlp.plots import charts
+from jaxmlp.types import InputError
+
+AXES = {"data": "batches shared out", "members": "networks shared out"}
+KINDS = {"strong": "the same work", "weak": "work for each"}
+
+
+@dataclass(frozen=True)
+class Config(ImageConfig):
+    SMOKE: ClassVar[Sizes] = {
+        "num_seeds": 1,
+        "processes": (1, 2),
+        "hidden_sizes": (32,),
+        "deformed_sizes": (32,),
+        "num_epochs": 1,
+        "batch_size": 128,
+        "num_streamed": 512,
+    }
+    QUICK: ClassVar[Sizes] = {
+        "dataset": "digits",
+        "num_seeds": 2,
+        "processes": (1, 2),
+        "axes": ("members",),
+        "hidden_sizes": (64,),
+        "deformed_sizes": (64,),
+        "num_epochs": 100,
+        "batch_size": 128,
+        "num_streamed": 2000,
+    }
+
+    num_seeds: int = 3
+    """Repetitions of each timing."""
+    processes: tuple[int, ...] = (1, 2, 4)
+    """How many processes share the work."""
+    hidden_sizes: tuple[int, ...] = (512, 512)
+    """Hidden layers of the network that is timed alone."""
+    batch_size: int = 512
+    """Images per step, of all processes together or, as weak scaling, of each."""
+    num_members: int = 8
+    """Networks of 60 neurons, of all processes together or, as weak scaling, of each."""
+    num_epochs: int = 6
+    """Passes of each run; what happens once in a run counts for less, the more there are."""
+    axes: tuple[str, ...] = tuple(AXES)
+    """What is shared out: data, members."""
+    deformed_sizes: tuple[int, ...] = (1024, 1024, 1024)
+    """Hidden layers of the network whose images are deformed."""
+    num_streamed: int = 60_000
+    """Images that are streamed to measure memory, and ten times as many."""
+
+
+def run(config: Config) -> Findings:
+    """Agree, time, measure, and work out."""
+    checks.each("processes", config.processes, checks.integer)
+    if config.processes[0] != 1:
+        raise InputError(f"processes: must begin with 1, the reference, got {config.processes}")
+    for axis in config.axes:
+        checks.known_name("axes", axis, AXES)
+    for name in ("batch_size", "num_members", "num_epochs", "num_streamed"):
+        checks.integer(name, getattr(config, name))
+    # Prepared here, before several processes ask for it, and for the sizes of its images.
+    splits = load(config)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        measured = agreement(config, folder) | memory(folder, config.num_streamed)
+        seconds = {kind: timed(config, folder, ways) for kind, ways in kinds(config, splits.train).items()}
+    return Findings(
+        splits.name,
+        measured | scaling(config, seconds) | costs(seconds),
+        tables={"seconds": {name: {str(key): v for key, v in ways.items()} for name, ways in seconds.items()}}
+        | {"roofline": roofline()},
+        notes={"varied": "repetition", "cores": len(cores())},
+    )
+
+
+def scaling(config: Config, seconds: dict[str, dict[Any, list[float]]]) -> dict[str, tuple[Any, str]]:
+    """How many times as much is done per second by more processes, of each kind."""
+    found = {}
+    for axis in config.axes:
+        for kind in ("strong", "weak"):
+            times = {n: np.array(values) for n, values in seconds[f"{kind} {axis}"].items()}
+            for number in config.processes[1:]:
+                # An epoch is as much work with larger batches, but more with more networks.
+                work = number if (kind, axis) == ("weak", "members") else 1
+                found[f"{kind}_{axis}_{number}"] = work * times[1] / times[number], "1"
+    return found
+
+
+def costs(seconds: dict[str, dict[Any, list[float]]]) -> dict[str, tuple[Any, str]]:
+    """The speed of parts as a share of that in memory, and the share of the time that deforming takes."""
+    whole, parts = (np.array(seconds["streaming"][way]) for way in ("in memory", "parts"))
+    plain, deformed = (np.array(seconds["deformation"][way]) for way in ("as it is", "deformed"))
+    return {
+        "streaming_speed": (whole / parts, "fraction"),
+        "deformation_share": (1 - plain / deformed, "fraction"),
+    }
+
+
+def answer(record: Record) -> Answer:
+    """Whether the result is the same, and what two processes do of it in the same time."""
+    differences = [mean(record, name) for name in record["metrics"] if name.startswith("difference_")]
+    shared = {axis: f"strong_{axis}_2" for axis in AXES if f"strong_{axis}_2" in record["metrics"]}
+    parts = [f"{AXES[axis]}, {said(record, name)} times as much" for axis, name in shared.items()]
+    name = shared.get("members", next(iter(record["metrics"])))
+    return Answer(
+        name,
+        f"The result is the same: no weight is off by more than {max(differences):.1e}. In the same time two "
+        f"processes on {record['config']['cores']} cores do, with {' and with '.join(parts)}; data in parts "
+        f"train at {said(record, 'streaming_speed')} of the speed, deforming images takes "
+        f"{said(record, 'deformation_share')} of the time",
+        sign(record, name, than=1) != 0,
+    )
+
+
+def draw(record: Record, folder: Path) -> None:
+    """How many times as much is done, against the number of processes, and what the cores would allow."""
+    numbers, num_cores = record["config"]["processes"], record["config"]["cores"]
+    bound = [[min(number, num_cores) for number in numbers]]
+    panels: dict[str, Any] = {}
+    for axis, title in AXES.items():
+        if f"strong_{axis}_{numbers[-1]}" not in record["metrics"]:
+            continue
+        panels[title] = {f"{num_cores} cores": (numbers, bound)}
+        for kind, text in KINDS.items():
+            of_each = [values(record, f"{kind}_{axis}_{number}") for number in numbers[1:]]
+            panels[title][text] = numbers, np.stack([np.ones_like(of_each[0]), *of_each], axis=1)
+    charts.line_plot(
+        panels,
+        folder / "scaling.png",
+        xlabel="processes",
+        ylabel="work per second, one process = 1",
+        title="What more processes on the cores of one machine do",
+    )
+
+
+if __name__ == "__main__":
+    main(Config, run, draw, answer)

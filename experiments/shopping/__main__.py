@@ -1,0 +1,212 @@
+"""Do hidden neurons turn price and utility into indices such as value for money? Three motives, known to us.
+
+    python -m experiments.shopping
+
+draws 30,000 buyers. A motive's index is the probability that a buyer who has it buys; an offer meets each
+motive in proportion to its index, and one decision in ten is a coin's. So the probability of a purchase is
+known, and no rule beats Bayes': "buys" where it is above 1/2. Logistic regression and networks of three
+hidden ReLU neurons learn from them, each at the learning rate of its best validation loss. Each neuron is
+matched to one index by its correlation over the plane; an index "appears" from |r| = 0.9 on, a bar fixed
+beforehand and set for untrained networks as well.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+from scipy.special import expit, logit
+
+import jaxmlp
+from experiments.harness import flags
+from experiments.harness.answers import Answer, Record, compared, said, sign, slug, values
+from experiments.harness.command import main
+from experiments.harness.flags import Sizes
+from experiments.harness.receipt import Findings
+from experiments.shopping.buyers import MOTIVES, buying_probability, draw_buyers, indices
+from jaxmlp import checks
+from jaxmlp.data.splits import Splits, from_arrays, layer_sizes
+from jaxmlp.nn import heads, metrics
+from jaxmlp.plots import charts
+from jaxmlp.train import batching, tuning
+from jaxmlp.train.tuning import TuneResult
+
+APPEARS, NUM_UNTRAINED, BATCH_SIZE, SIDE = 0.9, 500, 256, 60
+PLANE = np.stack(np.meshgrid(*[(np.arange(SIDE) + 0.5) / SIDE] * 2), axis=-1).reshape(-1, 2)
+MEASURES = {name: metrics.CLASSIFICATION[name] for name in ("accuracy", "log_loss")}
+Measured = dict[str, tuple[Any, str]]
+
+
+@dataclass(frozen=True)
+class Config(flags.Config):
+    SMOKE: ClassVar[Sizes] = {"num_buyers": 1000, "num_epochs": 2}
+    QUICK: ClassVar[Sizes] = {"num_seeds": 10, "num_epochs": 30}
+
+    num_seeds: int = 20
+    """Networks, which differ in initial weights and the order of the data."""
+    learning_rates: tuple[float, ...] = (0.003, 0.01, 0.03, 0.1)
+    """Adam's learning rates to choose from; each falls to 0 along a cosine."""
+    num_epochs: int = 60
+    """Passes through the training data."""
+    num_buyers: int = 30_000
+    """Decisions that are drawn, each of one buyer."""
+
+
+def run(config: Config) -> Findings:
+    """Draw the buyers, train the models, and compare neurons with motives."""
+    checks.each("learning_rates", config.learning_rates, checks.positive)
+    offers, bought = draw_buyers(config.num_buyers, config.seed)
+    splits = from_arrays(offers, bought)
+    models = {"logistic": train(config, splits), "mlp": train(config, splits, len(MOTIVES))}
+    mlp = models["mlp"]
+    keys, _ = jaxmlp.seed_keys(range(config.seed, config.seed + max(config.num_seeds, NUM_UNTRAINED)))
+    initial, _ = jax.vmap(mlp.network.init_fn, in_axes=(0, None))(keys, jaxmlp.Hyperparams())
+    trained, untrained = (resemblance(mlp.network, params) for params in (mlp.tuned.params, initial))
+    return Findings(
+        f"{len(offers)} buyers with three motives",
+        appearances(trained, untrained) | decisions(config, splits.test, models),
+        tables={"inputs": jaxmlp.fit_affine(splits.train.inputs)}
+        | {name: model.tuned.params for name, model in models.items()},
+        seconds={key: sum(m.tuned.fit.seconds[key] for m in models.values()) for key in ("compile", "train")},
+    )
+
+
+class Model(NamedTuple):
+    """One kind of network, trained with every seed."""
+
+    network: jaxmlp.Network
+    tuned: TuneResult
+
+
+def train(config: Config, splits: Splits, *hidden_sizes: int) -> Model:
+    """All seeds at all learning rates as one program; the rate of the best validation loss is chosen."""
+    sizes, affine = layer_sizes(splits, hidden_sizes), jaxmlp.fit_affine(splits.train.inputs)
+    network = jaxmlp.make_network(sizes, heads.binary, affine)
+    num_steps = config.num_epochs * batching.num_batches(len(splits.train.inputs), BATCH_SIZE)
+    tuned = jaxmlp.tune(
+        *(network, jaxmlp.make_optimizer("adam", "cosine"), splits.train, splits.validation),
+        monitor="log_loss",
+        metrics=MEASURES,
+        hyperparams=jaxmlp.grid(jaxmlp.Hyperparams(num_steps=num_steps), learning_rate=config.learning_rates),
+        seeds=config.seeds,
+        batch_size=BATCH_SIZE,
+        num_epochs=config.num_epochs,
+        progress=config.progress,
+    )
+    return Model(network, tuned)
+
+
+def by_motive(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A network's neurons in the order of the motives, assigned so that Σ |r| is largest, and their r.
+
+    r is Pearson's correlation of output and index over the plane, 0 for a neuron that is off everywhere.
+    """
+    with np.errstate(invalid="ignore"):
+        r = np.corrcoef(np.maximum(sums, 0), indices(PLANE), rowvar=False)
+    r = np.nan_to_num(r[: len(MOTIVES), len(MOTIVES) :])
+    _, neurons = linear_sum_assignment(-np.abs(r.T))
+    return sums[:, neurons], r[neurons, range(len(MOTIVES))]
+
+
+def resemblance(network: jaxmlp.Network, params: jaxmlp.Params) -> np.ndarray:
+    """[networks, motives] |r| of each index and the neuron that stands for it."""
+    return np.abs([by_motive(sums)[1] for sums in tuning.population_logits(network, params[:1], PLANE)])
+
+
+def appearances(trained: np.ndarray, untrained: np.ndarray) -> Measured:
+    """In which networks the indices appear, and how near the neurons that stand for them come."""
+    measured: Measured = {}
+    for prefix, r in (("", trained), ("untrained_", untrained)):
+        measured[f"{prefix}all_three_appear"] = np.all(r >= APPEARS, axis=1), "fraction"
+        for motive, near in zip(MOTIVES, r.T, strict=True):
+            name = prefix + slug(motive)
+            measured |= {f"{name}_appears": (near >= APPEARS, "fraction"), f"{name}_correlation": (near, "1")}
+    r, by_chance = trained, untrained[: len(trained)]
+    share = np.mean(r >= APPEARS, axis=1) - np.mean(by_chance >= APPEARS, axis=1)
+    measured["trained_minus_untrained_indices_seen"] = share, "fraction"
+    measured["trained_minus_untrained_correlation"] = np.mean(r - by_chance, axis=1), "1"
+    return measured
+
+
+def decisions(config: Config, test: jaxmlp.Dataset, models: dict[str, Model]) -> Measured:
+    """How well each model and Bayes' rule decide on test data, and how far the networks are from the rest."""
+    measured: Measured = {}
+    reached = {}
+    for name, (_, tuned) in models.items():
+        measured[f"{name}_learning_rate"] = config.learning_rates[tuned.setting], "1"
+        measured[f"{name}_validation_log_loss"] = tuned.scores[:, tuned.setting], "nats"
+        reached[name] = jax.tree.map(np.asarray, tuned.evaluate(tuned.params, (), test))
+    rule = jnp.asarray(logit(buying_probability(np.asarray(test.inputs))))[:, None]
+    for measure, (function, _, unit) in MEASURES.items():
+        bayes = np.asarray(function(rule, jnp.asarray(test.targets)))
+        logistic, mlp = reached["logistic"][measure], reached["mlp"][measure]
+        of = {"logistic": logistic, "mlp": mlp, "bayes": bayes}
+        measured |= {f"{name}_test_{measure}": (values, unit) for name, values in of.items()}
+        measured[f"mlp_minus_logistic_{measure}"] = mlp - logistic, unit
+        measured[f"mlp_minus_bayes_{measure}"] = mlp - bayes, unit
+    return measured
+
+
+def answer(record: Record) -> Answer:
+    """Whether the indices appear more often than by chance, and what hidden neurons are good for."""
+    seen = "trained_minus_untrained_indices_seen"
+    word = {1: "In part", -1: "No", 0: "No difference to chance is shown"}[sign(record, seen)]
+    return Answer(
+        "mlp_minus_logistic_accuracy",
+        f"{word}: all three indices appear in {said(record, 'all_three_appear')} of trained networks; share "
+        f"of indices seen, minus that in untrained ones: {said(record, seen)}. Three hidden neurons minus a "
+        f"line: {compared(record, 'mlp_minus_logistic_accuracy')} of decisions right; minus Bayes' rule: "
+        f"{compared(record, 'mlp_minus_bayes_accuracy')}",
+        sign(record, "mlp_minus_logistic_accuracy") > 0,
+    )
+
+
+def network_of(record: Record, name: str) -> tuple[jaxmlp.Network, Any]:
+    """The networks of one kind, of all seeds, as the record holds them."""
+
+    def arrays(kind: Any, stored: Any) -> Any:
+        return kind(*(np.array(stored[field], np.float32) for field in kind._fields))
+
+    layers = tuple(arrays(jaxmlp.Layer, layer) for layer in record["tables"][name])
+    sizes = layers[0].weight.shape[1], *(layer.bias.shape[1] for layer in layers)
+    affine = arrays(jaxmlp.Affine, record["tables"]["inputs"])
+    return jaxmlp.make_network(sizes, heads.binary, affine), layers
+
+
+def draw(record: Record, folder: Path) -> None:
+    """Decision maps, the indices and one network's neurons over the plane, and all correlations."""
+    best = int(np.argmin(values(record, "mlp_validation_log_loss")))
+    maps = {"known truth": buying_probability(PLANE)}
+    for title, name in (("logistic regression", "logistic"), ("three hidden neurons", "mlp")):
+        maps[title] = expit(tuning.population_logits(*network_of(record, name), PLANE)[best, :, 0])
+    network, params = network_of(record, "mlp")
+    sums, r = by_motive(tuning.population_logits(network, params[:1], PLANE)[best])
+    names = [f"nearest to {motive}:\nr = {x:+.2f}" for motive, x in zip(MOTIVES, r, strict=True)]
+    chance: Any = {"colour_label": "probability of a purchase", "boundary": 0.5}
+    plane(maps, folder / "decisions.png", title="Black line: 1/2, where the decision turns", **chance)
+    plane(dict(zip(MOTIVES, indices(PLANE).T, strict=True)), folder / "indices.png", **chance)
+    # What is below 0 is off; a little of it is left for the line.
+    outputs = np.maximum(sums / np.maximum(sums.max(axis=0), 1e-9), -0.01)
+    neurons = dict(zip(names, outputs.T, strict=True))
+    output: Any = {"colour_label": "output / its largest", "boundary": 0, "cmap": "Oranges"}
+    title = "Neurons of the network with the lowest validation loss; black line: on or off"
+    plane(neurons, folder / "neurons.png", title=title, **output)
+    rows = {
+        f"{motive}, {state or 'trained'}": values(record, f"{state}_{slug(motive)}_correlation".lstrip("_"))
+        for motive in MOTIVES
+        for state in ("", "untrained")
+    }
+    label = f"|r| of index and its neuron (from {APPEARS} on, the index appears)"
+    charts.point_plot({"": rows}, folder / "correlations.png", xlabel=label)
+
+
+def plane(maps: dict[str, np.ndarray], path: Path, **options: Any) -> None:
+    shown = {name: values.reshape(SIDE, SIDE) for name, values in maps.items()}
+    charts.heatmap(shown, (0, 1, 0, 1), path, xlabel="price", ylabel="utility", **options)
+
+
+if __name__ == "__main__":
+    main(Config, run, draw, answer)
