@@ -86,23 +86,34 @@ def flat(prefix: str, cells: Mapping[Cell, Measures]) -> Measures:
 
 def answer(record: Record) -> Answer:
     """Where the first activation is faster, in epochs, and cheaper, in a step, than the second."""
-    (first, second, *_), depths = record["config"]["activations"], record["config"]["depths"]
-
-    def where(measure: str, better: str, worse: str) -> str:
-        names = {depth: f"{first}_minus_{second}_depth{depth}_{measure}" for depth in depths}
-        found = {-1: better, 1: worse, 0: "no difference shown"}
-        at = {s: [d for d, name in names.items() if sign(record, name) == s] for s in found}
-        numbers = {s: [f"{d} ({said(record, names[d])})" for d in at[s]] if s else at[s] for s in at}
-        return "; ".join(f"{found[s]} with {listed(numbers[s])}" for s in found if at[s])
-
-    deepest = f"{first}_minus_{second}_depth{depths[-1]}_epochs_at_least"
+    (first, *others), depths = record["config"]["activations"], record["config"]["depths"]
+    if not others:
+        name = f"{first}_depth{depths[-1]}_epochs_at_least"
+        return Answer(name, f"{said(record, name)} to the goal with {depths[-1]} hidden layers", shown=False)
+    pair = f"{first}_minus_{others[0]}"
+    epochs = where(record, f"{pair}_depth{{}}_epochs_at_least", {-1: "faster", 1: "slower"})
+    step = where(record, f"{pair}_depth{{}}_step_time", {-1: "cheaper", 1: "dearer"})
+    deepest = f"{pair}_depth{depths[-1]}_epochs_at_least"
     return Answer(
         deepest,
-        f"{first} against {second}, by the number of hidden layers, in epochs to the goal: "
-        f"{where('epochs_at_least', 'faster', 'slower')}. In a step's time: "
-        f"{where('step_time', 'cheaper', 'dearer')}",
+        f"{first} against {others[0]}, by the number of hidden layers, in epochs to the goal: {epochs}. In a "
+        f"step's time: {step}",
         sign(record, deepest) < 0,
     )
+
+
+def where(record: Record, name: str, words: Mapping[int, str]) -> str:
+    """At which depths a difference is shown, in these words, and at which none."""
+    names = {depth: name.format(depth) for depth in record["config"]["depths"]}
+    at = {s: [depth for depth in names if sign(record, names[depth]) == s] for s in (*words, 0)}
+    told = [
+        f"{word} with {listed(f'{depth} ({said(record, names[depth])})' for depth in at[s])}"
+        for s, word in words.items()
+        if at[s]
+    ]
+    if at[0]:
+        told.append(f"no difference shown with {listed(at[0])}")
+    return "; ".join(told)
 
 
 if __name__ == "__main__":

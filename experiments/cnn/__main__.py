@@ -97,7 +97,7 @@ def answer(record: Record) -> Answer:
     shown = all(sign(record, name) > 0 for name in names)
     return Answer(
         "cnn_test_accuracy",
-        f"{'Yes' if shown else 'Not always'}: convolutions read {said(record, 'cnn_test_accuracy')} of the "
+        f"{'Yes: c' if shown else 'C'}onvolutions read {said(record, 'cnn_test_accuracy')} of the "
         f"test images right; minus a perceptron of as many parameters: {compared(record, names[0])}; minus a "
         f"wide one of equal training time: {compared(record, names[1])}",
         shown,

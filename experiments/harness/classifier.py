@@ -14,13 +14,14 @@ import numpy as np
 
 from experiments.harness.answers import Answer, Record, said
 from experiments.harness.flags import DeviceConfig, Sizes, checkpoints, load
-from experiments.harness.network_pictures import draw_network
+from experiments.harness.network_pictures import confusion_table, draw_confusion, draw_data, draw_neurons
 from experiments.harness.receipt import Findings
 from jaxmlp import checks
 from jaxmlp.data.splits import Splits, layer_sizes
 from jaxmlp.models.evaluation import evaluate
 from jaxmlp.models.fitting import FitResult, fit_mlp
 from jaxmlp.models.model import Model, save, with_spec
+from jaxmlp.models.model import load as load_model
 from jaxmlp.nn import mlp
 from jaxmlp.nn.augment import random_deformation
 from jaxmlp.nn.metrics import CLASSIFICATION
@@ -120,7 +121,8 @@ def run(config: Config) -> Findings:
         curves=curves_of(outcomes),
         seconds={"data": data_seconds} | {k: sum(r.seconds[k] for r in runs) for k in ("compile", "train")},
         notes={"varied": varied, "interrupted": bool(interrupted)},
-        pictures=partial(draw_network, model, chosen.splits, config.augment),
+        tables=confusion_table(model, chosen.splits),
+        pictures=partial(draw_data, model, chosen.splits, config.augment),
     )
 
 
@@ -200,10 +202,12 @@ def curves_of(outcomes: list[Outcome]) -> dict[str, list[list[float]]]:
 
 
 def draw(record: Record, folder: Path) -> None:
-    """The learning curves of all networks."""
-    classifier.learning_curves(
-        record["curves"], folder / "curves.png", epochs=record["epochs"], title=record["dataset"]
-    )
+    """The learning curves of all networks, what the chosen one confuses, and its weights where it is kept."""
+    path, title = folder / "curves.png", record["dataset"]
+    classifier.learning_curves(record["curves"], path, epochs=record["epochs"], title=title)
+    if (path := folder / "model.safetensors").exists():
+        draw_neurons(load_model(path), folder / "neurons.png")
+    draw_confusion(record["tables"], folder / "confusion.png")
 
 
 def describe(config: Config, splits: Splits) -> None:

@@ -1,9 +1,12 @@
-"""Pictures of one network that reads images or tables: they need its weights and its data."""
+"""Pictures of one network of classes: of what it confuses, of its weights, and of its data."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
+from sklearn.metrics import confusion_matrix
 
 from jaxmlp.data.splits import Splits
 from jaxmlp.models.model import Model
@@ -13,18 +16,33 @@ from jaxmlp.plots import classifier, images, weights
 from jaxmlp.types import Layer
 
 
-def draw_network(model: Model, splits: Splits, augmented: bool, folder: Path) -> None:
-    """What the chosen network looks for, and which test images it gets wrong."""
-    test, class_names = splits.test, splits.class_names
-    probabilities = np.asarray(predict_proba(model, test.inputs))
-    predictions = np.asarray(predict(model, test.inputs))
-    classifier.confusion_matrix(test.targets, predictions, class_names, folder / "confusion.png")
-    first = model.networks[0][0]
-    if test.inputs.ndim > 2 and isinstance(first, Layer):
-        shape, title = model.spec.input_shape, splits.name
-        weights.neuron_weights(first.weight, shape, folder / "neurons.png", title=title)
-        path = folder / "most_wrong.png"
-        images.most_wrong(test.inputs, test.targets, probabilities, class_names, path)
+def confusion_table(model: Model, splits: Splits) -> dict[str, Any]:
+    """How many test examples of each class (row) the network takes for each class (column)."""
+    predictions, labels = np.asarray(predict(model, splits.test.inputs)), range(len(splits.class_names))
+    counts = confusion_matrix(splits.test.targets, predictions, labels=labels)
+    return {"confusion": counts, "class_names": splits.class_names}
+
+
+def draw_confusion(table: Mapping[str, Any], path: Path) -> None:
+    """What ``confusion_table`` counted."""
+    counts, names = np.array(table["confusion"]), table["class_names"]
+    pairs = np.repeat(np.arange(counts.size), counts.ravel())
+    classifier.confusion_matrix(*np.divmod(pairs, len(names)), names, path)
+
+
+def draw_neurons(model: Model, path: Path) -> None:
+    """The weights into each neuron of the first layer, where the inputs are images."""
+    first, shape = model.networks[0][0], model.spec.input_shape
+    if len(shape) > 1 and isinstance(first, Layer):
+        weights.neuron_weights(first.weight, shape, path, title=model.spec.dataset)
+
+
+def draw_data(model: Model, splits: Splits, augmented: bool, folder: Path) -> None:
+    """Which test images the network gets wrong, and what it met in training; where there are images."""
+    test, path = splits.test, folder / "most_wrong.png"
+    if test.inputs.ndim > 2:
+        probabilities = np.asarray(predict_proba(model, test.inputs))
+        images.most_wrong(test.inputs, test.targets, probabilities, splits.class_names, path)
     if augmented:
         draw_deformed(folder, np.asarray(splits.train.inputs))
 

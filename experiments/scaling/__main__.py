@@ -124,16 +124,18 @@ def costs(seconds: dict[str, dict[Any, list[float]]]) -> dict[str, tuple[Any, st
 
 
 def answer(record: Record) -> Answer:
-    """Whether the result is the same, and what two processes do of it in the same time."""
-    differences = [mean(record, name) for name in record["metrics"] if name.startswith("difference_")]
-    shared = {axis: f"strong_{axis}_2" for axis in AXES if f"strong_{axis}_2" in record["metrics"]}
-    parts = [f"{AXES[axis]}, {said(record, name)} times as much" for axis, name in shared.items()]
-    name = shared.get("members", next(iter(record["metrics"])))
+    """Whether the result is the same, and what the fewest processes above one do of it in the same time."""
+    config, metrics = record["config"], record["metrics"]
+    differences = [mean(record, name) for name in metrics if name.startswith("difference_")]
+    number = min(config["processes"][1:], default=1)
+    names = {axis: f"strong_{axis}_{number}" for axis in AXES if f"strong_{axis}_{number}" in metrics}
+    parts = [f"with {AXES[axis]}, {said(record, name)} times as much" for axis, name in names.items()]
+    name = names.get("members", next(iter(metrics)))
     return Answer(
         name,
-        f"The result is the same: no weight is off by more than {max(differences):.1e}. In the same time two "
-        f"processes on {record['config']['cores']} cores do, with {' and with '.join(parts)}; data in parts "
-        f"train at {said(record, 'streaming_speed')} of the speed, deforming images takes "
+        f"The result is the same: no weight is off by more than {max(differences, default=0):.1e}. In the "
+        f"same time {number} processes on {config['cores']} cores do, {' and '.join(parts) or 'no more'}; "
+        f"data in parts train at {said(record, 'streaming_speed')} of the speed, deforming images takes "
         f"{said(record, 'deformation_share')} of the time",
         sign(record, name, than=1) != 0,
     )

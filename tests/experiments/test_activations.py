@@ -188,6 +188,13 @@ def test_the_answer_names_the_depths_where_either_half_of_the_claim_is_shown():
     assert found.shown and found.metric == "relu_minus_tanh_depth6_epochs_at_least"
 
 
+def test_one_activation_alone_is_compared_with_none():
+    config = {"activations": ["relu"], "depths": [1]}
+    metrics = {"relu_depth1_epochs_at_least": metric_summary([2, 3, 4], "epochs")}
+    found = activations.answer({"config": config, "metrics": metrics})
+    assert found.text == "3.00 ± 0.58 epochs to the goal with 1 hidden layers" and not found.shown
+
+
 def test_pictures_show_every_depth_and_name_the_initial_weights(monkeypatch, tmp_path):
     config, outcomes, found = measured(monkeypatch)
     drawn = {}

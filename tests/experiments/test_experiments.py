@@ -67,6 +67,21 @@ def test_the_saved_network_has_the_recorded_accuracy(smoke):
     )
 
 
+def test_what_it_confuses_and_its_weights_are_drawn_again_from_what_is_kept(smoke, tmp_path):
+    record = json.loads((smoke / "record.json").read_text())
+    counts = np.array(record["tables"]["confusion"])
+    # As many right as the accuracy of the network that is kept says.
+    best = np.argmax(record["metrics"]["validation_accuracy"]["values"])
+    accuracy = record["metrics"]["test_accuracy"]["values"][best]
+    np.testing.assert_allclose(np.trace(counts) / counts.sum(), accuracy, atol=1e-6)
+    targets = sources.load_dataset("digits").test.targets
+    np.testing.assert_array_equal(counts.sum(axis=1), np.bincount(targets))
+    (tmp_path / "model.safetensors").write_bytes((smoke / "model.safetensors").read_bytes())
+    digits.draw(record, tmp_path)
+    drawn = {path.name for path in tmp_path.glob("*.png")}
+    assert drawn == {"curves.png", "neurons.png", "confusion.png"}
+
+
 def test_the_same_seed_gives_the_same_bits(tmp_path):
     for name in ("first", "second"):
         run(digits, "--smoke", "--out", tmp_path / name)

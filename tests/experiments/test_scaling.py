@@ -6,6 +6,7 @@ import pytest
 from experiments.harness.pages import module_of
 from experiments.scaling.memory import watched_memory
 from experiments.scaling.roofline import roofline
+from jaxmlp.records import metric_summary
 
 scaling = module_of("scaling")
 Config = scaling.Config
@@ -46,6 +47,16 @@ def test_the_roofline_of_one_host_by_hand():
         8 * row["images_per_gpu_for_one_network"], abs=4
     )
     np.testing.assert_allclose(row["gradient_mb"], 4 * (785 * 512 + 513 * 512 + 513 * 10) / 1e6)
+
+
+@pytest.mark.parametrize(
+    ("processes", "said"), [([1], "no more"), ([1, 3], "with networks shared out, 2.00")]
+)
+def test_the_answer_is_of_the_fewest_processes_that_share(processes, said):
+    metrics = {"streaming_speed": [0.9], "deformation_share": [0.1], "strong_members_3": [2.0, 2.0]}
+    summaries = {name: metric_summary(values, "1") for name, values in metrics.items()}
+    record = {"config": {"processes": processes, "cores": 2}, "metrics": summaries}
+    assert said in scaling.answer(record).text
 
 
 def test_memory_is_watched():
