@@ -2,6 +2,7 @@
 
 NAMES = (
     *("digits", "mnist", "shopping", "linear_collapse", "activations", "outputs", "backprop", "neurons"),
-    *("optimizers", "cnn", "sweep", "tabular", "populations", "scaling", "durability", "benchmark"),
+    *("optimizers", "cnn", "sweep", "by_hand", "tabular", "optimism", "populations", "scaling"),
+    *("durability", "benchmark"),
 )
 """All of them, in the order of the walk."""

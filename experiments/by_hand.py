@@ -6,25 +6,28 @@ gives the default search on MNIST, without deformed images, three minutes, and t
 512 neurons with the dropout, rate and schedule that were found by trying on validation data: as many of them
 as fit, at least one, whose probabilities are averaged. Both learn from the same images, and the test images
 that one of them reads right and the other wrong decide (McNemar 1947). Three repetitions, each with another
-validation part and other seeds. results/by_hand holds the record and the picture of both accuracies.
+validation part and other seeds. runs/by_hand holds the record and the picture of both accuracies.
 """
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool
 from scipy.stats import binomtest
 
 import jaxmlp
-from experiments import receipt
-from experiments.command_line import main
+from experiments.harness.answers import Answer, Record, compared, listed, said, sign, values
+from experiments.harness.command import main
+from experiments.harness.flags import ImageConfig, Sizes, load
+from experiments.harness.receipt import Findings
 from jaxmlp import checks
 from jaxmlp.data.splits import Splits
 from jaxmlp.plots import charts
 from jaxmlp.runtime.signals import exit_if_stopped
-from jaxmlp.statistics import format_mean, summarize
 
 RECIPE: dict[str, Any] = {
     "hidden_sizes": (512, 512),
@@ -38,7 +41,9 @@ RECIPE: dict[str, Any] = {
 
 
 @dataclass(frozen=True)
-class Config(receipt.ImageConfig):
+class Config(ImageConfig):
+    QUICK: ClassVar[Sizes] = {"dataset": "digits", "time_budget": 0.1}
+
     num_seeds: int = 3
     """Repetitions."""
     time_budget: float = 3.0
@@ -55,24 +60,14 @@ class Outcome(NamedTuple):
     recipe_seconds: float
 
 
-def run(config: Config) -> None:
-    """All repetitions, recorded one by one."""
+def run(config: Config) -> Iterator[Findings]:
+    """All repetitions, with what there is after each."""
     checks.positive("time_budget", config.time_budget)
-    begun, found = receipt.begin(config), []
-    for seed in receipt.seeds(config):
-        splits = receipt.load(config, split_seed=seed)
+    found = []
+    for seed in config.seeds:
+        splits = load(config, split_seed=seed)
         found.append(compare(splits, config, seed))
-        measured = measures(found)
-        receipt.finish(begun, config, dataset=splits.name, metrics=measured)
-        accuracies = {name: measured[f"{name}_accuracy"][0] for name in ("search", "recipe")}
-        charts.point_plot(
-            {"": accuracies}, begun.folder / "accuracies.png", xlabel="test accuracy", percent=True
-        )
-    difference = measured["search_minus_recipe"][0]
-    mean, error, *_ = summarize(difference)
-    print(f"search minus recipe: {format_mean(mean, error, 'fraction')} of the test images")
-    values = ", ".join(f"{p:.2g}" for p in measured["mcnemar_p"][0])
-    print(f"by chance alone they would differ as much with a probability of {values}")
+        yield Findings(splits.name, measures(found))
 
 
 def compare(splits: Splits, config: Config, seed: int) -> Outcome:
@@ -118,5 +113,24 @@ def mcnemar(one: Bool[np.ndarray, " images"], other: Bool[np.ndarray, " images"]
     return float(binomtest(alone[0], sum(alone)).pvalue) if any(alone) else 1.0
 
 
+def answer(record: Record) -> Answer:
+    """Which of both reads more, and how probable that is by chance."""
+    chances = listed(f"{p:.2g}" for p in values(record, "mcnemar_p"))
+    return Answer(
+        "search_minus_recipe",
+        f"The search reads {said(record, 'search_accuracy')} and the recipe "
+        f"{said(record, 'recipe_accuracy')}, the one minus the other: "
+        f"{compared(record, 'search_minus_recipe')}; by chance alone they would differ "
+        f"as much with a probability of {chances}",
+        sign(record, "search_minus_recipe") != 0,
+    )
+
+
+def draw(record: Record, folder: Path) -> None:
+    """Both accuracies, repetition by repetition."""
+    accuracies = {name: values(record, f"{name}_accuracy") for name in ("search", "recipe")}
+    charts.point_plot({"": accuracies}, folder / "accuracies.png", xlabel="test accuracy", percent=True)
+
+
 if __name__ == "__main__":
-    main(Config, run)
+    main(Config, run, draw, answer)

@@ -5,29 +5,31 @@
 trains the default ensemble on 80 % of a table, for each of 10 splits, and compares the held out loss of what
 it chose with its loss on the 20 % that nothing has seen: on the CSV files in FOLDER, whose column "target" is
 to be predicted, and on what scikit-learn ships. The same where there is nothing to learn, so that all that is
-chosen is chance: 200 rows of ten normal numbers with a coin's classes, and 2,000 new rows. results/optimism
+chosen is chance: 200 rows of ten normal numbers with a coin's classes, and 2,000 new rows. runs/optimism
 holds the record and the picture of both losses' difference with its error.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 import jaxmlp
-from experiments import receipt
-from experiments.command_line import main
+from experiments.harness.answers import Answer, Record, listed, said, sign, slug
+from experiments.harness.command import main
+from experiments.harness.flags import Config as Flags
+from experiments.harness.flags import Sizes
+from experiments.harness.receipt import Findings
 from experiments.tabular import tables
 from experiments.tabular.measure import SMOKE_ROWS
 from experiments.tabular.peers import SMOKE
 from experiments.tabular.tables import TARGET
-from experiments.timings import slug
 from jaxmlp import checks
 from jaxmlp.plots import charts
 from jaxmlp.runtime.signals import exit_if_stopped
-from jaxmlp.statistics import format_mean, summarize
+from jaxmlp.types import Numbers
 
 if TYPE_CHECKING:
     import pandas
@@ -38,7 +40,9 @@ NOISE_ROWS = 200, 2_000
 
 
 @dataclass(frozen=True)
-class Config(receipt.Config):
+class Config(Flags):
+    QUICK: ClassVar[Sizes] = {"num_seeds": 3, "num_draws": 5, "datasets": (NOISE, "wine")}
+
     num_seeds: int = 10
     """Splits of each table."""
     num_draws: int = 30
@@ -49,32 +53,28 @@ class Config(receipt.Config):
     """Names of the tables to measure on, noise among them (default: all)."""
 
 
-def run(config: Config) -> None:
-    """Both losses of every split of every table, recorded table by table."""
+def run(config: Config) -> Iterator[Findings]:
+    """Both losses of every split, with what there is after each table."""
     checks.integer("num_draws", config.num_draws)
     sources = tables.find_tables(config.tables) | {NOISE: NOISE}
     names = config.datasets or tuple(sources)
     chosen = {checks.known_name("datasets", name, sources): sources[name] for name in names}
-    begun, found = receipt.begin(config), {}
+    found: dict[str, dict[str, np.ndarray]] = {}
     for name, source in chosen.items():
         rows = np.array([losses(*parts, config) for parts in draw_parts(source, config)])
         found[name] = dict(zip(("held_out", "unseen"), rows.T, strict=True))
-        receipt.finish(
-            begun,
-            config,
-            dataset=", ".join(found),
-            metrics={f"{slug(name)}_optimism": (excess(each), "fraction") for name, each in found.items()},
+        yield Findings(
+            ", ".join(found),
+            {f"{slug(table)}_optimism": (excess(each), "fraction") for table, each in found.items()},
             tables={"losses": found},
             notes={"varied": "split"},
         )
-        draw(found, begun.folder / "optimism.png")
-        told = format_mean(*summarize(excess(found[name]))[:2], "fraction")
-        print(f"{name}: loss on new rows minus held out loss, in shares of it: {told}", flush=True)
 
 
-def excess(losses: dict[str, np.ndarray]) -> np.ndarray:
+def excess(losses: Mapping[str, Numbers]) -> np.ndarray:
     """By how much the loss on new rows is larger, split by split, as a share of the mean held out loss."""
-    return (losses["unseen"] - losses["held_out"]) / losses["held_out"].mean()
+    held_out, unseen = (np.array(losses[part], float) for part in ("held_out", "unseen"))
+    return (unseen - held_out) / held_out.mean()
 
 
 def draw_parts(source: str, config: Config) -> "Iterator[tuple[pandas.DataFrame, pandas.DataFrame, int]]":
@@ -113,11 +113,22 @@ def losses(
     return found.score[loss], jaxmlp.evaluate(found.ensemble, splits.test)[loss]
 
 
-def draw(found: dict[str, dict[str, np.ndarray]], path: Path) -> None:
+def answer(record: Record) -> Answer:
+    """Where the score was too good, and what is seen where there is nothing to learn."""
+    names = {name: f"{slug(name)}_optimism" for name in record["tables"]["losses"]}
+    too_good = [name for name, metric in names.items() if sign(record, metric) > 0]
+    text = f"Too good on {listed(too_good)}" if too_good else "Yes, no score is shown to be too good"
+    each = ", ".join(f"{name} {said(record, metric)}" for name, metric in names.items())
+    first = next(iter(names.values()))
+    return Answer(first, f"{text}. Loss on new rows minus held out loss, in shares of it: {each}")
+
+
+def draw(record: Record, folder: Path) -> None:
     """How much larger the loss on new rows is, each split a point."""
+    losses = record["tables"]["losses"]
     charts.point_plot(
-        {"": {name: excess(each) for name, each in found.items()}},
-        path,
+        {"": {name: excess(each) for name, each in losses.items()}},
+        folder / "optimism.png",
         xlabel="loss on new rows minus held out loss, in shares of it",
         percent=True,
         title="Above 0, the score was too good",
@@ -125,4 +136,4 @@ def draw(found: dict[str, dict[str, np.ndarray]], path: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Config, run)
+    main(Config, run, draw, answer)
