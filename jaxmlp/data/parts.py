@@ -8,11 +8,15 @@ from numpy.typing import ArrayLike
 
 from jaxmlp import checks
 from jaxmlp.data.arrays import as_numbers, check_same_shapes, float_dtype, make_dataset
+from jaxmlp.data.blocks import Blocks, cut_blocks
 from jaxmlp.runtime import files
+from jaxmlp.runtime.console import warn
 from jaxmlp.types import AnyArray, ClassName, Dataset, InputError
 
 _BATCH_SIZE = 1000
 """Examples that are copied together from file to file."""
+_FAR = 2
+"""Times as large or small as was asked for, beyond which the size of a part is said."""
 
 Part = tuple[ArrayLike, ArrayLike] | ArrayLike
 """Examples of one's own for a part, (inputs, targets), or the rows of it: indices, or a mask."""
@@ -26,28 +30,63 @@ def take_part(
     part: str,
     given: Part | None,
     fraction: float,
-) -> tuple[np.ndarray, Dataset]:
-    """Which of ``rows`` remain, and the part: examples of its own, rows that are given, or a fraction."""
+    blocks: Blocks | None,
+) -> tuple[np.ndarray, np.ndarray, Dataset]:
+    """Which of ``rows`` remain, which are the part's, and the part: examples of its own, which are no rows of
+    these, rows that are given, or a fraction.
+    """
     if isinstance(given, tuple):
         if len(given) != 2:
             raise InputError(f"{part}: must be a tuple (inputs, targets), got one of {len(given)}")
         inputs, targets = given
         own = make_dataset(f"{part} ", inputs, targets, class_names)
         check_same_shapes(part, data, own)
-        return rows, own._replace(inputs=own.inputs.astype(data.inputs.dtype, copy=False))
-    if given is None:
+        return rows, rows[:0], own._replace(inputs=own.inputs.astype(data.inputs.dtype, copy=False))
+    if given is not None:
+        cut = _check_rows(part, given, rows, len(data.inputs))
+        kept = np.setdiff1d(rows, cut)
+        if blocks is not None:
+            _check_sides(part, blocks.take(kept), blocks.take(cut))
+    elif blocks is not None:
+        kept, cut = _cut_blocks(rows, data.targets, part, fraction, split_seed, blocks)
+    else:
         labels = data.targets if class_names else None
         if labels is not None:
             _check_counts(labels[rows], class_names)
         kept, cut = _cut(rows, labels, f"{part}_fraction", fraction, split_seed)
-    else:
-        cut = _check_rows(part, given, rows, len(data.inputs))
-        kept = np.setdiff1d(rows, cut)
     lost = set(np.unique(data.targets[rows])) - set(np.unique(data.targets[kept])) if class_names else set()
     if lost or not len(kept):
         what = f"example of class {class_names[min(lost)]!r}" if lost else "training example"
         raise InputError(f"{part}: taking {len(cut)} of {len(rows)} examples leaves no {what}; take fewer")
-    return kept, select(data, cut)
+    return kept, cut, select(data, cut)
+
+
+def _cut_blocks(
+    rows: np.ndarray, targets: AnyArray, part: str, fraction: float, split_seed: int, blocks: Blocks
+) -> tuple[np.ndarray, np.ndarray]:
+    """Like ``_cut``, but with each block whole on one side; where that makes it another size, it is said."""
+    checks.fraction(f"{part}_fraction", fraction)
+    checks.integer("split_seed", split_seed, at_least=0)
+    if fraction == 0:
+        return rows, rows[:0]
+    is_cut = cut_blocks(blocks.take(rows), np.asarray(targets[rows]), fraction, split_seed)
+    if not 1 / _FAR <= is_cut.mean() / fraction <= _FAR:
+        warn(
+            f"{part}_fraction: {is_cut.sum():,} of {len(rows):,} rows, {is_cut.mean():.0%} instead of "
+            f"{fraction:.0%}, since what has one value of {blocks.argument} stays on one side"
+        )
+    return rows[~is_cut], rows[is_cut]
+
+
+def _check_sides(part: str, kept: Blocks, cut: Blocks) -> None:
+    """InputError where rows that are given for a part separate a group, or are not the latest."""
+    if kept.ordered and len(kept.of_row) and cut.of_row.min() <= kept.of_row.max():
+        raise InputError(f"{part}: must be the latest rows by time, but others are as late; leave time out")
+    if shared := np.isin(cut.of_row, kept.of_row).sum():
+        raise InputError(
+            f"{part}: {shared} of {len(cut.of_row)} rows are of groups that have rows elsewhere, too; "
+            "take whole groups, or leave groups out"
+        )
 
 
 def _check_counts(labels: AnyArray, class_names: tuple[ClassName, ...]) -> None:

@@ -18,6 +18,7 @@ from jaxmlp.data.arrays import (
     is_classification,
     make_dataset,
 )
+from jaxmlp.data.blocks import Blocks, make_blocks
 from jaxmlp.data.columns import MAX_LINES, Column
 from jaxmlp.data.parts import Part, scale_sample_weight, select, take_part, with_sample_weight
 from jaxmlp.nn.preprocessing import Affine, Quantiles, fit_affine, scale_on_host
@@ -46,6 +47,14 @@ class Splits(NamedTuple):
     validation_is_cut: bool = False
     """Whether the validation part was cut off from the training part, and not given by whoever has the data:
     who chooses in another way may learn from it."""
+    blocks: Blocks | None = None
+    """The groups or times of the training rows, and then of the rows of a validation part that was cut off
+    from them; None where no row belongs with another."""
+
+    @property
+    def is_ordered(self) -> bool:
+        """Whether nothing is to be learnt from rows that are later than what is measured."""
+        return self.blocks is not None and self.blocks.ordered
 
     def summary(self) -> dict[str, Any]:
         """What there is, in words; of a table also how each column is read."""
@@ -53,12 +62,17 @@ class Splits(NamedTuple):
         examples = ", ".join(f"{len(part.inputs):,} {name}" for name, part in sizes.items())
         classes = f", {len(self.class_names)} classes" if self.class_names else ""
         shape = "×".join(map(str, self.train.inputs.shape[1:]))
-        return {
-            "data": self.name,
-            "task": self.task + classes,
-            "examples": examples,
-            "inputs": f"{shape} of {self.train.inputs.dtype}",
-        } | {f"column {column.name}": column.describe() for column in (self.columns or ())[:MAX_LINES]}
+        rows = {} if self.blocks is None else {"rows": self.blocks.describe()}
+        return (
+            {
+                "data": self.name,
+                "task": self.task + classes,
+                "examples": examples,
+                "inputs": f"{shape} of {self.train.inputs.dtype}",
+            }
+            | rows
+            | {f"column {column.name}": column.describe() for column in (self.columns or ())[:MAX_LINES]}
+        )
 
 
 def from_arrays(
@@ -74,6 +88,8 @@ def from_arrays(
     test_fraction: float = 0.2,
     validation: Part | None = None,
     test: Part | None = None,
+    groups: ArrayLike | None = None,
+    time: ArrayLike | None = None,
 ) -> Splits:
     """Check arrays whose first axis counts examples, and split them, stratified by class where there are any.
 
@@ -81,6 +97,11 @@ def from_arrays(
     ``test_fraction`` of all examples; the validation part is ``validation``, or ``validation_fraction`` of
     what remains. The same ``split_seed`` gives the same split. ``sample_weight`` says how much each example
     counts in the training loss, before it is scaled to a mean of 1.
+
+    ``groups`` says which rows belong together, such as those of one person: no group lies on two sides of a
+    split, of the parts or of the folds that a search makes. ``time``, numbers or datetimes, says when a row
+    was: the test part is the latest, a validation part that is cut off the latest of the rest, and no
+    network of a fold learns from what is later than what it is measured on.
 
     Bytes mapped from a file (``np.load(…, mmap_mode="r")``) stay on disk: each part rests in a file of its
     own in the cache's folder, which is gone with the process.
@@ -102,13 +123,16 @@ def from_arrays(
     if class_names and len(np.unique(data.targets)) < 2:
         raise InputError(f"targets: at least two classes must occur, got only label {data.targets[0]}")
     data, rows = with_sample_weight(data, sample_weight), np.arange(len(data.inputs))
-    take = functools.partial(take_part, data, tuple(class_names), split_seed)
-    rows, test_part = take(rows, "test", test, test_fraction)
-    rows, validation_part = take(rows, "validation", validation, validation_fraction)
+    blocks = make_blocks(groups, time, len(rows))
+    take = functools.partial(take_part, data, tuple(class_names), split_seed, blocks=blocks)
+    rows, _, test_part = take(rows, "test", test, test_fraction)
+    rows, cut, validation_part = take(rows, "validation", validation, validation_fraction)
+    blocks = None if blocks is None else blocks.take(np.concatenate([rows, cut]))
     train, validation_part = scale_sample_weight(select(data, rows), validation_part)
-    _tell_constant(train.inputs)
+    tell_constant(train.inputs)
     parts = train, validation_part, test_part._replace(weights=None)
-    return Splits(*parts, task, tuple(class_names), name, split_seed, validation_is_cut=validation is None)
+    own: dict[str, Any] = {"validation_is_cut": validation is None, "blocks": blocks}
+    return Splits(*parts, task, tuple(class_names), name, split_seed, **own)
 
 
 def join_parts(splits: Splits) -> Splits:
@@ -123,7 +147,7 @@ def join_parts(splits: Splits) -> Splits:
     return splits._replace(train=Dataset(inputs, targets, weights), validation=empty)
 
 
-def _tell_constant(inputs: AnyArray) -> None:
+def tell_constant(inputs: AnyArray) -> None:
     """Say which columns of a table ``fit_affine`` leaves out."""
     if inputs.ndim == 2 and inputs.shape[1] > 1:
         constant = np.flatnonzero(np.min(inputs, axis=0) == np.max(inputs, axis=0))
@@ -156,7 +180,15 @@ def standardize(splits: Splits) -> Splits:
 
 def first_examples(splits: Splits, num_examples: int) -> Splits:
     """The splits with at most the first ``num_examples`` of each part."""
-    return _map_splits(lambda part: jax.tree.map(lambda values: values[:num_examples], part), splits)
+    first = _map_splits(lambda part: jax.tree.map(lambda values: values[:num_examples], part), splits)
+    if splits.blocks is None:
+        return first
+    num_train = len(splits.train.inputs)
+    rows = [
+        np.arange(len(splits.blocks.of_row))[part][:num_examples]
+        for part in (slice(num_train), slice(num_train, None))
+    ]
+    return first._replace(blocks=splits.blocks.take(np.concatenate(rows)))
 
 
 def _map_splits(function: Callable[[Dataset], Dataset], splits: Splits) -> Splits:

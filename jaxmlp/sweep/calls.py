@@ -93,9 +93,10 @@ def record_reports(state: SweepState, chunk: Chunk, report: Mapping[str, Any]) -
     over the folds; those of whom a loss is not finite are lost from there on.
     """
     statuses, history, outputs = list(state.statuses), dict(state.history), dict(state.outputs)
-    report = dict(report)
+    report = {name: values for name, values in report.items() if name != "first_bad_step"}
     now = report.pop("validation_outputs")
-    curves = {name: values.mean(axis=1) for name, values in report.items() if name != "first_bad_step"}
+    measured = {name: state.num_measured for name in report if name.startswith("validation_")}
+    curves = {name: values[:, : measured.get(name)].mean(axis=1) for name, values in report.items()}
     loss = curves["train_loss"]
     first, end = chunk.epoch, chunk.epoch + loss.shape[1]
     for name in curves:

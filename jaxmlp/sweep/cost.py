@@ -45,7 +45,7 @@ def estimate_cost(splits: Splits, members: Sequence[Member], config: SweepConfig
     """What ``fit_members`` will take; a matrix product is timed to know this machine."""
     network_of, data = training.prepare_training(splits, config.precision)
     num_examples, peak = len(data.train.inputs), measure_peak()
-    num_folds = 1 if len(data.validation.inputs) else num_folds
+    num_folds = 1 if len(data.validation.inputs) else num_folds + data.is_ordered
     alive = members_per_epoch(len(members), config.num_epochs, config.halving, config.schedule)
     share = num_folds * sum(alive) / len(members)
     steps = share * batching.num_batches(num_examples, config.batch_size)
@@ -89,11 +89,14 @@ def describe_plan(splits: Splits, members: Sequence[Member], settings: SweepConf
     sizes = {part: len(getattr(splits, part).inputs) for part in ("train", "validation", "test")}
     parts = ", ".join(f"{size:,} {part}" for part, size in sizes.items() if size)
     kind = f"{len(splits.class_names)} classes" if splits.class_names else "real values"
-    print(f"{splits.name}: {parts} examples, {splits.task} ({kind})")
+    rows = "" if splits.blocks is None else f"; {splits.blocks.describe()}"
+    print(f"{splits.name}: {parts} examples, {splits.task} ({kind}){rows}")
     expected = estimate_cost(splits, members, settings, num_folds)
     rungs = rung_epochs(settings.num_epochs, settings.halving, len(members), settings.schedule)
     cut = f", some cut after epochs {', '.join(map(str, rungs))}" if rungs else ""
     folds = "" if sizes["validation"] else f", each without one of {num_folds} folds in turn"
+    if folds and splits.is_ordered:
+        folds = f", each on what is before each of {num_folds} stretches of time, and on all"
     programs_text = "one program" if expected.num_programs == 1 else f"{expected.num_programs} programs"
     budget = settings.time_budget
     fitted = "" if budget is None else f", or as many as fit into {budget / 60:g} min"

@@ -1,6 +1,6 @@
 """From what a sweep chose to calibrated models, and what they reach."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -54,7 +54,9 @@ def build_models(splits: Splits, scaling: Scaling, folds: Folds, result: SweepRe
         "ensemble": (result.ensemble, ensemble_predictions(result.candidates), honest),
         "best": ([result.best], result.best.predictions, result.best.predictions),
     }
-    models, constants = {}, constant_inputs(folds)
+    models, constants = {}, dict(enumerate(constant_inputs(folds)))
+    if folds.ends_with_all:
+        constants = dict([constants.popitem()])
     for name, (candidates, predictions, unseen) in found.items():
         networks = _networks(result, candidates, constants)
         model = build_model(splits, scaling, networks, clip=held_out.task == "regression")
@@ -68,13 +70,15 @@ def build_models(splits: Splits, scaling: Scaling, folds: Folds, result: SweepRe
 
 
 def _networks(
-    result: SweepResult, candidates: Sequence[Candidate], constants: Float[np.ndarray, "folds inputs"]
+    result: SweepResult,
+    candidates: Sequence[Candidate],
+    constants: Mapping[int, Float[np.ndarray, " inputs"]],
 ) -> list[TrainedNetwork]:
-    """The network of each fold of each candidate."""
+    """Of each candidate, the networks of the folds whose ``constants`` are there."""
     found = []
     for one in candidates:
         spec, count = result.members[one.member].structure.network, max(1, int(one.counts[0]))
-        for fold, own in enumerate(constants):
+        for fold, own in constants.items():
             params = jax.tree.map(lambda leaf, fold=fold: leaf[fold], one.params)
             found.append(TrainedNetwork(spec, params, count, one.temperature, own))
     return found

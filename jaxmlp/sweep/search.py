@@ -127,5 +127,6 @@ def make_folds(data: Splits, num_folds: int, seed: int) -> Folds:
     """The folds of the training part, or the validation part in their place."""
     if len(data.validation.inputs):
         return single_fold(data.train, data.validation)
-    options: dict[str, Any] = {"seed": seed, "class_names": data.class_names}
-    return cross_folds(data.train, assign_folds(data.train.targets, num_folds, **options))
+    options: dict[str, Any] = {"seed": seed, "class_names": data.class_names, "blocks": data.blocks}
+    folds = assign_folds(data.train.targets, num_folds, **options)
+    return cross_folds(data.train, folds, ordered=data.is_ordered)

@@ -77,3 +77,5 @@ class SweepState(NamedTuple):
     """Since the beginning."""
     epoch: int = 0
     """Epochs that all have behind them; some chunks may be further, on the way to what comes next."""
+    num_measured: int | None = None
+    """Folds whose measures count: all, or but the last, which has learnt what it would be measured on."""
