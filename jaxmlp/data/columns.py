@@ -193,3 +193,9 @@ def describe_columns(columns: Sequence[Column]) -> str:
 def used_columns(columns: Sequence[Column]) -> list[Used]:
     """Those that are not left out."""
     return [column for column in columns if not isinstance(column, DroppedColumn)]
+
+
+def input_widths(columns: Sequence[Column]) -> list[int]:
+    """How many inputs each column that is used becomes."""
+    nothing = Cells(np.zeros(0), np.zeros(0, bool))
+    return [len(column.encode(nothing)) for column in used_columns(columns)]

@@ -1,8 +1,7 @@
 """A person's own table, from a file or in memory, split into train, validation and test."""
 
-import functools
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +15,13 @@ from jaxmlp.data.columns import Column, DroppedColumn, Used, used_columns
 from jaxmlp.data.encoding import encode_cells, read_cells, transform_columns
 from jaxmlp.data.frames import as_frame, is_table
 from jaxmlp.data.inference import infer_columns
+from jaxmlp.data.leaks import find_leaks
 from jaxmlp.data.remarks import remark_columns
+from jaxmlp.data.row_keys import find_keys
 from jaxmlp.data.splits import Splits, join_parts
 from jaxmlp.data.targets import fit_targets, read_target, strict_numbers, tell_merged, transform_targets
 from jaxmlp.runtime.console import warn
-from jaxmlp.types import InputError
+from jaxmlp.types import Dataset, InputError
 
 if TYPE_CHECKING:
     import pandas
@@ -40,6 +41,8 @@ def read_table(
     test_fraction: float = 0.2,
     validation: "Table | ArrayLike | None" = None,
     test: "Table | ArrayLike | None" = None,
+    groups: str | None = None,
+    time: str | None = None,
 ) -> Splits:
     """The rows of ``table`` (a file, a table of pandas, polars or pyarrow, or columns by name), split as by
     ``splits.from_arrays``, with how its columns were read; ``validation`` and ``test`` are tables of their
@@ -50,18 +53,28 @@ def read_table(
 
     The target is taken for classes if it holds words, truth values or at most 20 different whole numbers,
     otherwise for real values; ``task`` says otherwise. ``sample_weight`` names a column that says how much a
-    row counts. What fills gaps and which categories there are is learnt from the training rows and those of a
-    validation part that is cut off here, never from parts of their own or the test part. Raises InputError.
+    row counts, ``groups`` one whose values never lie on two sides of a split, and ``time`` one of dates or
+    numbers, by which the rows are split in their order; none of these is an input. What fills gaps and which
+    categories there are is learnt from the training rows and those of a validation part that is cut off here,
+    never from parts of their own or the test part. What ``leaks`` finds is said on stderr. Raises InputError.
     """
     said = dict(columns or {})
     frame, target_kind = _read_checked(table, target, said.pop(target, None))
-    others = [target] if sample_weight is None else [target, sample_weight]
+    keys = find_keys(frame, groups, time, said)
+    named = {"target": target, "sample_weight": sample_weight, "groups": groups, "time": time}
+    others = {argument: name for argument, name in named.items() if name is not None}
     _check_learnable(frame, others)
     targets, classes = fit_targets(frame[target], task)
     class_names = () if classes is None else tuple(classes.tolist())
-    split = functools.partial(
-        splits.from_arrays,
-        targets=targets,
+    given: dict[str, Any] = {"validation": validation, "test": test}
+    own = {
+        part: _read_checked(rows, target, target_kind)[0] for part, rows in given.items() if is_table(rows)
+    }
+    for part, rows in own.items():
+        given[part] = _row_numbers(rows), transform_targets(part, rows[target], class_names)
+    numbered = splits.from_arrays(
+        _row_numbers(frame),
+        targets,
         task=task,
         class_names=class_names,
         sample_weight=None if sample_weight is None else strict_numbers(sample_weight, frame[sample_weight]),
@@ -69,24 +82,36 @@ def read_table(
         split_seed=split_seed,
         validation_fraction=validation_fraction,
         test_fraction=test_fraction,
+        **given,
+        **{key.argument: key.read_all(frame) for key in keys},
     )
-    given = {"validation": validation, "test": test}
-    own = {
-        part: _read_checked(rows, target, target_kind)[0] for part, rows in given.items() if is_table(rows)
-    }
-    labels = {part: transform_targets(part, rows[target], class_names) for part, rows in own.items()}
+    numbered = numbered._replace(target=target, target_kind=target_kind)
+    said = {name: kind for name, kind in said.items() if name not in (groups, time)}
+    found = _with_inputs(numbered, frame.drop(columns={*others.values()}), own, said)
+    remarks = [remark for key in keys for part in own for remark in key.remark_part(part, own[part], frame)]
+    for remark in remarks + find_leaks(found):
+        warn(remark)
+    return found
 
-    def parts(inputs_of: Callable[["pandas.DataFrame"], np.ndarray]) -> dict[str, Any]:
-        return given | {part: (inputs_of(rows), labels[part]) for part, rows in own.items()}
 
-    # Once to know the rows to learn from, by their numbers, and in the same way once more.
-    numbered = split(_row_numbers(frame), **parts(_row_numbers))
+def _with_inputs(
+    numbered: Splits,
+    frame: "pandas.DataFrame",
+    own: Mapping[str, "pandas.DataFrame"],
+    said: Mapping[str, str],
+) -> Splits:
+    """The splits with their columns as inputs, where they have the numbers of rows of ``frame``, or of a
+    table of a part's ``own``. What is an input, and how it is read, is learnt from the training rows.
+    """
     known = join_parts(numbered) if numbered.validation_is_cut else numbered
-    rows = np.asarray(known.train.inputs[:, 0], int)
-    learnt, cells = learn_columns(frame.drop(columns=others), rows, said)
-    read = functools.partial(transform_columns, columns=learnt)
-    found = split(encode_cells(cells), **parts(read))
-    return found._replace(columns=learnt, target=target, target_kind=target_kind)
+    learnt, cells = learn_columns(frame, _numbers_of(known.train), said)
+    values, parts = encode_cells(cells), {}
+    for name in ("train", "validation", "test"):
+        part = getattr(numbered, name)
+        inputs = transform_columns(own[name], learnt) if name in own else values[_numbers_of(part)]
+        parts[name] = part._replace(inputs=inputs)
+    splits.tell_constant(parts["train"].inputs)
+    return numbered._replace(**parts, columns=learnt)
 
 
 def learn_columns(
@@ -130,12 +155,18 @@ def _row_numbers(frame: "pandas.DataFrame") -> np.ndarray:
     return np.arange(len(frame), dtype=float)[:, None]
 
 
-def _check_learnable(frame: "pandas.DataFrame", others: list[str]) -> None:
-    target, *weights = others
-    for name in weights:
-        checks.known_name("sample_weight", name, frame.columns)
-    if len(frame.columns) <= len(others):
-        named = " and ".join(map(repr, others))
+def _numbers_of(part: Dataset) -> np.ndarray:
+    return np.asarray(part.inputs[:, 0], int)
+
+
+def _check_learnable(frame: "pandas.DataFrame", others: Mapping[str, str]) -> None:
+    """InputError where the columns that are no inputs are not there, or all that there are."""
+    for argument, name in others.items():
+        checks.known_name(argument, name, frame.columns)
+        if argument != "target" and name == others["target"]:
+            raise InputError(f"{argument}: must be another column than the target, got {name!r}")
+    target, named = others["target"], " and ".join(map(repr, dict.fromkeys(others.values())))
+    if len(frame.columns) <= len({*others.values()}):
         raise InputError(f"table: needs a column besides {named} to learn from")
     if frame[target].nunique() < 2:
         raise InputError(

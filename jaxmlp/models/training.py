@@ -11,8 +11,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from jaxmlp import checks
-from jaxmlp.data.cells import Cells
-from jaxmlp.data.columns import CategoryColumn, Column, used_columns
+from jaxmlp.data.columns import CategoryColumn, Column, input_widths, used_columns
 from jaxmlp.data.splits import Splits, fit_target_affine, layer_sizes, scale_part
 from jaxmlp.models.model import Model
 from jaxmlp.models.schema import LOSSES, ModelSpec, dense_network
@@ -83,7 +82,7 @@ def fit_scaling(splits: Splits, numeric_scaling: str = "standard") -> Scaling:
 def _indicators(columns: Sequence[Column]) -> Bool[np.ndarray, " inputs"]:
     """Which inputs tell one of several categories, or a gap, which comes second."""
     found: list[bool] = []
-    for column, width in zip(used_columns(columns), _widths(columns), strict=True):
+    for column, width in zip(used_columns(columns), input_widths(columns), strict=True):
         if isinstance(column, CategoryColumn):
             found += [width > 2] * width
         else:
@@ -156,13 +155,7 @@ def _number_places(columns: Sequence[Column]) -> list[int]:
     """Where the first input of each column stands: a number, a date or a category, which has but two values.
     Beside them stand other categories, cycles, and what tells of gaps.
     """
-    return list(itertools.accumulate(_widths(columns)[:-1], initial=0))
-
-
-def _widths(columns: Sequence[Column]) -> list[int]:
-    """How many inputs each column that is used becomes."""
-    nothing = Cells(np.zeros(0), np.zeros(0, bool))
-    return [len(column.encode(nothing)) for column in used_columns(columns)]
+    return list(itertools.accumulate(input_widths(columns)[:-1], initial=0))
 
 
 def build_model(

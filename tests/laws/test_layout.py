@@ -193,7 +193,7 @@ def test_functions_are_short_and_take_few_parameters(package):
     assert [f"{file}.{one.name}" for file, one in found if body_lines(one) > MAX_BODY_LINES[package]] == []
     many = {f"{file}.{one.name}" for file, one in found if num_parameters(one) > MAX_PARAMETERS}
     # What a run or a data set may be told is told at its door.
-    assert many <= {"loop.fit", "fitting.fit_mlp", "splits.from_arrays"}
+    assert many <= {"loop.fit", "fitting.fit_mlp", "splits.from_arrays", "tables.read_table"}
 
 
 @pytest.mark.parametrize("package", MAY_IMPORT)

@@ -1,0 +1,77 @@
+"""The columns of a table that say which rows belong together, or when they were."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from jaxtyping import Shaped
+
+from jaxmlp import checks
+from jaxmlp.data.cells import as_words, shown
+from jaxmlp.data.columns import CategoryColumn, DroppedColumn
+from jaxmlp.data.inference import infer_columns
+from jaxmlp.runtime.console import warn
+from jaxmlp.types import InputError
+
+if TYPE_CHECKING:
+    import pandas
+
+
+class KeyColumn(NamedTuple):
+    """A column whose values are no input, but decide how rows are split."""
+
+    argument: str
+    """What it was named as, of ``from_arrays``: groups, or time."""
+    name: str
+    read: Callable[["pandas.Series"], Shaped[np.ndarray, " rows"]]
+    """Its groups as words, or its times as numbers; "" or nan where there is none."""
+
+    def read_all(self, frame: "pandas.DataFrame") -> Shaped[np.ndarray, " rows"]:
+        """What all rows have. InputError where one has nothing, or what cannot be read."""
+        values = self.read(frame[self.name])
+        missing = values == "" if self.argument == "groups" else np.isnan(values)
+        if missing.any():
+            raise InputError(
+                f"{self.argument}: column {self.name!r} is missing or cannot be read in {missing.sum()} of "
+                f"{len(frame)} rows, as {shown(frame[self.name][missing])}; fill or drop them"
+            )
+        return values
+
+    def remark_part(self, part: str, rows: "pandas.DataFrame", frame: "pandas.DataFrame") -> list[str]:
+        """That a part of its own has groups, or times, of the rows in ``frame``, the table that is split."""
+        if self.name not in rows:
+            return []
+        own, others = self.read(rows[self.name]), self.read(frame[self.name])
+        seen = np.isin(own, others) if self.argument == "groups" else own <= others.max()
+        what = "of groups" if self.argument == "groups" else "no later than rows"
+        share = f"{seen.sum():,} of {len(seen):,} rows"
+        line = f"{part}: {share} are {what} that the table has, too, by {self.name!r}"
+        return [line] if seen.any() else []
+
+
+def find_keys(
+    frame: "pandas.DataFrame", groups: str | None, time: str | None, said: Mapping[str, str]
+) -> list[KeyColumn]:
+    """The columns of these names; how a time is written is found as that of any column, or ``said``.
+    InputError for one that is not there, or words as a time.
+    """
+    for argument, name in {"groups": groups, "time": time}.items():
+        if name is not None:
+            checks.known_name(argument, name, frame.columns)
+    found = [] if groups is None else [KeyColumn("groups", groups, as_words)]
+    return found if time is None else [*found, _find_time(frame, time, said)]
+
+
+def _find_time(frame: "pandas.DataFrame", name: str, said: Mapping[str, str]) -> KeyColumn:
+    own = {name: said[name]} if name in said else {}
+    (column,) = infer_columns(frame[[name]], own)
+    if isinstance(column, CategoryColumn | DroppedColumn):
+        raise InputError(
+            f"time: column {name!r} must hold dates or numbers, which have an order, got "
+            f"{shown(frame[name])}; where it does, say which, as columns={{{name!r}: 'day-first'}}"
+        )
+    warn(
+        f"column {name!r}: orders the rows and is no input, since what is to be predicted is later than all "
+        "that was learnt; a copy of it under another name is an input"
+    )
+    return KeyColumn("time", name, lambda values: column.read(values).values)
