@@ -60,6 +60,14 @@ class Fit:
     ] = ()
     """What a column is, where it is not what was found: number, decimal-point, decimal-comma, date,
     day-first, month-first, text or drop; once for each column."""
+    group: Annotated[str | None, default("none", "COLUMN")] = None
+    """A column, no input, whose values never lie on two sides of a split, such as a person's name."""
+    time: Annotated[str | None, default("none", "COLUMN")] = None
+    """A column of dates or numbers, no input, by which rows are split in their order."""
+    validation: Annotated[str | None, default("folds, or cut off", "FILE")] = None
+    """Another file with rows to choose by."""
+    test: Annotated[str | None, default("cut off", "FILE")] = None
+    """Another file with rows to measure on."""
     text: tyro.conf.OmitArgPrefixes[TextFlags] = _TEXT
     """How a text file is written."""
     out: Annotated[Path | None, default("runs/ and the name of the data", "FOLDER")] = None
@@ -120,14 +128,25 @@ def read_data(config: Fit) -> Splits:
     if Path(config.data).suffix or Path(config.data).is_file():
         if config.target is None:
             raise InputError("target: name the column of the table to predict, as --target COLUMN")
-        frame = read_frame(config.data, **dataclasses.asdict(config.text))
-        options = {"task": config.task, "columns": _parse_columns(config.column), **cut}
-        splits = jaxmlp.read_table(frame, config.target, **options)._replace(name=data_name(config.data))
-        print(describe_columns(splits.columns or ()), end="\n\n")
-        return splits
-    if config.target is not None:
-        raise InputError(f"target: is for a CSV or Parquet file, but the data are {config.data!r}")
+        return _read_files(config, config.target, cut)
+    for name in ("target", "group", "time", "validation", "test"):
+        if getattr(config, name) is not None:
+            raise InputError(f"{name}: is for a CSV or Parquet file, but the data are {config.data!r}")
     return jaxmlp.load_dataset(config.data, manual_dir=config.manual_dir, **cut)
+
+
+def _read_files(config: Fit, target: str, cut: dict[str, Any]) -> Splits:
+    """The table, and those of its parts that are files of their own."""
+    named = {"table": config.data, "validation": config.validation, "test": config.test}
+    text = dataclasses.asdict(config.text)
+    frames: dict[str, Any] = {
+        name: read_frame(path, **text) for name, path in named.items() if path is not None
+    }
+    said: dict[str, Any] = {"groups": config.group, "time": config.time, "task": config.task}
+    said["columns"] = _parse_columns(config.column)
+    splits = jaxmlp.read_table(target=target, **frames, **said, **cut)._replace(name=data_name(config.data))
+    print(describe_columns(splits.columns or ()), end="\n\n")
+    return splits
 
 
 def _parse_columns(flags: Sequence[str]) -> dict[str, str]:
@@ -142,7 +161,7 @@ def _parse_columns(flags: Sequence[str]) -> dict[str, str]:
 def _checkpoints(config: Fit, folder: Path) -> Checkpoints:
     if config.checkpoint_every is not None:
         checks.integer("checkpoint_every", config.checkpoint_every)
-    asked = ("data", "target", "task", "column", "test_fraction")
+    asked = ("data", "target", "task", "column", "group", "time", "validation", "test", "test_fraction")
     run = {name: str(getattr(config, name)) for name in asked}
     return Checkpoints(folder / "checkpoints", config.checkpoint_every, config.resume, run)
 
