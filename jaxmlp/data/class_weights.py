@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 
 import numpy as np
-from sklearn.utils.class_weight import compute_sample_weight
+from jaxtyping import Float, Integer
 
 from jaxmlp import checks
 from jaxmlp.data.arrays import float_dtype
-from jaxmlp.types import Dataset, InputError
+from jaxmlp.types import AnyArray, Dataset, InputError
 
 
 def with_class_weights(dataset: Dataset, class_weight: str | Mapping[int, float]) -> Dataset:
@@ -16,16 +16,45 @@ def with_class_weights(dataset: Dataset, class_weight: str | Mapping[int, float]
     "balanced" gives every class the same total; a mapping gives the relative weight of every label that
     occurs.
     """
-    labels = np.asarray(dataset.targets)
+    weights = _weigh(dataset, class_factors(dataset.targets, class_weight))
+    return dataset._replace(weights=(weights / weights.mean()).astype(float_dtype()))
+
+
+def weigh_classes(
+    dataset: Dataset, rows: Integer[np.ndarray, " rows"], class_weight: str | Mapping[int, float]
+) -> tuple[Dataset, tuple[float, ...]]:
+    """The data set with its examples weighed by class, on top of their own weights, by what suits ``rows``,
+    among which every class is; and the factor of each class.
+    """
+    factors = class_factors(dataset.targets[rows], class_weight)
+    return dataset._replace(weights=_weigh(dataset, factors)), tuple(factors.tolist())
+
+
+def class_factors(
+    labels: Integer[AnyArray, " rows"] | Float[AnyArray, "rows ..."], class_weight: str | Mapping[int, float]
+) -> Float[np.ndarray, " classes"]:
+    """The factor of each class, 0…the largest label, that ``class_weight`` means for ``labels``; InputError
+    where these are none, or it does not fit them.
+    """
+    # Here, since it takes a second that help and predictions need not wait for.
+    from sklearn.utils.class_weight import compute_class_weight
+
+    labels = np.asarray(labels)
     if labels.dtype.kind not in "iu":
         raise InputError(f"class_weight: needs class labels as targets, got {labels.dtype} values")
+    occurring = np.unique(labels)
     if isinstance(class_weight, Mapping):
-        _check_class_weight(class_weight, set(np.unique(labels).tolist()))
+        _check_class_weight(class_weight, set(occurring.tolist()))
     elif class_weight != "balanced":
         raise InputError(f"class_weight: must be 'balanced' or {{label: weight}}, got {class_weight!r}")
+    factors = np.ones(occurring[-1] + 1)
+    factors[occurring] = compute_class_weight(class_weight, classes=occurring, y=labels)
+    return factors
+
+
+def _weigh(dataset: Dataset, factors: Float[np.ndarray, " classes"]) -> np.ndarray:
     own = 1.0 if dataset.weights is None else dataset.weights
-    weights = compute_sample_weight(class_weight, labels) * own
-    return dataset._replace(weights=(weights / weights.mean()).astype(float_dtype()))
+    return own * factors[np.asarray(dataset.targets)]
 
 
 def _check_class_weight(class_weight: Mapping[int, float], labels: set[int]) -> None:

@@ -25,6 +25,8 @@ class Folds(NamedTuple):
     held_out: Dataset
     """What each fold leaves out, [folds, rows, …]. A fold with fewer rows than another repeats one of them;
     ``weights`` [folds, rows], how much a row counts in what is chosen by, are 0 there."""
+    rows: Int[np.ndarray, "folds rows"]
+    """Which of the examples, and behind them of those of a validation part, each held out row is."""
 
     @property
     def ends_with_all(self) -> bool:
@@ -148,7 +150,7 @@ def cross_folds(data: Dataset, folds: Int[np.ndarray, " rows"], *, ordered: bool
     dtype = jax.dtypes.canonicalize_dtype(float)
     train = data._replace(weights=(weights / weights.mean(axis=1, keepdims=True)).astype(dtype))
     held_out = Dataset(data.inputs[rows], data.targets[rows], (own[rows] * counted).astype(dtype))
-    return _without_unseen(Folds(train, held_out))
+    return _without_unseen(Folds(train, held_out, rows))
 
 
 def learnt_rows(folds: Int[np.ndarray, " rows"], *, ordered: bool) -> Bool[np.ndarray, "folds rows"]:
@@ -185,4 +187,5 @@ def single_fold(train: Dataset, validation: Dataset) -> Folds:
         return own.astype(jax.dtypes.canonicalize_dtype(float))[None]
 
     held_out = Dataset(validation.inputs[None], validation.targets[None], weights_of(validation))
-    return _without_unseen(Folds(train._replace(weights=weights_of(train)), held_out))
+    rows = len(train.inputs) + np.arange(len(validation.inputs))[None]
+    return _without_unseen(Folds(train._replace(weights=weights_of(train)), held_out, rows))

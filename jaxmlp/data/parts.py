@@ -24,12 +24,13 @@ Part = tuple[ArrayLike, ArrayLike] | ArrayLike
 
 def take_part(
     data: Dataset,
-    class_names: tuple[ClassName, ...],
-    split_seed: int,
     rows: np.ndarray,
     part: str,
     given: Part | None,
     fraction: float,
+    *,
+    class_names: tuple[ClassName, ...],
+    split_seed: int,
     blocks: Blocks | None,
 ) -> tuple[np.ndarray, np.ndarray, Dataset]:
     """Which of ``rows`` remain, which are the part's, and the part: examples of its own, which are no rows of

@@ -1,7 +1,7 @@
 """Data sets by name: those that scikit-learn ships, and images by way of tensorflow-datasets."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +28,12 @@ def load_dataset(
     name: str,
     *,
     manual_dir: str | Path | None = None,
+    class_weight: str | Mapping[int, float] | None = None,
     split_seed: int = 0,
     validation_fraction: float = 0.1,
     test_fraction: float = 0.2,
 ) -> Splits:
-    """The data set called ``name``, split as by ``from_arrays``.
+    """The data set called ``name``, split and weighed as by ``from_arrays``.
 
     ``name`` is one that scikit-learn ships (digits as 8×8 images, iris, wine, breast_cancer, diabetes,
     linnerud) or any tensorflow-datasets image classification set of one image size, as ``set`` or
@@ -48,16 +49,18 @@ def load_dataset(
         raw = _read_scikit_learn(name)
     else:
         raw = tfds_cache.read_tfds(name, manual_dir, others=tuple(_SCIKIT_LEARN))
-    return from_arrays(
+    splits = from_arrays(
         raw.inputs,
         raw.targets,
         class_names=raw.class_names,
+        class_weight=class_weight,
         name=name,
         split_seed=split_seed,
         validation_fraction=validation_fraction,
         test_fraction=test_fraction,
         test=raw.test,
     )
+    return splits._replace(input_names=raw.input_names)
 
 
 def _read_scikit_learn(name: str) -> RawData:
@@ -65,4 +68,5 @@ def _read_scikit_learn(name: str) -> RawData:
     # Only digits has images: whole numbers 0…16 stored as floats.
     inputs = bunch.images.astype(np.uint8) if "images" in bunch else bunch.data
     class_names = tuple(map(str, bunch.target_names)) if bunch.target.dtype.kind in "iu" else ()
-    return RawData(inputs, bunch.target, class_names, None)
+    names = () if inputs.ndim > 2 else tuple(map(str, bunch.feature_names))
+    return RawData(inputs, bunch.target, class_names, None, names)

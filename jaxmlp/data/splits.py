@@ -1,7 +1,7 @@
 """Data sets as NumPy arrays on the host, checked and split into train, validation and test."""
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -19,6 +19,7 @@ from jaxmlp.data.arrays import (
     make_dataset,
 )
 from jaxmlp.data.blocks import Blocks, make_blocks
+from jaxmlp.data.class_weights import weigh_classes
 from jaxmlp.data.columns import MAX_LINES, Column
 from jaxmlp.data.parts import Part, scale_sample_weight, select, take_part, with_sample_weight
 from jaxmlp.nn.preprocessing import Affine, Quantiles, fit_affine, scale_on_host
@@ -50,6 +51,10 @@ class Splits(NamedTuple):
     blocks: Blocks | None = None
     """The groups or times of the training rows, and then of the rows of a validation part that was cut off
     from them; None where no row belongs with another."""
+    input_names: tuple[str, ...] = ()
+    """Of the inputs of arrays, where they are known."""
+    class_weights: tuple[float, ...] = ()
+    """The factor in the weights of each class's rows; none where classes count as often as they come."""
 
     @property
     def is_ordered(self) -> bool:
@@ -82,6 +87,7 @@ def from_arrays(
     task: str | None = None,
     class_names: Sequence[ClassName] = (),
     sample_weight: ArrayLike | None = None,
+    class_weight: str | Mapping[int, float] | None = None,
     name: str = "arrays",
     split_seed: int = 0,
     validation_fraction: float = 0.1,
@@ -96,7 +102,8 @@ def from_arrays(
     The test part is ``test``, a tuple of other inputs and targets or the rows it has here, if given, else
     ``test_fraction`` of all examples; the validation part is ``validation``, or ``validation_fraction`` of
     what remains. The same ``split_seed`` gives the same split. ``sample_weight`` says how much each example
-    counts in the training loss, before it is scaled to a mean of 1.
+    counts in the training loss, before it is scaled to a mean of 1, and ``class_weight``, "balanced" or a
+    weight for each label, how much each class does on top; in a validation part of your own all count alike.
 
     ``groups`` says which rows belong together, such as those of one person: no group lies on two sides of a
     split, of the parts or of the folds that a search makes. ``time``, numbers or datetimes, says when a row
@@ -124,15 +131,18 @@ def from_arrays(
         raise InputError(f"targets: at least two classes must occur, got only label {data.targets[0]}")
     data, rows = with_sample_weight(data, sample_weight), np.arange(len(data.inputs))
     blocks = make_blocks(groups, time, len(rows))
-    take = functools.partial(take_part, data, tuple(class_names), split_seed, blocks=blocks)
-    rows, _, test_part = take(rows, "test", test, test_fraction)
-    rows, cut, validation_part = take(rows, "validation", validation, validation_fraction)
+    take = functools.partial(take_part, class_names=tuple(class_names), split_seed=split_seed, blocks=blocks)
+    rows, _, test_part = take(data, rows, "test", test, test_fraction)
+    weights: tuple[float, ...] = ()
+    if class_weight is not None:
+        data, weights = weigh_classes(data, rows, class_weight)
+    rows, cut, validation_part = take(data, rows, "validation", validation, validation_fraction)
     blocks = None if blocks is None else blocks.take(np.concatenate([rows, cut]))
     train, validation_part = scale_sample_weight(select(data, rows), validation_part)
     tell_constant(train.inputs)
     parts = train, validation_part, test_part._replace(weights=None)
     own: dict[str, Any] = {"validation_is_cut": validation is None, "blocks": blocks}
-    return Splits(*parts, task, tuple(class_names), name, split_seed, **own)
+    return Splits(*parts, task, tuple(class_names), name, split_seed, class_weights=weights, **own)
 
 
 def join_parts(splits: Splits) -> Splits:

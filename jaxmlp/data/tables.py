@@ -36,6 +36,7 @@ def read_table(
     task: str | None = None,
     columns: Mapping[str, str] | None = None,
     sample_weight: str | None = None,
+    class_weight: str | Mapping[int, float] | None = None,
     split_seed: int = 0,
     validation_fraction: float = 0.2,
     test_fraction: float = 0.2,
@@ -54,9 +55,10 @@ def read_table(
     The target is taken for classes if it holds words, truth values or at most 20 different whole numbers,
     otherwise for real values; ``task`` says otherwise. ``sample_weight`` names a column that says how much a
     row counts, ``groups`` one whose values never lie on two sides of a split, and ``time`` one of dates or
-    numbers, by which the rows are split in their order; none of these is an input. What fills gaps and which
-    categories there are is learnt from the training rows and those of a validation part that is cut off here,
-    never from parts of their own or the test part. What ``leaks`` finds is said on stderr. Raises InputError.
+    numbers, by which the rows are split in their order; none of these is an input. ``class_weight`` is that
+    of ``from_arrays``. What fills gaps and which categories there are is learnt from the training rows and
+    those of a validation part that is cut off here, never from parts of their own or the test part. What
+    ``leaks`` finds is said on stderr. Raises InputError.
     """
     said = dict(columns or {})
     frame, target_kind = _read_checked(table, target, said.pop(target, None))
@@ -78,6 +80,7 @@ def read_table(
         task=task,
         class_names=class_names,
         sample_weight=None if sample_weight is None else strict_numbers(sample_weight, frame[sample_weight]),
+        class_weight=class_weight,
         name=data_name(table) if isinstance(table, str | Path) else "table",
         split_seed=split_seed,
         validation_fraction=validation_fraction,

@@ -24,6 +24,7 @@ class RawData(NamedTuple):
     targets: np.ndarray
     class_names: tuple[str, ...]
     test: tuple[np.ndarray, np.ndarray] | None
+    input_names: tuple[str, ...] = ()
 
 
 def read_tfds(name: str, manual_dir: str | Path | None, others: Sequence[str] = ()) -> RawData:

@@ -5,10 +5,10 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int, Shaped
 
 from jaxmlp.data.folds import Folds, constant_inputs
-from jaxmlp.data.splits import Splits
+from jaxmlp.data.splits import Splits, join_parts
 from jaxmlp.models.calibration import apply_temperature, fit_noise_scale, fit_temperature
 from jaxmlp.models.evaluation import weighted_measures
 from jaxmlp.models.model import Model, with_spec
@@ -26,6 +26,30 @@ _SHARPEST = 1 / 20
 Predictions = Float[np.ndarray, "rows outputs"]
 
 
+class OutOfFold(NamedTuple):
+    """What ensembles predict for rows that neither their networks nor their choice have seen, in the order of
+    the rows; those of no weight are left out.
+    """
+
+    rows: Int[np.ndarray, " rows"]
+    """Which each is of ``join_parts``: of the training part, and behind it of the validation part."""
+    parts: Int[np.ndarray, " rows"]
+    """The fold that leaves it out; where a validation part takes the folds' place, a part of this, for which
+    was chosen on the others."""
+    predictions: Float[np.ndarray, "rows outputs"]
+    """Probabilities of all classes, or values in the targets' unit."""
+    targets: Shaped[np.ndarray, "rows ..."]
+    weights: Float[np.ndarray, " rows"]
+    """How much each counts, with mean 1."""
+    learnt: Float[np.ndarray, "folds examples"]
+    """How much each training row counts in what the networks of each fold learn from."""
+
+    @property
+    def folds(self) -> Int[np.ndarray, " rows"]:
+        """The place of each row's networks in ``learnt``."""
+        return self.parts if len(self.learnt) > 1 else np.zeros_like(self.parts)
+
+
 @printable
 class SearchResult(NamedTuple):
     """What a search hands back."""
@@ -39,6 +63,8 @@ class SearchResult(NamedTuple):
     was cut on the way."""
     intervals: dict[str, tuple[float, float]]
     """The 95 % intervals of these measures, over the examples."""
+    out_of_fold: OutOfFold
+    """What these measures follow from, row by row."""
 
     def summary(self) -> dict[str, Any]:
         """What was found, in words."""
@@ -54,19 +80,20 @@ def build_models(splits: Splits, scaling: Scaling, folds: Folds, result: SweepRe
         "ensemble": (result.ensemble, ensemble_predictions(result.candidates), honest),
         "best": ([result.best], result.best.predictions, result.best.predictions),
     }
-    models, constants = {}, dict(enumerate(constant_inputs(folds)))
+    models, answers, constants = {}, {}, dict(enumerate(constant_inputs(folds)))
     if folds.ends_with_all:
         constants = dict([constants.popitem()])
     for name, (candidates, predictions, unseen) in found.items():
         networks = _networks(result, candidates, constants)
         model = build_model(splits, scaling, networks, clip=held_out.task == "regression")
-        models[name], unseen = _calibrate(model, predictions, unseen, held_out, scaling)
-        if name == "ensemble":
-            score, intervals = _measure(unseen, held_out, scaling)
+        models[name], answers[name] = _calibrate(model, predictions, unseen, held_out, scaling)
+    out_of_fold = _out_of_fold(splits, scaling, folds, held_out, answers["ensemble"])
+    judged = out_of_fold.predictions, out_of_fold.targets, out_of_fold.weights
+    score, intervals = weighted_measures(held_out.task, *judged)
     named = {f"held_out_{measure}": value for measure, value in score.items()}
     bounds = {f"held_out_{measure}": pair for measure, pair in intervals.items()}
     ensemble = with_spec(models["ensemble"], metrics=named, intervals=bounds)
-    return SearchResult(result, models["best"], ensemble, score, intervals)
+    return SearchResult(result, models["best"], ensemble, score, intervals, out_of_fold)
 
 
 def _networks(
@@ -117,12 +144,20 @@ def _logarithm(probabilities: Predictions) -> Predictions:
     return np.log(np.maximum(probabilities, np.finfo(np.float32).tiny))
 
 
-def _measure(
-    predictions: Predictions, held_out: HeldOut, scaling: Scaling
-) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:
-    used = held_out.weights > 0
-    values, targets = _unscale(predictions, scaling)[used], _targets(held_out, scaling)[used]
-    return weighted_measures(held_out.task, values, targets, held_out.weights[used])
+def _out_of_fold(
+    splits: Splits, scaling: Scaling, folds: Folds, held_out: HeldOut, predictions: Predictions
+) -> OutOfFold:
+    rows, used = folds.rows.ravel(), np.flatnonzero(held_out.weights)
+    used = used[np.argsort(rows[used])]
+    weights = held_out.weights[used]
+    return OutOfFold(
+        rows[used],
+        held_out.parts[used],
+        np.asarray(_unscale(predictions, scaling), float)[used],
+        np.asarray(join_parts(splits).train.targets)[rows[used]],
+        weights / weights.mean(),
+        np.asarray(folds.train.weights, float),
+    )
 
 
 def _unscale(values: Any, scaling: Scaling) -> Any:

@@ -460,3 +460,21 @@ def test_weights_of_both_parts_that_are_learnt_from_keep_their_proportions():
         np.testing.assert_allclose(part.weights, unit * (part.inputs[:, 0] + 1), rtol=1e-6)
     np.testing.assert_allclose(splits.train.weights.mean(), 1, rtol=1e-6)
     assert splits.test.weights is None
+
+
+def test_classes_may_count_the_same_in_training_and_never_in_the_test_part():
+    labels = np.repeat([0, 1], [160, 40])
+    plain = np.linspace(1, 2, 200)
+    splits = from_arrays(np.random.default_rng(0).normal(size=(200, 2)), labels, class_weight="balanced")
+    totals = [splits.train.weights[splits.train.targets == label].sum() for label in (0, 1)]
+    np.testing.assert_allclose(totals[0], totals[1], rtol=0.05)
+    assert splits.test.weights is None
+    # Of 160 rows, 128 and 32: n / (2 × count).
+    np.testing.assert_allclose(splits.class_weights, (160 / 256, 160 / 64))
+    own = from_arrays(
+        np.ones((200, 1)) * plain[:, None], labels, class_weight={0: 1, 1: 3}, sample_weight=plain
+    )
+    ratio = own.train.weights / own.train.inputs[:, 0]
+    np.testing.assert_allclose(ratio / ratio.min(), np.where(own.train.targets == 1, 3, 1), rtol=1e-5)
+    with pytest.raises(InputError, match="class_weight: needs class labels as targets"):
+        from_arrays(np.ones((20, 1)) * plain[:20, None], plain[:20], class_weight="balanced")

@@ -218,7 +218,8 @@ def test_the_plan_knows_the_memory_of_a_member_and_counts_who_trains(num_folds, 
     folds = search.make_folds(data, 4, 0)
     held = loop.init_sweep(members, network_of, settings._replace(chunk_size=9), folds).chunks[0].state
     on_device = sum(leaf.nbytes for leaf in jax.tree.leaves(held))
-    on_each = sum(leaf.nbytes for leaf in jax.tree.leaves(folds))
+    # Which rows they are stays on the host.
+    on_each = sum(leaf.nbytes for leaf in jax.tree.leaves(folds[:2]))
     assert expected.memory_bytes == on_device + on_each
     # Parameters, the best so far, and Adam's two moments.
     assert 0 < on_device - 9 * num_folds * 16 * size < 10_000
@@ -456,3 +457,31 @@ def test_a_category_that_a_fold_never_saw_has_no_weight_there():
     answers = [network_outputs(found.ensemble, each) for each in (inputs, other)]
     same = [np.array_equal(one, two) for one, two in zip(*answers, strict=True)]
     np.testing.assert_array_equal(np.reshape(same, (-1, 4)), unseen)
+
+
+def test_what_was_held_out_is_handed_out_row_by_row(wine, diabetes):
+    for splits, found in (wine, diabetes):
+        own, joined = found.out_of_fold, join_parts(splits).train
+        np.testing.assert_array_equal(own.rows, np.arange(len(joined.inputs)))
+        np.testing.assert_array_equal(own.targets, joined.targets)
+        left_out = own.learnt[own.folds, own.rows]
+        assert (left_out == 0).all() and ((own.learnt > 0).sum(axis=0) == 3).all()
+    classes, values = wine[1].out_of_fold, diabetes[1].out_of_fold
+    right = np.mean(classes.predictions.argmax(axis=1) == classes.targets)
+    np.testing.assert_allclose(right, wine[1].score["accuracy"], rtol=1e-6)
+    loss = log_loss(classes.targets, classes.predictions)
+    np.testing.assert_allclose(loss, wine[1].score["log_loss"], rtol=1e-6)
+    np.testing.assert_allclose(
+        r2_score(values.targets, values.predictions), diabetes[1].score["r2"], rtol=1e-6
+    )
+
+
+def test_rows_of_a_validation_part_stand_behind_those_of_training():
+    splits = splits_of("wine")
+    inputs, targets, _ = splits.validation
+    own = splits._replace(validation_is_cut=False)
+    found = searched(own, num_members=1).out_of_fold
+    np.testing.assert_array_equal(found.rows, len(splits.train.inputs) + np.arange(len(inputs)))
+    np.testing.assert_array_equal(found.targets, targets)
+    assert found.learnt.shape == (1, len(splits.train.inputs)) and set(found.folds) == {0}
+    assert set(found.parts) == {0, 1, 2, 3}
