@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from jaxmlp.nn.preprocessing import apply_quantiles as apply_quantiles
     from jaxmlp.nn.preprocessing import fit_affine as fit_affine
     from jaxmlp.nn.preprocessing import fit_quantiles as fit_quantiles
+    from jaxmlp.report.writing import write_report as write_report
     from jaxmlp.runtime.devices import make_mesh as make_mesh
     from jaxmlp.runtime.signals import stop_on as stop_on
     from jaxmlp.sweep.ensembles import SearchResult as SearchResult
@@ -87,6 +88,7 @@ _MODULES = {
         "fit_affine",
         "fit_quantiles",
     ),
+    "report.writing": ("write_report",),
     "runtime.devices": ("make_mesh",),
     "runtime.signals": ("stop_on",),
     "sweep.ensembles": ("SearchResult",),

@@ -10,7 +10,7 @@ from jaxmlp.models import evaluation
 from jaxmlp.models.model import save, with_spec
 from jaxmlp.nn.metrics import METRICS, metric_unit
 from jaxmlp.plots import charts, classifier, sweeps, weights
-from jaxmlp.statistics import format_mean, summarize, verdict
+from jaxmlp.report.pictures import draw_members
 from jaxmlp.sweep import space
 from jaxmlp.types import Layer
 
@@ -97,15 +97,14 @@ def draw(folder: Path, outcome: Outcome) -> None:
     percent, label = METRICS[splits.task][first].unit == "fraction", f"held out {first}"
     history, settings = swept.history[f"validation_{first}"], space.member_columns(swept.members)
     options: dict[str, Any] = {"percent": percent, "title": splits.name}
-    path, best = folder / "members.png", swept.best.member
-    sweeps.member_curves(history, swept.statuses, path, ylabel=label, best=best, **options)
+    draw_members(swept, splits, folder / "members.png")
     if any(len(set(values)) > 1 for values in settings.values()) and len(swept.members) > _FEW:
         # Of a member that never came to an epoch there is none.
         highest = np.max(np.nan_to_num(history, nan=-np.inf), axis=1)
         scores = np.where(np.isfinite(highest), highest, np.nan)
         sweeps.score_maps(settings, scores, folder / "landscape.png", score_label=label, **options)
         mattered = sweeps.hyperparameter_importance(settings, scores)
-        title = "What the score depends on, by a random forest's permutation importance"
+        title = "Importance of settings, by a random forest's permutation"
         charts.point_plot(
             {"": mattered}, folder / "importance.png", xlabel="loss of R² when shuffled", title=title
         )
@@ -127,44 +126,3 @@ def first_weight(params: Any) -> np.ndarray:
     """That of the first dense layer of the network of the first fold."""
     layers = getattr(params, "layers", params)
     return next(np.asarray(layer.weight[0]) for layer in layers if isinstance(layer, Layer))
-
-
-def tell(outcome: Outcome, values: dict[str, np.ndarray]) -> None:
-    """The result: the best member and the ensemble with their errors."""
-    swept, task = outcome.found.sweep, outcome.splits.task
-    columns = space.member_columns(swept.members).items()
-    setting = {name: column[swept.best.member] for name, column in columns if len(set(column)) > 1}
-    if setting:
-        print(f"best setting: {', '.join(f'{name} {said(value)}' for name, value in setting.items())}")
-    first, second = list(METRICS[task])[:2]
-    names = [f"best_member_test_{first}", f"ensemble_test_{first}"]
-    for name in (*names, f"ensemble_held_out_{first}", f"ensemble_held_out_{second}"):
-        if name in values:
-            mean, error, _, _ = summarize(values[name])
-            unit = unit_of(name)
-            between = within(outcome.intervals[name], unit)
-            print(f"{name.replace('_', ' ')}: {format_mean(mean, error, unit)} ({between})")
-    if "ensemble_minus_best_member" in values:
-        _tell_difference(outcome, values["ensemble_minus_best_member"], unit_of(first))
-    lost = [
-        f"member {i} ({status})" for i, status in enumerate(swept.statuses) if status.startswith("not finite")
-    ]
-    if lost:
-        print(f"{len(lost)} members were lost: {', '.join(lost)}")
-
-
-def _tell_difference(outcome: Outcome, differences: np.ndarray, unit: str) -> None:
-    between = within(outcome.intervals["ensemble_minus_best_member"], unit)
-    print(f"ensemble minus best member: {between} over the test examples", end="")
-    print(f"; {verdict(differences, unit)}" if len(differences) > 1 else "")
-
-
-def within(bounds: tuple[float, float], unit: str) -> str:
-    """An interval in words."""
-    low, high = (format_mean(bound, None, unit) for bound in bounds)
-    return f"95 % interval {low} to {high}"
-
-
-def said(value: Any) -> str:
-    """A setting's value in few digits."""
-    return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import numpy as np
 import tyro
 
 import jaxmlp
@@ -27,6 +26,9 @@ from jaxmlp.data.columns import describe_columns
 from jaxmlp.data.frames import read_frame
 from jaxmlp.data.splits import Splits
 from jaxmlp.data.tables import data_name
+from jaxmlp.report.sentences import tell
+from jaxmlp.report.thresholds import parse_cost
+from jaxmlp.report.writing import make_report, write_page
 from jaxmlp.runtime.files import FolderLock
 from jaxmlp.sweep import space
 from jaxmlp.sweep.cost import describe_plan
@@ -44,7 +46,8 @@ class Fit:
     jaxmlp fit customers.csv --target bought --dropout 0:0.3
 
     A range is low:high, low:high:log, a,b,c or a constant; what is not given has a good default. The folder
-    then holds the ensemble (model.safetensors), its best member alone, a record and pictures.
+    then holds the ensemble (model.safetensors), its best member alone, a report (report.html), a record and
+    pictures.
     """
 
     data: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="DATA")]
@@ -55,6 +58,13 @@ class Fit:
         None
     )
     """What the target is: binary, multiclass or regression."""
+    class_weight: Annotated[Literal["balanced"] | None, default("as often as they come", "balanced")] = None
+    """How much the classes count: balanced gives each the same total, however rare it is."""
+    cost: Annotated[str | None, default("", "FALSE_POSITIVE:FALSE_NEGATIVE")] = None
+    """What it costs to take a row wrongly for the rarer of two classes, and to miss one, as 1:5; for this a
+    threshold is chosen, too."""
+    no_baselines: Switch = False
+    """Fit no simpler models beside the networks."""
     column: Annotated[
         tuple[str, ...], tyro.conf.UseAppendAction, default("found by looking", "NAME=KIND")
     ] = ()
@@ -94,11 +104,12 @@ def run(config: Fit) -> None:
     """Search, save, measure, record and draw."""
     began, ranges = time.perf_counter(), check_flags(config.search)
     checks.integer("seed", config.seed, at_least=0)
+    parse_cost(config.cost)
     splits = read_data(config)
     folder = records.check_writable(config.out or Path("runs") / splits.name)
     with FolderLock(folder):
         _search(config, splits, ranges, folder, began)
-    print(f"model, record and pictures in {folder}")
+    print(f"model, report.html, record and pictures in {folder}")
 
 
 def _search(
@@ -118,13 +129,15 @@ def _search(
     findings.save_models(folder, outcome)
     _write_record(config, folder, outcome, began)
     findings.draw(folder, outcome)
-    findings.tell(outcome, {name: np.array([value]) for name, value in outcome.metrics.items()})
+    report = make_report(found, splits, baselines=not config.no_baselines, cost=parse_cost(config.cost))
+    print(*tell(report), sep="\n")
+    write_page(report, folder / "report.html")
 
 
 def read_data(config: Fit) -> Splits:
     """The table or the named set."""
     cut: Any = {"split_seed": config.seed, "validation_fraction": config.search.validation_fraction}
-    cut["test_fraction"] = config.test_fraction
+    cut |= {"test_fraction": config.test_fraction, "class_weight": config.class_weight}
     if Path(config.data).suffix or Path(config.data).is_file():
         if config.target is None:
             raise InputError("target: name the column of the table to predict, as --target COLUMN")
@@ -162,7 +175,7 @@ def _checkpoints(config: Fit, folder: Path) -> Checkpoints:
     if config.checkpoint_every is not None:
         checks.integer("checkpoint_every", config.checkpoint_every)
     asked = ("data", "target", "task", "column", "group", "time", "validation", "test", "test_fraction")
-    run = {name: str(getattr(config, name)) for name in asked}
+    run = {name: str(getattr(config, name)) for name in (*asked, "class_weight")}
     return Checkpoints(folder / "checkpoints", config.checkpoint_every, config.resume, run)
 
 

@@ -49,7 +49,8 @@ def folder(tmp_path_factory):
 def test_a_table_becomes_a_model_a_record_and_pictures(folder):
     names = {path.name for path in (folder / "run").iterdir()}
     pictures = {"members.png", "landscape.png", "importance.png", "growth.png"}
-    assert names == {"record.json", "model.safetensors", "best_member.safetensors"} | pictures
+    files = {"record.json", "model.safetensors", "best_member.safetensors", "report.html"}
+    assert names == files | pictures
     record = json.loads((folder / "run" / "record.json").read_text())
     assert record["metrics"]["ensemble_test_accuracy"]["mean"] > 0.7
     model = load(folder / "run" / "model.safetensors")
@@ -67,7 +68,17 @@ def test_the_plan_stands_before_everything(folder):
     assert lines[6].startswith("6 settings, each without one of 4 folds in turn, ")
     assert lines[6].endswith(" parameters in one program; 30 epochs, some cut after epochs 7")
     assert lines[7].startswith("expected: ")
-    assert lines[-1] == f"model, record and pictures in {folder / 'run'}"
+    assert lines[-1] == f"model, report.html, record and pictures in {folder / 'run'}"
+
+
+def test_what_was_found_is_told_in_ten_lines_and_written_as_a_page(folder):
+    lines = (folder / "printed").read_text().splitlines()[8:-1]
+    assert 4 <= len(lines) <= 12
+    # Of this table, either is ahead of the networks or level, or they are better.
+    assert "ensemble" in lines[0] and "95 % interval of the difference" in lines[0]
+    assert any(line.startswith("On 80 test rows: accuracy ") for line in lines)
+    page = (folder / "run" / "report.html").read_text("utf-8")
+    assert page.startswith("<!DOCTYPE html>") and "Could not be shown" not in page and lines[0] in page
 
 
 def test_predictions_stand_beside_the_columns_of_new_rows(folder, capsys):
@@ -170,6 +181,8 @@ def test_images_have_a_folder_of_their_own_by_default(tmp_path, capsys, monkeypa
         (("digits", "--dropout", 2), "dropout: must be at least 0 and below 1, got 2.0"),
         (("digits", "--seed", -1), "seed: must be a whole number of at least 0, got -1"),
         (("digits", "--checkpoint-every", 0), "checkpoint_every: must be a whole number of at least 1"),
+        (("digits", "--cost", "5"), "cost: must be FALSE_POSITIVE:FALSE_NEGATIVE, as 1:5, got '5'"),
+        (("diabetes", "--class-weight", "balanced"), "class_weight: needs class labels as targets"),
         (("digits", "--test-fraction", 2), "test_fraction: must be at least 0 and below 1, got 2"),
     ],
 )

@@ -1,0 +1,132 @@
+"""What simpler models reach on the same rows: the constant answer, a linear model, boosted trees."""
+
+import time
+import warnings
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from jaxmlp.checks import first_line
+from jaxmlp.data.splits import Splits, join_parts
+from jaxmlp.report.columns import input_columns, tree_inputs
+from jaxmlp.report.contents import BOOSTING, CONSTANT, LINEAR, Baseline, Comparison
+from jaxmlp.report.judged import Judged, row_losses
+from jaxmlp.types import Dataset
+
+if TYPE_CHECKING:
+    from jaxmlp.sweep.ensembles import OutOfFold
+
+_SHARE = 1 / 5
+"""Of the sweep's time, which baselines may take."""
+_NAMES = {
+    (CONSTANT, True): "always the class shares",
+    (CONSTANT, False): "always the mean",
+    (LINEAR, True): "logistic regression",
+    (LINEAR, False): "ridge regression",
+    (BOOSTING, True): "HistGradientBoosting",
+    (BOOSTING, False): "HistGradientBoosting",
+}
+
+
+class _Kind(NamedTuple):
+    make: Callable[[], Any]
+    view: Callable[[Any], np.ndarray]
+    """From the inputs of the splits to those that it takes."""
+
+
+def fit_baselines(judged: Judged, own: "OutOfFold", splits: Splits, sweep_seconds: float) -> Comparison:
+    """Baselines that learn from the rows, by the weights, that the networks of a fold learnt from, and are
+    asked for the rows that it held out: in as many folds as fit into a fifth of ``sweep_seconds``, at least
+    one.
+
+    They see what the networks see: numbers with their gaps filled and a column that tells of these, and a
+    column of 0 and 1 for each category; the trees see categories and gaps as such.
+    """
+    train, (kinds, left_out) = join_parts(splits).train, _kinds(judged, splits)
+    answers = {kind: np.full(judged.predictions.shape, np.nan) for kind in kinds}
+    seconds, began = dict.fromkeys(kinds, 0.0), time.perf_counter()
+    for fold in range(len(own.learnt)):
+        for kind in [kind for kind in kinds if kind not in left_out]:
+            started = time.perf_counter()
+            try:
+                answers[kind][own.folds == fold] = _answers(kinds[kind], train, own, fold, judged)
+            except ValueError as error:
+                left_out[kind] = f"could not be fitted: {first_line(error)}"
+            seconds[kind] += time.perf_counter() - started
+        if (time.perf_counter() - began) * (fold + 2) / (fold + 1) > _SHARE * sweep_seconds:
+            break
+    rows, classes = own.folds <= fold, bool(judged.class_names)
+    costs = row_losses(judged, judged.predictions)
+    found = []
+    for kind in [kind for kind in kinds if kind not in left_out]:
+        theirs = row_losses(judged, answers[kind])
+        paired = _paired((costs - theirs)[rows], own.weights[rows])
+        loss = float(np.average(theirs[rows], weights=own.weights[rows]))
+        found.append(Baseline(kind, _NAMES[kind, classes], answers[kind], loss, *paired, seconds[kind]))
+    names = {_NAMES[kind, classes]: why for kind, why in left_out.items()}
+    return Comparison(found, rows, fold + 1, float(np.average(costs[rows], weights=own.weights[rows])), names)
+
+
+def _paired(
+    differences: Float[np.ndarray, " rows"], weights: Float[np.ndarray, " rows"]
+) -> tuple[float, tuple[float, float]]:
+    """Their mean, and its 95 % interval over the rows."""
+    shares = weights / weights.sum()
+    mean = float(shares @ differences)
+    # As many rows of equal weight would be as sure (Kish 1965).
+    count = 1 / np.sum(np.square(shares))
+    margin = 1.96 * float(np.sqrt(shares @ np.square(differences - mean) / max(count - 1, 1)))
+    return mean, (mean - margin, mean + margin)
+
+
+def _kinds(judged: Judged, splits: Splits) -> tuple[dict[str, _Kind], dict[str, str]]:
+    """The baselines, and those that are not for such data."""
+    from sklearn import dummy, ensemble, linear_model, multioutput, preprocessing
+
+    classes, columns = bool(judged.class_names), input_columns(splits)
+    categorical = [column.is_category for column in columns]
+    options = {"categorical_features": categorical} if any(categorical) else {}
+
+    def linear() -> Any:
+        model = linear_model.LogisticRegression(max_iter=1000) if classes else linear_model.Ridge()
+        return [preprocessing.StandardScaler(), model]
+
+    def boosting() -> Any:
+        if classes:
+            return ["passthrough", ensemble.HistGradientBoostingClassifier(random_state=0, **options)]
+        model = ensemble.HistGradientBoostingRegressor(random_state=0, **options)
+        several = judged.targets.shape[1] > 1
+        return ["passthrough", multioutput.MultiOutputRegressor(model) if several else model]
+
+    constant = dummy.DummyClassifier(strategy="prior") if classes else dummy.DummyRegressor()
+    kinds = {
+        CONSTANT: _Kind(lambda: ["passthrough", constant], lambda inputs: np.zeros((len(inputs), 1))),
+        LINEAR: _Kind(linear, lambda inputs: np.asarray(inputs, float).reshape(len(inputs), -1)),
+        BOOSTING: _Kind(boosting, partial(tree_inputs, columns)),
+    }
+    images = {} if columns else {BOOSTING: "is for the columns of a table, not for images"}
+    return kinds, images
+
+
+def _answers(
+    kind: _Kind, train: Dataset, own: "OutOfFold", fold: int, judged: Judged
+) -> Float[np.ndarray, "rows outputs"]:
+    """What a baseline, which has learnt what the networks of the fold have, says of the rows left out."""
+    from sklearn.pipeline import Pipeline
+
+    inputs, targets, weights = kind.view(train.inputs), np.asarray(train.targets), own.learnt[fold]
+    learnt, asked = np.flatnonzero(weights), own.rows[own.folds == fold]
+    model = Pipeline(list(zip(("scale", "model"), kind.make(), strict=True)))
+    with warnings.catch_warnings():
+        # Of fits that have not quite converged.
+        warnings.simplefilter("ignore")
+        model.fit(inputs[learnt], targets[learnt], model__sample_weight=weights[learnt])
+    if not judged.class_names:
+        return model.predict(inputs[asked]).reshape(len(asked), -1)
+    found = np.zeros((len(asked), len(judged.class_names)))
+    # A class that the fold's rows lack gets no probability.
+    found[:, model.classes_] = model.predict_proba(inputs[asked])
+    return found

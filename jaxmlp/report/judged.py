@@ -1,0 +1,47 @@
+"""Rows that networks have not learnt from, and what these say of them: what a report's figures are of."""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int, Shaped
+
+from jaxmlp.types import ClassName
+
+_SMALLEST = np.finfo(np.float32).tiny
+
+
+class Judged(NamedTuple):
+    """Rows, what is true of them and what was predicted."""
+
+    task: str
+    class_names: tuple[ClassName, ...]
+    inputs: Shaped[np.ndarray, "rows ..."]
+    """As the splits have them."""
+    targets: Shaped[np.ndarray, "rows ..."]
+    """Labels, or values, [rows, outputs]."""
+    predictions: Float[np.ndarray, "rows outputs"]
+    """Probabilities of all classes, or values."""
+    weights: Float[np.ndarray, " rows"]
+    positive: int = 1
+    """Of two classes, the label of the one that is looked for: the rarer."""
+
+    @property
+    def labels(self) -> Int[np.ndarray, " rows"]:
+        """The likeliest class of each row."""
+        return self.predictions.argmax(axis=1)
+
+    def take(self, rows: Shaped[np.ndarray, " chosen"]) -> "Judged":
+        """Some of the rows."""
+        names = "inputs", "targets", "predictions", "weights"
+        return self._replace(**{name: getattr(self, name)[rows] for name in names})
+
+
+def row_losses(judged: Judged, predictions: Float[np.ndarray, "rows outputs"]) -> Float[np.ndarray, " rows"]:
+    """What each row costs with these predictions: the cross-entropy in nats, or the squared error in shares
+    of the targets' variance, so that its mean is 1 − R².
+    """
+    targets = judged.targets
+    if judged.class_names:
+        return -np.log(np.maximum(predictions[np.arange(len(targets)), targets], _SMALLEST))
+    variance = np.var(targets, axis=0)
+    return np.mean(np.square(predictions - targets) / np.where(variance > 0, variance, 1), axis=1)

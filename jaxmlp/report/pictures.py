@@ -1,0 +1,126 @@
+"""The pictures of a report, each a PNG in a folder."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float
+
+from jaxmlp.data.columns import DateColumn
+from jaxmlp.models.calibration import coverage, interval_margin
+from jaxmlp.nn.metrics import METRICS
+from jaxmlp.plots import charts, classifier, images, reports, sweeps
+from jaxmlp.report.columns import column_words
+from jaxmlp.report.contents import Effect
+from jaxmlp.report.judged import Judged
+
+if TYPE_CHECKING:
+    from jaxmlp.data.splits import Splits
+    from jaxmlp.sweep.state import SweepResult
+
+MAX_CURVES = 6
+"""Classes whose curves, or effects, can be told apart in one picture."""
+_LEVELS = np.array([0.5, 0.6, 0.7, 0.8, 0.9, 0.95])
+
+
+def draw_members(swept: "SweepResult", splits: "Splits", path: Path) -> Path:
+    """Every member learning."""
+    first, metric = next(iter(METRICS[splits.task].items()))
+    return sweeps.member_curves(
+        swept.history[f"validation_{first}"],
+        swept.statuses,
+        path,
+        ylabel=f"held out {first}",
+        best=swept.best.member,
+        percent=metric.unit == "fraction",
+        title=splits.name,
+    )
+
+
+def draw_confusion(judged: Judged, path: Path) -> Path:
+    """What was taken for what."""
+    return classifier.confusion_matrix(judged.targets, judged.labels, judged.class_names, path)
+
+
+def draw_ranking(judged: Judged, path: Path) -> Path:
+    """ROC and precision-recall curve, of two classes of that which is looked for, of several of each, or of
+    those that are told apart worst.
+    """
+    from sklearn.metrics import precision_recall_curve, roc_curve
+
+    own, roc, ranked, rates = {"sample_weight": judged.weights}, {}, {}, {}
+    for place in shown_classes(judged):
+        hits, chances = judged.targets == place, judged.predictions[:, place]
+        name = str(judged.class_names[place])
+        roc[name] = roc_curve(hits, chances, **own)[:2]
+        ranked[name] = precision_recall_curve(hits, chances, **own)[1::-1]
+        rates[name] = float(np.average(hits, weights=judged.weights))
+    return reports.ranking_curves(roc, ranked, path, rates=rates)
+
+
+def shown_classes(judged: Judged) -> list[int]:
+    """The one that is looked for, or at most six that occur, the worst first by average precision."""
+    from sklearn.metrics import average_precision_score
+
+    places = np.unique(judged.targets).tolist()
+    if len(judged.class_names) == 2:
+        return [place for place in places if place == judged.positive and len(places) == 2]
+    worth = {
+        place: average_precision_score(judged.targets == place, judged.predictions[:, place])
+        for place in places
+    }
+    return sorted(sorted(worth, key=lambda place: worth[place])[:MAX_CURVES])
+
+
+def draw_reliability(judged: Judged, path: Path) -> Path:
+    """Whether what was called so sure was right as often."""
+    right = judged.labels == judged.targets
+    return classifier.reliability({"held out rows": (judged.predictions.max(axis=1), right)}, path)
+
+
+def draw_residuals(judged: Judged, place: int, noise_scale: float | None, unit: str, path: Path) -> Path:
+    """How far one target is off, and how many of its intervals hold it."""
+    errors = judged.targets[:, place] - judged.predictions[:, place]
+    margin, held = None, None
+    if noise_scale is not None:
+        margin = float(interval_margin(noise_scale))
+        held = _LEVELS, np.array([coverage(errors, noise_scale, level) for level in _LEVELS.tolist()])
+    return reports.residuals(judged.predictions[:, place], errors, margin, held, path, unit=unit)
+
+
+def draw_importance(importance: Mapping[str, Float[np.ndarray, " repeats"]], label: str, path: Path) -> Path:
+    """How much worse the ensemble does without each column."""
+    return charts.point_plot({"": importance}, path, xlabel=label)
+
+
+def draw_effects(effects: Sequence[Effect], judged: Judged, target: str, path: Path) -> Path:
+    """What the average prediction is at the values of columns."""
+    classes = bool(judged.class_names)
+    places, label = list(range(min(judged.targets.shape[-1], MAX_CURVES))), f"average prediction of {target}"
+    if classes:
+        places = shown_classes(judged) or [judged.positive]
+        single = f" of {judged.class_names[places[0]]}" if len(places) == 1 else ""
+        label = f"average probability{single}"
+    lines = [str(judged.class_names[p]) if classes else f"target {p + 1}" for p in places]
+    panels = [_panel(effect, places) for effect in effects]
+    return reports.effect_panels(panels, lines, path, ylabel=label, percent=classes)
+
+
+def _panel(effect: Effect, places: Sequence[int]) -> reports.EffectPanel:
+    """Numbers as such, with what is predicted where there is none beside the name; words and dates by their
+    names.
+    """
+    column, values, averages = effect.column, effect.values, effect.averages[:, list(places)]
+    if column.is_category or isinstance(column.kind, DateColumn):
+        return reports.EffectPanel(column.name, column_words(column, values), averages)
+    known = ~np.isnan(values)
+    gaps = [", ".join(f"{value:.3g}" for value in row) for row in averages[~known]]
+    name = column.name + "".join(f" (missing: {gap})" for gap in gaps)
+    return reports.EffectPanel(name, values[known].tolist(), averages[known])
+
+
+def draw_mistakes(judged: Judged, path: Path) -> Path:
+    """The images that were mistaken worst."""
+    answers = judged.targets, judged.predictions, judged.class_names
+    return images.most_wrong(judged.inputs, *answers, path, num_images=12)

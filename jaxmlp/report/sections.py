@@ -1,0 +1,235 @@
+"""The sections of the page, each from what was found out and a folder for its pictures."""
+
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from jaxmlp.data.columns import MAX_LINES
+from jaxmlp.report import pictures
+from jaxmlp.report.advice import advise
+from jaxmlp.report.columns import column_values, column_words, input_columns
+from jaxmlp.report.contents import NUM_REPEATS, Report, hardest_rows
+from jaxmlp.report.judged import row_losses
+from jaxmlp.report.measures import MAX_TARGETS
+from jaxmlp.report.page import items, paragraph, picture, table
+from jaxmlp.report.sentences import format_measure, signed, tell
+from jaxmlp.statistics import format_mean
+
+Section = Callable[[Report, Path], str]
+_MAX_HARDEST, _MAX_SHOWN = 10, 6
+_MAX_BARS = 25
+_VERDICTS = {"ahead": "better than the ensemble", "level": "not shown to differ", "behind": "worse"}
+
+
+def in_short(report: Report, folder: Path) -> str:
+    """What the terminal says."""
+    return items(tell(report), "short")
+
+
+def baselines(report: Report, folder: Path) -> str:
+    """The baselines beside the ensemble."""
+    compared = report.comparison
+    if compared is None:
+        return paragraph("Not asked for.")
+    classes = bool(report.held_out.class_names)
+    name = "log-loss" if classes else "share of the variance left (1 − R²)"
+    best = [
+        ("the ensemble", f"{compared.loss:.4f}", "", "", f"{sum(report.found.sweep.seconds.values()):.1f}")
+    ]
+    rows = [
+        (
+            one.name,
+            f"{one.loss:.4f}",
+            f"{signed(one.difference)} ({signed(one.interval[0])} to {signed(one.interval[1])})",
+            _VERDICTS[one.verdict],
+            f"{one.seconds:.1f}",
+        )
+        for one in compared.baselines
+    ]
+    header = ("model", name, "ensemble minus it (95 % interval)", "it is", "seconds")
+    of = f"{compared.num_folds} of {len(report.found.out_of_fold.learnt)} folds"
+    told = (
+        f"Each learnt from the same rows as the networks and was asked for the same {compared.rows.sum():,} "
+        f"rows, those of {of}. Lower is better; the difference is paired, row by row. With scikit-learn's "
+        "defaults; the linear model sees the table as the networks do, trees see gaps and categories as such."
+    )
+    if report.splits.class_weights:
+        told += " Classes counted the same here, as in training."
+    left = [f"{name} {why}" for name, why in compared.left_out.items()]
+    return table(header, best + rows) + paragraph(told, "note") + items(left)
+
+
+def how_good(report: Report, folder: Path) -> str:
+    """Every measure with its interval."""
+    parts = {name: values for name, values in report.measures.items() if values}
+    names = list(dict.fromkeys(name for values in parts.values() for name in values))
+    counts = {"held out": len(report.held_out.targets), "test": len(report.test.targets)}
+    header = ["measure", *(f"{part} ({counts[part]:,} rows)" for part in parts)]
+    rows = [[name, *(format_measure(values[name]) for values in parts.values())] for name in names]
+    notes = ["Held out rows were predicted by networks, and chosen by rows, that they were no part of."]
+    if "test" not in parts:
+        notes.append("There are no test rows.")
+    if report.splits.class_weights:
+        notes.append("Classes count here as often as they come, though training weighed them.")
+    if len(report.held_out.class_names) > 2:
+        notes.append("AUC, average precision and F1 are averages over the classes, each against all others.")
+    if report.held_out.targets.ndim > 1 and report.held_out.targets.shape[1] > MAX_TARGETS:
+        notes.append(f"Of {report.held_out.targets.shape[1]} targets, the first {MAX_TARGETS} are shown.")
+    return table(header, rows) + paragraph(" ".join(notes), "note")
+
+
+def mistakes(report: Report, folder: Path) -> str:
+    """What is taken for what, how well classes are told apart, how sure one may be."""
+    judged, found = report.held_out, []
+    found.append(picture(pictures.draw_confusion(judged, folder / "confusion.png"), "Confusion matrix"))
+    if pictures.shown_classes(judged):
+        path = pictures.draw_ranking(judged, folder / "ranking.png")
+        found.append(picture(path, "ROC and precision-recall curves"))
+    else:
+        found.append(paragraph("One class alone occurs, so that there is nothing to tell apart.", "note"))
+    if len(judged.class_names) > pictures.MAX_CURVES:
+        found.append(paragraph("The curves are those of the classes that are told apart worst.", "note"))
+    path = pictures.draw_reliability(judged, folder / "reliability.png")
+    found.append(picture(path, "Reliability diagram"))
+    found.append(paragraph("On the line, what is called 80 % sure is right in 80 % of cases.", "note"))
+    return "".join(found)
+
+
+def class_balance(report: Report, folder: Path) -> str:
+    """How often each of two classes comes, what is made of it, and from which probability to decide."""
+    judged = report.held_out
+    positive, other = (str(judged.class_names[place]) for place in (judged.positive, 1 - judged.positive))
+    share = np.average(judged.targets == judged.positive, weights=judged.weights)
+    if report.splits.class_weights:
+        made = (
+            "Both classes counted the same in training, however rare: probabilities are those of data in "
+            "which both are as frequent, so that log-loss and Brier score are worse on data as they are."
+        )
+    else:
+        made = (
+            "Rows counted alike in training, so that probabilities go with how often the classes come; of a "
+            "rare class few rows reach 0.5. --class-weight balanced gives both the same total instead."
+        )
+    names = list(report.thresholds[0].measures)
+    rows = [
+        [one.name, f"{one.threshold:.3f}", *(f"{one.measures[name]:.3f}" for name in names)]
+        for one in report.thresholds
+    ]
+    told = (
+        "The threshold is chosen on all held out rows; what it reaches is measured on each part of them by "
+        "the one chosen on the others."
+    )
+    often = format_mean(float(share), None, "fraction")
+    first = paragraph(f"{often} of the rows are {positive!r}, the others {other!r}. {made}")
+    return first + table(["threshold", f"{positive!r} from", *names], rows) + paragraph(told, "note")
+
+
+def errors(report: Report, folder: Path) -> str:
+    """How far real values are off, and how much the intervals hold."""
+    part, judged = ("test", report.test) if len(report.test.targets) else ("held out", report.held_out)
+    scales, several = report.found.ensemble.spec.noise_scale, judged.targets.shape[1] > 1
+    found = []
+    for place in range(min(judged.targets.shape[1], MAX_TARGETS)):
+        path, scale = folder / f"residuals_{place}.png", None if scales is None else scales[place]
+        unit = f"target {place + 1}" if several else report.target
+        found.append(picture(pictures.draw_residuals(judged, place, scale, unit, path), "Residuals"))
+    told = f"Of the {len(judged.targets):,} {part} rows; dashed, the interval that should hold 90 %."
+    return "".join(found) + paragraph(told, "note")
+
+
+def what_it_depends_on(report: Report, folder: Path) -> str:
+    """Columns shuffled, and columns set to one value after the other."""
+    if not report.importance:
+        return paragraph("Left out: see above.")
+    label = "log-loss rises by" if report.held_out.class_names else "R² falls by"
+    shown = dict(itertools.islice(report.importance.items(), _MAX_BARS))
+    path = pictures.draw_importance(shown, label, folder / "columns.png")
+    told = (
+        "How much worse held out rows are predicted when a column is shuffled among them, all that it became "
+        f"together: each of {NUM_REPEATS} shuffles, their mean, its 95 % interval. Columns that tell the "
+        "same stand in for each other, and then each seems to matter less."
+    )
+    found = [picture(path, "Importance of columns"), paragraph(told, "note")]
+    if len(report.importance) > _MAX_BARS:
+        found.append(paragraph(f"The first {_MAX_BARS} of {len(report.importance)} columns.", "note"))
+    if report.effects:
+        path = pictures.draw_effects(report.effects, report.held_out, report.target, folder / "effects.png")
+        told = (
+            "The average prediction where all rows have the same value in a column, and else are as they are."
+        )
+        found += [picture(path, "Partial dependence"), paragraph(told, "note")]
+    return "".join(found)
+
+
+def hardest(report: Report, folder: Path) -> str:
+    """The rows that were predicted worst, where wrong labels and rare cases stand first."""
+    judged, columns = report.held_out, input_columns(report.splits)
+    if judged.inputs.ndim > 2 and judged.class_names:
+        return picture(pictures.draw_mistakes(judged, folder / "mistakes.png"), "The worst mistakes")
+    rows = hardest_rows(judged, _MAX_HARDEST)
+    if not len(rows):
+        return paragraph("No held out row is mistaken.")
+    order = list(report.importance)
+    columns = sorted(columns, key=lambda one: order.index(one.name) if one.name in order else len(order))
+    columns = columns[:_MAX_SHOWN]
+    losses = row_losses(judged, judged.predictions)[rows]
+    cells = [column_words(one, column_values(one, judged.inputs[rows])) for one in columns]
+    told = [_truth(report, row) for row in rows.tolist()]
+    body = [[*pair, f"{loss:.2f}", *own] for pair, loss, *own in zip(told, losses, *cells, strict=True)]
+    loss = "log-loss" if judged.class_names else "squared error / variance"
+    return table(["true", "predicted", loss, *(one.name for one in columns)], body) + paragraph(
+        "The held out rows that were predicted worst: wrong entries and rare cases come first.", "note"
+    )
+
+
+def _truth(report: Report, row: int) -> tuple[str, str]:
+    judged = report.held_out
+    if not judged.class_names:
+        true, said = (", ".join(f"{v:.6g}" for v in of[row]) for of in (judged.targets, judged.predictions))
+        return true, said
+    label = judged.labels[row]
+    sure = f"{100 * judged.predictions[row, label]:.0f} %"
+    return str(judged.class_names[judged.targets[row]]), f"{judged.class_names[label]} ({sure} sure)"
+
+
+def how_read(report: Report, folder: Path) -> str:
+    """Each column, and what was noticed about the data."""
+    splits = report.splits
+    remarks = [str(remark) for remark in getattr(splits, "remarks", ())]
+    summary = [
+        f"{name}: {value}" for name, value in splits.summary().items() if not name.startswith("column ")
+    ]
+    columns = splits.columns or ()
+    found = items(remarks) + items(summary)
+    if columns:
+        found += table(["column", "read as"], [(one.name, one.describe()) for one in columns[:MAX_LINES]])
+    if len(columns) > MAX_LINES:
+        found += paragraph(f"And {len(columns) - MAX_LINES} more.", "note")
+    return found
+
+
+def how_it_learnt(report: Report, folder: Path) -> str:
+    """Every setting's score over the epochs."""
+    path = pictures.draw_members(report.found.sweep, report.splits, folder / "members.png")
+    return picture(path, "Every setting learning")
+
+
+def what_it_cost(report: Report, folder: Path) -> str:
+    """Seconds, networks and settings."""
+    swept = report.found.sweep
+    compared = report.comparison.baselines if report.comparison else []
+    seconds = {**swept.seconds, **{one.name: one.seconds for one in compared}, **report.seconds}
+    chosen = {
+        "settings tried": f"{len(swept.members)}, each with a network for each fold",
+        "networks in the ensemble": report.found.ensemble.summary()["networks"],
+    }
+    return table(["", "seconds"], [(name, f"{value:.1f}") for name, value in seconds.items()]) + items(
+        f"{name}: {value}" for name, value in chosen.items()
+    )
+
+
+def next_steps(report: Report, folder: Path) -> str:
+    """What somebody with these figures would do."""
+    return items(advise(report))
