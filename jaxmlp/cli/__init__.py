@@ -1,1 +1,1 @@
-"""The command ``jaxmlp``: fit, predict, show and env, for people with data."""
+"""The command ``jaxmlp``: fit, predict, show, page and env, for people with data."""

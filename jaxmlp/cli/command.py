@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 import tyro
 
-from jaxmlp.cli import fit, predict, show
+from jaxmlp.cli import fit, page, predict, show
 from jaxmlp.runtime import compilation, environment, files
 from jaxmlp.runtime.signals import single_run
 from jaxmlp.runtime.streams import prepare_streams
@@ -40,6 +40,7 @@ _COMMANDS: dict[str, tuple[type, Callable[[Any], None]]] = {
     "fit": (fit.Fit, fit.run),
     "predict": (predict.Predict, predict.run),
     "show": (show.Show, show.run),
+    "page": (page.Page, page.run),
     "env": (Env, run_env),
 }
 

@@ -63,6 +63,13 @@ def load_dataset(
     return splits._replace(input_names=raw.input_names)
 
 
+def read_offline(name: str) -> RawData | None:
+    """The data set called ``name`` as its source delivers it, if it can be had without the network: it ships
+    with scikit-learn, or was prepared before.
+    """
+    return _read_scikit_learn(name) if name in _SCIKIT_LEARN else tfds_cache.read_prepared(name)
+
+
 def _read_scikit_learn(name: str) -> RawData:
     bunch = _SCIKIT_LEARN[name]()
     # Only digits has images: whole numbers 0…16 stored as floats.

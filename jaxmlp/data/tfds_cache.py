@@ -36,11 +36,11 @@ def read_tfds(name: str, manual_dir: str | Path | None, others: Sequence[str] = 
     The entry appears by one rename, so a reader never sees half of it, and of two processes that prepare the
     same set the second to finish keeps the first one's entry. Everything that can go wrong raises InputError.
     """
-    root = files.cache_folder()
-    entry = root / f"{urllib.parse.quote(name, safe='')}-v1"
-    raw = _read_entry(entry)
+    raw = read_prepared(name)
     if raw is not None:
         return raw
+    entry = _entry_of(name)
+    root = entry.parent
     try:
         root.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(
@@ -57,6 +57,15 @@ def read_tfds(name: str, manual_dir: str | Path | None, others: Sequence[str] = 
     if raw is None:
         raise InputError(f"dataset: {name!r} is not as it was written to {root}; check the disk")
     return raw
+
+
+def read_prepared(name: str) -> RawData | None:
+    """The set ``name`` from our cache; None if it is not there, or damaged."""
+    return _read_entry(_entry_of(name))
+
+
+def _entry_of(name: str) -> Path:
+    return files.cache_folder() / f"{urllib.parse.quote(name, safe='')}-v1"
 
 
 def _manual_dir(given: str | Path | None) -> Path | None:

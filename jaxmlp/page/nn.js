@@ -4,7 +4,8 @@
 
 const HALVES = new Float32Array(1 << 16);
 for (let bits = 0; bits < HALVES.length; bits++) {
-  const exponent = (bits >> 10) & 31, fraction = (bits & 1023) / 1024;
+  const exponent = (bits >> 10) & 31;
+  const fraction = (bits & 1023) / 1024;
   const size = exponent ? (1 + fraction) * 2 ** (exponent - 15) : fraction * 2 ** -14;
   HALVES[bits] = bits >> 15 ? -size : size;
 }
@@ -70,7 +71,9 @@ function countBelow(knots, x, orEqual) {
 /** The share of training values below `x`, and half of those that equal it. */
 function shareBelow(knots, x) {
   if (knots instanceof Float32Array) x = Math.fround(x);
-  const last = knots.length - 1, first = countBelow(knots, x, false), after = countBelow(knots, x, true);
+  const last = knots.length - 1;
+  const first = countBelow(knots, x, false);
+  const after = countBelow(knots, x, true);
   if (after > first) return (first + after - 1) / (2 * last);
   if (first === 0 || first > last) return first ? 1 : 0;
   const [below, above] = [knots[first - 1], knots[first]];
@@ -82,7 +85,8 @@ const at = (part, place) => part[part.length === 1 ? 0 : place];
 
 /** Raw values as the first layer takes them; a scale of null leaves a column out. */
 function scaleInputs(model, values) {
-  const { shift, scale, quantiles } = model.preprocess, x = Float64Array.from(values);
+  const { shift, scale, quantiles } = model.preprocess;
+  const x = Float64Array.from(values);
   const numKnots = quantiles.knots.length / quantiles.numbers.length;
   quantiles.numbers.forEach((place, index) => {
     x[place] = shareBelow(quantiles.knots.subarray(index * numKnots, (index + 1) * numKnots), x[place]);
@@ -122,7 +126,8 @@ const ACTIVATIONS = {
 
 /** x @ weight + bias, with the weight of each input in a row. */
 function affine({ weight, bias }, x) {
-  const sums = Float64Array.from(bias), width = sums.length;
+  const sums = Float64Array.from(bias);
+  const width = sums.length;
   for (let input = 0; input < x.length; input++) {
     if (x[input] === 0) continue; // As most pixels are.
     for (let unit = 0, place = input * width; unit < width; unit++) sums[unit] += x[input] * weight[place++];
@@ -132,7 +137,8 @@ function affine({ weight, bias }, x) {
 
 /** The inputs, then the waves of those that are numbers, mixed. */
 function embed({ numbers, frequencies, phases, mixing }, x) {
-  const count = frequencies.length / numbers.length, width = mixing.length / frequencies.length;
+  const count = frequencies.length / numbers.length;
+  const width = mixing.length / frequencies.length;
   const features = new Float64Array(numbers.length * width);
   frequencies.forEach((frequency, wave) => {
     const number = Math.floor(wave / count);
@@ -191,7 +197,8 @@ function logMean(rows, shares) {
  * network and of all. `options[n]` are those of `forward` for network n.
  */
 function predict(model, values, options = []) {
-  const { networks, head, temperature } = model, scaled = scaleInputs(model, values);
+  const { networks, head, temperature } = model;
+  const scaled = scaleInputs(model, values);
   const answers = networks.map((network, n) => networkOutputs(model, network, scaled, options[n]));
   const outputs = answers.map((values) => Array.from(values));
   const total = networks.reduce((sum, { count }) => sum + count, 0);

@@ -1,6 +1,5 @@
 """A model as JSON for the scripts of a page: its description as it is, its weights in base64."""
 
-import base64
 from typing import Any
 
 import jax
@@ -15,6 +14,7 @@ from jaxmlp.models.model import Model
 from jaxmlp.models.prediction import predict, predict_proba
 from jaxmlp.models.schema import Dense, SavedNetwork
 from jaxmlp.nn.preprocessing import Affine, Quantiles
+from jaxmlp.page.binary import pack_array
 from jaxmlp.types import AnyArray, Embedding, InputError, Layer, Layers
 
 TOLERANCE = 5e-4
@@ -40,12 +40,6 @@ def pack_model(model: Model) -> dict[str, Any]:
         "targets": None if model.targets is None else _pack_affine(model.targets, ()),
         "networks": [_pack_network(saved, layers, dtype) for saved, layers in networks],
     }
-
-
-def pack_array(values: AnyArray, dtype: str) -> dict[str, str]:
-    """The values in this dtype, row by row."""
-    little = np.asarray(values).astype(np.dtype(dtype).newbyteorder("<"))
-    return {"dtype": dtype, "data": base64.b64encode(little.tobytes()).decode()}
 
 
 def draw_inputs(model: Model, num_examples: int = _NUM_PROBES) -> Float[np.ndarray, "examples ..."]:

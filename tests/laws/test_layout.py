@@ -165,6 +165,10 @@ def test_few_files_lie_beside_the_packages():
 
 def test_files_are_short():
     lengths = {name: source.count("\n") for name, source in sources().items()}
+    scripts = [
+        path for path in (ROOT / "jaxmlp" / "page").iterdir() if path.suffix in (".js", ".css", ".html")
+    ]
+    lengths |= {path.name: path.read_text("utf-8").count("\n") for path in scripts}
     assert {name: length for name, length in lengths.items() if length > MAX_FILE_LINES} == {}
 
 

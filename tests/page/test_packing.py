@@ -15,7 +15,8 @@ from jaxmlp.models.prediction import network_outputs, predict, predict_proba
 from jaxmlp.models.schema import dense_network
 from jaxmlp.nn import mlp
 from jaxmlp.nn.preprocessing import Quantiles, apply_quantiles
-from jaxmlp.page.packing import TOLERANCE, draw_inputs, pack_array, pack_model
+from jaxmlp.page.binary import pack_array
+from jaxmlp.page.packing import TOLERANCE, draw_inputs, pack_model
 from jaxmlp.types import Layer
 from tests.models.test_model import make_model
 from tests.support.node import needs_node, run_script

@@ -1,0 +1,44 @@
+"""``jaxmlp page``: a saved model as one HTML file to try out."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+import jaxmlp
+from jaxmlp.page.assembly import build_page, describe_page
+from jaxmlp.records import check_writable
+from jaxmlp.runtime.files import write_atomic
+from jaxmlp.types import InputError
+
+
+@dataclass(frozen=True)
+class Page:
+    """Make a page of a network: one HTML file that opens by a double click, without a server or the internet.
+
+    jaxmlp page runs/digits --out digits.html
+
+    Draw on it, if the network reads images, or move along two columns of its table, and see what each neuron
+    and each network makes of it; switch neurons off, or take activations away, and see what changes. For an
+    image set that was prepared before there are examples to click, the worst mistakes among them.
+    """
+
+    model: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="MODEL")]
+    """A file that jaxmlp saved (model.safetensors), or the folder of a run."""
+    out: Path = Path("page.html")
+    """The file to write."""
+
+
+def run(config: Page) -> None:
+    """Write the page, and say how large it is."""
+    if config.out.suffix.lower() not in (".html", ".htm"):
+        raise InputError(f"out: must be a file that ends with .html, got {str(config.out)!r}")
+    path = config.model / "model.safetensors" if config.model.is_dir() else config.model
+    content = describe_page(jaxmlp.load(path))
+    page = build_page(content).encode("utf-8", "backslashreplace")
+    check_writable(config.out.parent)
+    write_atomic(config.out, page)
+    if content["fields"] is None and content["examples"] is None:
+        print(f"without examples to click, since the data set {content['model']['dataset']!r} is not at hand")
+    print(f"{config.out}: {len(page) / 1e6:.1f} MB; open it in a browser")

@@ -1,0 +1,88 @@
+// Elements, colours and numbers on the screen.
+
+/** An element with these attributes; one that starts with "on" is a listener, and texts stay texts. */
+function element(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else if (value !== false && value !== null) node.setAttribute(name, value === true ? "" : value);
+  }
+  node.append(...children);
+  return node;
+}
+
+const button = (label, action, more = {}) =>
+  element("button", { type: "button", onclick: action, ...more }, label);
+
+/** A button that is pressed or not, and calls `action` with which. */
+function toggle(label, action, pressed = false) {
+  const node = button(label, () => {
+    const now = node.getAttribute("aria-pressed") !== "true";
+    node.setAttribute("aria-pressed", now);
+    action(now);
+  });
+  node.setAttribute("aria-pressed", pressed);
+  return node;
+}
+
+/** A choice among texts, which calls `action` with the number of the chosen one. */
+function choice(label, options, chosen, action) {
+  const node = element("select", { "aria-label": label, onchange: () => action(Number(node.value)) });
+  options.forEach((text, i) => node.append(element("option", { value: i, selected: i === chosen }, text)));
+  return node;
+}
+
+// ---- Colours
+
+const COLOURS = {};
+
+/** The colours of the style at hand, as red, green and blue. */
+function readColours() {
+  const style = getComputedStyle(document.documentElement);
+  for (const name of ["page", "paper", "ink", "muted", "line", "blue", "orange"]) {
+    const digits = style.getPropertyValue(`--${name}`).trim().slice(1);
+    COLOURS[name] = [0, 2, 4].map((start) => parseInt(digits.slice(start, start + 2), 16));
+  }
+}
+
+const mix = (from, to, share) => from.map((value, i) => value + (to[i] - value) * share);
+const css = (colour, alpha = 1) => `rgb(${colour.map(Math.round).join(" ")} / ${alpha})`;
+
+/** From blue at -1 by paper at 0 to orange at 1. */
+function diverging(value) {
+  const share = Math.min(Math.abs(value), 1);
+  return mix(COLOURS.paper, value < 0 ? COLOURS.blue : COLOURS.orange, share);
+}
+
+/** Each place of the canvas in its colour. */
+function paint(canvas, width, height, colourOf) {
+  canvas.width = width;
+  canvas.height = height;
+  const image = new ImageData(width, height);
+  for (let place = 0; place < width * height; place++) image.data.set([...colourOf(place), 255], 4 * place);
+  canvas.getContext("2d").putImageData(image, 0, 0);
+}
+
+/** Raw values of an image as dark ink on light paper, or in its own colours. */
+function paintInput(canvas, model, values) {
+  const [height, width, channels = 1] = model.input_shape;
+  const { shift, scale } = model.preprocess;
+  const byte = (i) => 255 * Math.min(Math.max((values[i] - at(shift, i)) / at(scale, i), 0), 1);
+  paint(canvas, width, height, (place) =>
+    channels === 3 ? [0, 1, 2].map((c) => byte(3 * place + c)) : Array(3).fill(255 - byte(place)),
+  );
+}
+
+// ---- Numbers
+
+const percent = (share) => `${(100 * share).toFixed(1)} %`;
+
+function short(number) {
+  if (number !== 0 && (Math.abs(number) >= 1e6 || Math.abs(number) < 1e-3)) return number.toExponential(2);
+  return Number(number.toPrecision(4)).toLocaleString("en");
+}
+
+const asDay = (days) => {
+  const time = new Date(days * 864e5);
+  return Number.isNaN(time.valueOf()) ? short(days) : time.toISOString().slice(0, 10);
+};

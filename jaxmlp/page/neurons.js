@@ -1,0 +1,201 @@
+// All hidden neurons, lit by their activation; one of them large, with what it adds to the answer and a switch.
+
+const MOST_NEURONS = 1024;
+
+/** Options with one neuron of a layer switched off, or on. */
+function withUnit({ off = {}, ...others }, layer, unit, isOff) {
+  const units = new Set(off[layer] ?? []);
+  if (isOff) units.add(unit);
+  else units.delete(unit);
+  return { ...others, off: { ...off, [layer]: units } };
+}
+
+/** How much a neuron moves each logit, or each value: with it less without it. */
+function contribution(page, layer, unit) {
+  const { model, network, scaled } = page;
+  const options = page.options[network];
+  const outputs = (isOff) =>
+    networkOutputs(model, model.networks[network], scaled, withUnit(options, layer, unit, isOff));
+  const without = outputs(true);
+  return Array.from(outputs(false), (value, i) => value - without[i]);
+}
+
+/** The weights of a neuron of the first layer as an image; colours are averaged. */
+function paintWeights(canvas, page, unit) {
+  const [height, width, channels = 1] = page.model.input_shape;
+  const { weight, outputs } = page.dense()[0];
+  const values = new Float64Array(height * width);
+  for (let i = 0; i < height * width * channels; i++) {
+    values[Math.floor(i / channels)] += weight[i * outputs + unit] / channels;
+  }
+  const most = values.reduce((a, b) => Math.max(a, Math.abs(b)), 1e-12);
+  paint(canvas, width, height, (place) => diverging(values[place] / most));
+}
+
+function paintPlain(canvas) {
+  paint(canvas, 1, 1, () => COLOURS.line);
+}
+
+function neuronButton(page, layer, unit) {
+  const label = `Neuron ${unit + 1} of layer ${layer + 1}`;
+  const canvas = element("canvas");
+  page.paintNeuron(canvas, layer, unit);
+  const point = () => page.point(layer, unit);
+  const node = button(canvas, () => page.point(layer, unit, true), {
+    class: "neuron",
+    "aria-label": label,
+    title: label,
+  });
+  node.addEventListener("pointerenter", point);
+  node.addEventListener("focus", point);
+  return node;
+}
+
+function light(node, page, layer, unit, most) {
+  const value = page.layers ? page.layers[layer].values[unit] : 0;
+  const isOff = page.isOff(layer, unit);
+  node.style.setProperty("--lit", most ? Math.min(Math.abs(value) / most, 1) : 0);
+  node.classList.toggle("below", value < 0);
+  node.classList.toggle("off", isOff);
+  node.setAttribute("aria-pressed", page.pointed.layer === layer && page.pointed.unit === unit);
+}
+
+/** A grid of one layer's neurons, and what lights them. */
+function neuronGrid(page, layer) {
+  const count = Math.min(page.dense()[layer].outputs, MOST_NEURONS);
+  const nodes = Array.from({ length: count }, (_, unit) => neuronButton(page, layer, unit));
+  const size = count <= 16 ? 88 : page.hasImages(layer) ? 52 : 30;
+  const node = element("div", { class: "grid", style: `--size:${size}px` }, ...nodes);
+  const update = () => {
+    const values = page.layers?.[layer].values ?? [];
+    const most = values.reduce((a, b) => Math.max(a, Math.abs(b)), 0);
+    nodes.forEach((one, unit) => light(one, page, layer, unit, most));
+  };
+  return {
+    node,
+    update,
+    repaint: () => nodes.forEach((one, unit) => page.paintNeuron(one.firstChild, layer, unit)),
+  };
+}
+
+// ---- One neuron
+
+/** What the rows of an answer, or of what is added to it, are called. */
+function outputNames({ head, class_names: names, target }, count) {
+  if (head === "regression")
+    return Array.from({ length: count }, (_, i) => (count > 1 ? `output ${i + 1}` : (target ?? "value")));
+  return head === "binary" ? [names[1]] : names;
+}
+
+function contributionBars(page, layer, unit) {
+  const added = contribution(page, layer, unit);
+  const names = outputNames(page.model, added.length);
+  const most = added.reduce((a, b) => Math.max(a, Math.abs(b)), 1e-9);
+  const order = [...added.keys()];
+  if (order.length > MOST_BARS)
+    order.sort((a, b) => Math.abs(added[b]) - Math.abs(added[a])).splice(MOST_BARS);
+  return order.flatMap((i) => {
+    const share = (50 * Math.abs(added[i])) / most;
+    const isNegative = added[i] < 0;
+    const style = `left:${isNegative ? 50 - share : 50}%;width:${share}%`;
+    const fill = element("div", { class: `fill ${isNegative ? "negative" : "positive"}`, style });
+    return [
+      element("div", { class: "name" }, names[i]),
+      element("div", { class: "track" }, fill, element("div", { class: "middle" })),
+      element("div", { class: "number" }, `${isNegative ? "−" : "+"}${short(Math.abs(added[i]))}`),
+    ];
+  });
+}
+
+/** {node, update}: the neuron that is pointed at. */
+function makeDetails(page) {
+  const canvas = element("canvas");
+  const legend = element("div", { class: "legend" });
+  const title = element("h3");
+  const state = element("p", { class: "muted" });
+  const bars = element("div", { class: "bars" });
+  const adds =
+    page.model.head === "regression" ? "What it adds to the value" : "What it adds to each class's score";
+  const flip = button("", () => {
+    const { layer, unit } = page.pointed;
+    page.switchUnit(layer, unit, !page.isOff(layer, unit));
+  });
+  const told = [title, state, element("div", { class: "row" }, flip), element("h3", {}, adds), bars];
+  const node = element(
+    "div",
+    { class: "details" },
+    element("div", {}, canvas, legend),
+    element("div", {}, ...told),
+  );
+  function update() {
+    const { layer, unit } = page.pointed;
+    const isOff = page.isOff(layer, unit);
+    page.paintNeuron(canvas, layer, unit);
+    legend.replaceChildren(...page.legend(layer));
+    title.textContent = `Neuron ${unit + 1} of layer ${layer + 1}`;
+    state.textContent = isOff
+      ? "switched off"
+      : page.layers
+        ? `its activation: ${short(page.layers[layer].values[unit])}`
+        : "not asked yet";
+    flip.textContent = isOff ? "Switch it on" : "Switch it off";
+    flip.setAttribute("aria-pressed", isOff);
+    bars.replaceChildren(...(page.scaled ? contributionBars(page, layer, unit) : []));
+  }
+  return { node, update };
+}
+
+// ---- The section
+
+/** What stands above the grids: which network, whether activations are on, all on. */
+function neuronTools(page) {
+  const { networks } = page.model;
+  const tools = [];
+  if (networks.length > 1) {
+    const names = networks.map(
+      ({ count }, i) => `network ${i + 1}${count > 1 ? `, counts ${count} times` : ""}`,
+    );
+    tools.push(choice("Network", names, 0, page.choose));
+  }
+  tools.push(toggle("Without activations", page.setLinear), button("All neurons on", page.allOn));
+  return element("div", { class: "row" }, ...tools);
+}
+
+const POINT = "Point at one to look inside it; a click holds it.";
+
+/** What the grids show. */
+function explain(page) {
+  if (page.dense().length === 1) return "This network has no hidden neurons.";
+  if (page.fields)
+    return `Each is a map of the plane; its frame shines with its activation, dashed where that is negative. ${POINT}`;
+  return `Orange weights excite a neuron, blue ones inhibit it; its frame shines with its activation. ${POINT}`;
+}
+
+/** The section of all hidden neurons. */
+function makeNeurons(page) {
+  const about = [element("h2", {}, "Its hidden neurons"), element("p", { class: "muted" }, explain(page))];
+  if (page.dense().length === 1) return element("section", { class: "neurons" }, ...about);
+  const inner = element("div");
+  const details = makeDetails(page);
+  let grids = [];
+  let network = null;
+  function build() {
+    network = page.network;
+    const hidden = page.dense().slice(0, -1);
+    grids = hidden.map((_, layer) => neuronGrid(page, layer));
+    const names = hidden.map(
+      ({ outputs, activation }, i) => `Layer ${i + 1}: ${outputs} neurons, ${activation}`,
+    );
+    inner.replaceChildren(...grids.flatMap(({ node }, i) => [element("h3", {}, names[i]), node]));
+  }
+  page.watch(() => {
+    if (network !== page.network) build();
+    grids.forEach(({ update }) => update());
+    details.update();
+  });
+  page.onRepaint(() => {
+    grids.forEach(({ repaint }) => repaint());
+    details.update();
+  });
+  return element("section", { class: "neurons" }, ...about, neuronTools(page), details.node, inner);
+}

@@ -1,0 +1,244 @@
+// A drawing or a photograph as the network knows them: what jaxmlp predict makes of it.
+
+const WORKING_SIDE = 512;
+const BLANK = 0.05;
+const FAINT = 0.1;
+const SPECK = 0.01;
+
+const FILTERS = {
+  box: { support: 0.5, weigh: (x) => Number(x > -0.5 && x <= 0.5) },
+  bilinear: { support: 1, weigh: (x) => Math.max(0, 1 - Math.abs(x)) },
+  bicubic: {
+    support: 2,
+    weigh: (x, r = Math.abs(x)) =>
+      r < 1 ? (1.5 * r - 2.5) * r * r + 1 : r < 2 ? -0.5 * (((r - 5) * r + 8) * r - 4) : 0,
+  },
+};
+
+/** As Python rounds: halves to the even neighbour. */
+function roundEven(x) {
+  const rounded = Math.round(x);
+  return Math.abs(x % 1) === 0.5 && rounded % 2 ? rounded - 1 : rounded;
+}
+
+function median(values) {
+  const sorted = Float64Array.from(values).sort();
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+const lowest = (values) => values.reduce((a, b) => Math.min(a, b), Infinity);
+const highest = (values) => values.reduce((a, b) => Math.max(a, b), -Infinity);
+
+// ---- Planes: {width, height, values}, row by row
+
+/** Of a line of `size` places between `start` and `end`, what each of `count` new ones takes from where. */
+function filterWeights(size, count, { support, weigh }, [start, end]) {
+  const step = (end - start) / count;
+  const spread = Math.max(step, 1);
+  return Array.from({ length: count }, (_, place) => {
+    const centre = start + (place + 0.5) * step;
+    const first = Math.max(0, Math.trunc(centre - support * spread + 0.5));
+    const after = Math.min(size, Math.trunc(centre + support * spread + 0.5));
+    const raw = Array.from({ length: after - first }, (_, i) => weigh((i + first - centre + 0.5) / spread));
+    const total = raw.reduce((sum, weight) => sum + weight, 0);
+    return { first, weights: raw.map((weight) => weight / total) };
+  });
+}
+
+/** The plane with `count` columns, between the two ends of each row. */
+function resizeRows({ width, height, values }, count, filter, ends) {
+  const sources = filterWeights(width, count, filter, ends);
+  const out = new Float64Array(count * height);
+  for (let row = 0; row < height; row++) {
+    sources.forEach(({ first, weights }, column) => {
+      let sum = 0;
+      weights.forEach((weight, i) => (sum += weight * values[row * width + first + i]));
+      out[row * count + column] = sum;
+    });
+  }
+  return { width: count, height, values: out };
+}
+
+function transpose({ width, height, values }) {
+  const out = values.map((_, place) => values[(place % height) * width + Math.floor(place / height)]);
+  return { width: height, height: width, values: out };
+}
+
+/** The plane in another size, of the part in `box` = [left, top, right, bottom]. */
+function resize(plane, width, height, filter, box = [0, 0, plane.width, plane.height], finish = (x) => x) {
+  const after = ({ values, ...size }) => ({ ...size, values: values.map(finish) });
+  const wide = after(resizeRows(plane, width, FILTERS[filter], [box[0], box[2]]));
+  return transpose(after(resizeRows(transpose(wide), height, FILTERS[filter], [box[1], box[3]])));
+}
+
+const toByte = (x) => Math.min(Math.max(Math.round(x), 0), 255);
+
+/** Red, green and blue of pixels {width, height, data} as a canvas has them, on paper of this brightness. */
+function channelsOn({ width, height, data }, paper) {
+  return [0, 1, 2].map((channel) => {
+    const values = new Float64Array(width * height);
+    for (let place = 0; place < values.length; place++) {
+      const share = data[4 * place + 3] / 255;
+      values[place] = Math.round(share * data[4 * place + channel] + (1 - share) * paper);
+    }
+    return { width, height, values };
+  });
+}
+
+/** The picture in grey, from 0 to 1, at the size at which ink is looked for. */
+function greyOn(pixels, paper) {
+  const share = Math.min(1, WORKING_SIDE / Math.max(pixels.width, pixels.height));
+  const size = [pixels.width, pixels.height].map((side) => Math.max(1, roundEven(share * side)));
+  const shrunk = (plane) => (share < 1 ? resize(plane, ...size, "box", undefined, toByte) : plane);
+  const [red, green, blue] = channelsOn(pixels, paper).map((plane) => shrunk(plane).values);
+  const values = red.map((_, i) => (red[i] * 19595 + green[i] * 38470 + blue[i] * 7471 + 32768) >> 16);
+  return { width: size[0], height: size[1], values: values.map((grey) => grey / 255) };
+}
+
+// ---- Ink
+
+function borderOf({ width, height, values }) {
+  return values.filter((_, place) => {
+    const row = Math.floor(place / width);
+    const column = place % width;
+    return row === 0 || row === height - 1 || column === 0 || column === width - 1;
+  });
+}
+
+/** The border's values, of which those of the corners count twice, as rows and columns have them both. */
+function borderTwice({ width, height, values }) {
+  const corners = [0, width - 1, (height - 1) * width, height * width - 1].map((place) => values[place]);
+  return [...borderOf({ width, height, values }), ...corners];
+}
+
+function inkOf(grey) {
+  const { values } = grey;
+  const border = borderTwice(grey);
+  const paper = median(border);
+  const low = lowest(values);
+  const high = highest(values);
+  const isLight = paper > (low + high) / 2;
+  const ink = values.map((x) => Math.max(isLight ? paper - x : x - paper, 0));
+  const most = highest(ink);
+  // An even slope of light reaches three times the border's median deviation.
+  const spread = (3 * median(border.map((x) => Math.abs(x - paper)))) / (high - low);
+  const least = Math.min(Math.max(spread, FAINT), 0.5);
+  return { ...grey, values: ink.map((x) => (x / most < least ? 0 : x / most)) };
+}
+
+/** The places of each separate piece of ink. */
+function piecesOf({ width, height, values }) {
+  const seen = new Uint8Array(values.length);
+  const pieces = [];
+  values.forEach((ink, start) => {
+    if (!ink || seen[start]) return;
+    const piece = [start];
+    seen[start] = 1;
+    for (let next = 0; next < piece.length; next++) {
+      const row = Math.floor(piece[next] / width);
+      const column = piece[next] % width;
+      for (let y = Math.max(row - 1, 0); y <= Math.min(row + 1, height - 1); y++) {
+        for (let x = Math.max(column - 1, 0); x <= Math.min(column + 1, width - 1); x++) {
+          const place = y * width + x;
+          if (!values[place] || seen[place]) continue;
+          seen[place] = 1;
+          piece.push(place);
+        }
+      }
+    }
+    pieces.push(piece);
+  });
+  return pieces;
+}
+
+function withoutSpecks(ink) {
+  const pieces = piecesOf(ink);
+  const values = new Float64Array(ink.values.length);
+  const masses = pieces.map((piece) => piece.reduce((sum, place) => sum + ink.values[place], 0));
+  const most = highest(masses);
+  pieces.forEach((piece, i) => {
+    if (masses[i] >= SPECK * most) piece.forEach((place) => (values[place] = ink.values[place]));
+  });
+  return { ...ink, values };
+}
+
+/** How much ink lies where, from 0 to 1; null where the picture is blank. */
+function findInk(pixels) {
+  for (const paper of [255, 0]) {
+    const grey = greyOn(pixels, paper);
+    if (highest(grey.values) - lowest(grey.values) >= BLANK) return withoutSpecks(inkOf(grey));
+  }
+  return null;
+}
+
+// ---- The network's input
+
+function inkBox({ width, values }) {
+  const used = [...values.keys()].filter((place) => values[place] > 0);
+  const columns = used.map((place) => place % width);
+  const rows = used.map((place) => Math.floor(place / width));
+  return [lowest(columns), lowest(rows), highest(columns) + 1, highest(rows) + 1];
+}
+
+function cut({ width, values }, [left, top, right, bottom]) {
+  const rows = Array.from({ length: bottom - top }, (_, row) => (top + row) * width);
+  const lines = rows.flatMap((start) => Array.from(values.subarray(start + left, start + right)));
+  return { width: right - left, height: bottom - top, values: Float64Array.from(lines) };
+}
+
+/** Where a line of ink starts for its centre of mass to lie in the middle of `side`. */
+function startOf(masses, side) {
+  const total = masses.reduce((sum, mass) => sum + mass, 0);
+  const centre = masses.reduce((sum, mass, place) => sum + mass * (place + 0.5), 0) / total;
+  return Math.min(Math.max(roundEven(side / 2 - centre), 0), side - masses.length);
+}
+
+function sumRows({ width, height, values }) {
+  return Array.from({ length: height }, (_, row) =>
+    values.subarray(row * width, (row + 1) * width).reduce((sum, x) => sum + x, 0),
+  );
+}
+
+/** The ink on a canvas of this size: its box fills `extent`, its centre of mass lies in the middle. */
+function centerDrawing(ink, height, width, extent) {
+  const box = cut(ink, inkBox(ink));
+  const out = new Float64Array(height * width);
+  const scale = Math.min((extent * height) / box.height, (extent * width) / box.width);
+  const sides = [box.width, box.height].map((side) => Math.max(1, roundEven(scale * side)));
+  const small = resize(box, ...sides, "bilinear");
+  const most = highest(small.values);
+  const top = startOf(sumRows(small), height);
+  const left = startOf(sumRows(transpose(small)), width);
+  small.values.forEach((x, place) => {
+    const row = Math.floor(place / small.width);
+    const column = place % small.width;
+    out[(top + row) * width + left + column] = x / most;
+  });
+  return out;
+}
+
+/** The middle of a coloured picture, shrunk to fit. */
+function fitColours(pixels, height, width) {
+  const wide = Math.min(pixels.width, (pixels.height * width) / height);
+  const high = Math.min(pixels.height, (pixels.width * height) / width);
+  const [left, top] = [(pixels.width - wide) / 2, (pixels.height - high) / 2];
+  const box = [left, top, left + wide, top + high];
+  const fitted = channelsOn(pixels, 255).map(
+    (plane) => resize(plane, width, height, "bicubic", box, toByte).values,
+  );
+  return Float64Array.from({ length: 3 * height * width }, (_, i) => fitted[i % 3][Math.floor(i / 3)] / 255);
+}
+
+/** Pixels as raw inputs of the model, from its paper to its ink; null where they are blank. */
+function toNetworkInput(model, pixels) {
+  const [height, width, channels = 1] = model.input_shape;
+  const { shift, scale } = model.preprocess;
+  const ink = channels === 3 ? null : findInk(pixels);
+  if (channels !== 3 && !ink) return null;
+  const values =
+    channels === 3
+      ? fitColours(pixels, height, width)
+      : centerDrawing(ink, height, width, model.drawing_extent ?? 20 / 28);
+  return values.map((x, i) => at(shift, i) + at(scale, i) * x);
+}

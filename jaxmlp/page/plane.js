@@ -1,0 +1,221 @@
+// The plane of two columns: what the model says everywhere in it, its boundary, its neurons' lines, one example.
+
+const PLANE_SIDE = 600;
+const TRACE_SIZE = 40;
+const MOST_LINES = 24;
+const BUDGET = 1.2e8;
+
+// ---- Drawing
+
+const flipped = (size, place) => (size - 1 - Math.floor(place / size)) * size + (place % size);
+
+function drawHeights(context, { size, shown }, colourOf) {
+  const small = element("canvas");
+  const step = PLANE_SIDE / (size - 1);
+  paint(small, size, size, (place) => colourOf(shown[flipped(size, place)]));
+  context.imageSmoothingEnabled = true;
+  context.drawImage(small, -step / 2, -step / 2, PLANE_SIDE + step, PLANE_SIDE + step);
+}
+
+function drawLine(context, segments, colour, width) {
+  context.strokeStyle = colour;
+  context.lineWidth = width;
+  context.lineCap = "round";
+  context.beginPath();
+  for (const [[x, y], [u, v]] of segments) {
+    context.moveTo(x * PLANE_SIDE, (1 - y) * PLANE_SIDE);
+    context.lineTo(u * PLANE_SIDE, (1 - v) * PLANE_SIDE);
+  }
+  context.stroke();
+}
+
+/** Whether the first layer's neurons are so few that all their lines can be told apart. */
+function hasLines(page) {
+  const [first, ...others] = page.dense();
+  return others.length > 0 && first.outputs <= MOST_LINES;
+}
+
+function drawNeuronLines(context, page, { size, layers }) {
+  const shown = hasLines(page) ? layers[0].sums : [];
+  shown.forEach((sums, unit) => {
+    if (!page.isOff(0, unit)) drawLine(context, contour(sums, size, 0), css(COLOURS.ink, 0.35), 1.5);
+  });
+  if (layers.length < 2) return;
+  const { layer, unit } = page.pointed;
+  drawLine(context, contour(layers[layer].sums[unit], size, 0), css(COLOURS.ink), 3);
+}
+
+/** A value's colour between the lowest and the highest of the plane. */
+function heightColour(values) {
+  const low = lowest(values);
+  const high = highest(values);
+  const span = high - low || 1;
+  return (value) => diverging((2 * (value - low)) / span - 1);
+}
+
+function drawAnswers(context, page, answers) {
+  if (page.model.head !== "regression") {
+    drawHeights(context, answers, (share) => diverging(2 * share - 1));
+    const line = contour(answers.leads, answers.size, 0);
+    drawLine(context, line, css(COLOURS.paper), 7);
+    drawLine(context, line, css(COLOURS.ink), 4);
+    return;
+  }
+  drawHeights(context, answers, heightColour(answers.shown));
+  const low = lowest(answers.shown);
+  const span = highest(answers.shown) - low;
+  for (const share of [1, 2, 3, 4, 5]) {
+    drawLine(
+      context,
+      contour(answers.shown, answers.size, low + (share / 6) * span),
+      css(COLOURS.ink),
+      share === 3 ? 3 : 1.2,
+    );
+  }
+}
+
+/** A neuron's value over the plane, small. */
+function paintTrace(canvas, { size, layers }, layer, unit) {
+  const values = layers[layer].values[unit];
+  const most = values.reduce((a, b) => Math.max(a, Math.abs(b)), 1e-12);
+  paint(canvas, size, size, (place) => diverging(values[flipped(size, place)] / most));
+}
+
+// ---- The section
+
+/** The point, moved by pointer and keys; `move` is called with its shares of the way along both axes. */
+function makePoint(map, move, at) {
+  const keys = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
+  const node = element("button", {
+    type: "button",
+    class: "point",
+    "aria-label": "The example; move it with arrow keys",
+  });
+  const keep = (shares) => shares.map((share) => Math.min(Math.max(share, 0), 1));
+  node.addEventListener("keydown", (event) => {
+    if (!keys[event.key]) return;
+    event.preventDefault();
+    move(keep(at().map((share, i) => share + (event.shiftKey ? 0.1 : 0.01) * keys[event.key][i])));
+  });
+  let held = false;
+  const follow = (event) => {
+    const box = map.getBoundingClientRect();
+    move(keep([(event.clientX - box.left) / box.width, 1 - (event.clientY - box.top) / box.height]));
+  };
+  map.addEventListener("pointerdown", (event) => {
+    held = true;
+    map.setPointerCapture(event.pointerId);
+    follow(event);
+  });
+  map.addEventListener("pointermove", (event) => held && follow(event));
+  for (const name of ["pointerup", "pointercancel"]) map.addEventListener(name, () => (held = false));
+  return node;
+}
+
+function axisOf(page, index, numeric, choose, vertical) {
+  const { name, low, high } = page.fields[index];
+  const field = page.fields[index];
+  const names = numeric.map((i) => page.fields[i].name);
+  const label = vertical ? "Column upwards" : "Column to the right";
+  const middle =
+    numeric.length > 2
+      ? choice(label, names, numeric.indexOf(index), (i) => choose(numeric[i]))
+      : element("span", {}, name);
+  const parts = [told(field, low), middle, told(field, high)];
+  return element(
+    "div",
+    { class: `axis${vertical ? " vertical" : ""}` },
+    ...(vertical ? parts.reverse() : parts),
+  );
+}
+
+/** The section of the plane; "" where the table has not two numbers. */
+function makePlane(page) {
+  const numeric = [...page.fields.keys()].filter((i) => page.fields[i].kind !== "category");
+  if (numeric.length < 2) return "";
+  const axes = numeric.slice(0, 2);
+  const canvas = element("canvas", { width: PLANE_SIDE, height: PLANE_SIDE });
+  const map = element("div", { class: "map" }, canvas);
+  const frame = element("div", { class: "frame" });
+  const { model } = page;
+  const fine = Math.min(Math.max(Math.round(Math.sqrt(BUDGET / numProducts(model))), 24), 121);
+  let label = model.head === "binary" ? 1 : 0;
+  let answers = null;
+  let known = "";
+  let timer = null;
+
+  const shares = () =>
+    axes.map((i) => (page.row[i] - page.fields[i].low) / (page.fields[i].high - page.fields[i].low));
+  const point = makePoint(map, (places) => page.setRow(rowAt(page, axes, places)), shares);
+  map.append(point);
+
+  function draw() {
+    const context = canvas.getContext("2d");
+    drawAnswers(context, page, answers);
+    drawNeuronLines(context, page, page.traces);
+  }
+
+  function compute(size) {
+    answers = answersIn(page, axes, size, label);
+    page.traces = tracesIn(page, axes, TRACE_SIZE);
+    draw();
+    page.repaint();
+  }
+
+  /** What the heights depend on: all but the point itself. */
+  const key = () =>
+    JSON.stringify([axes, label, page.network, page.version, page.row.map((x, i) => !axes.includes(i) && x)]);
+
+  function update() {
+    const [x, y] = shares();
+    point.style.left = `${100 * x}%`;
+    point.style.top = `${100 * (1 - y)}%`;
+    if (known === key()) return draw();
+    known = key();
+    compute(Math.min(fine, 31));
+    clearTimeout(timer);
+    timer = setTimeout(() => compute(fine), 120);
+  }
+
+  function choose(place, index) {
+    if (axes[1 - place] === index) axes[1 - place] = axes[place];
+    axes[place] = index;
+    layOut();
+    page.notify();
+  }
+
+  function layOut() {
+    const [across, up] = [0, 1].map((i) =>
+      axisOf(page, axes[i], numeric, (index) => choose(i, index), i === 1),
+    );
+    frame.replaceChildren(up, map, element("span"), across);
+  }
+
+  layOut();
+  page.watch(update);
+  page.onColours(draw);
+  const classes =
+    model.class_names.length > 2
+      ? [choice("Class", model.class_names, label, (i) => ((label = i), page.notify()))]
+      : [];
+  const shown =
+    model.head === "regression"
+      ? `Orange is a high ${model.target ?? "value"}, blue a low one; lines join equal values.`
+      : `Orange is where ${classes.length ? "this class" : model.class_names[1]} is likely; on the thick line no class leads.`;
+  const lines = hasLines(page)
+    ? "On each thin line a neuron of the first layer changes sign."
+    : "Point at a neuron to see the line on which it changes sign.";
+  const title = element(
+    "h2",
+    {},
+    model.head === "regression" ? "What it says everywhere" : "How likely it says it is",
+  );
+  return element(
+    "section",
+    { class: "plane" },
+    title,
+    element("p", { class: "muted" }, `${shown} ${lines} Drag the point.`),
+    ...classes,
+    frame,
+  );
+}

@@ -1,0 +1,72 @@
+"""What the page makes of a drawing is what ``jaxmlp predict`` makes of it."""
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+from sklearn.datasets import load_digits
+
+from jaxmlp.data.drawings import to_network_input
+from tests.support.figures import sheet
+from tests.support.node import needs_node, run_script
+
+pytestmark = needs_node
+FILES = "nn.js", "picture.js"
+
+
+def page_input(image, shape, folder, extent=20 / 28, low=0.0, high=255.0):
+    pixels = np.asarray(image.convert("RGBA"))
+    data = {
+        "model": {
+            "input_shape": shape,
+            "drawing_extent": extent,
+            "preprocess": {"shift": [low], "scale": [high - low]},
+        },
+        "pixels": {"width": image.width, "height": image.height, "data": pixels.ravel().tolist()},
+    }
+    found = run_script(
+        "((x) => x && Array.from(x))(toNetworkInput(data.model, data.pixels))", data, folder, FILES
+    )
+    return None if found is None else np.reshape(found, shape)
+
+
+def strokes(size, *, transparent=False):
+    image = Image.new("RGBA", size, (0, 0, 0, 0) if transparent else (250, 250, 250, 255))
+    pen = ImageDraw.Draw(image)
+    width, height = size
+    pen.line([(width * 0.3, height * 0.2), (width * 0.35, height * 0.7)], fill=(20, 40, 120, 255), width=9)
+    pen.arc([width * 0.3, height * 0.4, width * 0.7, height * 0.8], 0, 250, fill=(20, 40, 120, 255), width=7)
+    pen.point((int(width * 0.9), int(height * 0.9)), fill=(0, 0, 0, 255))
+    return image
+
+
+DRAWINGS = {
+    "strokes": strokes((280, 280)),
+    "wide": strokes((300, 200)),
+    "small": strokes((60, 61)),
+    "transparent": strokes((200, 200), transparent=True),
+    "large": strokes((1100, 900)),
+    "sheet": sheet(load_digits().images[3]),
+    "light on dark": sheet(load_digits().images[7], dark_ink=False),
+}
+
+
+@pytest.mark.parametrize("name", DRAWINGS)
+@pytest.mark.parametrize("shape", [(28, 28), (8, 8, 1), (12, 20)])
+def test_a_drawing_becomes_the_same_input(name, shape, tmp_path):
+    expected = to_network_input(DRAWINGS[name], shape, 0.0, 255.0)
+    found = page_input(DRAWINGS[name], shape, tmp_path)
+    assert np.ptp(expected) == 255
+    # Pillow keeps shrunk pictures as bytes.
+    np.testing.assert_allclose(found, expected, atol=2.5)
+
+
+@pytest.mark.parametrize("size", [(64, 40), (40, 64), (32, 32)])
+def test_colours_are_cut_and_shrunk_alike(size, tmp_path):
+    draws = np.random.default_rng(0)
+    image = Image.fromarray(draws.integers(0, 256, (*size[::-1], 3), dtype=np.uint8))
+    expected = to_network_input(image, (16, 12, 3), 0.0, 255.0)
+    np.testing.assert_allclose(page_input(image, (16, 12, 3), tmp_path), expected, atol=2.5)
+
+
+def test_a_blank_picture_is_none(tmp_path):
+    assert page_input(Image.new("L", (50, 50), 255), (8, 8), tmp_path) is None
