@@ -56,8 +56,6 @@ def run(config: Config) -> Findings:
     swept = first.found.sweep
     findings.save_models(config.folder, first)
     values = {name: np.array([outcome.metrics[name] for outcome in outcomes]) for name in first.metrics}
-    if not config.smoke:
-        findings.tell(first, values)
     return Findings(
         first.splits.name,
         {name: (value, findings.unit_of(name)) for name, value in values.items()},

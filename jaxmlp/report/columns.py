@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from jaxmlp.data.cells import Cells
-from jaxmlp.data.columns import CategoryColumn, DateColumn, Used, count_inputs, used_columns
+from jaxmlp.data.columns import CategoryColumn, DateColumn, Used, input_widths, used_columns
 
 if TYPE_CHECKING:
     from jaxmlp.data.splits import Splits
@@ -48,7 +48,7 @@ def input_columns(splits: "Splits") -> list[InputColumn]:
     if splits.columns is None:
         names = splits.input_names or [f"input {place}" for place in range(num_inputs)]
         return [InputColumn(name, place, 1) for place, name in enumerate(names)]
-    widths = count_inputs(splits.columns)
+    widths = input_widths(splits.columns)
     firsts, kinds = accumulate(widths[:-1], initial=0), used_columns(splits.columns)
     return [
         InputColumn(kind.name, first, width, kind)
