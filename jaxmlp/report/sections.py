@@ -12,8 +12,8 @@ from jaxmlp.report.advice import advise
 from jaxmlp.report.columns import column_values, column_words, input_columns
 from jaxmlp.report.contents import NUM_REPEATS, Report, hardest_rows
 from jaxmlp.report.judged import row_losses
+from jaxmlp.report.markup import items, paragraph, picture, table
 from jaxmlp.report.measures import MAX_TARGETS
-from jaxmlp.report.page import items, paragraph, picture, table
 from jaxmlp.report.sentences import format_measure, signed, tell
 from jaxmlp.statistics import format_mean
 

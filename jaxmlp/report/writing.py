@@ -17,8 +17,8 @@ from jaxmlp.report.columns import InputColumn, input_columns
 from jaxmlp.report.contents import Effect, Report
 from jaxmlp.report.importance import column_importance, honest_sample, outputs_of, partial_dependence
 from jaxmlp.report.judged import Judged
+from jaxmlp.report.markup import page, paragraph
 from jaxmlp.report.measures import measure
-from jaxmlp.report.page import page, paragraph
 from jaxmlp.report.thresholds import Cost, choose_thresholds
 from jaxmlp.runtime.console import warn
 from jaxmlp.runtime.files import write_atomic
