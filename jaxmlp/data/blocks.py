@@ -10,6 +10,8 @@ from numpy.typing import ArrayLike
 
 from jaxmlp.types import InputError
 
+_MOST_DEALT = 5000
+
 
 class Blocks(NamedTuple):
     """Which rows must not be separated: those of one group, or of one time."""
@@ -106,16 +108,18 @@ def deal_groups(
 
     The largest first, each group goes where it makes the sum of squares of what a side has, over its share,
     the least (as sklearn's StratifiedGroupKFold deals by the deviation, but by their number of rows, too).
+    Very many groups are dealt in bundles, drawn at random.
     """
-    numbers, group = np.unique(of_row, return_inverse=True)
+    draws, (numbers, group) = np.random.default_rng(seed), np.unique(of_row, return_inverse=True)
+    group = draws.permutation(len(numbers))[group] % _MOST_DEALT
     kinds, stratum = np.unique(strata, return_inverse=True)
-    counts = np.zeros((len(numbers), len(kinds)))
+    counts = np.zeros((group.max() + 1, len(kinds)))
     np.add.at(counts, (group, stratum), 1)
     # The number of rows weighs as much as all strata together.
     weights = np.append(1.0, np.full(len(kinds), 1 / len(kinds)))
     parts = np.column_stack([counts.sum(axis=1), counts]) / np.append(len(of_row), counts.sum(axis=0))
-    sides, held = np.zeros(len(numbers), int), np.zeros((len(shares), len(weights)))
-    for one in np.lexsort((np.random.default_rng(seed).random(len(numbers)), -(parts @ weights))):
+    sides, held = np.zeros(len(parts), int), np.zeros((len(shares), len(weights)))
+    for one in np.lexsort((draws.random(len(parts)), -(parts @ weights))):
         own = parts[one]
         sides[one] = np.argmin((2 * held + own) @ (weights * own) / np.asarray(shares))
         held[sides[one]] += own

@@ -56,7 +56,8 @@ class SearchResult(NamedTuple):
 
     sweep: SweepResult
     best: Model
-    """The member with the lowest loss, as it was then: the average of its folds."""
+    """The member with the lowest loss, as it was then: the average of its folds, or in time what has learnt
+    from all."""
     ensemble: Model
     score: dict[str, float]
     """What the ensemble reaches on examples that neither its networks nor its choice have seen, but for who

@@ -50,8 +50,10 @@ def fit_ensemble(
     cut. ``settings`` are those of SweepConfig.
 
     A validation part that was cut off by this library joins the training rows; one that was brought along
-    takes the folds' place, as that of many examples does. The test part is not looked at. Raises InputError,
-    and FloatingPointError when no loss stays finite.
+    takes the folds' place, as that of many examples does. Of splits in time, a fold is a stretch whose
+    networks learn from what was before it, and one more of each setting learns from all; the models are made
+    of these. The test part is not looked at. Raises InputError, and FloatingPointError when no loss stays
+    finite.
 
     >>> import jaxmlp
     >>> splits = jaxmlp.load_dataset("iris")

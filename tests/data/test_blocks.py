@@ -86,11 +86,20 @@ def test_groups_are_dealt_as_evenly_as_by_scikit_learn():
         assert our <= their
 
 
+def test_of_very_many_groups_each_stays_whole():
+    random = np.random.default_rng(0)
+    groups, labels = random.integers(0, 20_000, 50_000), (random.random(50_000) < 0.03).astype(int)
+    sides = deal_groups(groups, labels, [0.8, 0.2], 0)
+    assert not set(groups[sides == 0]) & set(groups[sides == 1])
+    for rows in (slice(None), labels == 0, labels == 1):
+        assert sides[rows].mean() == pytest.approx(0.2, abs=1e-3)
+
+
 def test_one_large_group_leaves_the_others_to_the_test_part(capfd):
     groups = np.repeat([0, 1, 2, 3], [700, 100, 100, 100])
     targets = np.random.default_rng(0).normal(size=1000)
     splits = with_keys(groups, targets, groups=groups, validation_fraction=0.0)
-    assert len(splits.test.inputs) == 200 and capfd.readouterr().err == ""
+    assert len(splits.test.inputs) == 200 and "fraction" not in capfd.readouterr().err
     splits = with_keys(groups > 1, targets, groups=groups > 1, validation_fraction=0.0)
     assert len(splits.test.inputs) == 200
     with_keys(groups, targets, groups=groups, validation_fraction=0.0, test_fraction=0.04)
