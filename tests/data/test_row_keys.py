@@ -51,6 +51,7 @@ def test_the_latest_rows_are_the_test_part_however_time_is_written(days, options
         # Which of the two is the month has to be said.
         with pytest.raises(InputError, match=r"^column 'day': .* may have its day first"):
             jaxmlp.read_table(frame, "y", time="day")
+        assert jaxmlp.read_table(frame, "y", time="day", columns={"day": "day-first"}).is_ordered
         return
     splits = jaxmlp.read_table(frame, "y", time="day", **options)
     np.testing.assert_array_equal(np.sort(splits.test.targets), np.arange(96, 120))
