@@ -137,7 +137,8 @@ def race(config: "Config", splits: Splits, space: Any) -> list[dict[str, float]]
             # Known when all came to the next choice of the ensemble.
             seconds = np.array(swept.ensemble_history["seconds"]) - swept.seconds["compile"]
             chosen = np.searchsorted(swept.ensemble_history["epochs"], 1 + reached[:1])
-            result[name] = float(seconds[chosen[0]]) if len(reached) else np.nan
+            # The last choice is at the end, whichever epoch it is of.
+            result[name] = float(seconds[min(chosen[0], len(seconds) - 1)]) if len(reached) else np.nan
             result[f"{name}_total"] = float(seconds[-1])
         races.append(result)
     return races

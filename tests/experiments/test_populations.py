@@ -46,12 +46,12 @@ def test_the_limit_counts_the_matrix_products():
 
 
 def test_the_race_ends_when_the_goal_is_reached(monkeypatch):
-    def found(accuracy, seconds):
+    def found(accuracy, seconds, last=3):
         history = {"validation_accuracy": np.array(accuracy)}
         return SimpleNamespace(
             sweep=SimpleNamespace(
                 history=history,
-                ensemble_history={"epochs": [1, 2, 3], "seconds": seconds},
+                ensemble_history={"epochs": [1, 2, last], "seconds": seconds},
                 seconds={"compile": 1.0},
             )
         )
@@ -59,7 +59,7 @@ def test_the_race_ends_when_the_goal_is_reached(monkeypatch):
     runs = iter(
         [
             found([[0.90, 0.9495, 0.95], [0.8, 0.8, 0.8]], [11.0, 21.0, 31.0]),
-            found([[0.90, 0.93, 0.9495], [0.8, np.nan, np.nan]], [3.0, 4.0, 5.0]),
+            found([[0.90, 0.93, 0.9495], [0.8, np.nan, np.nan]], [3.0, 4.0, 5.0], last=2),
         ]
     )
     monkeypatch.setattr(measure.search, "fit_members", lambda *arguments, **options: next(runs))
