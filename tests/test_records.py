@@ -328,12 +328,12 @@ class TestPages:
         assert "97.50 ± 0.50 % of the test examples are read right (2 seeds" in overview(tmp_path)
 
     def test_rows_are_in_the_order_of_the_walk_and_variants_together(self, tmp_path):
-        folders = {"sweep": "sweep", "mnist-b": "mnist", "toy": "toy", "digits": "digits", "mnist": "mnist"}
+        folders = {"sweep": "sweep", "mnist-b": "mnist", "cnn": "cnn", "a toy": "toy", "mnist": "mnist"}
         for folder, name in folders.items():
             (tmp_path / folder).mkdir()
             (tmp_path / folder / "record.json").write_text(json.dumps({**HAND_WRITTEN, "experiment": name}))
         names = re.findall(r"^\| \[(.*?)\]", overview(tmp_path), flags=re.MULTILINE)
-        assert names == ["digits", "mnist", "mnist-b", "sweep", "toy"]
+        assert names == ["mnist", "mnist-b", "cnn", "sweep", "a toy"]
 
     def test_a_record_without_answer_or_times(self, tmp_path):
         (tmp_path / "bare").mkdir()

@@ -24,7 +24,7 @@ class Config:
     SMOKE: ClassVar[Sizes] = {}
     """What other flags are with --smoke, where they are not given."""
     QUICK: ClassVar[Sizes] = {}
-    """What they are with --quick: at most a minute on two cores, on data that need no download."""
+    """What they are with --quick: about a minute on two cores, on data that need no download."""
 
     num_seeds: int = 5
     """Networks per setting, which differ in initial weights, dropout and the order of the data."""
@@ -39,7 +39,7 @@ class Config:
     progress: bool = True
     """Show a progress bar."""
     quick: bool = False
-    """The same question at a smaller size: at most a minute, without a download."""
+    """The same question at a smaller size: about a minute, without a download."""
     smoke: bool = False
     """A trial of seconds on a few hundred examples, to see that everything works; it shows nothing else."""
 

@@ -88,10 +88,11 @@ def answer(record: Record) -> Answer:
         for pair in PAIRS
     )
     return Answer(
-        "images_relu_minus_deep_linear_test_accuracy",
+        f"plane_{PAIRS[1]}_test_accuracy",
         f"Yes: the product of its layers is the network, to {error:.0f} ε of its output at most. Layers "
         f"without activation minus none: {linear} on moons; ReLU minus no activation: {relu} on moons",
-        all(sign(record, f"{name}_{PAIRS[1]}_test_accuracy") > 0 for name in PROBLEMS),
+        # Images can be read fairly well without a bend, the moons cannot.
+        sign(record, f"plane_{PAIRS[1]}_test_accuracy") > 0,
     )
 
 
