@@ -47,7 +47,7 @@ def train(config: "Config", splits: Splits, depth: int, name: str) -> Outcome:
     network = make_network(sizes, heads.HEADS[splits.task], affine, activation=activation)
     adam = optimizers.make_optimizer("adam")
     # Most get there in a quarter of the epochs; training all for all of them takes several times as long.
-    for num_epochs in sorted({-(-config.num_epochs // 4), config.num_epochs}):
+    for num_epochs in sorted({-(-config.num_epochs // (1 if config.smoke else 4)), config.num_epochs}):
         fitted, _ = fit_population(
             *(network, adam, splits.train, splits.validation),
             seeds=config.seeds,

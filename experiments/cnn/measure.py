@@ -77,7 +77,7 @@ def train_rival(
     """
     sizes = layer_sizes(splits, hidden_sizes)
     still = make_network(sizes, heads.HEADS[splits.task], jaxmlp.fit_affine(splits.train.inputs))
-    networks = {"moved": moving(still, config)} | {"still": still}
+    networks = {"moved": moving(still, config)} | ({} if config.smoke else {"still": still})
     trials = []
     for word, network in networks.items():
         form = enter(config, f"{'-'.join(map(str, sizes))}, images {word}", network, dropout)
