@@ -16,7 +16,7 @@ from matplotlib.ticker import (
     PercentFormatter,
 )
 
-from jaxmlp.plots.lettering import MAX_LABEL_LENGTH, fit_titles, plain_texts, shorten
+from jaxmlp.plots.lettering import MAX_LABEL_LENGTH, fit_titles, log_locator, plain_texts, shorten
 from jaxmlp.statistics import summarize
 from jaxmlp.types import InputError, Numbers
 
@@ -58,8 +58,10 @@ def line_plot(
     grid[0].set(ylabel=ylabel, yscale="log" if log_y else "linear")
     logarithmic = [axes.xaxis for axes in grid] * log_x + [grid[0].yaxis] * log_y
     for axis in logarithmic:
-        # Matplotlib would label the powers of ten alone, or within one decade everything.
-        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        low, high = axis.get_view_interval()
+        # Matplotlib would label the powers of ten alone, or within one decade everything; over many decades
+        # more than some powers would run into each other.
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)) if high / low < 100 else log_locator(high / low))
         axis.set_major_formatter(FormatStrFormatter("%g"))
         axis.set_minor_formatter(NullFormatter())
     style_axes(grid[0], percent="y" if percent else "")

@@ -1,5 +1,7 @@
 """What stands on the charts, read off the figures."""
 
+import itertools
+
 import numpy as np
 import pytest
 from matplotlib.colors import to_hex
@@ -48,6 +50,14 @@ class TestLines:
         shown = {label.get_text() for label in figure.axes[0].get_yticklabels()}
         assert {"5 %", "10 %", "20 %"} <= {text.replace(".0", "") for text in shown}
         assert not any(label.get_text() for label in figure.axes[0].get_yticklabels(minor=True))
+
+    def test_labels_of_many_decades_keep_apart(self, figure_of):
+        line = {"a": ([3e-7, 30.0], [[0.1, 0.9]])}
+        figure = figure_of(charts.line_plot, {"": line}, **self.labels(), log_x=True)
+        assert fits(figure)
+        boxes = [label.get_window_extent() for label in figure.axes[0].get_xticklabels() if label.get_text()]
+        shown = sorted((box.x0, box.x1) for box in boxes)
+        assert len(shown) > 2 and all(one[1] < other[0] for one, other in itertools.pairwise(shown))
 
     def test_many_lines_differ_in_colour_or_dash(self, figure_of):
         panel = {f"optimizer {i}": (X, [[i, i, i]]) for i in range(14)}
