@@ -45,7 +45,11 @@ function readColours() {
   }
 }
 
-const mix = (from, to, share) => from.map((value, i) => value + (to[i] - value) * share);
+const mix = ([r, g, b], to, share) => [
+  r + (to[0] - r) * share,
+  g + (to[1] - g) * share,
+  b + (to[2] - b) * share,
+];
 const css = (colour, alpha = 1) => `rgb(${colour.map(Math.round).join(" ")} / ${alpha})`;
 
 /** From blue at -1 by paper at 0 to orange at 1. */
@@ -59,7 +63,13 @@ function paint(canvas, width, height, colourOf) {
   canvas.width = width;
   canvas.height = height;
   const image = new ImageData(width, height);
-  for (let place = 0; place < width * height; place++) image.data.set([...colourOf(place), 255], 4 * place);
+  for (let place = 0; place < width * height; place++) {
+    const [red, green, blue] = colourOf(place);
+    image.data[4 * place] = red;
+    image.data[4 * place + 1] = green;
+    image.data[4 * place + 2] = blue;
+    image.data[4 * place + 3] = 255;
+  }
   canvas.getContext("2d").putImageData(image, 0, 0);
 }
 

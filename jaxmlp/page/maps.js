@@ -51,5 +51,5 @@ function tracesIn(page, axes, size) {
       values.forEach((value, unit) => (traces[layer].values[unit][place] = value));
     });
   });
-  return { size, layers: traces };
+  return { network, size, layers: traces };
 }

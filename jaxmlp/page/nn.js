@@ -10,9 +10,16 @@ for (let bits = 0; bits < HALVES.length; bits++) {
   HALVES[bits] = bits >> 15 ? -size : size;
 }
 
+/** Numbers of half precision, given by their bits. */
+function widen(bits) {
+  const numbers = new Float32Array(bits.length);
+  for (let i = 0; i < bits.length; i++) numbers[i] = HALVES[bits[i]];
+  return numbers;
+}
+
 const DTYPES = {
   uint8: (buffer) => new Uint8Array(buffer),
-  float16: (buffer) => Float32Array.from(new Uint16Array(buffer), (bits) => HALVES[bits]),
+  float16: (buffer) => widen(new Uint16Array(buffer)),
   float32: (buffer) => new Float32Array(buffer),
   float64: (buffer) => new Float64Array(buffer),
 };
@@ -22,7 +29,9 @@ function unpack(packed) {
   if (packed === null || typeof packed !== "object") return packed;
   if (packed.dtype) {
     const text = atob(packed.data);
-    return DTYPES[packed.dtype](Uint8Array.from(text, (letter) => letter.charCodeAt(0)).buffer);
+    const bytes = new Uint8Array(text.length);
+    for (let i = 0; i < bytes.length; i++) bytes[i] = text.charCodeAt(i);
+    return DTYPES[packed.dtype](bytes.buffer);
   }
   if (Array.isArray(packed)) return packed.map(unpack);
   return Object.fromEntries(Object.entries(packed).map(([name, value]) => [name, unpack(value)]));

@@ -27,8 +27,13 @@ function median(values) {
   return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
-const lowest = (values) => values.reduce((a, b) => Math.min(a, b), Infinity);
-const highest = (values) => values.reduce((a, b) => Math.max(a, b), -Infinity);
+function lowest(values) {
+  let least = Infinity;
+  for (const value of values) if (value < least) least = value;
+  return least;
+}
+
+const highest = (values) => -lowest(values.map((value) => -value));
 
 // ---- Planes: {width, height, values}, row by row
 
@@ -80,7 +85,7 @@ function channelsOn({ width, height, data }, paper) {
     const values = new Float64Array(width * height);
     for (let place = 0; place < values.length; place++) {
       const share = data[4 * place + 3] / 255;
-      values[place] = Math.round(share * data[4 * place + channel] + (1 - share) * paper);
+      values[place] = (share * data[4 * place + channel] + (1 - share) * paper + 0.5) | 0;
     }
     return { width, height, values };
   });
@@ -98,23 +103,16 @@ function greyOn(pixels, paper) {
 
 // ---- Ink
 
+/** The values of the first and last row and column; those of the corners stand in both. */
 function borderOf({ width, height, values }) {
-  return values.filter((_, place) => {
-    const row = Math.floor(place / width);
-    const column = place % width;
-    return row === 0 || row === height - 1 || column === 0 || column === width - 1;
-  });
-}
-
-/** The border's values, of which those of the corners count twice, as rows and columns have them both. */
-function borderTwice({ width, height, values }) {
-  const corners = [0, width - 1, (height - 1) * width, height * width - 1].map((place) => values[place]);
-  return [...borderOf({ width, height, values }), ...corners];
+  const border = [...values.subarray(0, width), ...values.subarray((height - 1) * width)];
+  for (let row = 0; row < height; row++) border.push(values[row * width], values[(row + 1) * width - 1]);
+  return border;
 }
 
 function inkOf(grey) {
   const { values } = grey;
-  const border = borderTwice(grey);
+  const border = borderOf(grey);
   const paper = median(border);
   const low = lowest(values);
   const high = highest(values);
@@ -174,11 +172,19 @@ function findInk(pixels) {
 
 // ---- The network's input
 
+/** [left, top, right, bottom] of the smallest box around all ink. */
 function inkBox({ width, values }) {
-  const used = [...values.keys()].filter((place) => values[place] > 0);
-  const columns = used.map((place) => place % width);
-  const rows = used.map((place) => Math.floor(place / width));
-  return [lowest(columns), lowest(rows), highest(columns) + 1, highest(rows) + 1];
+  let [left, top, right, bottom] = [Infinity, Infinity, 0, 0];
+  values.forEach((ink, place) => {
+    if (!ink) return;
+    const row = Math.floor(place / width);
+    const column = place % width;
+    left = Math.min(left, column);
+    right = Math.max(right, column + 1);
+    top = Math.min(top, row);
+    bottom = Math.max(bottom, row + 1);
+  });
+  return [left, top, right, bottom];
 }
 
 function cut({ width, values }, [left, top, right, bottom]) {

@@ -3,7 +3,9 @@
 const PLANE_SIDE = 600;
 const TRACE_SIZE = 40;
 const MOST_LINES = 24;
-const BUDGET = 1.2e8;
+// Products of numbers for a map at once, and for one that is finer, once nothing moves.
+const QUICK = 1.5e7;
+const FINE = 1.5e8;
 
 // ---- Drawing
 
@@ -35,12 +37,13 @@ function hasLines(page) {
   return others.length > 0 && first.outputs <= MOST_LINES;
 }
 
-function drawNeuronLines(context, page, { size, layers }) {
+function drawNeuronLines(context, page, { network, size, layers }) {
   const shown = hasLines(page) ? layers[0].sums : [];
   shown.forEach((sums, unit) => {
     if (!page.isOff(0, unit)) drawLine(context, contour(sums, size, 0), css(COLOURS.ink, 0.35), 1.5);
   });
-  if (layers.length < 2) return;
+  // What was drawn last may be the map of another network.
+  if (layers.length < 2 || network !== page.network) return;
   const { layer, unit } = page.pointed;
   drawLine(context, contour(layers[layer].sums[unit], size, 0), css(COLOURS.ink), 3);
 }
@@ -138,7 +141,7 @@ function makePlane(page) {
   const map = element("div", { class: "map" }, canvas);
   const frame = element("div", { class: "frame" });
   const { model } = page;
-  const fine = Math.min(Math.max(Math.round(Math.sqrt(BUDGET / numProducts(model))), 24), 121);
+  const sizeFor = (budget) => clip(Math.round(Math.sqrt(budget / numProducts(model))), 9, 121);
   let label = model.head === "binary" ? 1 : 0;
   let answers = null;
   let known = "";
@@ -150,16 +153,27 @@ function makePlane(page) {
   map.append(point);
 
   function draw() {
+    if (!answers) return;
     const context = canvas.getContext("2d");
     drawAnswers(context, page, answers);
     drawNeuronLines(context, page, page.traces);
   }
 
-  function compute(size) {
-    answers = answersIn(page, axes, size, label);
+  function refine() {
+    answers = answersIn(page, axes, sizeFor(FINE), label);
     page.traces = tracesIn(page, axes, TRACE_SIZE);
     draw();
     page.repaint();
+  }
+
+  /** A quick map at once, a finer one later: the answer to the point itself must not wait. */
+  function compute() {
+    clearTimeout(timer);
+    const size = sizeFor(QUICK);
+    answers = answersIn(page, axes, size, label);
+    if (!page.traces || size > TRACE_SIZE) page.traces = tracesIn(page, axes, Math.min(size, TRACE_SIZE));
+    draw();
+    timer = setTimeout(refine, 120);
   }
 
   /** What the heights depend on: all but the point itself. */
@@ -172,9 +186,8 @@ function makePlane(page) {
     point.style.top = `${100 * (1 - y)}%`;
     if (known === key()) return draw();
     known = key();
-    compute(Math.min(fine, 31));
-    clearTimeout(timer);
-    timer = setTimeout(() => compute(fine), 120);
+    if (!timer) timer = setTimeout(() => (compute(), page.repaint()));
+    else compute();
   }
 
   function choose(place, index) {
