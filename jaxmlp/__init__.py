@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from jaxmlp.models.model import save as save
     from jaxmlp.models.prediction import predict as predict
     from jaxmlp.models.prediction import predict_proba as predict_proba
+    from jaxmlp.models.snapshots import save_snapshots as save_snapshots
     from jaxmlp.models.tables import predict_table as predict_table
     from jaxmlp.nn.heads import Head as Head
     from jaxmlp.nn.metrics import Metric as Metric
@@ -75,6 +76,7 @@ _MODULES = {
     "models.fitting": ("FitResult", "fit_mlp"),
     "models.model": ("Model", "load", "save"),
     "models.prediction": ("predict", "predict_proba"),
+    "models.snapshots": ("save_snapshots",),
     "models.tables": ("predict_table",),
     "nn.heads": ("Head",),
     "nn.metrics": ("Metric",),

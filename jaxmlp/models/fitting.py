@@ -2,31 +2,29 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from types import NoneType
-from typing import Any, NamedTuple
+from typing import Any
 
-import jax
 import numpy as np
 import optax
 from jax.sharding import Mesh
-from jaxtyping import Float
 
 from jaxmlp import checks
 from jaxmlp.data.class_weights import with_class_weights
 from jaxmlp.data.splits import Splits
-from jaxmlp.models.evaluation import Metrics, calibrate, choose_metrics
-from jaxmlp.models.model import Model, with_spec
-from jaxmlp.models.training import Loss, Scaling, TrainedNetwork, build_model, prepare_training
+from jaxmlp.models.evaluation import Metrics, choose_metrics
+from jaxmlp.models.fit_result import FitResult as FitResult
+from jaxmlp.models.fit_result import make_result
+from jaxmlp.models.model import Model
+from jaxmlp.models.training import Loss, prepare_training
 from jaxmlp.models.warm_start import choose_scaling, choose_spec, with_weights
 from jaxmlp.nn.augment import Augment, with_augmentation
-from jaxmlp.nn.network import Network, NetworkSpec
-from jaxmlp.printing import printable
-from jaxmlp.runtime.devices import gather, make_mesh
+from jaxmlp.nn.network import Network
+from jaxmlp.runtime.devices import make_mesh
 from jaxmlp.train.batching import default_batch_size, default_num_epochs, num_batches
 from jaxmlp.train.checkpoints import Checkpoints
 from jaxmlp.train.loop import fit
 from jaxmlp.train.optimizers import get_recipe, make_optimizer
 from jaxmlp.train.population import seed_keys, vmap_runs
-from jaxmlp.train.state import RunResult
 from jaxmlp.train.step import make_evaluate, make_train
 from jaxmlp.types import Hyperparams, InputError
 
@@ -41,45 +39,6 @@ _TYPES: dict[str, tuple[Any, ...]] = {
     "mesh": (str, Mesh, NoneType),
     "checkpoints": (Checkpoints, NoneType),
 }
-
-
-@printable
-class FitResult(NamedTuple):
-    """What ``fit_mlp`` returns."""
-
-    models: tuple[Model, ...]
-    """One for each seed, as it was in its best epoch, and calibrated."""
-    best: int
-    """The one that validates best."""
-    run: RunResult
-    """All seeds, on the first axis of every array."""
-
-    @property
-    def model(self) -> Model:
-        """The model that validates best."""
-        return self.models[self.best]
-
-    @property
-    def history(self) -> dict[str, Float[np.ndarray, " epochs"]]:
-        """Of that model, ``train_loss`` and ``validation_…`` after each epoch."""
-        return {name: values[self.best] for name, values in self.run.history.items()}
-
-    @property
-    def best_epoch(self) -> int:
-        """Of that model, from 1."""
-        return int(self.run.best_epoch[self.best])
-
-    @property
-    def interrupted(self) -> int:
-        """The number of the signal that ended the run before its time; 0 if none did."""
-        return self.run.interrupted
-
-    def summary(self) -> dict[str, Any]:
-        """The chosen model, and how the run went, in words."""
-        seeds = {"chosen among": f"{len(self.models)} seeds"} if len(self.models) > 1 else {}
-        run = self.run.summary() | {"best epoch": self.best_epoch}
-        about = {name: value for name, value in run.items() if not name.startswith("validation")}
-        return self.model.summary() | seeds | about
 
 
 def fit_mlp(
@@ -120,6 +79,7 @@ def fit_mlp(
     mesh: Mesh | str | None = None,
     data_bytes: int | None = None,
     checkpoints: Checkpoints | None = None,
+    num_snapshots: int = 0,
     progress: bool = True,
 ) -> FitResult:
     """Train a multilayer perceptron on ``splits``, or ``num_seeds`` of them as one program, and choose each
@@ -149,7 +109,7 @@ def fit_mlp(
 
     How: ``batch_size`` and ``num_epochs`` by default suit the size of the data. ``patience`` epochs without a
     better one end the run. ``mesh``, as ``make_mesh`` takes or makes it, names several devices.
-    ``data_bytes`` and ``checkpoints`` are those of ``fit``.
+    ``data_bytes``, ``checkpoints`` and ``num_snapshots`` are those of ``fit``.
 
     Raises InputError for what cannot be, and FloatingPointError when no loss is finite any more.
 
@@ -176,8 +136,7 @@ def fit_mlp(
     mesh = make_mesh(mesh) if isinstance(mesh, str) else mesh
     update = make_optimizer(optimizer, schedule, rate_multipliers)
     train = make_train(network.init_fn, network.loss_fn, update, batch_size, mesh=mesh)
-    measures = choose_metrics(splits.task, scaling.targets, loss, metrics)
-    evaluate = make_evaluate(network.predict_fn, measures)
+    evaluate = make_evaluate(network.predict_fn, choose_metrics(splits.task, scaling.targets, loss, metrics))
     num_steps = None if schedule == "constant" else num_epochs * num_batches(num_examples, batch_size)
     hyperparams = Hyperparams(
         *(learning_rate, weight_decay, momentum, clip_norm, max_norm, dropout, input_dropout),
@@ -196,9 +155,10 @@ def fit_mlp(
         patience=patience,
         data_bytes=data_bytes,
         checkpoints=checkpoints,
+        num_snapshots=num_snapshots,
         progress=progress,
     )
-    return _make_result(splits, scaling, spec, run, loss)
+    return make_result(splits, scaling, spec, run, loss)
 
 
 def _check_types(given: Mapping[str, Any]) -> None:
@@ -233,18 +193,3 @@ def _with_defaults(hyperparams: Hyperparams, optimizer: str | optax.GradientTran
 def _seeds(seed: int, num_seeds: int) -> range:
     checks.integer("seed", seed, at_least=0)
     return range(seed, seed + checks.integer("num_seeds", num_seeds))
-
-
-def _make_result(
-    splits: Splits, scaling: Scaling, spec: NetworkSpec, run: RunResult, loss: Loss | None
-) -> FitResult:
-    """Each seed's network as a calibrated model that knows how it validated in its best epoch."""
-    params, models = gather(run.params), []
-    for index, epoch in enumerate(run.best_epoch):
-        own = jax.tree.map(lambda leaf, index=index: np.array(leaf[index]), params)
-        reached = {name: float(values[index, max(epoch, 1) - 1]) for name, values in run.history.items()}
-        metrics = {name: value for name, value in reached.items() if np.isfinite(value)}
-        model = build_model(splits, scaling, [TrainedNetwork(spec, own)], loss)
-        models.append(with_spec(calibrate(model, splits.validation), metrics=metrics))
-    worth = run.best_score if run.choice.higher_is_better else -run.best_score
-    return FitResult(tuple(models), int(np.argmax(np.nan_to_num(worth, nan=-np.inf))), run)

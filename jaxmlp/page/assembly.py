@@ -2,31 +2,35 @@
 
 import html
 import json
+from collections.abc import Mapping
 from importlib import resources
 from string import Template
 from typing import Any
 
 from jaxmlp.models.model import Model
+from jaxmlp.nn.metrics import METRICS
 from jaxmlp.page.examples import find_examples
 from jaxmlp.page.fields import describe_fields
-from jaxmlp.page.packing import pack_model
+from jaxmlp.page.packing import pack_model, pack_networks
+from jaxmlp.page.timeline import choose_frames
 
 STYLES = "page.css", "parts.css"
 SCRIPTS = (
     *("nn.js", "picture.js", "dom.js", "pad.js", "examples.js", "answer.js", "neurons.js", "fields.js"),
-    *("maps.js", "contours.js", "plane.js", "main.js"),
+    *("maps.js", "contours.js", "plane.js", "timeline.js", "main.js"),
 )
 """In the order in which they stand in the page."""
 
 
-def describe_page(model: Model) -> dict[str, Any]:
-    """All that a page of the model shows."""
+def describe_page(model: Model, snapshots: Mapping[int, Model] | None = None) -> dict[str, Any]:
+    """All that a page of the model shows, with what it was on its way, by the number of epochs before."""
     return {
         "title": title_of(model),
         "model": pack_model(model),
         "summary": model.summary(),
         "fields": describe_fields(model),
         "examples": find_examples(model),
+        "timeline": [_frame(*one) for one in choose_frames(model, snapshots or {}).items()],
     }
 
 
@@ -44,6 +48,13 @@ def title_of(model: Model) -> str:
     """What the page is called."""
     about = f"{model.spec.target} of {model.spec.dataset}" if model.spec.target else model.spec.dataset
     return f"A network for {about}"
+
+
+def _frame(epoch: int, model: Model) -> dict[str, Any]:
+    """What a snapshot was: its weights, and how it validated."""
+    measure = next(iter(METRICS[model.spec.head]))
+    score = model.spec.metrics.get(f"validation_{measure}")
+    return {"epoch": epoch, "score": score, "measure": measure, "networks": pack_networks(model)}
 
 
 def _inert(content: Any) -> str:

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxmlp.data.columns import CategoryColumn, DateColumn, used_columns
+from jaxmlp.data.columns import CategoryColumn, DateColumn, input_widths, used_columns
 from jaxmlp.models.model import Model
 
 _DEVIATIONS = 2.0
@@ -21,20 +21,14 @@ def describe_fields(model: Model) -> list[dict[str, Any]] | None:
     if spec.columns is None:
         return [_number(model, place, f"input {place + 1}") for place in range(spec.input_shape[0])]
     fields, place = [], 0
-    for column in used_columns(spec.columns):
+    for column, width in zip(used_columns(spec.columns), input_widths(spec.columns), strict=True):
         if isinstance(column, CategoryColumn):
             fields.append(_category(model, place, column))
         else:
             kind = "date" if isinstance(column, DateColumn) else "number"
             fields.append(_number(model, place, column.name, kind) | {"start": column.fill})
-        place += _num_inputs(column)
+        place += width
     return fields
-
-
-def _num_inputs(column: Any) -> int:
-    if isinstance(column, CategoryColumn):
-        return len(column.categories)
-    return 1 + column.gaps + 2 * len(getattr(column, "cycles", ()))
 
 
 def _number(model: Model, place: int, name: str, kind: str = "number") -> dict[str, Any]:

@@ -63,6 +63,13 @@ function makePage({ model, fields }) {
     changeOne(withUnit(page.options[page.network], layer, unit, isOff));
   page.allOn = () => change(page.options.map(({ linear }) => ({ linear })));
   page.setLinear = (linear) => change(page.options.map((own) => ({ ...own, linear })));
+  /** Other weights for the same networks. */
+  page.showNetworks = (networks) => {
+    model.networks = networks;
+    page.version++;
+    page.update();
+    page.repaint();
+  };
   page.choose = (network) => {
     page.network = network;
     page.pointed = { layer: 0, unit: 0 };
@@ -154,13 +161,9 @@ function start() {
   const content = unpack(JSON.parse(document.getElementById("content").textContent));
   const page = makePage(content);
   const isTable = content.fields !== null;
-  const parts = isTable
-    ? [
-        makePlane(page),
-        element("div", { class: "side" }, makeAnswer(page), makeFields(page)),
-        makeNeurons(page),
-      ]
-    : [makeDrawing(page, content.examples), makeAnswer(page), makeNeurons(page)];
+  const side = [makeAnswer(page), isTable ? makeFields(page) : "", makeTimeline(page, content.timeline)];
+  const first = isTable ? makePlane(page) : makeDrawing(page, content.examples);
+  const parts = [first, element("div", { class: "side" }, ...side), makeNeurons(page)];
   const main = document.getElementById("main");
   main.classList.toggle("table", isTable);
   main.replaceChildren(...parts, makeIdeas(page), makeAbout(content.summary));

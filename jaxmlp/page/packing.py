@@ -29,8 +29,7 @@ def pack_model(model: Model) -> dict[str, Any]:
     """What ``nn.js`` reads: with weights in half precision if that changes no prediction by more than the
     TOLERANCE, otherwise in single precision.
     """
-    spec, dtype = model.spec, _weight_dtype(model)
-    networks = zip(spec.networks, model.networks, strict=True)
+    spec = model.spec
     return {name: getattr(spec, name) for name in _PLAIN} | {
         "class_names": [str(name) for name in spec.class_names],
         "columns": None if spec.columns is None else msgspec.to_builtins(used_columns(spec.columns)),
@@ -38,8 +37,14 @@ def pack_model(model: Model) -> dict[str, Any]:
         "preprocess": _pack_affine(model.affine, spec.input_shape)
         | {"quantiles": _pack_quantiles(model.quantiles)},
         "targets": None if model.targets is None else _pack_affine(model.targets, ()),
-        "networks": [_pack_network(saved, layers, dtype) for saved, layers in networks],
+        "networks": pack_networks(model),
     }
+
+
+def pack_networks(model: Model) -> list[dict[str, Any]]:
+    """The weights alone, in that precision."""
+    dtype, networks = _weight_dtype(model), zip(model.spec.networks, model.networks, strict=True)
+    return [_pack_network(saved, layers, dtype) for saved, layers in networks]
 
 
 def draw_inputs(model: Model, num_examples: int = _NUM_PROBES) -> Float[np.ndarray, "examples ..."]:

@@ -35,7 +35,9 @@ from jaxmlp.train.checkpoints import (
 )
 from jaxmlp.train.divergence import failure_message, first_failure, last_member
 from jaxmlp.train.epoch import Advance, RunFunctions, epoch_index, lower_epochs, make_init, next_num_epochs
+from jaxmlp.train.history import Told, append_curves, progress_text
 from jaxmlp.train.resume import restore_state, run_fingerprint
+from jaxmlp.train.snapshots import Snapshots, flatten_snapshot, plan_snapshots, unflatten_snapshots
 from jaxmlp.train.state import Best, EarlyStopping, Evaluate, FitState, Info, RunResult, Train
 from jaxmlp.train.step import early_stopping
 from jaxmlp.train.streaming import place_data
@@ -57,6 +59,7 @@ class LoopConfig(NamedTuple):
     checkpoints: Checkpoints | None
     run: dict[str, Any]
     """What it is, for its checkpoints."""
+    snapshots: Snapshots
 
 
 def fit(
@@ -73,6 +76,7 @@ def fit(
     patience: int | None = None,
     data_bytes: int | None = None,
     checkpoints: Checkpoints | None = None,
+    num_snapshots: int = 0,
     progress: bool = True,
 ) -> RunResult:
     """Train for ``num_epochs`` and return the parameters of the epoch with the best ``monitor`` on
@@ -93,6 +97,9 @@ def fit(
     With ``checkpoints``, what the run is between two epochs goes to disk every so often, and a run that
     resumes goes on from there, to the same bits as if it had never ended.
 
+    With ``num_snapshots``, the parameters at so many epochs are kept, from before the first to the last, most
+    of them early, where networks change most.
+
     Ctrl-C, and within ``stop_on`` other signals, end the run with what it has, within half a second or an
     epoch. Raises FloatingPointError when no loss is finite any more, naming epoch, step and what failed
     first, and InputError for values out of range, or where the backend computes wrong.
@@ -101,6 +108,7 @@ def fit(
     dataset, validation = as_dataset("dataset", dataset), as_dataset("validation", validation)
     fit_arguments(dataset, validation, hyperparams, num_epochs, patience)
     check_backend()
+    snapshots = Snapshots(plan_snapshots(num_epochs, num_snapshots), jax.jit(train.eval_params))
     began = time.perf_counter()
     dtype = jax.dtypes.canonicalize_dtype(float)
     hyperparams = jax.tree.map(lambda value: np.asarray(value, dtype), hyperparams)
@@ -127,28 +135,34 @@ def fit(
     ready = time.perf_counter()
     if progress:
         print(f"compiled in {ready - began:.1f} s", flush=True)
-    course = LoopConfig(program, hyperparams, num_epochs, members, mesh, choice, failure, checkpoints, run)
-    state, history, seconds, stopped = _run_epochs(course, state, kept, progress)
+    course = LoopConfig(
+        program, hyperparams, num_epochs, members, mesh, choice, failure, checkpoints, run, snapshots
+    )
+    state, told, seconds, stopped = _run_epochs(course, state, kept, progress)
     times = {"compile": ready - began, "train": seconds}
-    return _make_result(course, state.best, history, times, stopped)
+    return _make_result(course, state.best, told, times, stopped)
 
 
 def _make_result(
-    course: LoopConfig, best: Best, history: dict[str, np.ndarray], seconds: dict[str, float], stopped: int
+    course: LoopConfig, best: Best, told: Told, seconds: dict[str, float], stopped: int
 ) -> RunResult:
     best = best if course.mesh is None else unpad_members(gather(best), course.members)
     score = np.asarray(best.score) * (1 if course.choice.higher_is_better else -1)
     epoch = 1 + np.asarray(best.epoch)
-    return RunResult(best.params, best.model_state, epoch, score, course.choice, history, seconds, stopped)
+    taken = unflatten_snapshots(told["snapshots"], best.params)
+    outcome = epoch, score, course.choice, told["history"], seconds, stopped, taken
+    return RunResult(best.params, best.model_state, *outcome)
 
 
 def _run_epochs(
     course: LoopConfig, state: FitState, kept: Checkpoint | None, progress: bool
-) -> tuple[FitState, dict[str, np.ndarray], float, int]:
-    """The state after the last epoch, what each epoch told, the seconds, and the signal that came, if any."""
-    done, history, notes = 0, {}, {"seconds": 0.0, "ended": False}
+) -> tuple[FitState, Told, float, int]:
+    """The state after the last epoch, what was told before, the seconds, and the signal that came, if any."""
+    told: Told = {"history": {}, "snapshots": {}}
+    done, notes = 0, {"seconds": 0.0, "ended": False}
     if kept is not None:
-        done, history, notes = kept.epoch, restore_arrays(kept, "history"), kept.notes
+        done, notes = kept.epoch, kept.notes
+        told = {name: restore_arrays(kept, name) for name in told}
         if done > course.num_epochs:
             raise InputError(
                 f"num_epochs: must be at least the {done} of the checkpoint, got {course.num_epochs}"
@@ -158,34 +172,30 @@ def _run_epochs(
     with interruptible() as asked_to_stop, progress_bar(course.num_epochs, done, show=progress) as bar:
         while done < course.num_epochs and not notes["ended"] and not stopped:
             before, called = _copy(state), time.perf_counter()
-            until = next_save(course.checkpoints, done, course.num_epochs)
+            told = _with_snapshot(course, told, state, done)
+            until = min(next_save(course.checkpoints, done, course.num_epochs), course.snapshots.next(done))
             pace = processes.all_processes_max(min(pace, until - done))
             state, report = course.program(state, course.hyperparams, done, pace)
             report = unpad_members(report, course.members)
             num_epochs = report.curves["train_loss"].shape[-1]
             pace = next_num_epochs(num_epochs, time.perf_counter() - called)
             if not np.any(np.isfinite(report.curves["train_loss"][..., -1])):
-                _fail(course, before, done, report.curves, history, notes)
-            done, history = done + num_epochs, _append(history, report.curves)
-            bar.set_postfix_str(_progress_text(course.choice, history), refresh=False)
+                _fail(course, before, done, report.curves, told, notes)
+            done, told = done + num_epochs, append_curves(told, report.curves)
+            bar.set_postfix_str(progress_text(course.choice, told["history"]), refresh=False)
             bar.update(num_epochs)
             if stopped := processes.all_processes_max(asked_to_stop()):
                 note_stop(stopped)
             notes = {"seconds": time.perf_counter() - began, "ended": not np.any(report.alive)}
-            _save(course, done, state, history, notes, stopped=bool(stopped))
+            _save(course, done, state, told, notes, stopped=bool(stopped))
     # Asked again, for a signal that came while the last checkpoint was written.
     stopped = processes.all_processes_max(asked_to_stop())
     tell_stop(stopped, done, course.num_epochs)
-    return state, history, time.perf_counter() - began, stopped
+    return state, _with_snapshot(course, told, state, done), time.perf_counter() - began, stopped
 
 
 def _fail(
-    course: LoopConfig,
-    before: FitState,
-    done: int,
-    curves: dict[str, Any],
-    history: dict[str, np.ndarray],
-    notes: dict[str, Any],
+    course: LoopConfig, before: FitState, done: int, curves: dict[str, Any], told: Told, notes: dict[str, Any]
 ) -> NoReturn:
     """FloatingPointError for the last epoch of a call that began with ``before``. The state before that epoch
     is found by going through the others again, and saved.
@@ -194,9 +204,9 @@ def _fail(
     good = curves["train_loss"].shape[-1] - 1
     if good:
         before, _ = course.program(before, course.hyperparams, done, good)
-        history = _append(history, {name: values[..., :-1] for name, values in curves.items()})
+        told = append_curves(told, {name: values[..., :-1] for name, values in curves.items()})
     if done + good:
-        _save(course, done + good, before, history, notes, stopped=True)
+        _save(course, done + good, before, told, notes, stopped=True)
     first = course.first_failure(before, epoch_index(done + good, course.mesh), last_member(info))
     raise FloatingPointError(failure_message(info, done + good, first))
 
@@ -205,7 +215,7 @@ def _save(
     course: LoopConfig,
     done: int,
     state: FitState,
-    history: dict[str, Any],
+    told: Told,
     notes: dict[str, Any],
     *,
     stopped: bool,
@@ -213,14 +223,17 @@ def _save(
     """A checkpoint, if one is due."""
     last = done == course.num_epochs or notes["ended"]
     if course.checkpoints is not None and should_save(course.checkpoints, done, last=last, stopped=stopped):
-        trees = {"state": unpad_members(gather(key_data_tree(state)), course.members), "history": history}
+        trees = {"state": unpad_members(gather(key_data_tree(state)), course.members), **told}
         save_checkpoint(course.checkpoints, done, trees, course.run, notes)
 
 
-def _append(history: dict[str, np.ndarray], curves: dict[str, Any]) -> dict[str, np.ndarray]:
-    """The history with what the epochs of one more call told."""
-    news = {name: values for name, values in curves.items() if name != "first_bad_step"}
-    return {name: np.append(history.get(name, values[..., :0]), values, -1) for name, values in news.items()}
+def _with_snapshot(course: LoopConfig, told: Told, state: FitState, done: int) -> Told:
+    """With the parameters after ``done`` epochs, if they are to be kept."""
+    if done not in course.snapshots.epochs:
+        return told
+    params = course.snapshots.eval_params(state.train, course.hyperparams)
+    taken = flatten_snapshot(done, unpad_members(gather(params), course.members))
+    return told | {"snapshots": told["snapshots"] | taken}
 
 
 @jax.jit
@@ -234,14 +247,3 @@ def _check_room(train: Train, key: Key[Array, "*members"], hyperparams: PyTree, 
     state = jax.eval_shape(make_init(train), key, hyperparams)
     shares = mesh.shape["members"] if mesh and key.ndim else 1
     check_memory(num_bytes(state) // shares)
-
-
-def _progress_text(choice: EarlyStopping, history: dict[str, np.ndarray]) -> str:
-    """Loss and score of the best member, and how many are lost."""
-    monitor, higher_is_better, _ = choice
-    now = {name: values[..., -1] for name, values in history.items()}
-    finite = np.isfinite(now["train_loss"])
-    shown = (("train_loss", np.min), (f"validation_{monitor}", np.max if higher_is_better else np.min))
-    whose = "best " if finite.ndim else ""
-    values = [f"{whose}{name.replace('_', ' ')} {best(now[name][finite]):.4f}" for name, best in shown]
-    return ", ".join(values + [f"{np.sum(~finite)} not finite"] * (not finite.all()))

@@ -1,6 +1,8 @@
 """A run's parameters on the way."""
 
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -37,3 +39,39 @@ def parameter_snapshots(
         if not np.any(np.isfinite(info.loss)):
             raise FloatingPointError(failure_message(info, index))
         yield eval_params(state, hyperparams)
+
+
+class Snapshots(NamedTuple):
+    """Which parameters of a run are kept on the way."""
+
+    epochs: tuple[int, ...]
+    """Ascending; 0 is before the first."""
+    eval_params: Callable[..., PyTree]
+    """Of ``Train``, compiled."""
+
+    def next(self, done: int) -> int:
+        """The epoch of the first one after ``done`` epochs; beyond all where there is none."""
+        return min((epoch for epoch in self.epochs if epoch > done), default=sys.maxsize)
+
+
+def plan_snapshots(num_epochs: int, num_snapshots: int) -> tuple[int, ...]:
+    """At most ``num_snapshots`` epochs, and at least two: 0, the last, and others at equal ratios."""
+    if not checks.integer("num_snapshots", num_snapshots, at_least=0):
+        return ()
+    ratios = np.geomspace(num_epochs, 1, max(1, num_snapshots - 1))
+    return tuple(sorted({0, *map(round, ratios.tolist())}))
+
+
+def flatten_snapshot(epoch: int, params: PyTree) -> dict[str, np.ndarray]:
+    """Its leaves by epoch and place, on the host."""
+    return {f"{epoch}/{place}": np.asarray(leaf) for place, leaf in enumerate(jax.tree.leaves(params))}
+
+
+def unflatten_snapshots(flat: Mapping[str, np.ndarray], template: PyTree) -> dict[int, PyTree]:
+    """The parameters by epoch, of the structure of ``template``."""
+    leaves, structure = jax.tree.flatten(template)
+    epochs = sorted({int(name.partition("/")[0]) for name in flat})
+    return {
+        epoch: jax.tree.unflatten(structure, [flat[f"{epoch}/{place}"] for place in range(len(leaves))])
+        for epoch in epochs
+    }

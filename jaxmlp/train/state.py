@@ -129,6 +129,8 @@ class RunResult(NamedTuple):
     """``compile`` and ``train``; validation counts as training."""
     interrupted: int
     """The number of the signal that ended the run before its time; 0 if none did."""
+    snapshots: Mapping[int, PyTree] = {}
+    """Parameters on the way, by the number of epochs before."""
 
     def summary(self) -> dict[str, Any]:
         """How the run went, in words."""
