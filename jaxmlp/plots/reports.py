@@ -5,7 +5,7 @@ Each becomes a PNG at ``path``, which is returned.
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -19,6 +19,8 @@ Curve = tuple[Float[np.ndarray, "..."], Float[np.ndarray, "..."]]
 """Of as many points each."""
 _MANY, _FEW = 3000, 4
 """Points that would cover each other, and different values, each of which has a label."""
+_PLAIN: dict[str, Any] = {"style": "sci", "scilimits": (-4, 9), "useOffset": False}
+"""Of numbers on axes, which are powers of ten only where people would write such."""
 
 
 class EffectPanel(NamedTuple):
@@ -54,7 +56,7 @@ def ranking_curves(
         right.axhline(rate, linestyle="--", color="#999999", linewidth=1)
     left.set(title="ROC", xlabel="others taken for it", ylabel="found")
     right.set(title="precision and recall", xlabel="found (recall)", ylabel="right (precision)")
-    right.legend(frameon=False, fontsize="small", loc="lower left", title="class")
+    right.legend(framealpha=0.9, edgecolor="none", fontsize="small", loc="lower left", title="class")
     return charts.save_figure(figure, path)
 
 
@@ -87,9 +89,10 @@ def residuals(
     left.axhline(0, color="black", linewidth=1)
     for side in () if margin is None else (-margin, margin):
         left.axhline(side, color=charts.COLOURS[1], linewidth=1.2, linestyle="--")
-    beside = f" ({unit})" if unit else ""
+    beside = f" ({lettering.shorten(unit)})" if unit else ""
     left.set(title="residuals", xlabel=f"predicted{beside}", ylabel=f"true minus predicted{beside}")
     left.xaxis.set_major_locator(MaxNLocator(5))
+    left.ticklabel_format(**_PLAIN)
     charts.style_axes(left)
     if coverage:
         _draw_coverage(others[0], *coverage)
@@ -118,7 +121,7 @@ def effect_panels(
     for axes in grid.flat[len(panels) :]:
         axes.set_axis_off()
     for axes in grid[:, 0]:
-        axes.set_ylabel(ylabel)
+        axes.set_ylabel(lettering.shorten(ylabel, 36))
     if len(lines) > 1:
         handles = grid.flat[0].get_lines()
         names = [lettering.shorten(name) for name in lines]
@@ -145,4 +148,5 @@ def _draw_effect(axes: Axes, panel: EffectPanel, lines: Sequence[str]) -> None:
         axes.margins(x=0.15)
     else:
         axes.xaxis.set_major_locator(MaxNLocator(4))
+        axes.ticklabel_format(**_PLAIN)
     axes.set_title(lettering.shorten(panel.name, 30), fontsize=10)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _SHARE = 1 / 5
 """Of the sweep's time, which baselines may take."""
+_MANY_ROWS = 20_000
 _NAMES = {
     (CONSTANT, True): "always the class shares",
     (CONSTANT, False): "always the mean",
@@ -59,15 +60,14 @@ def fit_baselines(judged: Judged, own: "OutOfFold", splits: Splits, sweep_second
         if (time.perf_counter() - began) * (fold + 2) / (fold + 1) > _SHARE * sweep_seconds:
             break
     rows, classes = own.folds <= fold, bool(judged.class_names)
-    costs = row_losses(judged, judged.predictions)
-    found = []
+    asked, weights, found = judged.take(rows), own.weights[rows], []
+    costs = row_losses(asked, asked.predictions)
     for kind in [kind for kind in kinds if kind not in left_out]:
-        theirs = row_losses(judged, answers[kind])
-        paired = _paired((costs - theirs)[rows], own.weights[rows])
-        loss = float(np.average(theirs[rows], weights=own.weights[rows]))
+        theirs = row_losses(asked, answers[kind][rows])
+        loss, paired = float(np.average(theirs, weights=weights)), _paired(costs - theirs, weights)
         found.append(Baseline(kind, _NAMES[kind, classes], answers[kind], loss, *paired, seconds[kind]))
     names = {_NAMES[kind, classes]: why for kind, why in left_out.items()}
-    return Comparison(found, rows, fold + 1, float(np.average(costs[rows], weights=own.weights[rows])), names)
+    return Comparison(found, rows, fold + 1, float(np.average(costs, weights=weights)), names)
 
 
 def _paired(
@@ -116,11 +116,14 @@ def _answers(
 ) -> Float[np.ndarray, "rows outputs"]:
     """What a baseline, which has learnt what the networks of the fold have, says of the rows left out."""
     from sklearn.pipeline import Pipeline
+    from threadpoolctl import threadpool_limits
 
     inputs, targets, weights = kind.view(train.inputs), np.asarray(train.targets), own.learnt[fold]
     learnt, asked = np.flatnonzero(weights), own.rows[own.folds == fold]
     model = Pipeline(list(zip(("scale", "model"), kind.make(), strict=True)))
-    with warnings.catch_warnings():
+    # More threads would wait for each other longer than they help with few rows.
+    num_threads = 1 if len(learnt) < _MANY_ROWS else None
+    with threadpool_limits(num_threads), warnings.catch_warnings():
         # Of fits that have not quite converged.
         warnings.simplefilter("ignore")
         model.fit(inputs[learnt], targets[learnt], model__sample_weight=weights[learnt])

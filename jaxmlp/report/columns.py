@@ -77,7 +77,13 @@ def _word(kind: Used | None, value: float) -> str:
         return "(missing)"
     if isinstance(kind, DateColumn):
         return str(np.datetime64(round(value), "D"))
-    return f"{value:.6g}"
+    return format_number(value)
+
+
+def format_number(value: float) -> str:
+    """In six digits, and not as a power of ten where people would not write one."""
+    short = f"{value:.6g}"
+    return f"{value:.0f}" if "e+" in short and abs(value) < 1e12 else short
 
 
 def encode_values(column: InputColumn, values: Values) -> Inputs:

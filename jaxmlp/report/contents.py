@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from jaxmlp.sweep.ensembles import SearchResult
 
 CONSTANT, LINEAR, BOOSTING = "constant", "linear", "boosting"
-NUM_REPEATS = 5
-"""Times that a column is shuffled."""
+NUM_REPEATS, MAX_COLUMNS = 5, 200
+"""Times that a column is shuffled, and columns of which more would take longer than they tell."""
 
 
 class Baseline(NamedTuple):

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from jaxmlp.sweep.search import SearchResult
 
 _MAX_ROWS = 1000
-MAX_COLUMNS = 200
-"""Of more, each shuffled alone, the figures would take longer than they tell."""
 Predict = Callable[[Shaped[np.ndarray, "rows ..."]], Float[np.ndarray, "rows outputs"]]
 
 

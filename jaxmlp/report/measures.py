@@ -13,7 +13,9 @@ from jaxmlp.statistics import wilson_interval
 
 MAX_TARGETS = 5
 """Of several targets, so many are measured one by one."""
-_NUM_RESAMPLES, _FEW_RESAMPLES, _MANY_CLASSES = 200, 50, 10
+_RESAMPLES = {3: 200, 20: 100}
+"""By the number of classes up to which there are so many; of more classes, each resample takes long."""
+_FEW_RESAMPLES = 50
 Interval = tuple[float, float] | None
 """None where the rows are too few to say."""
 
@@ -36,7 +38,8 @@ def measure(judged: Judged, target: str = "", seed: int = 0) -> dict[str, Measur
     import sklearn
 
     one = _classification if judged.class_names else _regression
-    num_resamples = _FEW_RESAMPLES if len(judged.class_names) > _MANY_CLASSES else _NUM_RESAMPLES
+    suits = (number for most, number in _RESAMPLES.items() if len(judged.class_names) <= most)
+    num_resamples = next(suits, _FEW_RESAMPLES)
     plain = sklearn.config_context(assume_finite=True, skip_parameter_validation=True)
     with plain, warnings.catch_warnings(), np.errstate(all="ignore"):
         # Of classes that do not occur; these are left out.
@@ -46,8 +49,8 @@ def measure(judged: Judged, target: str = "", seed: int = 0) -> dict[str, Measur
         resampled = [one(judged, weights) for weights in drawn]
     found = {}
     for name, value in values.items():
-        interval = _middle(np.array([row[name] for row in resampled]))
-        found[name] = Measure(value, interval if math.isfinite(value) else None, _unit(name, target))
+        interval = _middle(np.array([row[name] for row in resampled]), value)
+        found[name] = Measure(value, interval, _unit(name, target))
     if judged.class_names:
         found["accuracy"] = found["accuracy"]._replace(interval=_wilson(judged, values["accuracy"]))
     return found
@@ -58,11 +61,14 @@ def _counts(draws: np.random.Generator, num_rows: int) -> Float[np.ndarray, " ro
     return np.bincount(draws.integers(num_rows, size=num_rows), minlength=num_rows).astype(float)
 
 
-def _middle(values: Float[np.ndarray, " resamples"]) -> Interval:
+def _middle(values: Float[np.ndarray, " resamples"], value: float) -> Interval:
+    """The middle 95 %, about the ``value`` itself: rows that are drawn twice find each other, so that among
+    few of a class resamples seem better than what they are of.
+    """
     finite = values[np.isfinite(values)]
-    if len(finite) < len(values) / 2:
+    if len(finite) < len(values) / 2 or not math.isfinite(value):
         return None
-    low, high = np.quantile(finite, (0.025, 0.975)).tolist()
+    low, high = (np.quantile(finite, (0.025, 0.975)) - finite.mean() + value).tolist()
     return low, high
 
 

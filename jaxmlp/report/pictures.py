@@ -11,7 +11,7 @@ from jaxmlp.data.columns import DateColumn
 from jaxmlp.models.calibration import coverage, interval_margin
 from jaxmlp.nn.metrics import METRICS
 from jaxmlp.plots import charts, classifier, images, reports, sweeps
-from jaxmlp.report.columns import column_words
+from jaxmlp.report.columns import column_words, format_number
 from jaxmlp.report.contents import Effect
 from jaxmlp.report.judged import Judged
 
@@ -115,7 +115,7 @@ def _panel(effect: Effect, places: Sequence[int]) -> reports.EffectPanel:
     if column.is_category or isinstance(column.kind, DateColumn):
         return reports.EffectPanel(column.name, column_words(column, values), averages)
     known = ~np.isnan(values)
-    gaps = [", ".join(f"{value:.3g}" for value in row) for row in averages[~known]]
+    gaps = [", ".join(format_number(float(f"{value:.3g}")) for value in row) for row in averages[~known]]
     name = column.name + "".join(f" (missing: {gap})" for gap in gaps)
     return reports.EffectPanel(name, values[known].tolist(), averages[known])
 

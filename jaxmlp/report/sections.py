@@ -9,8 +9,8 @@ import numpy as np
 from jaxmlp.data.columns import MAX_LINES
 from jaxmlp.report import pictures
 from jaxmlp.report.advice import advise
-from jaxmlp.report.columns import column_values, column_words, input_columns
-from jaxmlp.report.contents import NUM_REPEATS, Report, hardest_rows
+from jaxmlp.report.columns import column_values, column_words, format_number, input_columns
+from jaxmlp.report.contents import MAX_COLUMNS, NUM_REPEATS, Report, hardest_rows
 from jaxmlp.report.judged import row_losses
 from jaxmlp.report.markup import items, paragraph, picture, table
 from jaxmlp.report.measures import MAX_TARGETS
@@ -142,7 +142,10 @@ def errors(report: Report, folder: Path) -> str:
 def what_it_depends_on(report: Report, folder: Path) -> str:
     """Columns shuffled, and columns set to one value after the other."""
     if not report.importance:
-        return paragraph("Left out: see above.")
+        number = len(input_columns(report.splits))
+        many = f"There are {number} columns, and at most {MAX_COLUMNS} are shuffled one by one."
+        reasons = many if number > MAX_COLUMNS else "Left out, as said above."
+        return paragraph(reasons if number else "Images have no columns.")
     label = "log-loss rises by" if report.held_out.class_names else "R² falls by"
     shown = dict(itertools.islice(report.importance.items(), _MAX_BARS))
     path = pictures.draw_importance(shown, label, folder / "columns.png")
@@ -187,7 +190,7 @@ def hardest(report: Report, folder: Path) -> str:
 def _truth(report: Report, row: int) -> tuple[str, str]:
     judged = report.held_out
     if not judged.class_names:
-        true, said = (", ".join(f"{v:.6g}" for v in of[row]) for of in (judged.targets, judged.predictions))
+        true, said = (", ".join(map(format_number, of[row])) for of in (judged.targets, judged.predictions))
         return true, said
     label = judged.labels[row]
     sure = f"{100 * judged.predictions[row, label]:.0f} %"

@@ -32,7 +32,8 @@ def verdicts(report: Report) -> list[str]:
     lines, constant = [], compared.find(CONSTANT)
     against = partial(_against, compared, classes)
     if constant and report.learnt_nothing:
-        lines.append(f"Nothing was learnt: {constant.name} does as well: {against(constant)}")
+        how = "as well" if constant.verdict == "level" else "better"
+        lines.append(f"Nothing was learnt: {constant.name} does {how}: {against(constant)}")
     for one in report.rivals("ahead"):
         lines.append(f"{_name(one)} is better than the ensemble: {against(one)}; use it instead")
     if report.learnt_nothing:
@@ -55,7 +56,8 @@ def _against(compared: Comparison, classes: bool, one: Baseline) -> str:
     name = "log-loss" if classes else "R²"
     if not classes:
         low, high, ours, theirs = -high, -low, 1 - ours, 1 - theirs
-    told = f"{name} {ours:.3f} of the ensemble against {theirs:.3f} on {compared.rows.sum():,} rows"
+    values = f"{_format(ours, '1')} of the ensemble against {_format(theirs, '1')}"
+    told = f"{name} {values} on {compared.rows.sum():,} rows"
     return f"{told}, 95 % interval of the difference {signed(low)} to {signed(high)}"
 
 
@@ -121,7 +123,7 @@ def reached(report: Report) -> list[str]:
         held = coverage(rows.targets - rows.predictions, np.asarray(scale))
         margin, share = _format(float(interval_margin(scale[0])), "1"), _format(held, "fraction")
         lines.append(f"Intervals of ± {margin} should hold 90 %, and hold {share} of the {part} rows")
-    if report.importance:
+    if not report.learnt_nothing:
         names = [name for name, rises in report.importance.items() if rises.min() > 0][:5]
         if names:
             lines.append(f"Most depends on: {', '.join(names)}")
@@ -148,6 +150,12 @@ def format_interval(interval: Interval, unit: str) -> str:
 def _format(value: float, unit: str) -> str:
     if unit == "fraction":
         return f"{100 * value:.1f} %"
+    return _plain(value).replace("-", "−")
+
+
+def _plain(value: float) -> str:
+    if abs(value) < 0.0005:
+        return "0.000"
     return f"{value:.3f}" if abs(value) < 10 else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:#.4g}"
 
 

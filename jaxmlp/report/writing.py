@@ -14,7 +14,7 @@ from jaxmlp.data.splits import Splits, join_parts
 from jaxmlp.report import sections
 from jaxmlp.report.baselines import fit_baselines
 from jaxmlp.report.columns import InputColumn, input_columns
-from jaxmlp.report.contents import Effect, Report
+from jaxmlp.report.contents import MAX_COLUMNS, Effect, Report
 from jaxmlp.report.importance import column_importance, honest_sample, outputs_of, partial_dependence
 from jaxmlp.report.judged import Judged
 from jaxmlp.report.markup import page, paragraph
@@ -27,8 +27,6 @@ from jaxmlp.types import AnyArray, InputError
 if TYPE_CHECKING:
     from jaxmlp.sweep.ensembles import SearchResult
 
-_MAX_COLUMNS = 200
-"""Of more, shuffling one by one would take longer than it tells."""
 _NUM_EFFECTS = 5
 _SECTIONS: dict[str, sections.Section] = {
     "": sections.in_short,
@@ -82,11 +80,8 @@ def make_report(
         thresholds = attempts.make("thresholds", [], choose_thresholds, judged, own.parts, cost)
     columns = input_columns(splits)
     importance: Any = ({}, [])
-    if 0 < len(columns) <= _MAX_COLUMNS:
+    if 0 < len(columns) <= MAX_COLUMNS:
         importance = attempts.make("importance of columns", importance, _depends, found, judged, columns)
-    else:
-        why = f"there are {len(columns)}" if columns else "images have none"
-        attempts.notes.append(f"Importance of columns: left out, since {why}")
     told = compared, measures, thresholds, *importance, *attempts
     return Report(found, splits, judged, test, *told)
 

@@ -178,7 +178,7 @@ def test_what_cannot_be_shown_is_left_out_with_a_word(name, tmp_path, capsys):
         )
         splits = first_examples(splits, 150)._replace(test=test)
         expected = [
-            "Importance of columns: left out, since images have none",
+            "Images have no columns",
             "HistGradientBoosting is for the ",
         ]
     with warnings.catch_warnings():
