@@ -7,14 +7,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 
 from jaxmlp.checks import first_line
 from jaxmlp.data.splits import Splits, join_parts
 from jaxmlp.report.columns import input_columns, tree_inputs
 from jaxmlp.report.contents import BOOSTING, CONSTANT, LINEAR, Baseline, Comparison
 from jaxmlp.report.judged import Judged, row_losses
-from jaxmlp.types import Dataset
+from jaxmlp.types import AnyArray, Dataset
 
 if TYPE_CHECKING:
     from jaxmlp.sweep.ensembles import OutOfFold
@@ -91,7 +91,11 @@ def _kinds(judged: Judged, splits: Splits) -> tuple[dict[str, _Kind], dict[str, 
     options = {"categorical_features": categorical} if any(categorical) else {}
 
     def linear() -> Any:
-        model = linear_model.LogisticRegression(max_iter=1000) if classes else linear_model.Ridge()
+        model = (
+            linear_model.LogisticRegression(max_iter=1000 if columns else 100)
+            if classes
+            else linear_model.Ridge()
+        )
         return [preprocessing.StandardScaler(), model]
 
     def boosting() -> Any:
@@ -104,11 +108,15 @@ def _kinds(judged: Judged, splits: Splits) -> tuple[dict[str, _Kind], dict[str, 
     constant = dummy.DummyClassifier(strategy="prior") if classes else dummy.DummyRegressor()
     kinds = {
         CONSTANT: _Kind(lambda: ["passthrough", constant], lambda inputs: np.zeros((len(inputs), 1))),
-        LINEAR: _Kind(linear, lambda inputs: np.asarray(inputs, float).reshape(len(inputs), -1)),
+        LINEAR: _Kind(linear, partial(_in_rows, float if columns else np.float32)),
         BOOSTING: _Kind(boosting, partial(tree_inputs, columns)),
     }
     images = {} if columns else {BOOSTING: "is for the columns of a table, not for images"}
     return kinds, images
+
+
+def _in_rows(dtype: type, inputs: Shaped[AnyArray, "rows ..."]) -> np.ndarray:
+    return np.asarray(inputs, dtype).reshape(len(inputs), -1)
 
 
 def _answers(
