@@ -122,6 +122,8 @@ def effect_panels(
         axes.set_axis_off()
     for axes in grid[:, 0]:
         axes.set_ylabel(lettering.shorten(ylabel, 36))
+        if not percent:
+            axes.ticklabel_format(axis="y", **_PLAIN)
     if len(lines) > 1:
         handles = grid.flat[0].get_lines()
         names = [lettering.shorten(name) for name in lines]
@@ -148,5 +150,5 @@ def _draw_effect(axes: Axes, panel: EffectPanel, lines: Sequence[str]) -> None:
         axes.margins(x=0.15)
     else:
         axes.xaxis.set_major_locator(MaxNLocator(4))
-        axes.ticklabel_format(**_PLAIN)
+        axes.ticklabel_format(axis="x", **_PLAIN)
     axes.set_title(lettering.shorten(panel.name, 30), fontsize=10)

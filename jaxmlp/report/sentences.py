@@ -179,7 +179,7 @@ def costs(report: Report) -> list[str]:
     rest = sum(report.seconds.values()) - report.seconds.get("baselines", 0)
     parts = {**swept, "baselines": report.seconds.get("baselines", 0), "the rest of the report": rest}
     spent = [f"{name} {seconds:.0f} s" for name, seconds in parts.items() if seconds]
-    return [f"{networks} networks in the ensemble; {', '.join(spent)}"]
+    return [f"{networks} network{'s' * (networks > 1)} in the ensemble; {', '.join(spent)}"]
 
 
 def _list(names: Sequence[str]) -> str:

@@ -29,14 +29,15 @@ def test_residuals_lie_where_they_are_and_the_interval_about_them(figure_of, sca
     assert len(figure_of(reports.residuals, predictions, errors, None, None).axes) == 1
 
 
-def test_each_column_has_a_panel_with_its_values_or_words(figure_of):
+@pytest.mark.parametrize("percent", [False, True])
+def test_each_column_has_a_panel_with_its_values_or_words(figure_of, percent):
     panels = [
         reports.EffectPanel("income", [1.0, 2.0, 5.0, 7.0, 9.0], np.arange(10.0).reshape(5, 2)),
         reports.EffectPanel(LONG, ["Oslo", "Rome <b>", LONG, "x"], np.ones((4, 2))),
         reports.EffectPanel("sex", [1.0, 2.0], np.ones((2, 2))),
         reports.EffectPanel("more", [1.0, 2.0, 5.0, 7.0, 8e5], np.ones((5, 2))),
     ]
-    figure = figure_of(reports.effect_panels, panels, ["low", "high"], ylabel=LONG, percent=False)
+    figure = figure_of(reports.effect_panels, panels, ["low", "high"], ylabel=LONG, percent=percent)
     assert fits(figure) and {"income", "Oslo", "Rome <b>", "low", "high"} <= {*texts(figure)}
     income, _, sex, *_ = figure.axes
     assert [list(line.get_ydata()) for line in income.get_lines()] == [[0, 2, 4, 6, 8], [1, 3, 5, 7, 9]]
