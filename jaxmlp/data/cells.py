@@ -16,6 +16,8 @@ MISSING = frozenset(
 )
 """Words in small letters that stand for nothing, among them all that pandas takes for gaps."""
 _WHOLE = re.compile(r"(-?\d+)\.0+")
+# So many cells, evenly spread, show how a column is written.
+_SAMPLE = 5000
 _TRUTH = {"true": "True", "false": "False"}
 
 
@@ -79,6 +81,14 @@ def as_words(values: "pandas.Series") -> np.ndarray:
     return map_different(values, lambda cells: np.array([_word(cell) for cell in cells], object), "")
 
 
+def sample_words(values: "pandas.Series") -> list[str]:
+    """Different words of the column."""
+    words = as_words(values.iloc[:: max(1, len(values) // _SAMPLE)])
+    if not (words != "").any():
+        words = as_words(values)
+    return [word for word in dict.fromkeys(words.tolist()) if word]
+
+
 def is_known(values: "pandas.Series") -> Bool[np.ndarray, " rows"]:
     """Where a cell holds something."""
     return map_different(values, lambda cells: [_word(cell) != "" for cell in cells], missing=False).astype(
@@ -93,6 +103,12 @@ def _word(cell: Any) -> str:
     whole = _WHOLE.fullmatch(word)
     # Whole numbers beside gaps are read as floats.
     return whole[1] if whole else _TRUTH.get(small, word)
+
+
+def counts_rows(numbers: np.ndarray) -> bool:
+    """Whether they are whole and all different, as those that only name the rows are."""
+    whole = np.isfinite(numbers).all() and (numbers == numbers.round()).all()
+    return bool(whole) and len(np.unique(numbers)) == len(numbers)
 
 
 def shown(cells: Iterable[Any], number: int = 3) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
-from jaxmlp.data.cells import Cells, as_words
+from jaxmlp.data.cells import Cells, as_words, is_dated, is_plain
 from jaxmlp.data.dates import ISO, cycle_parts, find_cycles, read_days
 from jaxmlp.data.numerals import read_numbers
 
@@ -151,6 +151,18 @@ MAX_CATEGORIES = 64
 MAX_LENGTH = 200
 """Letters of a category; what is longer is a page of text."""
 MAX_LINES = 60
+
+
+def infer_from_type(name: str, values: "pandas.Series") -> Column | None:
+    """What a column is by its type in memory."""
+    from pandas.api import types
+
+    if is_plain(values) or types.infer_dtype(values, skipna=True) in ("timedelta", "timedelta64"):
+        return NumberColumn(name)
+    if is_dated(values):
+        return DateColumn(name, ISO)
+    truth = types.infer_dtype(values, skipna=True) == "boolean"
+    return CategoryColumn(name) if truth or values.dtype == "category" else None
 
 
 def _fit_numbers(column: Any, cells: Cells) -> Column:

@@ -64,11 +64,14 @@ def transform_columns(
     frame = check_frame(frame)
     read = read_cells(frame, columns)
     for column, cells in read:
-        _check_new_cells(column, cells, frame[column.name])
+        check_new_cells(column, cells, frame[column.name])
     return encode_cells(read)
 
 
-def _check_new_cells(column: Used, cells: Cells, values: "pandas.Series") -> None:
+def check_new_cells(column: Used, cells: Cells, values: "pandas.Series | np.ndarray") -> None:
+    """Warn of cells of other rows, ``values``, that are new, cannot be read, or are missing against what was
+    learnt. InputError where there are several and nothing that can be read.
+    """
     unread, total = column.unread(cells), len(cells.known)
     if unread.any():
         fault, counted = _UNREAD[type(column)]

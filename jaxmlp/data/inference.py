@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jaxmlp import checks
-from jaxmlp.data.cells import as_words, is_dated, is_plain, shown
+from jaxmlp.data.cells import as_words, counts_rows, is_plain, sample_words, shown
 from jaxmlp.data.columns import (
     MAX_CATEGORIES,
     MAX_LENGTH,
@@ -29,8 +29,9 @@ from jaxmlp.data.columns import (
     DateColumn,
     DroppedColumn,
     NumberColumn,
+    infer_from_type,
 )
-from jaxmlp.data.dates import ISO, find_formats
+from jaxmlp.data.dates import find_formats
 from jaxmlp.data.frames import import_pandas
 from jaxmlp.data.numerals import find_decimals, find_unit
 from jaxmlp.types import InputError
@@ -42,8 +43,6 @@ KINDS = ("number", "decimal-point", "decimal-comma", "date", "day-first", "month
 """What a column may be said to be."""
 NUMBER_KINDS, _DATE_KINDS = KINDS[:3], KINDS[3:6]
 _MOST, _FEW, _NEARLY_ALL = 0.95, 0.05, 0.9
-# So many cells, evenly spread, show how a column is written.
-_SAMPLE = 5000
 _UNNAMED = re.compile(r"(Unnamed: \d+|index|level_0|)")
 
 
@@ -118,27 +117,8 @@ def _of_texts(
     return _as_texts(name, values, share)
 
 
-def infer_from_type(name: str, values: "pandas.Series") -> Column | None:
-    """What a column is by its type in memory."""
-    types = import_pandas().api.types
-    if is_plain(values) or types.infer_dtype(values, skipna=True) in ("timedelta", "timedelta64"):
-        return NumberColumn(name)
-    if is_dated(values):
-        return DateColumn(name, ISO)
-    truth = types.infer_dtype(values, skipna=True) == "boolean"
-    return CategoryColumn(name) if truth or values.dtype == "category" else None
-
-
 def _matches(column: Column, said: str) -> bool:
     return said in {NumberColumn: NUMBER_KINDS, DateColumn: _DATE_KINDS}.get(type(column), ())
-
-
-def sample_words(values: "pandas.Series") -> list[str]:
-    """Different words of the column."""
-    words = as_words(values.iloc[:: max(1, len(values) // _SAMPLE)])
-    if not (words != "").any():
-        words = as_words(values)
-    return [word for word in dict.fromkeys(words.tolist()) if word]
 
 
 def has_leading_zeros(words: Sequence[str]) -> bool:
@@ -220,8 +200,3 @@ def _without_index(column: Column, values: "pandas.Series", said: Mapping[str, s
         return column
     counts = counts_rows(column.read(values).values)
     return DroppedColumn(column.name, "it counts the rows, as a saved index does") if counts else column
-
-
-def counts_rows(numbers: np.ndarray) -> bool:
-    whole = np.isfinite(numbers).all() and (numbers == numbers.round()).all()
-    return bool(whole) and len(np.unique(numbers)) == len(numbers)

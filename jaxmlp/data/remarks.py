@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from jaxmlp.data.cells import Cells, shown
+from jaxmlp.data.cells import Cells, counts_rows, sample_words, shown
 from jaxmlp.data.columns import (
     MAX_CATEGORIES,
     CategoryColumn,
@@ -13,8 +13,8 @@ from jaxmlp.data.columns import (
     DateColumn,
     DroppedColumn,
     NumberColumn,
+    infer_from_type,
 )
-from jaxmlp.data.inference import counts_rows, infer_from_type, sample_words
 
 if TYPE_CHECKING:
     import pandas
@@ -26,41 +26,60 @@ _OFTEN, _SEVERAL = 0.01, 10
 def remark_columns(
     columns: Sequence[Column], cells: Mapping[str, Cells], frame: "pandas.DataFrame", said: Mapping[str, str]
 ) -> list[str]:
-    """A line for each thing that the user did not say, and might not expect; ``cells`` are those of the
-    columns by name, as they are read of ``frame``.
+    """A line for each column, category or cell that is lost, which the user did not say; ``cells`` are those
+    of the columns by name, as they are read of ``frame``.
     """
     remarks = []
     for column in columns:
-        begin = f"column {column.name!r}:"
-        if isinstance(column, DroppedColumn):
-            found = [] if column.name in said else [f"is {column.describe()}"]
-        elif isinstance(column, CategoryColumn):
-            found = _remark_categories(cells[column.name])
+        name = column.name
+        if name in cells:
+            found = _remark_lost(column, cells[name], frame[name])
+            if isinstance(column, NumberColumn) and name not in said:
+                found += _remark_sentinels(cells[name].values)
         else:
-            found = _remark_numbers(column, cells[column.name], frame[column.name], column.name in said)
-        remarks += [f"{begin} {remark}" for remark in found]
+            found = [] if name in said else [f"is {column.describe()}"]
+        remarks += [f"column {name!r}: {remark}" for remark in found]
     return remarks
 
 
-def _remark_categories(cells: Cells) -> list[str]:
-    number = len({*cells.values[cells.known].tolist()})
-    text = f"has {number:,} categories, and the {MAX_CATEGORIES} most frequent are learnt"
-    return [text] if number > MAX_CATEGORIES else []
+def note_columns(
+    columns: Sequence[Column], cells: Mapping[str, Cells], frame: "pandas.DataFrame", said: Mapping[str, str]
+) -> list[str]:
+    """A line for each thing that the user did not say, might not expect, and loses nothing by: columns that
+    never change, how texts of ``frame`` are read, and numbers that may only name the rows.
+    """
+    notes = []
+    for column in columns:
+        if isinstance(column, DroppedColumn):
+            found = [f"is {column.describe()}"] if column.name in {*cells} - {*said} else []
+        elif isinstance(column, CategoryColumn):
+            found = []
+        else:
+            found = _note_numbers(column, cells[column.name], frame[column.name], column.name in said)
+        notes += [f"column {column.name!r}: {note}" for note in found]
+    return notes
 
 
-def _remark_numbers(
+def _remark_lost(column: Column, cells: Cells, values: "pandas.Series") -> list[str]:
+    if isinstance(column, DroppedColumn):
+        return []
+    if isinstance(column, CategoryColumn):
+        number = len({*cells.values[cells.known].tolist()})
+        text = f"has {number:,} categories, and the {MAX_CATEGORIES} most frequent are learnt"
+        return [text] if number > MAX_CATEGORIES else []
+    unread = column.unread(cells)
+    kind = "dates" if isinstance(column, DateColumn) else "numbers"
+    share = f"{int(unread.sum()):,} of {len(unread):,} cells"
+    return [f"{share} are no {kind} and count as missing: {shown(values[unread])}"] if unread.any() else []
+
+
+def _note_numbers(
     column: NumberColumn | DateColumn, cells: Cells, values: "pandas.Series", is_said: bool
 ) -> list[str]:
-    unread, remarks = column.unread(cells), _remark_writing(column, values)
-    if unread.any():
-        kind = "dates" if isinstance(column, DateColumn) else "numbers"
-        share = f"{int(unread.sum()):,} of {len(unread):,} cells"
-        remarks.append(f"{share} are no {kind} and count as missing: {shown(values[unread])}")
+    notes = _note_writing(column, values)
     if not is_said and isinstance(column, NumberColumn) and counts_rows(cells.values):
-        remarks.append("holds whole numbers that are all different; if they only name the rows, leave it out")
-    if not is_said and isinstance(column, NumberColumn):
-        remarks += _remark_sentinels(cells.values)
-    return remarks
+        notes.append("holds whole numbers that are all different; if they only name the rows, leave it out")
+    return notes
 
 
 def _remark_sentinels(numbers: np.ndarray) -> list[str]:
@@ -82,7 +101,7 @@ def _remark_sentinels(numbers: np.ndarray) -> list[str]:
     return remarks
 
 
-def _remark_writing(column: NumberColumn | DateColumn, values: "pandas.Series") -> list[str]:
+def _note_writing(column: NumberColumn | DateColumn, values: "pandas.Series") -> list[str]:
     """An example of how texts are read that are more than plain numbers."""
     import pandas
 

@@ -24,7 +24,7 @@ from jaxmlp.data.columns import MAX_LINES, Column
 from jaxmlp.data.parts import Part, scale_sample_weight, select, take_part, with_sample_weight
 from jaxmlp.nn.preprocessing import Affine, Quantiles, fit_affine, scale_on_host
 from jaxmlp.printing import printable
-from jaxmlp.runtime.console import warn
+from jaxmlp.runtime.console import note
 from jaxmlp.types import AnyArray, ClassName, Dataset, InputError
 
 
@@ -164,7 +164,7 @@ def tell_constant(inputs: AnyArray) -> None:
         if len(constant):
             named = ", ".join(map(str, constant[:5])) + (", …" if len(constant) > 5 else "")
             share = f"{len(constant)} of {inputs.shape[1]} columns"
-            warn(f"inputs: {share} never change in training and are left out: {named}")
+            note(f"inputs: {share} never change in training and are left out: {named}")
 
 
 def layer_sizes(splits: Splits, hidden_sizes: Sequence[int]) -> tuple[int, ...]:

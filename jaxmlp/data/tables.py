@@ -10,13 +10,11 @@ from numpy.typing import ArrayLike
 
 from jaxmlp import checks
 from jaxmlp.data import splits
-from jaxmlp.data.cells import Cells, shown
-from jaxmlp.data.columns import Column, DroppedColumn, Used, used_columns
-from jaxmlp.data.encoding import encode_cells, read_cells, transform_columns
+from jaxmlp.data.cells import shown
+from jaxmlp.data.encoding import encode_cells, transform_columns
 from jaxmlp.data.frames import as_frame, is_table
-from jaxmlp.data.inference import infer_columns
 from jaxmlp.data.leaks import find_leaks
-from jaxmlp.data.remarks import remark_columns
+from jaxmlp.data.learning import learn_columns
 from jaxmlp.data.row_keys import find_keys
 from jaxmlp.data.splits import Splits, join_parts
 from jaxmlp.data.targets import fit_targets, read_target, strict_numbers, tell_merged, transform_targets
@@ -115,28 +113,6 @@ def _with_inputs(
         parts[name] = part._replace(inputs=inputs)
     splits.tell_constant(parts["train"].inputs)
     return numbered._replace(**parts, columns=learnt)
-
-
-def learn_columns(
-    frame: "pandas.DataFrame", rows: np.ndarray, said: Mapping[str, str]
-) -> tuple[tuple[Column, ...], list[tuple[Used, Cells]]]:
-    """The columns as the training ``rows`` have them, and the cells of those that are used; what ``said``
-    does not say, and might not be expected, is told on stderr. InputError where none is left.
-    """
-    columns = infer_columns(frame, said)
-    cells = {column.name: own for column, own in read_cells(frame, columns)}
-    learnt = tuple(_fit_column(column, cells.get(column.name), rows) for column in columns)
-    for remark in remark_columns(learnt, cells, frame, said):
-        warn(remark)
-    if not used_columns(learnt):
-        raise InputError(
-            f"table: no column is left to learn from; {learnt[0].name!r} is {learnt[0].describe()}"
-        )
-    return learnt, [(column, cells[column.name]) for column in used_columns(learnt)]
-
-
-def _fit_column(column: Column, cells: Cells | None, rows: np.ndarray) -> Column:
-    return column if cells is None or isinstance(column, DroppedColumn) else column.fit(cells.take(rows))
 
 
 def _read_checked(table: Any, target: str, said: str | None) -> "tuple[pandas.DataFrame, str | None]":

@@ -14,7 +14,7 @@ from jax.sharding import Sharding
 from jaxtyping import Array
 
 from jaxmlp.checks import first_line
-from jaxmlp.runtime.console import warn
+from jaxmlp.runtime.console import note
 from jaxmlp.runtime.files import cache_folder
 from jaxmlp.runtime.host import jaxlib_version, processor
 from jaxmlp.types import InputError, PyTree
@@ -48,7 +48,7 @@ def enable_cache() -> Path | None:
             pass
     except (InputError, OSError) as error:
         reason = first_line(error).removeprefix("JAXMLP_CACHE_DIR: ")
-        warn(f"compiled programs are not kept; set JAXMLP_CACHE_DIR to a folder ({reason})")
+        note(f"compiled programs are not kept; set JAXMLP_CACHE_DIR to a folder ({reason})")
         return None
     jax.config.update("jax_compilation_cache_dir", str(kept))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", MIN_COMPILE_SECONDS)

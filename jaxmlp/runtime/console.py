@@ -4,10 +4,15 @@ import signal
 import sys
 import time
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 _SECONDS = 10.0
 """From one line to the next where nobody watches a bar."""
+_collected: ContextVar[list[str] | None] = ContextVar("_collected", default=None)
+"""Where warnings go instead of the screen."""
 
 
 def progress_bar(total: int, done: int, *, show: bool) -> Any:
@@ -58,8 +63,40 @@ class _Lines:
 
 
 def warn(message: str) -> None:
-    """A line on stderr; the run goes on."""
-    print(f"warning: {message}", file=sys.stderr, flush=True)
+    """A line on stderr about what could make a result surprising; the run goes on."""
+    _say_or_collect(f"warning: {message}", message)
+
+
+def note(message: str) -> None:
+    """A line on stderr about what is good to know, and changes no result."""
+    if _collected.get() is None:
+        warn(message)
+
+
+def tell(message: str) -> None:
+    """A line on stdout about how a run goes."""
+    if _collected.get() is None:
+        print(message, flush=True)
+
+
+@contextmanager
+def collect_warnings() -> Iterator[list[str]]:
+    """Within it, this thread's warnings are in a list, and no other line is said: for programs that others
+    call, which have ways of their own to warn.
+    """
+    collected: list[str] = []
+    token = _collected.set(collected)
+    try:
+        yield collected
+    finally:
+        _collected.reset(token)
+
+
+def _say_or_collect(line: str, message: str) -> None:
+    if (collected := _collected.get()) is None:
+        print(line, file=sys.stderr, flush=True)
+    else:
+        collected.append(message)
 
 
 def tell_stop(number: int, done: int, total: int) -> None:
@@ -67,4 +104,4 @@ def tell_stop(number: int, done: int, total: int) -> None:
     if number:
         name = signal.Signals(number).name
         text = f"stopped by {name} after epoch {done} of {total}: the results are those of the epochs so far"
-        print(text, file=sys.stderr, flush=True)
+        _say_or_collect(text, text)

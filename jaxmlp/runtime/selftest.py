@@ -21,7 +21,7 @@ import jax
 import numpy as np
 
 from jaxmlp.runtime import compilation, files, flags, host, miscompilations
-from jaxmlp.runtime.console import warn
+from jaxmlp.runtime.console import note, warn
 from jaxmlp.runtime.devices import local_device
 from jaxmlp.runtime.miscompilations import Case
 from jaxmlp.types import InputError
@@ -64,7 +64,7 @@ def check_backend() -> None:
 def _check_backend(only_warn: bool) -> None:
     found = outcome()
     if found.found_again is False:
-        warn("this processor does not find compiled programs again, so each process compiles (jax#38445)")
+        note("this processor does not find compiled programs again, so each process compiles (jax#38445)")
     if not found.wrong:
         return
     message = (

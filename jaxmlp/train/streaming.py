@@ -13,6 +13,7 @@ from jaxtyping import Array, Integer, Key
 
 from jaxmlp import checks
 from jaxmlp.runtime.compilation import compile_for
+from jaxmlp.runtime.console import tell
 from jaxmlp.runtime.devices import device_put, gather, memory_bytes, num_bytes, sharding
 from jaxmlp.train import batching
 from jaxmlp.train.state import Info, Train, TrainState, mean_info, zero_info
@@ -57,7 +58,7 @@ def place_data(
             f"data_bytes: must hold {_NUM_PARTS} steps of {step_bytes} bytes, got {most}; "
             "try a smaller batch_size"
         )
-    print(f"{size / 1e9:.2f} GB of training data come in parts of {num_steps} steps", flush=True)
+    tell(f"{size / 1e9:.2f} GB of training data come in parts of {num_steps} steps")
     return Stream(dataset, num_steps, batch_size, sharding(mesh, *["members"] * data_key.ndim))
 
 

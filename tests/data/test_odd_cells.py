@@ -8,7 +8,8 @@ from jaxmlp.data.columns import CategoryColumn, DateColumn
 from jaxmlp.data.dates import ISO
 from jaxmlp.data.encoding import transform_columns
 from jaxmlp.data.inference import infer_columns
-from jaxmlp.data.tables import learn_columns, read_table
+from jaxmlp.data.learning import learn_columns
+from jaxmlp.data.tables import read_table
 from jaxmlp.types import InputError
 
 HALVES = np.arange(40) / 2

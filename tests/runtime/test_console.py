@@ -86,3 +86,17 @@ def test_a_stop_is_told_by_its_name(capsys, number, told):
     console.tell_stop(number, 3, 20)
     said = capsys.readouterr().err
     assert (f"stopped by {told} after epoch 3 of 20: " in said) if told else (said == "")
+
+
+def test_who_collects_warnings_gets_them_and_nothing_else_is_said(capsys):
+    with console.collect_warnings() as outer:
+        console.warn("a row is odd")
+        with console.collect_warnings() as inner:
+            console.tell_stop(2, 3, 20)
+        console.note("good to know")
+        console.tell("in parts")
+    assert outer == ["a row is odd"] and inner[0].startswith("stopped by SIGINT after epoch 3 of 20")
+    assert capsys.readouterr() == ("", "")
+    console.note("good to know")
+    console.tell("in parts")
+    assert capsys.readouterr() == ("in parts\n", "warning: good to know\n")

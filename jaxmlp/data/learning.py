@@ -1,0 +1,41 @@
+"""The columns of a table as its training rows have them."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from jaxmlp.data.cells import Cells
+from jaxmlp.data.columns import Column, DroppedColumn, Used, used_columns
+from jaxmlp.data.encoding import read_cells
+from jaxmlp.data.inference import infer_columns
+from jaxmlp.data.remarks import note_columns, remark_columns
+from jaxmlp.runtime.console import note, warn
+from jaxmlp.types import InputError
+
+if TYPE_CHECKING:
+    import pandas
+
+
+def learn_columns(
+    frame: "pandas.DataFrame", rows: np.ndarray, said: Mapping[str, str]
+) -> tuple[tuple[Column, ...], list[tuple[Used, Cells]]]:
+    """The columns as the training ``rows`` have them, and the cells of those that are used; what ``said``
+    does not say, and might not be expected, is told on stderr. InputError where none is left.
+    """
+    columns = infer_columns(frame, said)
+    cells = {column.name: own for column, own in read_cells(frame, columns)}
+    learnt = tuple(_fit_column(column, cells.get(column.name), rows) for column in columns)
+    for remark in remark_columns(learnt, cells, frame, said):
+        warn(remark)
+    for remark in note_columns(learnt, cells, frame, said):
+        note(remark)
+    if not used_columns(learnt):
+        raise InputError(
+            f"table: no column is left to learn from; {learnt[0].name!r} is {learnt[0].describe()}"
+        )
+    return learnt, [(column, cells[column.name]) for column in used_columns(learnt)]
+
+
+def _fit_column(column: Column, cells: Cells | None, rows: np.ndarray) -> Column:
+    return column if cells is None or isinstance(column, DroppedColumn) else column.fit(cells.take(rows))
