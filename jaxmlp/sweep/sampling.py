@@ -63,10 +63,18 @@ def draw_members(
     # Neighbours in the sequence are what is evenly spread, so they share a structure.
     return [
         member_at(
-            space, structures[index * len(structures) // num_members], point, seed * num_members + index
+            space,
+            structures[index * len(structures) // num_members],
+            point,
+            _member_seed(seed, num_members, index),
         )
         for index, point in enumerate(points)
     ]
+
+
+def _member_seed(seed: int, num_members: int, index: int) -> int:
+    """Another one for each member and for sweeps of other seeds, as far as a device's whole numbers count."""
+    return (seed * num_members + index) % 2**31
 
 
 def complete_space(space: Space) -> dict[str, Distribution]:
@@ -140,7 +148,7 @@ def _grid(
         for numbers in product(*values.values())
     ]
     return [
-        Member(structure, _hyperparams(space, numbers, structure), seed * num_members + index)
+        Member(structure, _hyperparams(space, numbers, structure), _member_seed(seed, num_members, index))
         for index, (structure, numbers) in enumerate(combinations)
     ]
 

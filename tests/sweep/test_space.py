@@ -273,6 +273,13 @@ def test_every_member_has_weights_of_its_own_in_sweeps_of_different_seeds(method
     assert len(set(seeds)) == 12
 
 
+@pytest.mark.parametrize("method", ["sobol", "grid"])
+def test_the_largest_seed_has_members_whose_seeds_a_device_can_count(method):
+    given = ONE_STRUCTURE | {"learning_rate": Choice((0.1, 0.2))}
+    seeds = [member.seed for member in draw_members(given, 2, method=method, seed=2**31 - 1)]
+    assert len(set(seeds)) == 2 and min(seeds) >= 0 and max(seeds) < 2**31
+
+
 def test_sobol_spreads_more_evenly_than_random():
     names = ("momentum", "dropout", "input_dropout")
     ranges = ONE_STRUCTURE | {name: Range(0.0, 0.5) for name in names}
