@@ -52,7 +52,7 @@ def take_part(
         kept, cut = _cut_blocks(rows, data.targets, part, fraction, split_seed, blocks)
     else:
         labels = data.targets if class_names else None
-        if labels is not None:
+        if labels is not None and fraction:
             _check_counts(labels[rows], class_names)
         kept, cut = _cut(rows, labels, f"{part}_fraction", fraction, split_seed)
     lost = set(np.unique(data.targets[rows])) - set(np.unique(data.targets[kept])) if class_names else set()

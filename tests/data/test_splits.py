@@ -444,6 +444,12 @@ def test_columns_that_never_change_are_said_to_be_left_out(capsys):
     assert capsys.readouterr().err == ""
 
 
+def test_a_class_of_a_single_example_is_learnt_where_nothing_is_measured():
+    nothing = {"test_fraction": 0.0, "validation_fraction": 0.0}
+    splits = from_arrays(TABLE, altered(LABELS, 0, 3).astype(int), **nothing)
+    assert np.bincount(splits.train.targets)[3] == 1
+
+
 def test_a_part_of_nothing_is_empty_and_the_rest_is_learnt_from():
     splits = from_arrays(TABLE, LABELS, validation_fraction=0.0, test_fraction=0.0)
     assert [len(part.inputs) for part in splits[:3]] == [len(TABLE), 0, 0]
