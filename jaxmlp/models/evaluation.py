@@ -143,26 +143,34 @@ def weighted_measures(
     or values and how much each example counts.
     """
     shares, first, second = weights / weights.sum(), *list(METRICS[head])[:2]
-    # As many examples of equal weight would be as sure (Kish 1965).
-    count = 1 / np.sum(np.square(shares))
     if head == "regression":
         targets = targets.reshape(predictions.shape)
-        spread = float(np.mean(shares @ np.square(targets - shares @ targets)))
-        costs = np.square(predictions - targets).mean(axis=1)
-    else:
-        right = predictions.argmax(axis=1) == targets
-        costs = -np.log(np.maximum(predictions[np.arange(len(targets)), targets], np.finfo(np.float32).tiny))
-    mean = float(shares @ costs)
-    margin = 1.96 * math.sqrt(float(shares @ np.square(costs - mean)) / max(count - 1, 1))
-    bounds = max(mean - margin, 0.0), mean + margin
-    if head == "regression":
-        low, high = bounds
-        intervals = {first: (1 - high / spread, 1 - low / spread), second: (math.sqrt(low), math.sqrt(high))}
-        return {first: 1 - mean / spread, second: math.sqrt(mean)}, intervals
+        squares, spreads = np.square(predictions - targets), shares @ np.square(targets - shares @ targets)
+        mean, low, high = _mean_interval(squares.mean(axis=1), shares)
+        # Outputs may have units of their own.
+        lost, least, most = _mean_interval((squares / spreads).mean(axis=1), shares)
+        intervals = {first: (1 - most, 1 - least), second: (math.sqrt(low), math.sqrt(high))}
+        return {first: 1 - lost, second: math.sqrt(mean)}, intervals
+    right = predictions.argmax(axis=1) == targets
+    costs = -np.log(np.maximum(predictions[np.arange(len(targets)), targets], np.finfo(np.float32).tiny))
+    mean, low, high = _mean_interval(costs, shares)
     # Where all are right, 1 to the last digit.
-    share = float(np.average(right, weights=weights))
+    share, count = float(np.average(right, weights=weights)), _num_equal(shares)
     wilson = wilson_interval(round(share * count), round(count))
-    return {first: share, second: mean}, {first: wilson, second: bounds}
+    return {first: share, second: mean}, {first: wilson, second: (low, high)}
+
+
+def _mean_interval(costs: AnyArray, shares: AnyArray) -> tuple[float, float, float]:
+    """The mean of costs that count by their ``shares``, and its 95 % interval."""
+    mean = float(shares @ costs)
+    variance = float(shares @ np.square(costs - mean))
+    margin = 1.96 * math.sqrt(variance / max(_num_equal(shares) - 1, 1))
+    return mean, max(mean - margin, 0.0), mean + margin
+
+
+def _num_equal(shares: AnyArray) -> float:
+    """As many examples of equal weight would be as sure (Kish 1965)."""
+    return float(1 / np.sum(np.square(shares)))
 
 
 def difference_interval(one: Model, other: Model, part: Dataset) -> tuple[float, float]:

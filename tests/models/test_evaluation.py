@@ -92,11 +92,13 @@ def test_weighted_measures_are_those_of_scikit_learn():
     expected = accuracy, log_loss(labels, probabilities, sample_weight=WEIGHTS)
     np.testing.assert_allclose([values["accuracy"], values["log_loss"]], expected)
     assert all(low < values[name] < high for name, (low, high) in bounds.items())
-    targets = random.normal(size=(500, 2))
-    predictions = targets + random.normal(size=(500, 2))
+    # Of two outputs in units of their own.
+    targets = random.normal(size=(500, 2)) * [1, 1000]
+    predictions = targets + random.normal(size=(500, 2)) * [1, 100]
     values, bounds = evaluation.weighted_measures("regression", predictions, targets, WEIGHTS)
     squares = mean_squared_error(targets, predictions, sample_weight=WEIGHTS)
     np.testing.assert_allclose(values["rmse"], np.sqrt(squares))
+    np.testing.assert_allclose(values["r2"], r2_score(targets, predictions, sample_weight=WEIGHTS))
     assert all(low < values[name] < high for name, (low, high) in bounds.items())
     (first, _) = evaluation.weighted_measures("regression", predictions[:, :1], targets[:, :1], WEIGHTS)
     expected = r2_score(targets[:, 0], predictions[:, 0], sample_weight=WEIGHTS)
