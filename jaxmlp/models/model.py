@@ -73,22 +73,27 @@ def save(path: str | Path, model: Model) -> Path:
     Raises InputError when the model is one that ``load`` would refuse (an activation without a name, weights
     that are not finite, shapes that disagree) or when the file cannot be written.
     """
-    path = Path(path)
-    for network in model.spec.networks:
-        for layer in network.dense:
-            checks.known_name("activation", str(layer.activation), mlp.ACTIVATIONS)
-    content = pack(_to_tensors(model), {"jaxmlp": to_json(model.spec)})
-    # Reading back before writing: one set of rules serves both directions.
-    try:
-        _from_bytes(content)
-    except InputError as error:
-        raise InputError(f"model: cannot be saved: {error}") from None
+    path, content = Path(path), to_bytes(model)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(path, content)
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror or error}") from None
     return path
+
+
+def to_bytes(model: Model) -> bytes:
+    """What ``save`` writes. Raises InputError for a model that ``load`` would refuse."""
+    for network in model.spec.networks:
+        for layer in network.dense:
+            checks.known_name("activation", str(layer.activation), mlp.ACTIVATIONS)
+    content = pack(_to_tensors(model), {"jaxmlp": to_json(model.spec)})
+    # Reading back before writing: one set of rules serves both directions.
+    try:
+        from_bytes(content)
+    except InputError as error:
+        raise InputError(f"model: cannot be saved: {error}") from None
+    return content
 
 
 def load(path: str | Path) -> Model:
@@ -102,7 +107,7 @@ def load(path: str | Path) -> Model:
     try:
         if not Path(path).is_file():
             raise InputError("no such file; give the path of a model that an experiment saved")
-        return _from_bytes(Path(path).read_bytes())
+        return from_bytes(Path(path).read_bytes())
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
     except InputError as error:
@@ -122,7 +127,8 @@ def _to_tensors(model: Model) -> dict[str, AnyArray]:
     return tensors
 
 
-def _from_bytes(content: bytes) -> Model:
+def from_bytes(content: bytes) -> Model:
+    """The model of ``to_bytes``. Raises InputError as ``load`` does."""
     tensors, texts = unpack(content)
     if "jaxmlp" not in texts:
         raise InputError("holds no description by jaxmlp; give a model that an experiment saved")
