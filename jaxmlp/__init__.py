@@ -6,7 +6,7 @@ The names below are the public ones. They are imported when first used, so that 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from jaxmlp.runtime.flags import set_required
+from jaxmlp.runtime.flags import set_required, share_cores
 
 if TYPE_CHECKING:
     # For editors and type checkers, which cannot follow what is imported when first used.
@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from jaxmlp.types import Params as Params
 
 set_required()
+share_cores()
 __version__ = "0.1.0"
 
 _MODULES = {

@@ -1,5 +1,8 @@
-"""XLA's flags without which an admitted release of jaxlib computes wrong; to be set before JAX starts."""
+"""What XLA has to be told before JAX starts: the flags without which an admitted release of jaxlib computes
+wrong, and how many cores are its own.
+"""
 
+import multiprocessing
 import os
 import sys
 from importlib import metadata
@@ -18,6 +21,16 @@ def set_required() -> None:
     given = os.environ.get("XLA_FLAGS", "")
     if flag and flag.split("=")[0] not in given and not _backend_started():
         os.environ["XLA_FLAGS"] = f"{given} {flag}".strip()
+
+
+def share_cores() -> None:
+    """In a worker of a pool that says in OMP_NUM_THREADS how many threads compute there, as those of joblib
+    do, XLA has as many, and not one for each core of the machine, unless the user has decided on it.
+    """
+    share = os.environ.get("OMP_NUM_THREADS", "")
+    in_pool = multiprocessing.current_process().name != "MainProcess"
+    if in_pool and share.isdecimal() and not _backend_started():
+        os.environ.setdefault("PJRT_NPROC", share)
 
 
 def _backend_started() -> bool:

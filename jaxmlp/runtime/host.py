@@ -33,8 +33,10 @@ def _cpu_info() -> list[str]:
 
 
 def num_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Cores that this process may use, of which PJRT_NPROC, which XLA reads, too, may leave it fewer."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    share = os.environ.get("PJRT_NPROC", "")
+    return min(cores, max(1, int(share))) if share.isdecimal() else cores
 
 
 def package_version(distribution: str) -> str | None:

@@ -211,6 +211,27 @@ def test_the_flag_that_a_release_needs_is_set(version, given, expected, monkeypa
     assert os.environ["XLA_FLAGS"] == expected
 
 
+@pytest.mark.parametrize(
+    ("name", "share", "decided", "expected"),
+    [
+        ("LokyProcess-1", "3", None, "3"),
+        ("LokyProcess-1", "3", "2", "2"),
+        ("LokyProcess-1", "", None, None),
+        ("MainProcess", "3", None, None),
+    ],
+)
+def test_a_worker_of_a_pool_has_the_cores_that_it_is_told(name, share, decided, expected, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", share)
+    monkeypatch.setattr(flags.multiprocessing.current_process(), "_name", name)
+    monkeypatch.setattr(flags, "_backend_started", lambda: False)
+    monkeypatch.setenv("PJRT_NPROC", decided or "")
+    if decided is None:
+        monkeypatch.delenv("PJRT_NPROC")
+    flags.share_cores()
+    assert os.environ.get("PJRT_NPROC") == expected
+    assert host.num_cores() <= int(expected or 2**31)
+
+
 def run_python(code, tmp_path):
     environment = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
     environment |= {"JAXMLP_CACHE_DIR": str(tmp_path), "PYTHONPATH": str(ROOT)}
