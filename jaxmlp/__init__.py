@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from jaxmlp.data.splits import Splits as Splits
     from jaxmlp.data.splits import from_arrays as from_arrays
     from jaxmlp.data.tables import read_table as read_table
+    from jaxmlp.estimators.ensembles import EnsembleClassifier as EnsembleClassifier
+    from jaxmlp.estimators.ensembles import EnsembleRegressor as EnsembleRegressor
+    from jaxmlp.estimators.perceptrons import MLPClassifier as MLPClassifier
+    from jaxmlp.estimators.perceptrons import MLPRegressor as MLPRegressor
     from jaxmlp.models.evaluation import evaluate as evaluate
     from jaxmlp.models.fitting import FitResult as FitResult
     from jaxmlp.models.fitting import fit_mlp as fit_mlp
@@ -73,6 +77,8 @@ _MODULES = {
     "data.sources": ("load_dataset",),
     "data.splits": ("Splits", "from_arrays"),
     "data.tables": ("read_table",),
+    "estimators.ensembles": ("EnsembleClassifier", "EnsembleRegressor"),
+    "estimators.perceptrons": ("MLPClassifier", "MLPRegressor"),
     "models.evaluation": ("evaluate",),
     "models.fitting": ("FitResult", "fit_mlp"),
     "models.model": ("Model", "load", "save"),

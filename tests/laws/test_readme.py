@@ -36,7 +36,7 @@ def names(tmp_path_factory):
 def test_what_people_need_takes_eight_lines_at_most():
     section = README.read_text("utf-8").split("## In Python")[1].split("\n## ")[0]
     blocks = re.findall(r"```python\n(.*?)```", section, flags=re.DOTALL)
-    assert len(blocks) == 7
+    assert len(blocks) == 8
     assert max(len(re.findall(r"^.", block, flags=re.MULTILINE)) for block in blocks) <= 8
 
 
@@ -52,11 +52,12 @@ def test_the_examples_train_networks(names):
     assert accuracies.shape == (3,) and accuracies.mean() > 0.9
     own = names["evaluate"](names["run"].params, names["run"].model_state, splits.test)
     assert own["accuracy"] > 0.9
-    digits, _, chained, quantile, _, kept, *_, seeds = names["after"]
+    digits, _, _, chained, quantile, _, kept, *_, seeds = names["after"]
     assert digits.run.best_score > 0.9 and chained.run.best_score > 0.9 and kept.best_epoch > 1
     assert 0.75 < quantile.history["validation_below"][-1] <= 1
     assert len(seeds.models) == 5
     assert names["right"] > 0.9
+    assert names["classifier"].score(names["X"][1::2], names["y"][1::2]) > 0.9
     assert names["found"].ensemble.spec.dataset == "wine"
 
 

@@ -45,6 +45,8 @@ train: jaxmlp.Train = jaxmlp.make_train(
 )
 kept = jaxmlp.Checkpoints("folder", every=5)
 metric = jaxmlp.Metric(bias, higher_is_better=False)
+classifier = jaxmlp.EnsembleClassifier(num_folds=3, class_weight="balanced", random_state=0)
+score: float = classifier.fit(np.ones((9, 2)), [0, 1, 0] * 3).oof_score_
 """
 WRONG = {
     "jaxmlp.Hyperparams(learning_rat=3)": "learning_rat",
@@ -56,6 +58,7 @@ WRONG = {
     "jaxmlp.fit_mlpp(splits)": "fit_mlpp",
     "jaxmlp.evaluate(splits, splits.test)": "arg-type",
     "jaxmlp.save('a.safetensors', result)": "arg-type",
+    "jaxmlp.MLPRegressor(num_epoch=3)": "num_epoch",
     "word: str = jaxmlp.predict(model, splits.test.inputs)": "assignment",
 }
 

@@ -1,0 +1,1 @@
+"""Scikit-learn's contract: classifiers and regressors for its pipelines, searches and inspections."""

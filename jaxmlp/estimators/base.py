@@ -1,0 +1,237 @@
+"""What estimators have in common: from X and y to splits, from a model to predictions, and to a pickle."""
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.utils import Tags, check_array, check_consistent_length, check_random_state, column_or_1d
+from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from jaxmlp import checks
+from jaxmlp.data.frames import as_frame
+from jaxmlp.data.parts import with_sample_weight
+from jaxmlp.data.splits import Splits, from_arrays
+from jaxmlp.estimators.inputs import are_numbers, hold_out, is_frame, learn_inputs, read_inputs
+from jaxmlp.models.calibration import interval_margin
+from jaxmlp.models.model import Model, from_bytes, to_bytes
+from jaxmlp.models.prediction import predict, predict_proba
+from jaxmlp.runtime.console import collect_warnings
+from jaxmlp.types import Dataset, InputError
+
+ClassWeight = Mapping[Any, float] | str | None
+Fitted = TypeVar("Fitted", bound="Estimator")
+RandomState = int | np.random.RandomState | None
+
+
+@contextmanager
+def python_warnings(verbose: int) -> Iterator[None]:
+    """Within it nothing is said, and afterwards what could make a result surprising, as Python's warnings;
+    with ``verbose`` all is said on the screen as elsewhere.
+    """
+    if verbose:
+        yield
+        return
+    with collect_warnings() as collected:
+        yield
+    for message in collected:
+        # Of whoever called the method that entered this.
+        warnings.warn(message, stacklevel=4)
+
+
+def as_seed(random_state: RandomState) -> int:
+    """A whole number as it is, which is the ``seed`` of the function beneath; otherwise one that is drawn."""
+    if isinstance(random_state, int | np.integer):
+        return checks.integer("random_state", random_state, at_least=0)
+    return int(check_random_state(random_state).randint(2**31 - 1))
+
+
+class Estimator(BaseEstimator):
+    """What has scikit-learn's conventions; its parameters are those of the function that trains."""
+
+    columns: Mapping[str, str] | None
+    random_state: RandomState
+    verbose: int
+    model_: Model
+    """Its columns, ``model_.spec.columns``, say how each feature is read."""
+    loss_curve_: Float[np.ndarray, " epochs"]
+    validation_curve_: Float[np.ndarray, " epochs"] | None
+
+    def fit(self: Fitted, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Fitted:
+        """Learn from all rows of ``X``: a frame of pandas or polars, with words, dates and gaps, or an array
+        of numbers, whose NaN are gaps. Raises InputError, a ValueError, for what cannot be learnt from.
+        """
+        with python_warnings(self.verbose):
+            X = self._check_features(X, y, reset=True)
+            targets = self._read_targets(y)
+            check_consistent_length(X, targets)
+            weights = self._weigh(targets, sample_weight)
+            if weights is not None:
+                # What does not count is not there: neither in a fold nor in what fills gaps.
+                X, targets, weights = (part[weights > 0] for part in (X, targets, weights))
+            seed = as_seed(self.random_state)
+            splits = self._make_splits(X, targets, weights, seed)
+            self._train(splits._replace(target=str(getattr(y, "name", None) or "y")), seed)
+        return self
+
+    def _make_splits(self, X: Any, targets: np.ndarray, weights: np.ndarray | None, seed: int) -> Splits:
+        """All rows as training part, but for those held out as validation part."""
+        columns, inputs = learn_inputs(X, self.columns)
+        names, share = self._class_names(), self._held_out_share(len(targets))
+        splits = from_arrays(
+            inputs,
+            targets,
+            task=None if names else "regression",
+            class_names=names,
+            sample_weight=weights,
+            name="frame" if is_frame(X) else "array",
+            split_seed=seed,
+            validation=hold_out(targets, share, seed, names),
+            validation_fraction=0.0,
+            test_fraction=0.0,
+        )
+        return splits._replace(columns=columns)
+
+    def _read_targets(self, y: Any) -> np.ndarray:
+        """Labels 0…k−1, or real values."""
+        raise NotImplementedError
+
+    def _class_names(self) -> Sequence[Any]:
+        """One for each label; none of real values."""
+        return ()
+
+    def _weigh(self, targets: np.ndarray, sample_weight: ArrayLike | None) -> np.ndarray | None:
+        """How much each row counts; None where all count alike."""
+        weights: Any = with_sample_weight(Dataset(targets, targets), sample_weight).weights
+        if weights is not None:
+            checks.weights("sample_weight", weights)
+        return weights
+
+    def _held_out_share(self, num_rows: int) -> float:
+        """Of the rows, those that nothing is learnt from but when to stop and how sure to be."""
+        raise NotImplementedError
+
+    def _train(self, splits: Splits, seed: int) -> None:
+        """Set what ``fit`` leaves behind."""
+        raise NotImplementedError
+
+    def _check_features(self, X: Any, y: Any = "no_validation", *, reset: bool) -> Any:
+        """A DataFrame, or an array of numbers; in ``fit`` their number and names are kept, and later compared
+        with these.
+        """
+        if not is_frame(X):
+            X = check_array(
+                X,
+                dtype="numeric" if reset or are_numbers(self.model_.spec.columns or ()) else None,
+                ensure_all_finite="allow-nan",
+                ensure_min_samples=2 if reset else 1,
+                estimator=self,
+                input_name="X",
+            )
+        validate_data(self, X, y, reset=reset, skip_check_array=True)
+        return as_frame(X) if is_frame(X) else X
+
+    def _apply(self, function: Callable[[Model, np.ndarray], np.ndarray], X: Any) -> np.ndarray:
+        """``function`` of the model and the rows, in double precision: what it says of a row would otherwise
+        depend, in the last digits of single precision, on the rows beside it.
+        """
+        check_is_fitted(self)
+        inputs = read_inputs(self._check_features(X, reset=False), self.model_.spec.columns or ())
+        with jax.enable_x64(True):
+            networks = jax.tree.map(lambda leaf: jnp.asarray(leaf, float), self.model_.networks)
+            return function(self.model_._replace(networks=networks), inputs)
+
+    def _keep_curves(self, history: Mapping[str, np.ndarray], measure: str | None) -> None:
+        """Of the epochs that there were, which are numbers."""
+        trained = ~np.isnan(history["train_loss"])
+        self.loss_curve_ = history["train_loss"][trained]
+        self.validation_curve_ = history[f"validation_{measure}"][trained] if measure else None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """With the model as the bytes of its file, which hold numbers and words and no code."""
+        state = super().__getstate__()
+        return {name: to_bytes(value) if isinstance(value, Model) else value for name, value in state.items()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        model = {"model_": from_bytes(state["model_"])} if "model_" in state else {}
+        super().__setstate__(state | model)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
+
+class Classifier(ClassifierMixin, Estimator):
+    """An estimator of classes of any type."""
+
+    class_weight: ClassWeight
+    classes_: np.ndarray
+    """In the order of the columns of ``predict_proba``."""
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The most probable class of each row."""
+        with python_warnings(self.verbose):
+            labels = self._apply(predict, X)
+        return self.classes_[labels]
+
+    def predict_proba(self, X: Any) -> Float[np.ndarray, "rows classes"]:
+        """The probability of each of ``classes_``, for each row."""
+        with python_warnings(self.verbose):
+            return self._apply(predict_proba, X)
+
+    def _read_targets(self, y: Any) -> np.ndarray:
+        y = column_or_1d(y, warn=True)
+        check_array(y, ensure_2d=False, dtype=None, input_name="y", estimator=self)
+        check_classification_targets(y)
+        self.classes_, labels = np.unique(y, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise InputError(f"y: must hold two classes at least, got one class, {self.classes_[0]!r}")
+        return labels
+
+    def _class_names(self) -> Sequence[Any]:
+        return self.classes_.tolist()
+
+    def _weigh(self, targets: np.ndarray, sample_weight: ArrayLike | None) -> np.ndarray | None:
+        own = super()._weigh(targets, sample_weight)
+        if self.class_weight is None:
+            return own
+        of_class = compute_sample_weight(self.class_weight, self.classes_[targets])
+        return super()._weigh(targets, of_class if own is None else of_class * own)
+
+
+class Regressor(RegressorMixin, Estimator):
+    """An estimator of one real value or several."""
+
+    def predict(self, X: Any) -> Float[np.ndarray, "rows ..."]:
+        """The values of each row."""
+        with python_warnings(self.verbose):
+            return self._apply(predict, X)
+
+    def predict_interval(self, X: Any) -> Float[np.ndarray, "rows ... 2"]:
+        """For each row and target the two ends of the interval that should hold 90 % of what is measured, by
+        the errors on rows that were not learnt from. InputError where there were none.
+        """
+        values = self.predict(X)
+        if (noise := self.model_.spec.noise_scale) is None:
+            raise InputError("validation_fraction: no row was held out, so that no errors are known")
+        margin = interval_margin(np.asarray(noise if values.ndim > 1 else noise[0]))
+        return np.stack([values - margin, values + margin], axis=-1)
+
+    def _read_targets(self, y: Any) -> np.ndarray:
+        y = check_array(y, ensure_2d=False, dtype="numeric", input_name="y", estimator=self)
+        y = column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
+        return y.astype(float)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
