@@ -375,6 +375,15 @@ def test_the_temperature_stays_within_its_bounds():
     np.testing.assert_allclose(fit_temperature(np.log(probabilities), np.array([1, 0])), 20, rtol=1e-3)
 
 
+@pytest.mark.parametrize("num_examples", [6, 100])
+def test_examples_without_a_mistake_are_as_sure_as_their_number_allows(num_examples):
+    right = np.arange(num_examples) % 2
+    probabilities = np.where(right[:, None] == [0, 1], 0.6, 0.4)
+    temperature = fit_temperature(np.log(probabilities), right, lowest=1 / 20)
+    # The odds are then those of Platt: n + 1 to 1.
+    np.testing.assert_allclose(1.5 ** (1 / temperature), num_examples + 1, rtol=1e-3)
+
+
 def test_tempered_probabilities_are_those_worked_by_hand():
     half = np.exp(apply_temperature(np.log([[0.8, 0.2]]), 0.5))
     np.testing.assert_allclose(half, [[0.64 / 0.68, 0.04 / 0.68]], rtol=1e-12)
