@@ -66,7 +66,7 @@ def population_epoch(
     folds = single_fold(data.train, data.validation)
     chunks = loop.init_sweep(members, network_of, settings, folds).chunks
     _, (data_key,) = seed_keys([0])
-    dataset, validation = jax.device_put(folds)
+    dataset, validation = jax.device_put((folds.train, folds.held_out))
     with compile_ahead(chunks, dataset, validation, data_key) as find:
         advance = find(chunks[0])
 

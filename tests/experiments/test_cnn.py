@@ -147,7 +147,7 @@ def test_a_smoke_run_compares_three_forms(tmp_path):
     record = json.loads((tmp_path / "record.json").read_text())
     metrics = record["metrics"]
     assert next(iter(metrics)) == "cnn_test_accuracy" and metrics["cnn_test_accuracy"]["n"] == 2
-    sizes = [4 * 26, 128 * (4 * 4 * 4 + 1), 10 * 129]
+    sizes = [4 * 26, 6 * (9 * 4 + 1), 128 * (2 * 2 * 6 + 1), 10 * 129]
     np.testing.assert_allclose(metrics["cnn_parameters"]["mean"], sum(sizes) / 1000)
     assert 0 <= metrics["cnn_parameters"]["mean"] - metrics["small_mlp_parameters"]["mean"] < 0.075
     assert metrics["wide_mlp_parameters"]["mean"] == (65 * 512 + 513 * 512 + 513 * 10) / 1000
