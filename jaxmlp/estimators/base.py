@@ -65,27 +65,38 @@ class Estimator(BaseEstimator):
     loss_curve_: Float[np.ndarray, " epochs"]
     validation_curve_: Float[np.ndarray, " epochs"] | None
 
-    def fit(self: Fitted, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Fitted:
+    def fit(
+        self: Fitted,
+        X: Any,
+        y: Any,
+        sample_weight: ArrayLike | None = None,
+        *,
+        groups: ArrayLike | None = None,
+        time: ArrayLike | None = None,
+    ) -> Fitted:
         """Learn from all rows of ``X``: a frame of pandas or polars, with words, dates and gaps, or an array
-        of numbers, whose NaN are gaps. Raises InputError, a ValueError, for what cannot be learnt from.
+        of numbers, whose NaN are gaps. ``groups`` or ``time``, one for each row, say what ties rows, as for
+        ``from_arrays``. Raises InputError, a ValueError, for what cannot be learnt from.
         """
         with python_warnings(self.verbose):
             X = self._check_features(X, y, reset=True)
             targets = self._read_targets(y)
-            check_consistent_length(X, targets)
+            ties = [None if key is None else np.asarray(key) for key in (groups, time)]
+            check_consistent_length(X, targets, *ties)
             weights = self._weigh(targets, sample_weight)
+            rows = [X, targets, weights, *ties]
             if weights is not None:
                 # What does not count is not there: neither in a fold nor in what fills gaps.
-                X, targets, weights = (part[weights > 0] for part in (X, targets, weights))
-            seed = as_seed(self.random_state)
-            splits = self._make_splits(X, targets, weights, seed)
+                rows = [part if part is None else part[weights > 0] for part in rows]
+            splits = self._make_splits(seed := as_seed(self.random_state), *rows)
             self._train(splits._replace(target=str(getattr(y, "name", None) or "y")), seed)
         return self
 
-    def _make_splits(self, X: Any, targets: np.ndarray, weights: np.ndarray | None, seed: int) -> Splits:
+    def _make_splits(self, seed: int, X: Any, targets: Any, weights: Any, groups: Any, time: Any) -> Splits:
         """All rows as training part, but for those held out as validation part."""
         columns, inputs = learn_inputs(X, self.columns)
         names, share = self._class_names(), self._held_out_share(len(targets))
+        free = groups is None and time is None
         splits = from_arrays(
             inputs,
             targets,
@@ -94,9 +105,11 @@ class Estimator(BaseEstimator):
             sample_weight=weights,
             name="frame" if is_frame(X) else "array",
             split_seed=seed,
-            validation=hold_out(targets, share, seed, names),
-            validation_fraction=0.0,
+            validation=hold_out(targets, share, seed, names) if free else None,
+            validation_fraction=0.0 if free else share,
             test_fraction=0.0,
+            groups=groups,
+            time=time,
         )
         return splits._replace(columns=columns)
 

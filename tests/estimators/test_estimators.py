@@ -229,6 +229,26 @@ def test_the_score_out_of_fold_is_that_of_rows_apart():
     assert abs(estimator.oof_score_ - accuracy_score(others, estimator.predict(theirs))) < high - low
 
 
+@pytest.mark.parametrize("make", [ensemble, perceptron])
+def test_what_ties_rows_is_what_ties_them_for_arrays(make):
+    draws = np.random.default_rng(0)
+    people = np.repeat(np.arange(30), 8)
+    # Nothing that is seen of a person tells of the level, but who it is.
+    level, X = (
+        draws.normal(size=30)[people],
+        draws.normal(size=(30, 4))[people] + 0.01 * draws.normal(size=(240, 4)),
+    )
+    kind = jaxmlp.EnsembleRegressor if make is ensemble else jaxmlp.MLPRegressor
+    free, tied = (make(kind, num_epochs=40).fit(X, level, **own) for own in ({}, {"groups": people}))
+    found = [one.oof_score_ if make is ensemble else one.validation_curve_[-1] for one in (free, tied)]
+    assert found[0] > 0.5 > 0.3 > found[1]
+    again = make(kind, num_epochs=40).fit(X, level, np.r_[np.zeros(8), np.ones(232)], groups=people)
+    alone = make(kind, num_epochs=40).fit(X[8:], level[8:], groups=people[8:])
+    np.testing.assert_array_equal(again.predict(X), alone.predict(X))
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        make(kind).fit(X, level, time=people[:5])
+
+
 def test_the_interval_holds_nine_of_ten():
     inputs, targets = load_diabetes(return_X_y=True)
     estimator = ensemble(jaxmlp.EnsembleRegressor).fit(inputs[::2], targets[::2])
