@@ -216,7 +216,8 @@ def how_read(report: Report, folder: Path) -> str:
 def how_it_learnt(report: Report, folder: Path) -> str:
     """Every setting's score over the epochs."""
     path = pictures.draw_members(report.found.sweep, report.splits, folder / "members.png")
-    return picture(path, "Every setting learning")
+    told = "Each line is a setting, scored on the rows held out of its networks after each epoch."
+    return picture(path, "Every setting learning") + paragraph(told, "note")
 
 
 def what_it_cost(report: Report, folder: Path) -> str:
