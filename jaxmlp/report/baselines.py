@@ -49,7 +49,9 @@ def fit_baselines(judged: Judged, own: "OutOfFold", splits: Splits, sweep_second
     train, (kinds, left_out) = join_parts(splits).train, _kinds(judged, splits)
     answers = {kind: np.full(judged.predictions.shape, np.nan) for kind in kinds}
     seconds, began = dict.fromkeys(kinds, 0.0), time.perf_counter()
-    for fold in range(len(own.learnt)):
+    # The last first, since in time it has learnt from most; one that leaves nothing out is not asked.
+    folds = np.unique(own.folds)[::-1].tolist()
+    for done, fold in enumerate(folds, start=1):
         for kind in [kind for kind in kinds if kind not in left_out]:
             started = time.perf_counter()
             try:
@@ -57,9 +59,9 @@ def fit_baselines(judged: Judged, own: "OutOfFold", splits: Splits, sweep_second
             except ValueError as error:
                 left_out[kind] = f"could not be fitted: {first_line(error)}"
             seconds[kind] += time.perf_counter() - started
-        if (time.perf_counter() - began) * (fold + 2) / (fold + 1) > _SHARE * sweep_seconds:
+        if (time.perf_counter() - began) * (done + 1) / done > _SHARE * sweep_seconds:
             break
-    rows, classes = own.folds <= fold, bool(judged.class_names)
+    rows, classes = np.isin(own.folds, folds[:done]), bool(judged.class_names)
     asked, weights, found = judged.take(rows), own.weights[rows], []
     costs = row_losses(asked, asked.predictions)
     for kind in [kind for kind in kinds if kind not in left_out]:
@@ -67,7 +69,7 @@ def fit_baselines(judged: Judged, own: "OutOfFold", splits: Splits, sweep_second
         loss, paired = float(np.average(theirs, weights=weights)), _paired(costs - theirs, weights)
         found.append(Baseline(kind, _NAMES[kind, classes], answers[kind], loss, *paired, seconds[kind]))
     names = {_NAMES[kind, classes]: why for kind, why in left_out.items()}
-    return Comparison(found, rows, fold + 1, float(np.average(costs, weights=weights)), names)
+    return Comparison(found, rows, done, float(np.average(costs, weights=weights)), names)
 
 
 def _paired(

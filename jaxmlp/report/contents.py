@@ -73,6 +73,8 @@ class Report(NamedTuple):
     splits: "Splits"
     held_out: Judged
     test: Judged
+    leaks: list[str]
+    """What makes figures better than new rows will bear out."""
     comparison: Comparison | None
     measures: dict[str, dict[str, Measure]]
     """By the name of the rows, "held out" and "test", if there are such."""

@@ -1,6 +1,7 @@
 """What predictions depend on: columns shuffled, and columns set to one value after the other."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -12,6 +13,7 @@ from jaxmlp.models.prediction import predict, predict_proba
 from jaxmlp.report.columns import InputColumn, encode_values, typical_values
 from jaxmlp.report.contents import NUM_REPEATS, Effect
 from jaxmlp.report.judged import Judged, row_losses
+from jaxmlp.types import InputError
 
 if TYPE_CHECKING:
     from jaxmlp.sweep.search import SearchResult
@@ -20,14 +22,23 @@ _MAX_ROWS = 1000
 Predict = Callable[[Shaped[np.ndarray, "rows ..."]], Float[np.ndarray, "rows outputs"]]
 
 
-def honest_sample(found: "SearchResult", judged: Judged, seed: int = 0) -> tuple[Judged, Predict]:
+def honest_sample(
+    found: "SearchResult", judged: Judged, test: Judged, seed: int = 0
+) -> tuple[Judged, Predict]:
     """At most 1,000 of the held out rows, as many of each fold, and what the networks that have not learnt
-    from them predict where these rows have other inputs.
+    from them predict where these rows have other inputs; or of ``test`` rows, where the networks have learnt
+    from all others, as those do that predict what is later. InputError where there are none.
     """
     own, draws = found.out_of_fold.folds, np.random.default_rng(seed)
-    num_folds = len(found.out_of_fold.learnt)
+    num_folds, ensemble = len(found.out_of_fold.learnt), found.ensemble
+    if len(ensemble.networks) < num_folds * len(found.sweep.ensemble):
+        if not len(test.targets):
+            raise InputError(
+                "test: there are no rows that the networks of this ensemble have not learnt from"
+            )
+        return test.take(draws.permutation(len(test.targets))[:_MAX_ROWS]), partial(outputs_of, ensemble)
     places = {fold: draws.permutation(np.flatnonzero(own == fold)) for fold in np.unique(own).tolist()}
-    models = [_fold_model(found.ensemble, fold, num_folds) for fold in places]
+    models = [_fold_model(ensemble, fold, num_folds) for fold in places]
     # As many of each fold, so that one program serves all; those that come twice do not count.
     size = min(_MAX_ROWS // len(places), max(map(len, places.values())))
     counted = np.concatenate([np.arange(size) < len(rows) for rows in places.values()])

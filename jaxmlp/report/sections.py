@@ -49,7 +49,7 @@ def baselines(report: Report, folder: Path) -> str:
         for one in compared.baselines
     ]
     header = ("model", name, "ensemble minus it (95 % interval)", "it is", "seconds")
-    of = f"{compared.num_folds} of {len(report.found.out_of_fold.learnt)} folds"
+    of = f"{compared.num_folds} of {len(np.unique(report.found.out_of_fold.folds))} folds"
     told = (
         f"Each learnt from the same rows as the networks and was asked for the same {compared.rows.sum():,} "
         f"rows, those of {of}. Lower is better; the difference is paired, row by row. With scikit-learn's "
@@ -150,9 +150,9 @@ def what_it_depends_on(report: Report, folder: Path) -> str:
     shown = dict(itertools.islice(report.importance.items(), _MAX_BARS))
     path = pictures.draw_importance(shown, label, folder / "columns.png")
     told = (
-        "How much worse held out rows are predicted when a column is shuffled among them, all that it became "
-        f"together: each of {NUM_REPEATS} shuffles, their mean, its 95 % interval. Columns that tell the "
-        "same stand in for each other, and then each seems to matter less."
+        "How much worse rows not learnt from are predicted when a column is shuffled among them, all that it "
+        f"became together: each of {NUM_REPEATS} shuffles, their mean, its 95 % interval. Columns that tell "
+        "the same stand in for each other, and then each seems to matter less."
     )
     found = [picture(path, "Importance of columns"), paragraph(told, "note")]
     if len(report.importance) > _MAX_BARS:
@@ -200,12 +200,11 @@ def _truth(report: Report, row: int) -> tuple[str, str]:
 def how_read(report: Report, folder: Path) -> str:
     """Each column, and what was noticed about the data."""
     splits = report.splits
-    remarks = [str(remark) for remark in getattr(splits, "remarks", ())]
     summary = [
         f"{name}: {value}" for name, value in splits.summary().items() if not name.startswith("column ")
     ]
     columns = splits.columns or ()
-    found = items(remarks) + items(summary)
+    found = items(report.leaks) + items(summary)
     if columns:
         found += table(["column", "read as"], [(one.name, one.describe()) for one in columns[:MAX_LINES]])
     if len(columns) > MAX_LINES:

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from jaxmlp.checks import first_line
+from jaxmlp.data.leaks import find_leaks
 from jaxmlp.data.splits import Splits, join_parts
 from jaxmlp.report import sections
 from jaxmlp.report.baselines import fit_baselines
@@ -81,8 +82,11 @@ def make_report(
     columns = input_columns(splits)
     importance: Any = ({}, [])
     if 0 < len(columns) <= MAX_COLUMNS:
-        importance = attempts.make("importance of columns", importance, _depends, found, judged, columns)
-    told = compared, measures, thresholds, *importance, *attempts
+        importance = attempts.make(
+            "importance of columns", importance, _depends, found, judged, test, columns
+        )
+    leaks = [] if splits.columns is None else attempts.make("leaks", [], find_leaks, splits)
+    told = leaks, compared, measures, thresholds, *importance, *attempts
     return Report(found, splits, judged, test, *told)
 
 
@@ -107,10 +111,10 @@ class _Attempts(NamedTuple):
 
 
 def _depends(
-    found: "SearchResult", judged: Judged, columns: Sequence[InputColumn]
+    found: "SearchResult", judged: Judged, test: Judged, columns: Sequence[InputColumn]
 ) -> tuple[dict[str, Float[np.ndarray, " repeats"]], list[Effect]]:
     """The importance of columns, and the effects of the first."""
-    sample, predict_rows = honest_sample(found, judged)
+    sample, predict_rows = honest_sample(found, judged, test)
     importance = column_importance(sample, predict_rows, columns)
     first, named = list(importance)[:_NUM_EFFECTS], {column.name: column for column in columns}
     return importance, [partial_dependence(sample, predict_rows, named[name]) for name in first]

@@ -138,6 +138,26 @@ def test_a_column_that_gives_the_target_away_is_named():
     report = make_report(fitted(splits, num_epochs=60), splits)
     assert next(iter(report.importance)) == "leak"
     assert any("Nearly all rests on the column 'leak' alone" in line for line in tell(report))
+    assert any(line.startswith("column 'leak': alone gives the target away") for line in tell(report))
+
+
+def test_in_time_baselines_learn_from_what_was_before_and_columns_are_asked_of_test_rows():
+    draws = np.random.default_rng(0)
+    days = draws.permutation(200)
+    frame = pandas.DataFrame({"day": days, "first": draws.normal(size=200), "second": draws.normal(size=200)})
+    # A target that says when it was.
+    splits = jaxmlp.read_table(frame.assign(target=days + 0.5), "target", time="day")
+    found = fitted(splits)
+    report = make_report(found, splits)
+    own, constant = found.out_of_fold, report.comparison.find(CONSTANT)
+    for fold in np.unique(own.folds[report.comparison.rows]):
+        asked = own.folds == fold
+        before = np.arange(own.targets[asked].min() - 0.5) + 0.5
+        np.testing.assert_allclose(constant.predictions[asked, 0], before.mean(), rtol=1e-4)
+    assert len(report.importance) == 2 and not report.notes
+    nowhere = splits.test._replace(inputs=splits.test.inputs[:0], targets=splits.test.targets[:0])
+    (note,) = make_report(found, splits._replace(test=nowhere), baselines=False).notes
+    assert note.startswith("importance of columns: left out, InputError: test: there are no rows that ")
 
 
 def parsed(path):
