@@ -9,7 +9,7 @@ import tyro
 import jaxmlp
 from jaxmlp.models.snapshots import load_snapshots
 from jaxmlp.page.assembly import build_page, describe_page
-from jaxmlp.records import check_writable
+from jaxmlp.records import check_writable, read_record
 from jaxmlp.runtime.files import write_atomic
 from jaxmlp.types import InputError
 
@@ -23,7 +23,8 @@ class Page:
     Draw on it, if the network reads images, or move along two columns of its table, and see what each neuron
     and each network makes of it; switch neurons off, or take activations away, and see what changes. For an
     image set that was prepared before there are examples to click, the worst mistakes among them. A folder
-    "snapshots" beside the model, as save_snapshots writes it, becomes a slider through its training.
+    "snapshots" beside the model, as save_snapshots writes it, becomes a slider through its training, and the
+    record of a fit shows how each of its members learnt.
     """
 
     model: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="MODEL")]
@@ -37,7 +38,9 @@ def run(config: Page) -> None:
     if config.out.suffix.lower() not in (".html", ".htm"):
         raise InputError(f"out: must be a file that ends with .html, got {str(config.out)!r}")
     path = config.model / "model.safetensors" if config.model.is_dir() else config.model
-    content = describe_page(jaxmlp.load(path), load_snapshots(path.parent / "snapshots"))
+    model, beside = jaxmlp.load(path), path.parent
+    record = read_record(beside / "record.json") if (beside / "record.json").exists() else None
+    content = describe_page(model, load_snapshots(beside / "snapshots"), record)
     page = build_page(content).encode("utf-8", "backslashreplace")
     check_writable(config.out.parent)
     write_atomic(config.out, page)

@@ -11,19 +11,24 @@ from jaxmlp.models.model import Model
 from jaxmlp.nn.metrics import METRICS
 from jaxmlp.page.examples import find_examples
 from jaxmlp.page.fields import describe_fields
+from jaxmlp.page.members import describe_members
 from jaxmlp.page.packing import pack_model, pack_networks
 from jaxmlp.page.timeline import choose_frames
 
 STYLES = "page.css", "parts.css"
 SCRIPTS = (
     *("nn.js", "picture.js", "dom.js", "pad.js", "examples.js", "answer.js", "neurons.js", "fields.js"),
-    *("maps.js", "contours.js", "plane.js", "timeline.js", "main.js"),
+    *("maps.js", "contours.js", "plane.js", "timeline.js", "members.js", "main.js"),
 )
 """In the order in which they stand in the page."""
 
 
-def describe_page(model: Model, snapshots: Mapping[int, Model] | None = None) -> dict[str, Any]:
-    """All that a page of the model shows, with what it was on its way, by the number of epochs before."""
+def describe_page(
+    model: Model, snapshots: Mapping[int, Model] | None = None, record: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """All that a page of the model shows, with what it was on its way, by the number of epochs before, and
+    what the record of its run tells.
+    """
     return {
         "title": title_of(model),
         "model": pack_model(model),
@@ -31,6 +36,7 @@ def describe_page(model: Model, snapshots: Mapping[int, Model] | None = None) ->
         "fields": describe_fields(model),
         "examples": find_examples(model),
         "timeline": [_frame(*one) for one in choose_frames(model, snapshots or {}).items()],
+        "members": describe_members(model.spec, record or {}),
     }
 
 

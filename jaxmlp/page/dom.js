@@ -11,6 +11,14 @@ function element(tag, attributes = {}, ...children) {
   return node;
 }
 
+/** The same of SVG. */
+function graphic(tag, attributes, ...children) {
+  const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  node.append(...children);
+  return node;
+}
+
 const button = (label, action, more = {}) =>
   element("button", { type: "button", onclick: action, ...more }, label);
 

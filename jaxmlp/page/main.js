@@ -166,7 +166,7 @@ function start() {
   const parts = [first, element("div", { class: "side" }, ...side), makeNeurons(page)];
   const main = document.getElementById("main");
   main.classList.toggle("table", isTable);
-  main.replaceChildren(...parts, makeIdeas(page), makeAbout(content.summary));
+  main.replaceChildren(...parts, makeMembers(content.members), makeIdeas(page), makeAbout(content.summary));
   if (isTable) page.setRow(page.row);
   else page.update();
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", page.recolour);

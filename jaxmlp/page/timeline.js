@@ -10,15 +10,9 @@ function drawCurve(frames) {
   const points = frames.flatMap(({ score }, i) =>
     score === null ? [] : [`${(100 * i) / (frames.length - 1)},${29 - (28 * (score - low)) / span}`],
   );
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  const line = document.createElementNS("http://www.w3.org/2000/svg", "polyline");
-  svg.setAttribute("viewBox", "0 0 100 30");
-  svg.setAttribute("preserveAspectRatio", "none");
-  svg.setAttribute("class", "curve");
-  svg.setAttribute("aria-hidden", "true");
-  line.setAttribute("points", points.join(" "));
-  svg.append(line);
-  return svg;
+  const line = graphic("polyline", { points: points.join(" ") });
+  const size = { viewBox: "0 0 100 30", preserveAspectRatio: "none" };
+  return graphic("svg", { ...size, class: "curve", "aria-hidden": "true" }, line);
 }
 
 function describeFrame({ epoch, score, measure }) {

@@ -5,6 +5,7 @@ import msgspec
 import numpy as np
 import pandas
 import pytest
+from msgspec import structs
 from scipy.special import softmax
 from sklearn.datasets import load_digits
 
@@ -68,6 +69,21 @@ def test_networks_of_every_activation_answer_alike(activation, tmp_path):
 def test_every_head_and_a_temperature(head, num_outputs, tmp_path):
     model = make_model(head=head, num_outputs=num_outputs)
     agree(with_spec(model, temperature=2.5), draw_inputs(model), tmp_path)
+
+
+@pytest.mark.parametrize("head", ["multiclass", "regression"])
+def test_networks_count_as_often_as_they_say(head, tmp_path):
+    one, other = make_model(head), make_model(head, activation="relu")
+    forms = tuple(structs.replace(m.spec.networks[0], count=n) for m, n in ((one, 5), (other, 1)))
+    model = with_spec(one, networks=forms)._replace(networks=one.networks + other.networks)
+    even = tuple(structs.replace(form, count=1) for form in forms)
+    assert np.abs(answer(model) - answer(with_spec(model, networks=even))).max() > 0.01
+    agree(model, draw_inputs(model), tmp_path)
+
+
+def answer(model):
+    inputs = draw_inputs(model)
+    return predict(model, inputs) if model.spec.head == "regression" else predict_proba(model, inputs)
 
 
 @pytest.mark.parametrize("name", ["digits", "mnist"])

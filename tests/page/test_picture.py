@@ -70,3 +70,9 @@ def test_colours_are_cut_and_shrunk_alike(size, tmp_path):
 
 def test_a_blank_picture_is_none(tmp_path):
     assert page_input(Image.new("L", (50, 50), 255), (8, 8), tmp_path) is None
+
+
+def test_halves_are_rounded_as_python_does(tmp_path):
+    values = [0.5, 1.5, 2.5, 3.5, 7.49, 7.51, 20.0]
+    found = run_script("data.map(roundEven)", values, tmp_path, FILES)
+    assert found == list(map(round, values))

@@ -1,0 +1,63 @@
+// Every member of a sweep as it learnt; one of them with its setting.
+
+const CURVES_WIDTH = 600;
+const CURVES_HEIGHT = 200;
+
+/** The points of one curve; members that ended early have no more. */
+function curvePoints(curve, epochs, low, high) {
+  const across = (epoch) => (CURVES_WIDTH * (epoch - epochs[0])) / Math.max(epochs.at(-1) - epochs[0], 1);
+  const up = (value) => CURVES_HEIGHT * (1 - (value - low) / (high - low || 1));
+  const known = curve.map((value, i) => [value, epochs[i]]).filter(([value]) => value !== null);
+  return known.map(([value, epoch]) => `${across(epoch).toFixed(1)},${up(value).toFixed(1)}`).join(" ");
+}
+
+/** The setting of a member in words. */
+function describeMember({ settings, curves, measure }, member, tell) {
+  const words = Object.entries(settings).map(
+    ([name, column]) =>
+      `${name.replaceAll("_", " ")} ${typeof column[member] === "number" ? short(column[member]) : column[member]}`,
+  );
+  const reached = curves[member].filter((value) => value !== null);
+  const score = reached.length ? `, ${measure} ${tell(reached.at(-1))}` : "";
+  return `Member ${member}${score}${words.length ? `: ${words.join(", ")}` : ""}`;
+}
+
+/** The section of all members; "" where the record is not that of a sweep. */
+function makeMembers(members) {
+  if (!members) return "";
+  const { curves, epochs, measure } = members;
+  const values = curves.flat().filter((value) => value !== null);
+  const [low, high] = [lowest(values), highest(values)];
+  const tell = measure === "accuracy" ? percent : short;
+  const text = element("p", { role: "status" }, "Point at a curve to see its setting.");
+  const size = { viewBox: `0 0 ${CURVES_WIDTH} ${CURVES_HEIGHT}`, preserveAspectRatio: "none" };
+  const lines = curves.map((curve) => graphic("polyline", { points: curvePoints(curve, epochs, low, high) }));
+  const plot = graphic("svg", { ...size, class: "curve members", "aria-hidden": "true" }, ...lines);
+  const names = curves.map((_, member) => `member ${member}`);
+  const chooser = choice("Member", ["all members", ...names], 0, (place) => show(place - 1));
+
+  function show(member) {
+    chooser.value = member + 1;
+    lines.forEach((line, i) => line.classList.toggle("shown", i === member));
+    text.textContent = member < 0 ? "" : describeMember(members, member, tell);
+  }
+
+  lines.forEach((line, member) => line.addEventListener("pointerenter", () => show(member)));
+  const axis = element(
+    "div",
+    { class: "axis" },
+    `epoch ${epochs[0]}`,
+    element("span", {}, `held out ${measure} from ${tell(low)} to ${tell(high)}`),
+    `epoch ${epochs.at(-1)}`,
+  );
+  const title = element("h2", {}, `The ${curves.length} members of its sweep`);
+  return element(
+    "section",
+    { class: "wide" },
+    title,
+    element("div", { class: "row" }, chooser),
+    text,
+    plot,
+    axis,
+  );
+}
