@@ -72,8 +72,7 @@ function makeAnswer(page) {
   const note = element("p", { class: "muted" });
   page.watch(() => {
     const { model, answer, message } = page;
-    verdict.textContent =
-      message ?? (answer ? verdictOf(model, answer) : "Draw something, or click an example");
+    verdict.textContent = message ?? (answer ? verdictOf(model, answer) : "Draw something");
     bars.replaceChildren(
       ...(answer ? (model.head === "regression" ? valueRows : classBars)(model, answer) : []),
     );

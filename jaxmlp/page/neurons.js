@@ -116,11 +116,12 @@ function makeDetails(page) {
   const bars = element("div", { class: "bars" });
   const adds =
     page.model.head === "regression" ? "What it adds to the value" : "What it adds to each class's score";
+  const heading = element("h3", {}, adds);
   const flip = button("", () => {
     const { layer, unit } = page.pointed;
     page.switchUnit(layer, unit, !page.isOff(layer, unit));
   });
-  const told = [title, state, element("div", { class: "row" }, flip), element("h3", {}, adds), bars];
+  const told = [title, state, element("div", { class: "row" }, flip), heading, bars];
   const node = element(
     "div",
     { class: "details" },
@@ -137,9 +138,10 @@ function makeDetails(page) {
       ? "switched off"
       : page.layers
         ? `its activation: ${short(page.layers[layer].values[unit])}`
-        : "not asked yet";
+        : "its activation shows once there is something to see";
     flip.textContent = isOff ? "Switch it on" : "Switch it off";
     flip.setAttribute("aria-pressed", isOff);
+    heading.hidden = !page.scaled;
     bars.replaceChildren(...(page.scaled ? contributionBars(page, layer, unit) : []));
   }
   return { node, update };
