@@ -74,7 +74,7 @@ def peers() -> dict[str, Peer]:
 def ablations() -> dict[str, Peer]:
     """This library without each part of its recipe."""
     return {
-        f"{OURS} without {part}": Peer(partial(jaxmlp, **arguments), "jaxmlp")
+        f"{OURS} with {part}": Peer(partial(jaxmlp, **arguments), "jaxmlp")
         for part, arguments in ABLATIONS.items()
     }
 

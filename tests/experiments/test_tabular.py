@@ -210,7 +210,7 @@ def test_ranks_are_over_tables_that_all_were_measured_on(compared):
     assert comparison.ranks(compared) == {"jaxmlp": [1, 1, 2, 1], "other": [2, 2, 1, 2]}
     more = {name: dict(systems) for name, systems in compared.items()}
     more["a"] |= {"third": {0: outcome("a", "third", 0, 0.2)}}
-    more["b"] |= {"jaxmlp without x": {0: outcome("b", "jaxmlp without x", 0, 0.3)}}
+    more["b"] |= {"jaxmlp with x": {0: outcome("b", "jaxmlp with x", 0, 0.3)}}
     # Mean losses on the one table of all three: .15, .3 and .2.
     assert comparison.ranks(more) == {"jaxmlp": [1], "other": [3], "third": [2]}
 
@@ -232,7 +232,7 @@ def test_parts_of_the_recipe_are_systems_beside_the_whole(monkeypatch):
         monkeypatch.setattr(peers, "ABLATIONS", {})
         tabular.chosen_systems(tabular.Config(ablation=True))
     monkeypatch.setattr(peers, "ABLATIONS", {"folds": {"num_epochs": 1}})
-    assert list(tabular.chosen_systems(tabular.Config(ablation=True))) == ["jaxmlp", "jaxmlp without folds"]
+    assert list(tabular.chosen_systems(tabular.Config(ablation=True))) == ["jaxmlp", "jaxmlp with folds"]
     assert "MLP tuned" not in tabular.chosen_systems(tabular.Config(slow=False))
 
 
