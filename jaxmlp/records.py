@@ -115,6 +115,18 @@ def write_record(folder: str | Path, record: Record) -> Path:
     return path
 
 
+def tell_replaced(folder: Path, command: str, flag: str) -> None:
+    """Say whose results in ``folder`` those of another ``command`` are about to replace; ``flag`` would name
+    another folder.
+    """
+    path = folder / "record.json"
+    before = read_record(path)["command"] if path.exists() else None
+    if before is not None and before != command:
+        print(f"replaces what is in {folder}, made by: {before} ({flag} keeps both)", flush=True)
+    if before is None and any(folder.glob("*.safetensors")):
+        print(f"replaces the model in {folder}, which has no record ({flag} keeps both)", flush=True)
+
+
 def read_record(path: str | Path) -> dict[str, Any]:
     """The record in the file ``path``; InputError if there is none or it is not strict JSON."""
     try:

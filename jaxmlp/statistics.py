@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxmlp.types import InputError, Numbers
+from jaxmlp.types import AnyArray, InputError, Numbers
 
 
 class Summary(NamedTuple):
@@ -82,3 +82,19 @@ def _student_t_quantile(probability: float, degrees_of_freedom: int) -> float:
     from scipy.stats import t
 
     return float(t.ppf(probability, degrees_of_freedom))
+
+
+def variance_of_mean(costs: AnyArray, shares: AnyArray, groups: AnyArray | None = None) -> float:
+    """The squared standard error of the mean of ``costs`` that count by their ``shares``, with sum 1: over
+    examples, or over ``groups``, whose examples may be alike (Cameron and Miller 2015).
+    """
+    apart = np.asarray(costs, float) - float(shares @ costs)
+    if groups is None:
+        return float(shares @ np.square(apart)) / max(num_equal(shares) - 1, 1)
+    sums = np.bincount(np.unique(groups, return_inverse=True)[1], shares * apart)
+    return float(np.sum(np.square(sums))) * len(sums) / max(len(sums) - 1, 1)
+
+
+def num_equal(shares: AnyArray) -> float:
+    """As many examples of equal weight would be as sure (Kish 1965)."""
+    return float(1 / np.sum(np.square(shares)))

@@ -459,3 +459,15 @@ def test_the_committed_pages_are_up_to_date():
     assert records.read_records(results)
     outdated = outdated_pages(results, CHECKOUT / "README.md", CHECKOUT / "experiments" / "README.md")
     assert not outdated, "run python -m experiments.results"
+
+
+def test_whose_results_are_replaced_is_said(tmp_path, capsys):
+    records.tell_replaced(tmp_path, "a", "--out")
+    (tmp_path / "model.safetensors").touch()
+    records.tell_replaced(tmp_path, "a", "--out")
+    (tmp_path / "record.json").write_text('{"command": "a"}')
+    for command in ("a", "b"):
+        records.tell_replaced(tmp_path, command, "--out")
+    no_record, other = capsys.readouterr().out.splitlines()
+    assert no_record.endswith("which has no record (--out keeps both)")
+    assert other == f"replaces what is in {tmp_path}, made by: a (--out keeps both)"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from jaxmlp.statistics import Summary, format_mean, significant_sign, summarize, verdict
+from jaxmlp.statistics import Summary, format_mean, significant_sign, summarize, variance_of_mean, verdict
 from jaxmlp.types import InputError
 
 
@@ -77,3 +77,12 @@ def test_one_number_is_a_mean_without_error():
     assert format_mean(2.3e-15, None, "1") == "2.3e-15"
     assert format_mean(0.5, None, "fraction") == "50.00 %"
     assert format_mean(float("inf"), float("nan"), "1") == "not finite"
+
+
+def test_rows_of_a_group_that_are_copies_tell_no_more_than_one():
+    values = np.random.default_rng(0).normal(size=12)
+    once = variance_of_mean(values, np.full(12, 1 / 12))
+    np.testing.assert_allclose(once, np.var(values, ddof=1) / 12)
+    copies, groups = np.repeat(values, 5), np.repeat(np.arange(12), 5)
+    np.testing.assert_allclose(variance_of_mean(copies, np.full(60, 1 / 60), groups), once)
+    assert variance_of_mean(copies, np.full(60, 1 / 60)) < once / 4

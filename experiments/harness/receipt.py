@@ -79,7 +79,7 @@ def begin(config: Config) -> Receipt:
     lock = FolderLock(records.check_writable(folder))
     command = f"{command} {shlex.join(sys.argv[1:])}".strip()
     if not getattr(config, "resume", False):
-        tell_what_goes(folder, command)
+        records.tell_replaced(folder, command, "--name")
     return Receipt(folder, is_new, name, question + mark, command, provenance, time.perf_counter(), lock)
 
 
@@ -104,16 +104,6 @@ def result_folder(config: Config, experiment: str, provenance: Provenance) -> Pa
     if folder.resolve().is_relative_to(PUBLISHED):
         raise InputError(f"out: must be outside of results/, got {str(folder)!r}; --publish writes there")
     return folder
-
-
-def tell_what_goes(folder: Path, command: str) -> None:
-    """Say whose results another command's are about to replace."""
-    path = folder / "record.json"
-    before = records.read_record(path)["command"] if path.exists() else None
-    if before is not None and before != command:
-        print(f"replaces what is in {folder}, made by: {before} (--name keeps both)", flush=True)
-    if before is None and any(folder.glob("*.safetensors")):
-        print(f"replaces the model in {folder}, which has no record (--name keeps both)", flush=True)
 
 
 def finish(

@@ -27,7 +27,7 @@ from jaxmlp.data.frames import read_frame
 from jaxmlp.data.splits import Splits
 from jaxmlp.data.tables import data_name
 from jaxmlp.report.sentences import tell
-from jaxmlp.report.thresholds import parse_cost
+from jaxmlp.report.thresholds import check_cost, parse_cost
 from jaxmlp.report.writing import make_report, write_page
 from jaxmlp.runtime.files import FolderLock
 from jaxmlp.sweep import space
@@ -104,10 +104,12 @@ def run(config: Fit) -> None:
     """Search, save, measure, record and draw."""
     began, ranges = time.perf_counter(), check_flags(config.search)
     checks.integer("seed", config.seed, at_least=0)
-    parse_cost(config.cost)
-    splits = read_data(config)
+    cost, splits = parse_cost(config.cost), read_data(config)
+    check_cost(cost, splits.task)
     folder = records.check_writable(config.out or Path("runs") / splits.name)
     with FolderLock(folder):
+        if not config.resume:
+            records.tell_replaced(folder, command_line(), "--out")
         _search(config, splits, ranges, folder, began)
     print(f"model, report.html, record and pictures in {folder}")
 
@@ -132,6 +134,11 @@ def _search(
     report = make_report(found, splits, baselines=not config.no_baselines, cost=parse_cost(config.cost))
     print(*tell(report), sep="\n")
     write_page(report, folder / "report.html")
+
+
+def command_line() -> str:
+    """As it was given."""
+    return f"jaxmlp {shlex.join(sys.argv[1:])}".strip()
 
 
 def read_data(config: Fit) -> Splits:
@@ -186,7 +193,7 @@ def _write_record(config: Fit, folder: Path, outcome: findings.Outcome, began: f
         records.Record(
             experiment="fit",
             question=f"What do networks make of {outcome.splits.name}?",
-            command=f"jaxmlp {shlex.join(sys.argv[1:])}".strip(),
+            command=command_line(),
             dataset=outcome.splits.name,
             config=dataclasses.asdict(config) | {"interrupted": bool(swept.interrupted)},
             seeds=[config.seed],

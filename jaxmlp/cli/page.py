@@ -37,8 +37,8 @@ def run(config: Page) -> None:
     """Write the page, and say how large it is."""
     if config.out.suffix.lower() not in (".html", ".htm"):
         raise InputError(f"out: must be a file that ends with .html, got {str(config.out)!r}")
-    path = config.model / "model.safetensors" if config.model.is_dir() else config.model
-    model, beside = jaxmlp.load(path), path.parent
+    model = jaxmlp.load(config.model)
+    beside = config.model if config.model.is_dir() else config.model.parent
     record = read_record(beside / "record.json") if (beside / "record.json").exists() else None
     content = describe_page(model, load_snapshots(beside / "snapshots"), record)
     page = build_page(content).encode("utf-8", "backslashreplace")

@@ -45,7 +45,7 @@ class Predict:
     """
 
     model: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="MODEL")]
-    """A file that jaxmlp saved (model.safetensors)."""
+    """A file that jaxmlp saved (model.safetensors), or the folder of a run."""
     files: Annotated[tyro.conf.Positional[tuple[Path, ...]], default("", "FILE...")]
     """Pictures (PNG or JPEG), or tables (CSV or Parquet)."""
     out: Annotated[Path, default("a folder, predictions", "PATH")] = Path("predictions")

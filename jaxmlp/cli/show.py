@@ -19,7 +19,7 @@ class Show:
     """
 
     model: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="MODEL")]
-    """A file that jaxmlp saved (model.safetensors)."""
+    """A file that jaxmlp saved (model.safetensors), or the folder of a run."""
 
 
 def run(config: Show) -> None:

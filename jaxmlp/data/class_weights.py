@@ -9,8 +9,11 @@ from jaxmlp import checks
 from jaxmlp.data.arrays import float_dtype
 from jaxmlp.types import AnyArray, Dataset, InputError
 
+ClassWeight = str | Mapping[int, float | int]
+"""What a person says of classes: "balanced", or a weight for each label."""
 
-def with_class_weights(dataset: Dataset, class_weight: str | Mapping[int, float]) -> Dataset:
+
+def with_class_weights(dataset: Dataset, class_weight: ClassWeight) -> Dataset:
     """The data set with its examples weighed by class, on top of their own weights, scaled to mean 1.
 
     "balanced" gives every class the same total; a mapping gives the relative weight of every label that
@@ -21,7 +24,7 @@ def with_class_weights(dataset: Dataset, class_weight: str | Mapping[int, float]
 
 
 def weigh_classes(
-    dataset: Dataset, rows: Integer[np.ndarray, " rows"], class_weight: str | Mapping[int, float]
+    dataset: Dataset, rows: Integer[np.ndarray, " rows"], class_weight: ClassWeight
 ) -> tuple[Dataset, tuple[float, ...]]:
     """The data set with its examples weighed by class, on top of their own weights, by what suits ``rows``,
     among which every class is; and the factor of each class.
@@ -31,7 +34,8 @@ def weigh_classes(
 
 
 def class_factors(
-    labels: Integer[AnyArray, " rows"] | Float[AnyArray, "rows ..."], class_weight: str | Mapping[int, float]
+    labels: Integer[AnyArray, " rows"] | Float[AnyArray, "rows ..."],
+    class_weight: ClassWeight,
 ) -> Float[np.ndarray, " classes"]:
     """The factor of each class, 0…the largest label, that ``class_weight`` means for ``labels``; InputError
     where these are none, or it does not fit them.
@@ -57,7 +61,7 @@ def _weigh(dataset: Dataset, factors: Float[np.ndarray, " classes"]) -> np.ndarr
     return own * factors[np.asarray(dataset.targets)]
 
 
-def _check_class_weight(class_weight: Mapping[int, float], labels: set[int]) -> None:
+def _check_class_weight(class_weight: Mapping[int, float | int], labels: set[int]) -> None:
     if set(class_weight) != labels:
         raise InputError(
             f"class_weight: must weigh the labels that occur, {sorted(labels)}, got {list(class_weight)}"

@@ -1,7 +1,7 @@
 """Data sets by name: those that scikit-learn ships, and images by way of tensorflow-datasets."""
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import sklearn.datasets
 
 from jaxmlp import checks
 from jaxmlp.data import tfds_cache
+from jaxmlp.data.class_weights import ClassWeight
 from jaxmlp.data.splits import Splits, from_arrays
 from jaxmlp.data.tfds_cache import RawData
 
@@ -28,7 +29,7 @@ def load_dataset(
     name: str,
     *,
     manual_dir: str | Path | None = None,
-    class_weight: str | Mapping[int, float] | None = None,
+    class_weight: ClassWeight | None = None,
     split_seed: int = 0,
     validation_fraction: float = 0.1,
     test_fraction: float = 0.2,

@@ -1,7 +1,7 @@
 """Data sets as NumPy arrays on the host, checked and split into train, validation and test."""
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -19,7 +19,7 @@ from jaxmlp.data.arrays import (
     make_dataset,
 )
 from jaxmlp.data.blocks import Blocks, make_blocks
-from jaxmlp.data.class_weights import weigh_classes
+from jaxmlp.data.class_weights import ClassWeight, weigh_classes
 from jaxmlp.data.columns import MAX_LINES, Column
 from jaxmlp.data.parts import Part, scale_sample_weight, select, take_part, with_sample_weight
 from jaxmlp.nn.preprocessing import Affine, Quantiles, fit_affine, scale_on_host
@@ -87,7 +87,7 @@ def from_arrays(
     task: str | None = None,
     class_names: Sequence[ClassName] = (),
     sample_weight: ArrayLike | None = None,
-    class_weight: str | Mapping[int, float] | None = None,
+    class_weight: ClassWeight | None = None,
     name: str = "arrays",
     split_seed: int = 0,
     validation_fraction: float = 0.1,

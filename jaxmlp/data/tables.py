@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from jaxmlp import checks
 from jaxmlp.data import splits
 from jaxmlp.data.cells import shown
+from jaxmlp.data.class_weights import ClassWeight
 from jaxmlp.data.encoding import encode_cells, transform_columns
 from jaxmlp.data.frames import as_frame, is_table
 from jaxmlp.data.leaks import find_leaks
@@ -34,7 +35,7 @@ def read_table(
     task: str | None = None,
     columns: Mapping[str, str] | None = None,
     sample_weight: str | None = None,
-    class_weight: str | Mapping[int, float] | None = None,
+    class_weight: ClassWeight | None = None,
     split_seed: int = 0,
     validation_fraction: float = 0.2,
     test_fraction: float = 0.2,

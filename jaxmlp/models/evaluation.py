@@ -18,7 +18,7 @@ from jaxmlp.models.prediction import predict, predict_log_proba
 from jaxmlp.models.training import Loss
 from jaxmlp.nn.metrics import METRICS, TARGET_UNIT, Metric, log_probabilities
 from jaxmlp.nn.preprocessing import Affine
-from jaxmlp.statistics import wilson_interval
+from jaxmlp.statistics import num_equal, variance_of_mean, wilson_interval
 from jaxmlp.types import AnyArray, Dataset
 
 Metrics = Mapping[str, Metric | Callable[..., Array]]
@@ -137,40 +137,42 @@ def score_predictions(
 
 
 def weighted_measures(
-    head: str, predictions: AnyArray, targets: AnyArray, weights: AnyArray
+    head: str,
+    predictions: AnyArray,
+    targets: AnyArray,
+    weights: AnyArray,
+    groups: AnyArray | None = None,
 ) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:
-    """The two first measures of ``METRICS``, and their 95 % intervals over the examples, from probabilities
-    or values and how much each example counts.
+    """The two first measures of ``METRICS``, and their 95 % intervals over the examples, or over groups of
+    them, from probabilities or values and how much each example counts.
     """
     shares, first, second = weights / weights.sum(), *list(METRICS[head])[:2]
     if head == "regression":
         targets = targets.reshape(predictions.shape)
         squares, spreads = np.square(predictions - targets), shares @ np.square(targets - shares @ targets)
-        mean, low, high = _mean_interval(squares.mean(axis=1), shares)
+        mean, low, high = _mean_interval(squares.mean(axis=1), shares, groups)
         # Outputs may have units of their own.
-        lost, least, most = _mean_interval((squares / spreads).mean(axis=1), shares)
+        lost, least, most = _mean_interval((squares / spreads).mean(axis=1), shares, groups)
         intervals = {first: (1 - most, 1 - least), second: (math.sqrt(low), math.sqrt(high))}
         return {first: 1 - lost, second: math.sqrt(mean)}, intervals
     right = predictions.argmax(axis=1) == targets
     costs = -np.log(np.maximum(predictions[np.arange(len(targets)), targets], np.finfo(np.float32).tiny))
-    mean, low, high = _mean_interval(costs, shares)
+    mean, low, high = _mean_interval(costs, shares, groups)
     # Where all are right, 1 to the last digit.
-    share, count = float(np.average(right, weights=weights)), _num_equal(shares)
+    share, count = float(np.average(right, weights=weights)), num_equal(shares)
+    if groups is not None:
+        # So many independent examples would be as sure, at most.
+        variance = variance_of_mean(right.astype(float), shares, groups)
+        count = min(count, share * (1 - share) / variance) if variance > 0 else len(np.unique(groups))
     wilson = wilson_interval(round(share * count), round(count))
     return {first: share, second: mean}, {first: wilson, second: (low, high)}
 
 
-def _mean_interval(costs: AnyArray, shares: AnyArray) -> tuple[float, float, float]:
+def _mean_interval(costs: AnyArray, shares: AnyArray, groups: AnyArray | None) -> tuple[float, float, float]:
     """The mean of costs that count by their ``shares``, and its 95 % interval."""
     mean = float(shares @ costs)
-    variance = float(shares @ np.square(costs - mean))
-    margin = 1.96 * math.sqrt(variance / max(_num_equal(shares) - 1, 1))
+    margin = 1.96 * math.sqrt(variance_of_mean(costs, shares, groups))
     return mean, max(mean - margin, 0.0), mean + margin
-
-
-def _num_equal(shares: AnyArray) -> float:
-    """As many examples of equal weight would be as sure (Kish 1965)."""
-    return float(1 / np.sum(np.square(shares)))
 
 
 def difference_interval(one: Model, other: Model, part: Dataset) -> tuple[float, float]:

@@ -9,7 +9,7 @@ import optax
 from jax.sharding import Mesh
 
 from jaxmlp import checks
-from jaxmlp.data.class_weights import with_class_weights
+from jaxmlp.data.class_weights import ClassWeight, with_class_weights
 from jaxmlp.data.splits import Splits
 from jaxmlp.models.evaluation import Metrics, choose_metrics
 from jaxmlp.models.fit_result import FitResult as FitResult
@@ -66,7 +66,7 @@ def fit_mlp(
     deformation: float | None = None,
     loss: Loss | None = None,
     metrics: Metrics | None = None,
-    class_weight: str | Mapping[int, float] | None = None,
+    class_weight: ClassWeight | None = None,
     augment: Augment | None = None,
     precision: str = "float32",
     batch_size: int | None = None,

@@ -97,17 +97,19 @@ def to_bytes(model: Model) -> bytes:
 
 
 def load(path: str | Path) -> Model:
-    """The model that ``save`` wrote to ``path``; its predictions are the same, bit for bit.
+    """The model that ``save`` wrote to ``path``, or to model.safetensors in this folder; its predictions are
+    the same, bit for bit.
 
     Raises InputError when the file is missing, is not a safetensors file, was not written by ``save`` or by
     a newer one, when names, shapes or dtypes of its tensors disagree with its description, or when a weight
     is not finite.
     """
     check_backend()
+    path = Path(path) / "model.safetensors" if Path(path).is_dir() else Path(path)
     try:
-        if not Path(path).is_file():
-            raise InputError("no such file; give the path of a model that an experiment saved")
-        return from_bytes(Path(path).read_bytes())
+        if not path.is_file():
+            raise InputError("no such file; give the path of a saved model, or the folder of a run")
+        return from_bytes(path.read_bytes())
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
     except InputError as error:

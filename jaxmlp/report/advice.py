@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from jaxmlp.report.contents import BOOSTING, Report
+from jaxmlp.report.contents import BOOSTING, LINEAR, Report
+from jaxmlp.report.thresholds import helps
 
 _FEW = 1000
 """Rows below which intervals are wide."""
@@ -24,8 +25,9 @@ def _about_baselines(report: Report) -> Iterator[str]:
     for one in report.rivals("ahead"):
         where = " of scikit-learn, on the table as it is" if one.kind == BOOSTING else ""
         yield f"Use {one.name}{where}: it is better here."
-    if not report.learnt_nothing and (level := report.rivals("level")):
-        yield f"Where a model must be explained, use {level[-1].name}: nothing shows that it is worse."
+    for one in [] if report.learnt_nothing else report.rivals("level"):
+        if one.kind == LINEAR:
+            yield f"Where a model must be explained, use {one.name}: nothing shows that it is worse."
 
 
 def _about_data(report: Report) -> Iterator[str]:
@@ -44,8 +46,8 @@ def _about_use(report: Report) -> Iterator[str]:
     if report.thresholds:
         plain, chosen = report.thresholds[0], report.thresholds[-1]
         positive = str(judged.class_names[judged.positive])
-        if abs(plain.threshold - chosen.threshold) > 0.05:
-            yield f"Take rows for {positive!r} from a probability of {chosen.threshold:.2f} on, not 0.5."
+        if helps(chosen, plain) and abs(plain.threshold - chosen.threshold) > 0.05:
+            yield f"Decide for {positive!r} from a probability of {chosen.threshold:.2f} on, not 0.5."
         share = float(np.mean(judged.targets == judged.positive))
         if share < 0.2 and not report.splits.class_weights:
             yield f"If {positive!r} matters more than its share, try --class-weight balanced, or --cost."

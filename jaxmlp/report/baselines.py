@@ -7,20 +7,22 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Float, Int, Shaped
 
 from jaxmlp.checks import first_line
 from jaxmlp.data.splits import Splits, join_parts
 from jaxmlp.report.columns import input_columns, tree_inputs
 from jaxmlp.report.contents import BOOSTING, CONSTANT, LINEAR, Baseline, Comparison
 from jaxmlp.report.judged import Judged, row_losses
+from jaxmlp.statistics import variance_of_mean
 from jaxmlp.types import AnyArray, Dataset
 
 if TYPE_CHECKING:
     from jaxmlp.sweep.ensembles import OutOfFold
 
 _SHARE = 1 / 5
-"""Of the sweep's time, which baselines may take."""
+"""Of the sweep's time, which baselines may take; some seconds in any case."""
+_LEAST_SECONDS = 5.0
 _MANY_ROWS = 20_000
 _NAMES = {
     (CONSTANT, True): "always the class shares",
@@ -59,28 +61,29 @@ def fit_baselines(judged: Judged, own: "OutOfFold", splits: Splits, sweep_second
             except ValueError as error:
                 left_out[kind] = f"could not be fitted: {first_line(error)}"
             seconds[kind] += time.perf_counter() - started
-        if (time.perf_counter() - began) * (done + 1) / done > _SHARE * sweep_seconds:
+        if (time.perf_counter() - began) * (done + 1) / done > max(_SHARE * sweep_seconds, _LEAST_SECONDS):
             break
     rows, classes = np.isin(own.folds, folds[:done]), bool(judged.class_names)
     asked, weights, found = judged.take(rows), own.weights[rows], []
     costs = row_losses(asked, asked.predictions)
     for kind in [kind for kind in kinds if kind not in left_out]:
         theirs = row_losses(asked, answers[kind][rows])
-        loss, paired = float(np.average(theirs, weights=weights)), _paired(costs - theirs, weights)
+        loss = float(np.average(theirs, weights=weights))
+        paired = _paired(costs - theirs, weights, asked.groups)
         found.append(Baseline(kind, _NAMES[kind, classes], answers[kind], loss, *paired, seconds[kind]))
     names = {_NAMES[kind, classes]: why for kind, why in left_out.items()}
     return Comparison(found, rows, done, float(np.average(costs, weights=weights)), names)
 
 
 def _paired(
-    differences: Float[np.ndarray, " rows"], weights: Float[np.ndarray, " rows"]
+    differences: Float[np.ndarray, " rows"],
+    weights: Float[np.ndarray, " rows"],
+    groups: Int[np.ndarray, " rows"] | None,
 ) -> tuple[float, tuple[float, float]]:
-    """Their mean, and its 95 % interval over the rows."""
+    """Their mean, and its 95 % interval over the rows, or over groups of them."""
     shares = weights / weights.sum()
     mean = float(shares @ differences)
-    # As many rows of equal weight would be as sure (Kish 1965).
-    count = 1 / np.sum(np.square(shares))
-    margin = 1.96 * float(np.sqrt(shares @ np.square(differences - mean) / max(count - 1, 1)))
+    margin = 1.96 * float(np.sqrt(variance_of_mean(differences, shares, groups)))
     return mean, (mean - margin, mean + margin)
 
 

@@ -24,6 +24,8 @@ class Judged(NamedTuple):
     weights: Float[np.ndarray, " rows"]
     positive: int = 1
     """Of two classes, the label of the one that is looked for: the rarer."""
+    groups: Int[np.ndarray, " rows"] | None = None
+    """Of rows that may be alike."""
 
     @property
     def labels(self) -> Int[np.ndarray, " rows"]:
@@ -32,7 +34,7 @@ class Judged(NamedTuple):
 
     def take(self, rows: Shaped[np.ndarray, " chosen"]) -> "Judged":
         """Some of the rows."""
-        names = "inputs", "targets", "predictions", "weights"
+        names = ["inputs", "targets", "predictions", "weights", *["groups"] * (self.groups is not None)]
         return self._replace(**{name: getattr(self, name)[rows] for name in names})
 
 

@@ -30,8 +30,8 @@ class Measure(NamedTuple):
 
 def measure(judged: Judged, target: str = "", seed: int = 0) -> dict[str, Measure]:
     """Every measure that suits the task, in the order in which people ask for them, of rows by their weights:
-    intervals are the bootstrap's (Efron and Tibshirani 1993), for the accuracy Wilson's. ``target`` is the
-    unit of real values.
+    intervals are the bootstrap's (Efron and Tibshirani 1993), for the accuracy of rows without groups
+    Wilson's. ``target`` is the unit of real values.
 
     What cannot be measured, as an AUC where one class alone occurs, is nan.
     """
@@ -45,20 +45,23 @@ def measure(judged: Judged, target: str = "", seed: int = 0) -> dict[str, Measur
         # Of classes that do not occur; these are left out.
         warnings.simplefilter("ignore")
         values, draws = one(judged, judged.weights), np.random.default_rng(seed)
-        drawn = [judged.weights * _counts(draws, len(judged.targets)) for _ in range(num_resamples)]
+        drawn = [judged.weights * _counts(draws, judged) for _ in range(num_resamples)]
         resampled = [one(judged, weights) for weights in drawn]
     found = {}
     for name, value in values.items():
         interval = _middle(np.array([row[name] for row in resampled]), value)
-        found[name] = Measure(value, interval, _unit(name, target))
-    if judged.class_names:
+        found[name] = Measure(value, _within(interval, name), _unit(name, target))
+    if judged.class_names and judged.groups is None:
         found["accuracy"] = found["accuracy"]._replace(interval=_wilson(judged, values["accuracy"]))
     return found
 
 
-def _counts(draws: np.random.Generator, num_rows: int) -> Float[np.ndarray, " rows"]:
-    """How often each row is among as many, drawn with replacement."""
-    return np.bincount(draws.integers(num_rows, size=num_rows), minlength=num_rows).astype(float)
+def _counts(draws: np.random.Generator, judged: Judged) -> Float[np.ndarray, " rows"]:
+    """How often each row is among as many, drawn with replacement: rows, or groups of rows, whole."""
+    groups = np.arange(len(judged.targets)) if judged.groups is None else judged.groups
+    names, of_row = np.unique(groups, return_inverse=True)
+    number = len(names)
+    return np.bincount(draws.integers(number, size=number), minlength=number)[of_row].astype(float)
 
 
 def _middle(values: Float[np.ndarray, " resamples"], value: float) -> Interval:
@@ -70,6 +73,15 @@ def _middle(values: Float[np.ndarray, " resamples"], value: float) -> Interval:
         return None
     low, high = (np.quantile(finite, (0.025, 0.975)) - finite.mean() + value).tolist()
     return low, high
+
+
+def _within(interval: Interval, name: str) -> Interval:
+    """The part of it that the measure can be: none is below 0 but R², and losses alone are above 1."""
+    if interval is None:
+        return None
+    low, high = interval
+    is_loss = name == "log-loss" or name.startswith(("RMSE", "MAE", "Brier"))
+    return low if name.startswith("R²") else max(low, 0.0), high if is_loss else min(high, 1.0)
 
 
 def _wilson(judged: Judged, accuracy: float) -> Interval:

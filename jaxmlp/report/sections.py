@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from jaxmlp.data.columns import MAX_LINES
+from jaxmlp.data.splits import join_parts
 from jaxmlp.report import pictures
 from jaxmlp.report.advice import advise
 from jaxmlp.report.columns import column_values, column_words, format_number, input_columns
@@ -68,7 +69,7 @@ def how_good(report: Report, folder: Path) -> str:
     counts = {"held out": len(report.held_out.targets), "test": len(report.test.targets)}
     header = ["measure", *(f"{part} ({counts[part]:,} rows)" for part in parts)]
     rows = [[name, *(format_measure(values[name]) for values in parts.values())] for name in names]
-    notes = ["Held out rows were predicted by networks, and chosen by rows, that they were no part of."]
+    notes = ["Each held out row was predicted by networks that had not learnt from it, chosen without it."]
     if "test" not in parts:
         notes.append("There are no test rows.")
     if report.splits.class_weights:
@@ -200,6 +201,9 @@ def _truth(report: Report, row: int) -> tuple[str, str]:
 def how_read(report: Report, folder: Path) -> str:
     """Each column, and what was noticed about the data."""
     splits = report.splits
+    if splits.validation_is_cut and len(report.found.out_of_fold.learnt) > 1:
+        # Folds have taken its place.
+        splits = join_parts(splits)
     summary = [
         f"{name}: {value}" for name, value in splits.summary().items() if not name.startswith("column ")
     ]

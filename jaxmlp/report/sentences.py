@@ -9,6 +9,7 @@ from jaxmlp.models.calibration import coverage, interval_margin
 from jaxmlp.report.contents import CONSTANT, Baseline, Comparison, Report
 from jaxmlp.report.judged import Judged
 from jaxmlp.report.measures import Interval, Measure
+from jaxmlp.report.thresholds import helps
 from jaxmlp.statistics import format_mean
 
 _RARE = 0.2
@@ -166,10 +167,16 @@ def decisions(report: Report) -> list[str]:
         plain, name = report.thresholds[0], "cost per row" if "cost" in one.name else "F1"
         ours, theirs = one.measures[name], plain.measures[name]
         positive = str(report.held_out.class_names[report.held_out.positive])
-        lines.append(
-            f"Taking rows for {positive!r} from a probability of {one.threshold:.2f} on, chosen {one.name}: "
-            f"{name} {ours:.3f}, against {theirs:.3f} from 0.50 on"
-        )
+        if helps(one, plain):
+            lines.append(
+                f"Decide for {positive!r} from a probability of {one.threshold:.2f} on, chosen {one.name}: "
+                f"{name} {ours:.3f}, against {theirs:.3f} from 0.50 on"
+            )
+        else:
+            lines.append(
+                f"Decide for {positive!r} from 0.50 on: no threshold chosen {one.name} is better, {name} "
+                f"{theirs:.3f}"
+            )
     return lines
 
 

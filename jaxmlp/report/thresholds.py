@@ -45,6 +45,13 @@ def choose_thresholds(
     return found
 
 
+def helps(chosen: Threshold, plain: Threshold) -> bool:
+    """Whether rows that it was not chosen by are decided better than from 0.5 on."""
+    if "cost" in chosen.name:
+        return chosen.measures["cost per row"] < plain.measures["cost per row"]
+    return chosen.measures["F1"] > plain.measures["F1"]
+
+
 def best_threshold(
     truth: Bool[np.ndarray, " rows"],
     chances: Float[np.ndarray, " rows"],
@@ -87,6 +94,12 @@ def _reached(
         prices = cost[0] * (~truth & decided) + cost[1] * (truth & ~decided)
         found["cost per row"] = np.average(prices, weights=weights)
     return {name: float(value) for name, value in found.items()}
+
+
+def check_cost(cost: Cost | None, task: str) -> None:
+    """InputError for a cost of anything but two classes."""
+    if cost is not None and task != "binary":
+        raise InputError(f"cost: is for two classes, and this is {task}; leave it out")
 
 
 def parse_cost(text: str | None) -> Cost | None:

@@ -20,7 +20,7 @@ from jaxmlp.report.importance import column_importance, honest_sample, outputs_o
 from jaxmlp.report.judged import Judged
 from jaxmlp.report.markup import page, paragraph
 from jaxmlp.report.measures import measure
-from jaxmlp.report.thresholds import Cost, choose_thresholds
+from jaxmlp.report.thresholds import Cost, check_cost, choose_thresholds
 from jaxmlp.runtime.console import warn
 from jaxmlp.runtime.files import write_atomic
 from jaxmlp.types import AnyArray, InputError
@@ -67,6 +67,7 @@ def make_report(
     found: "SearchResult", splits: Splits, *, baselines: bool = True, cost: Cost | None = None
 ) -> Report:
     """Everything that a report tells, as numbers."""
+    check_cost(cost, splits.task)
     judged, test = held_out_rows(found, splits), test_rows(found, splits)
     attempts, own = _Attempts({}, []), found.out_of_fold
     compared, thresholds, measures = None, [], {}
@@ -125,8 +126,11 @@ def held_out_rows(found: "SearchResult", splits: Splits) -> Judged:
     own, inputs = found.out_of_fold, join_parts(splits).train.inputs
     weights = own.weights
     if splits.class_weights:
-        weights = weights / np.asarray(splits.class_weights)[own.targets]
-    return judge(splits, inputs[own.rows], own.targets, own.predictions, weights)
+        # Those of a validation part that was brought along have none.
+        weighed = splits.validation_is_cut | (own.rows < len(splits.train.inputs))
+        weights = weights / np.where(weighed, np.asarray(splits.class_weights)[own.targets], 1.0)
+    judged = judge(splits, inputs[own.rows], own.targets, own.predictions, weights)
+    return judged._replace(groups=own.groups)
 
 
 def test_rows(found: "SearchResult", splits: Splits) -> Judged:
@@ -157,10 +161,10 @@ def judge(
 
 
 def rarer_class(splits: Splits) -> int:
-    """The label, of two classes, with fewer training rows; that of the second where they are as many."""
+    """The label, of two classes, with fewer rows; that of the second where they are as many."""
     if splits.task != "binary":
         return 1
-    return int(np.mean(splits.train.targets) <= 0.5)
+    return int(np.mean(np.concatenate([part.targets for part in splits[:3]])) <= 0.5)
 
 
 def write_page(report: Report, path: str | Path) -> Path:

@@ -43,6 +43,8 @@ class OutOfFold(NamedTuple):
     """How much each counts, with mean 1."""
     learnt: Float[np.ndarray, "folds examples"]
     """How much each training row counts in what the networks of each fold learn from."""
+    groups: Int[np.ndarray, " rows"] | None = None
+    """Of rows that may be alike."""
 
     @property
     def folds(self) -> Int[np.ndarray, " rows"]:
@@ -89,7 +91,7 @@ def build_models(splits: Splits, scaling: Scaling, folds: Folds, result: SweepRe
         model = build_model(splits, scaling, networks, clip=held_out.task == "regression")
         models[name], answers[name] = _calibrate(model, predictions, unseen, held_out, scaling)
     out_of_fold = _out_of_fold(splits, scaling, folds, held_out, answers["ensemble"])
-    judged = out_of_fold.predictions, out_of_fold.targets, out_of_fold.weights
+    judged = out_of_fold.predictions, out_of_fold.targets, out_of_fold.weights, out_of_fold.groups
     score, intervals = weighted_measures(held_out.task, *judged)
     named = {f"held_out_{measure}": value for measure, value in score.items()}
     bounds = {f"held_out_{measure}": pair for measure, pair in intervals.items()}
@@ -158,6 +160,7 @@ def _out_of_fold(
         np.asarray(join_parts(splits).train.targets)[rows[used]],
         weights / weights.mean(),
         np.asarray(folds.train.weights, float),
+        None if splits.blocks is None or splits.is_ordered else splits.blocks.of_row[rows[used]],
     )
 
 

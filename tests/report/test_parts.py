@@ -9,6 +9,7 @@ import jaxmlp
 from jaxmlp.report import columns, importance, thresholds
 from jaxmlp.report.judged import Judged, row_losses
 from jaxmlp.report.measures import measure
+from jaxmlp.report.writing import held_out_rows, rarer_class
 from jaxmlp.types import InputError
 
 
@@ -71,6 +72,38 @@ def test_a_cost_that_is_none_is_refused(text):
 
 def test_a_cost_is_two_numbers():
     assert thresholds.parse_cost("1:2.5") == (1.0, 2.5) and thresholds.parse_cost(None) is None
+
+
+def test_a_cost_of_other_than_two_classes_is_refused():
+    thresholds.check_cost((1.0, 5.0), "binary")
+    for task in ("multiclass", "regression"):
+        thresholds.check_cost(None, task)
+        with pytest.raises(InputError, match=f"cost: is for two classes, and this is {task}"):
+            thresholds.check_cost((1.0, 5.0), task)
+
+
+def test_a_threshold_helps_where_others_are_decided_better():
+    plain = thresholds.Threshold("0.5", 0.5, {"F1": 0.8, "cost per row": 0.3})
+    for name, helps in {"for F1": False, "for the cost": True}.items():
+        other = thresholds.Threshold(name, 0.2, {"F1": 0.7, "cost per row": 0.2})
+        assert thresholds.helps(other, plain) is helps
+
+
+def test_the_rarer_class_is_that_of_all_rows():
+    # Of the earliest rows, which are learnt from, most are of class 1.
+    labels = np.r_[np.ones(45, int), np.zeros(75, int)]
+    splits = jaxmlp.from_arrays(np.arange(120.0)[:, None], labels, time=np.arange(120))
+    assert splits.train.targets.mean() > 0.5 and rarer_class(splits) == 1
+
+
+def test_weights_of_classes_are_taken_off_where_they_were_put_on():
+    draws = np.random.default_rng(0)
+    inputs, labels = draws.normal(size=(120, 2)), np.arange(120) % 6 == 0
+    inputs[:, 0] += labels
+    for own in ({}, {"validation": (inputs[:60], labels[:60].astype(int))}):
+        splits = jaxmlp.from_arrays(inputs, labels.astype(int), class_weight="balanced", **own)
+        found = jaxmlp.fit_ensemble(splits, num_epochs=2, batch_size=32, progress=False)
+        assert len(np.unique(np.round(held_out_rows(found, splits).weights, 5))) == 1
 
 
 @pytest.fixture(scope="module")
@@ -159,3 +192,18 @@ def test_what_cannot_be_measured_is_nan_and_has_no_interval():
     assert (
         measure(judged("regression", np.zeros((1, 1)), np.ones((1, 1)), np.ones((1, 1))))["RMSE"].value == 0
     )
+
+
+def test_intervals_end_where_measures_do_and_groups_are_drawn_whole():
+    labels = np.arange(40) % 2
+    sure = np.where(labels[:, None] == [0, 1], 0.9, 0.1)
+    sure[0] = 0.4, 0.6
+    rows = judged("binary", np.zeros((40, 1)), labels, sure, ("a", "b"))
+    for one in (rows, rows._replace(groups=np.arange(40) // 4)):
+        found = measure(one)
+        for name in ("accuracy", "balanced accuracy", "AUC", "average precision", "F1"):
+            low, high = found[name].interval
+            assert 0 <= low <= high <= 1, name
+    copies = rows._replace(groups=np.arange(40) // 20)
+    plain, tied = (np.ptp(measure(one)["log-loss"].interval) for one in (rows, copies))
+    assert tied != plain
