@@ -18,11 +18,15 @@ def float_dtype() -> np.dtype:
     return jax.dtypes.canonicalize_dtype(float)
 
 
-def as_numbers(argument: str, values: ArrayLike) -> np.ndarray:
+def check_unmasked(argument: str, values: Any) -> None:
     if np.ma.is_masked(values):
         raise InputError(
             f"{argument}: must have no masked values, which would be taken as they are; fill them"
         )
+
+
+def as_numbers(argument: str, values: ArrayLike) -> np.ndarray:
+    check_unmasked(argument, values)
     if hasattr(values, "toarray"):
         raise InputError(f"{argument}: must be dense, got a sparse matrix; pass its toarray()")
     try:

@@ -49,10 +49,8 @@ def make_blocks(groups: ArrayLike | None, time: ArrayLike | None, num_rows: int)
     if groups is None and time is None:
         return None
     name, given = ("groups", groups) if time is None else ("time", time)
-    values = np.asarray(given)
-    if values.shape != (num_rows,):
-        raise InputError(f"{name}: must be one for each of the {num_rows} examples, got shape {values.shape}")
-    missing = np.ma.getmaskarray(given) if np.ma.isMaskedArray(given) else _is_missing(values)
+    values = as_key(name, given, num_rows)
+    missing = np.ma.getmaskarray(values) if np.ma.isMaskedArray(values) else _is_missing(values)
     if missing.any():
         raise InputError(
             f"{name}: is missing in {missing.sum()} of {num_rows} rows, the first is row {missing.argmax()}; "
@@ -68,15 +66,32 @@ def make_blocks(groups: ArrayLike | None, time: ArrayLike | None, num_rows: int)
     return Blocks(of_row, ordered=time is not None)
 
 
+def as_key(name: str, given: Any, num_rows: int) -> Shaped[np.ndarray, " rows"]:
+    """The group or the time of each row, a masked one as such. InputError for any other number of them."""
+    values = given if isinstance(given, np.ma.MaskedArray) else unmixed(given)
+    if values.shape != (num_rows,):
+        raise InputError(f"{name}: must be one for each of the {num_rows} examples, got shape {values.shape}")
+    return values
+
+
+def unmixed(values: ArrayLike) -> np.ndarray:
+    """The values as an array; those of a list with words stay what they are, since as words numbers and gaps
+    would be words, too.
+    """
+    array = np.asarray(values)
+    return array if hasattr(values, "dtype") or array.dtype.kind not in "US" else np.asarray(values, object)
+
+
 def _is_missing(values: Shaped[np.ndarray, " rows"]) -> Bool[np.ndarray, " rows"]:
     if values.dtype.kind in "fmM":
         return np.isnan(values) if values.dtype.kind == "f" else np.isnat(values)
-    return np.array([_is_nothing(value) for value in values.tolist()], bool)
+    return np.array([is_nothing(value) or value == "" for value in values.tolist()], bool)
 
 
-def _is_nothing(value: Any) -> bool:
+def is_nothing(value: Any) -> bool:
+    """Whether it is a gap: None, NaN, or that of pandas."""
     try:
-        return value is None or value == "" or bool(value != value)
+        return value is None or bool(value != value)
     except TypeError:
         # The gap of pandas, which compares to nothing.
         return True

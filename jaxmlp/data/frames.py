@@ -85,9 +85,11 @@ def read_frame(
 
 def check_frame(frame: Any) -> "pandas.DataFrame":
     """The table with text as its columns' names, if it has rows and no two columns of one name."""
-    if not len(frame):
-        raise InputError("table: must hold at least one row, got none")
-    frame = frame.rename(columns=str)
+    for axis, what in enumerate(("row", "column")):
+        if not frame.shape[axis]:
+            raise InputError(f"table: must hold at least one {what}, got none")
+    # Not by rename, which takes names of several levels apart.
+    frame = frame.set_axis([str(name) for name in frame.columns], axis=1)
     try:
         check_width(frame.shape[1])
         check_names(frame.columns)

@@ -1,8 +1,6 @@
 """What estimators have in common: from X and y to splits, from a model to predictions, and to a pickle."""
 
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import jax
@@ -11,47 +9,34 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
-from sklearn.utils import Tags, check_array, check_consistent_length, check_random_state, column_or_1d
+from sklearn.utils import Tags, check_array, check_consistent_length, column_or_1d
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from jaxmlp import checks
+from jaxmlp.data.arrays import check_unmasked
+from jaxmlp.data.blocks import as_key
 from jaxmlp.data.frames import as_frame
 from jaxmlp.data.parts import with_sample_weight
 from jaxmlp.data.splits import Splits, from_arrays
-from jaxmlp.estimators.inputs import are_numbers, hold_out, is_frame, learn_inputs, read_inputs
+from jaxmlp.estimators.calls import RandomState, as_seed, python_warnings
+from jaxmlp.estimators.inputs import (
+    are_numbers,
+    as_labels,
+    check_undated,
+    hold_out,
+    is_frame,
+    learn_inputs,
+    read_inputs,
+)
 from jaxmlp.models.calibration import interval_margin
 from jaxmlp.models.model import Model, from_bytes, to_bytes
 from jaxmlp.models.prediction import predict, predict_proba
-from jaxmlp.runtime.console import collect_warnings
 from jaxmlp.types import Dataset, InputError
 
 ClassWeight = Mapping[Any, float] | str | None
 Fitted = TypeVar("Fitted", bound="Estimator")
-RandomState = int | np.random.RandomState | None
-
-
-@contextmanager
-def python_warnings(verbose: int) -> Iterator[None]:
-    """Within it nothing is said, and afterwards what could make a result surprising, as Python's warnings;
-    with ``verbose`` all is said on the screen as elsewhere.
-    """
-    if verbose:
-        yield
-        return
-    with collect_warnings() as collected:
-        yield
-    for message in collected:
-        # Of whoever called the method that entered this.
-        warnings.warn(message, stacklevel=4)
-
-
-def as_seed(random_state: RandomState) -> int:
-    """A whole number as it is, which is the ``seed`` of the function beneath; otherwise one that is drawn."""
-    if isinstance(random_state, int | np.integer):
-        return checks.integer("random_state", random_state, at_least=0)
-    return int(check_random_state(random_state).randint(2**31 - 1))
 
 
 class Estimator(BaseEstimator):
@@ -81,8 +66,9 @@ class Estimator(BaseEstimator):
         with python_warnings(self.verbose):
             X = self._check_features(X, y, reset=True)
             targets = self._read_targets(y)
-            ties = [None if key is None else np.asarray(key) for key in (groups, time)]
-            check_consistent_length(X, targets, *ties)
+            check_consistent_length(X, targets)
+            given = {"groups": groups, "time": time}
+            ties = [None if key is None else as_key(name, key, len(targets)) for name, key in given.items()]
             weights = self._weigh(targets, sample_weight)
             rows = [X, targets, weights, *ties]
             if weights is not None:
@@ -140,7 +126,11 @@ class Estimator(BaseEstimator):
         """A DataFrame, or an array of numbers; in ``fit`` their number and names are kept, and later compared
         with these.
         """
-        if not is_frame(X):
+        if is_frame(X):
+            # Whose names are texts, so that they are compared whatever they were.
+            X = as_frame(X)
+        else:
+            check_unmasked("X", X)
             X = check_array(
                 X,
                 dtype="numeric" if reset or are_numbers(self.model_.spec.columns or ()) else None,
@@ -149,8 +139,9 @@ class Estimator(BaseEstimator):
                 estimator=self,
                 input_name="X",
             )
+            check_undated("X", X)
         validate_data(self, X, y, reset=reset, skip_check_array=True)
-        return as_frame(X) if is_frame(X) else X
+        return X
 
     def _apply(self, function: Callable[[Model, np.ndarray], np.ndarray], X: Any) -> np.ndarray:
         """``function`` of the model and the rows, in double precision: what it says of a row would otherwise
@@ -202,7 +193,7 @@ class Classifier(ClassifierMixin, Estimator):
             return self._apply(predict_proba, X)
 
     def _read_targets(self, y: Any) -> np.ndarray:
-        y = column_or_1d(y, warn=True)
+        y = column_or_1d(as_labels(y), warn=True)
         check_array(y, ensure_2d=False, dtype=None, input_name="y", estimator=self)
         check_classification_targets(y)
         self.classes_, labels = np.unique(y, return_inverse=True)
@@ -218,6 +209,7 @@ class Classifier(ClassifierMixin, Estimator):
         if self.class_weight is None:
             return own
         of_class = compute_sample_weight(self.class_weight, self.classes_[targets])
+        checks.weights("class_weight", of_class)
         return super()._weigh(targets, of_class if own is None else of_class * own)
 
 
@@ -240,7 +232,9 @@ class Regressor(RegressorMixin, Estimator):
         return np.stack([values - margin, values + margin], axis=-1)
 
     def _read_targets(self, y: Any) -> np.ndarray:
+        check_unmasked("y", y)
         y = check_array(y, ensure_2d=False, dtype="numeric", input_name="y", estimator=self)
+        check_undated("y", y)
         y = column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
         return y.astype(float)
 

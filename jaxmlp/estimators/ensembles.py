@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 import jaxmlp
 from jaxmlp.data.splits import Splits
-from jaxmlp.estimators.base import Classifier, ClassWeight, Estimator, RandomState, Regressor
+from jaxmlp.estimators.base import Classifier, ClassWeight, Estimator, Regressor
+from jaxmlp.estimators.calls import RandomState
 from jaxmlp.sweep.recipes import MOST_ROWS_WITH_FOLDS
 from jaxmlp.sweep.space import Space
 

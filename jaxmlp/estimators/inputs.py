@@ -7,6 +7,8 @@ import numpy as np
 from jaxtyping import Int, Shaped
 
 from jaxmlp import checks
+from jaxmlp.data.arrays import check_unmasked
+from jaxmlp.data.blocks import is_nothing, unmixed
 from jaxmlp.data.cells import Cells
 from jaxmlp.data.columns import Column, DroppedColumn, NumberColumn, used_columns
 from jaxmlp.data.encoding import check_new_cells, encode_cells, transform_columns
@@ -52,6 +54,36 @@ def read_inputs(table: Any, columns: Sequence[Column]) -> Inputs:
     if are_numbers(columns):
         return _encode_array(table, columns)
     return transform_columns(import_pandas().DataFrame(table, columns=names), columns)
+
+
+def as_labels(y: Any) -> Any:
+    """Classes as an array, with the type that they have: whole numbers of pandas would become floats, and
+    gaps beside words would become words. InputError for these, and for classes of several kinds.
+    """
+    check_unmasked("y", y)
+    values = unmixed(y)
+    if values.ndim == 0:
+        # No array at all, which is scikit-learn's to refuse.
+        return y
+    return _of_one_kind(values) if values.dtype == object else values
+
+
+def _of_one_kind(values: Shaped[np.ndarray, "..."]) -> np.ndarray:
+    cells = values.ravel().tolist()
+    if (missing := np.array([is_nothing(cell) for cell in cells], bool)).any():
+        raise InputError(
+            f"y: is missing in {missing.sum()} of {len(cells)} rows, the first is row {missing.argmax()}; "
+            "fill or drop them"
+        )
+    if len(kinds := {type(cell) for cell in cells}) > 1:
+        named = " and ".join(sorted(kind.__name__ for kind in kinds))
+        raise InputError(f"y: classes must be of one kind, got {named}; write them as one, such as texts")
+    return np.array(cells).reshape(values.shape) if kinds <= {bool, int, float} else values
+
+
+def check_undated(argument: str, values: Shaped[np.ndarray, "..."]) -> None:
+    if values.dtype.kind in "mM":
+        raise InputError(f"{argument}: holds dates or times; give numbers, such as days, or as X a DataFrame")
 
 
 def are_numbers(columns: Sequence[Column]) -> bool:

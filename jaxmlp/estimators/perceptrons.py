@@ -7,7 +7,8 @@ import optax
 
 import jaxmlp
 from jaxmlp.data.splits import Splits
-from jaxmlp.estimators.base import Classifier, ClassWeight, Estimator, RandomState, Regressor
+from jaxmlp.estimators.base import Classifier, ClassWeight, Estimator, Regressor
+from jaxmlp.estimators.calls import RandomState
 from jaxmlp.models.model import with_spec
 
 _ARGUMENTS = (

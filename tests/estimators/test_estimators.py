@@ -245,7 +245,7 @@ def test_what_ties_rows_is_what_ties_them_for_arrays(make):
     again = make(kind, num_epochs=40).fit(X, level, np.r_[np.zeros(8), np.ones(232)], groups=people)
     alone = make(kind, num_epochs=40).fit(X[8:], level[8:], groups=people[8:])
     np.testing.assert_array_equal(again.predict(X), alone.predict(X))
-    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+    with pytest.raises(ValueError, match="time: must be one for each of the 240 examples"):
         make(kind).fit(X, level, time=people[:5])
 
 
@@ -304,6 +304,8 @@ def test_too_few_rows_to_hold_any_out_are_all_learnt_from(wine):
 
 # What they refuse
 
+_GIVEN = ("X", "y", "sample_weight", "groups", "time")
+
 
 @pytest.mark.parametrize(
     ("change", "message"),
@@ -317,14 +319,57 @@ def test_too_few_rows_to_hold_any_out_are_all_learnt_from(wine):
         ({"validation_fraction": 1.0}, "validation_fraction: must be at least 0 and below 1"),
         ({"hidden_sizes": (0,)}, "hidden_sizes: "),
         ({"class_weight": {9: 1.0}}, "class_weight"),
+        ({"class_weight": {0: -1.0, 1: 1.0, 2: 1.0}}, "class_weight: must be at least 0"),
+        ({"X": np.ma.masked_array(np.eye(178), np.eye(178))}, "X: must have no masked values"),
+        ({"X": np.full((178, 2), np.datetime64(0, "D"))}, "X: holds dates or times"),
+        ({"X": pd.DataFrame(index=range(178))}, "table: must hold at least one column"),
+        ({"X": pd.DataFrame(np.eye(178)[:, :2], columns=["a", "a"])}, "table: has two columns called 'a'"),
+        ({"y": ["a", np.nan] * 89}, "y: is missing in 89 of 178 rows, the first is row 1"),
+        ({"y": ["a", None] * 89}, "y: is missing in 89 of 178 rows, the first is row 1"),
+        ({"y": pd.Series(["a", pd.NA] * 89, dtype="string")}, "y: is missing in 89 of 178 rows"),
+        ({"y": ["1", 1] * 89}, "y: classes must be of one kind, got int and str"),
+        ({"y": np.ma.masked_array([0, 1] * 89, [0, 1] * 89)}, "y: must have no masked values"),
+        ({"groups": "person"}, "groups: must be one for each of the 178 examples"),
+        ({"groups": ["a", np.nan] * 89}, "groups: is missing in 89 of 178 rows, the first is row 1"),
+        ({"time": np.ma.masked_array(range(178), [0, 1] * 89)}, "time: is missing in 89 of 178 rows"),
     ],
 )
 def test_what_cannot_be_learnt_from_is_refused(change, message, wine):
     arguments = {"X": wine[0], "y": wine[1]}
-    arguments |= {name: value for name, value in change.items() if name in ("X", "y", "sample_weight")}
+    arguments |= {name: value for name, value in change.items() if name in _GIVEN}
     settings = {name: value for name, value in change.items() if name not in arguments}
     with pytest.raises(ValueError, match=message):
         perceptron(**settings).fit(**arguments)
+
+
+def test_a_time_is_no_target():
+    with pytest.raises(InputError, match="y: holds dates or times"):
+        perceptron(jaxmlp.MLPRegressor).fit(np.eye(3), pd.date_range("2020-01-01", periods=3))
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        pd.Series([2**53, 2**53 + 1, 7] * 20, dtype="Int64"),
+        pd.Series([True, False] * 30, dtype="boolean"),
+        np.array([True, False] * 30, object),
+        ["ו", 'a"\n'] * 30,
+    ],
+)
+def test_classes_are_what_they_were(y):
+    fitted = perceptron(num_epochs=1).fit(np.random.default_rng(0).normal(size=(60, 2)), y)
+    different = [*dict.fromkeys(pd.Series(y).tolist())]
+    assert fitted.classes_.tolist() == sorted(different)
+    assert {type(one) for one in fitted.classes_.tolist()} == {type(one) for one in different}
+
+
+def test_columns_that_are_named_by_numbers_or_pairs_are_refused_in_another_order(wine):
+    for names in ([0, 1, "0x"], pd.MultiIndex.from_product([["a"], [0, 1, 2]])):
+        frame = pd.DataFrame(wine[0][:, :3]).set_axis(names, axis=1)
+        fitted = perceptron(num_epochs=1).fit(frame, wine[1])
+        assert fitted.predict(frame).shape == (178,)
+        with pytest.raises(ValueError, match="must be in the same order as they were in fit"):
+            fitted.predict(frame.iloc[:, ::-1])
 
 
 def test_columns_in_another_order_are_refused(fitted, flowers):
