@@ -160,8 +160,14 @@ def _out_of_fold(
         np.asarray(join_parts(splits).train.targets)[rows[used]],
         weights / weights.mean(),
         np.asarray(folds.train.weights, float),
-        None if splits.blocks is None or splits.is_ordered else splits.blocks.of_row[rows[used]],
+        _groups_of(splits, rows[used]),
     )
+
+
+def _groups_of(splits: Splits, rows: Int[np.ndarray, " rows"]) -> Int[np.ndarray, " rows"] | None:
+    """Their groups; those of a validation part that was brought along are not known."""
+    known = splits.blocks is not None and not splits.is_ordered and splits.validation_is_cut
+    return splits.blocks.of_row[rows] if splits.blocks is not None and known else None
 
 
 def _unscale(values: Any, scaling: Scaling) -> Any:

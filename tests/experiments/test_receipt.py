@@ -96,19 +96,6 @@ def test_published_results_are_out_of_reach_of_all_else(flags, provenance, messa
         receipt.result_folder(digits.Config(**flags), "digits", provenance)
 
 
-def test_what_another_command_left_is_named_before_it_goes(tmp_path, capsys):
-    receipt.tell_what_goes(tmp_path, "python -m experiments.digits")
-    assert capsys.readouterr().out == ""
-    (tmp_path / "model.safetensors").touch()
-    receipt.tell_what_goes(tmp_path, "python -m experiments.digits")
-    assert "the model in" in capsys.readouterr().out
-    (tmp_path / "record.json").write_text('{"command": "jaxmlp fit digits"}')
-    receipt.tell_what_goes(tmp_path, "python -m experiments.digits")
-    assert "made by: jaxmlp fit digits" in capsys.readouterr().out
-    receipt.tell_what_goes(tmp_path, "jaxmlp fit digits")
-    assert capsys.readouterr().out == ""
-
-
 def test_a_trial_has_few_examples():
     config, trial = flags.ImageConfig(dataset="digits"), flags.ImageConfig(dataset="digits", smoke=True)
     assert len(flags.load(trial).train.inputs) == flags.SMOKE_EXAMPLES
