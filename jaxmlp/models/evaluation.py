@@ -164,6 +164,8 @@ def weighted_measures(
         # So many independent examples would be as sure, at most.
         variance = variance_of_mean(right.astype(float), shares, groups)
         count = min(count, share * (1 - share) / variance) if variance > 0 else len(np.unique(groups))
+        # Groups that are alike within, and few, may tell less than one example.
+        count = max(count, 1.0)
     wilson = wilson_interval(round(share * count), round(count))
     return {first: share, second: mean}, {first: wilson, second: (low, high)}
 

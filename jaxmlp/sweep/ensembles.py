@@ -166,8 +166,9 @@ def _out_of_fold(
 
 def _groups_of(splits: Splits, rows: Int[np.ndarray, " rows"]) -> Int[np.ndarray, " rows"] | None:
     """Their groups; those of a validation part that was brought along are not known."""
-    known = splits.blocks is not None and not splits.is_ordered and splits.validation_is_cut
-    return splits.blocks.of_row[rows] if splits.blocks is not None and known else None
+    if splits.blocks is None or splits.is_ordered or not splits.validation_is_cut:
+        return None
+    return splits.blocks.of_row[rows]
 
 
 def _unscale(values: Any, scaling: Scaling) -> Any:

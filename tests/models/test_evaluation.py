@@ -6,6 +6,7 @@ import pytest
 from sklearn.metrics import accuracy_score, log_loss, mean_squared_error, r2_score
 
 from jaxmlp.models import evaluation
+from jaxmlp.models.evaluation import weighted_measures
 from jaxmlp.models.model import Model
 from jaxmlp.models.schema import ModelSpec, dense_network
 from jaxmlp.nn.preprocessing import Affine
@@ -110,3 +111,13 @@ def test_all_right_is_an_accuracy_of_one_and_no_more(num_rows):
     labels, weights = np.arange(num_rows) % 3, WEIGHTS[:num_rows]
     values, bounds = evaluation.weighted_measures("multiclass", np.eye(3)[labels], labels, weights)
     assert values == {"accuracy": 1, "log_loss": 0} and bounds["accuracy"][1] == 1
+
+
+def test_two_groups_that_are_alike_within_still_have_an_interval():
+    # Nearly all weight lies on one row of the group that is wrong.
+    right = np.array([[0.0, 1.0]] * 3)
+    labels, groups = np.array([1, 1, 0]), np.array([0, 0, 1])
+    for weights in (np.ones(3), np.array([1.0, 1.0, 50.0]), np.array([9.0, 9.0, 1.0])):
+        _, intervals = weighted_measures("binary", right, labels, weights, groups)
+        low, high = intervals["accuracy"]
+        assert 0 <= low < high <= 1
