@@ -6,7 +6,6 @@ from typing import Any
 
 import jax
 import numpy as np
-from sklearn.metrics import confusion_matrix
 
 from jaxmlp.data.splits import Splits
 from jaxmlp.models.model import Model
@@ -18,8 +17,10 @@ from jaxmlp.types import Layer
 
 def confusion_table(model: Model, splits: Splits) -> dict[str, Any]:
     """How many test examples of each class (row) the network takes for each class (column)."""
-    predictions, labels = np.asarray(predict(model, splits.test.inputs)), range(len(splits.class_names))
-    counts = confusion_matrix(splits.test.targets, predictions, labels=labels)
+    predictions = np.asarray(predict(model, splits.test.inputs))
+    counts = classifier.confusion_counts(
+        np.asarray(splits.test.targets), predictions, len(splits.class_names)
+    )
     return {"confusion": counts, "class_names": splits.class_names}
 
 

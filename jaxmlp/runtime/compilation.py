@@ -19,8 +19,8 @@ from jaxmlp.runtime.files import cache_folder
 from jaxmlp.runtime.host import jaxlib_version, processor
 from jaxmlp.types import InputError, PyTree
 
-# Loading a program takes a few hundredths of a second, so what compiles faster is not worth a file.
-MIN_COMPILE_SECONDS = 0.1
+# Every program: a small one is loaded in 3 ms and compiled in 15, and a short run compiles dozens of them.
+MIN_COMPILE_SECONDS = 0.0
 _HIT = "/jax/compilation_cache/cache_hits"
 _hits: list[str] = []
 jax.monitoring.register_event_listener(lambda event, **_: _hits.append(event) if event == _HIT else None)

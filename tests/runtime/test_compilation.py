@@ -16,7 +16,6 @@ HOMES = ("HOME", "XDG_CACHE_HOME", "JAXMLP_CACHE_DIR")
 # Prints the folder, how many programs were loaded, and a number that a program made.
 PROGRAM = """
 from jaxmlp.runtime import compilation
-compilation.MIN_COMPILE_SECONDS = 0.0
 kept = compilation.enable_cache()
 import jax
 advance = jax.jit(lambda x: jax.lax.scan(lambda x, _: (jax.numpy.tanh(x @ x), None), x, length=3)[0])
