@@ -28,12 +28,12 @@ def works_of(data: dict[str, Data]) -> dict[str, Work]:
     works = {
         f"{name}, batch {batch_size}": work(*hidden, batch_size=batch_size)
         for name, hidden in {"60": (60,), "512-512": (512, 512)}.items()
-        for batch_size in (32, 128, 512)
+        for batch_size in (128, 512)
     }
     works["1024-1024-1024"] = work(1024, 1024, 1024)
     works["table, 256-256"] = work(256, 256, dataset="table")
     works["digits, 100"] = work(100, dataset="digits")
-    for num_members in (8, 32, 128):
+    for num_members in (8, 32):
         works[f"population, {num_members} of 60"] = work(60, num_members=num_members)
     return works
 

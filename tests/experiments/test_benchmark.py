@@ -172,8 +172,8 @@ def test_a_small_run_leaves_its_record_and_pictures(tmp_path, capsys):
 @pytest.mark.long
 def test_races_and_growth_run_and_are_measured_and_drawn(tmp_path):
     worker.save(tmp_path / "images", made_data(1024, 200))
-    config = Config(num_seeds=2, num_races=1, systems=("scikit-learn",))
-    races = benchmark.race(config, Work((6, 16, 3), 32, learning_rate=1e-2), 0.6, tmp_path)
+    config = Config(num_seeds=2, num_races=1, goal=0.6, systems=("scikit-learn",))
+    races = benchmark.race(config, Work((6, 16, 3), 32, learning_rate=1e-2), tmp_path)
     assert {way: set(each) for way, each in races.items()} == {
         way: {"jaxmlp", "scikit-learn"} for way in ("cold", "warm")
     }
@@ -220,7 +220,7 @@ def test_the_works_fit_their_data_and_are_whole_batches():
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (("--works", "sixty"), "works: must name parts of 60, batch 32"),
+        (("--works", "sixty"), "works: must name parts of 60, batch 128"),
         (("--num-examples", 100), "num_examples: must be at least 512"),
         (("--goal", 1.0), "goal: must be at least 0 and below 1"),
         (("--num-races", 0), "num_races: must be a whole number of at least 1"),
