@@ -1,6 +1,5 @@
 """Averages of networks, and how sure they may be: temperatures and intervals."""
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -39,23 +38,26 @@ def fit_temperature(
     each of n has a share of 1 / (n + classes) beside what it was, so that without a mistake among few nothing
     is taken for certain (Platt 1999).
     """
-    from scipy.optimize import minimize_scalar
+    from scipy.optimize import brentq
 
     num_examples, num_classes = log_probabilities.shape
     share = 1 / (num_examples + num_classes)
+    # The largest of each example is 0, so that its powers are never all nothing.
+    logits = np.ascontiguousarray((log_probabilities - log_probabilities.max(axis=1, keepdims=True)).T)
+    own = logits[labels, np.arange(num_examples)]
+    wanted = (1 - num_classes * share) * own + share * logits.sum(axis=0)
 
-    def cost(log_temperature: float) -> float:
-        tempered = apply_temperature(log_probabilities, math.exp(log_temperature))
-        own = tempered[np.arange(num_examples), labels]
-        likely = (1 - num_classes * share) * own + share * tempered.sum(axis=1)
-        return float(-np.average(likely, weights=weights))
+    def slope(power: float) -> float:
+        """Of the cost in the power that probabilities are raised to, 1 / temperature: in it, it is convex."""
+        tempered = np.exp(power * logits)
+        found = (tempered * logits).sum(axis=0) / tempered.sum(axis=0)
+        return float(np.average(found - wanted, weights=weights))
 
-    bounds = math.log(lowest), math.log(20)
+    powers = 1 / 20, 1 / lowest
+    if slope(powers[1]) <= 0:
+        return lowest
     # What is closer changes nothing.
-    options = {"xatol": 1e-4}
-    found = math.exp(minimize_scalar(cost, bounds=bounds, method="bounded", options=options).x)
-    # The search comes close to its bounds, and does not reach them.
-    return found if cost(math.log(found)) < cost(0.0) else 1.0
+    return 20.0 if slope(powers[0]) >= 0 else 1 / brentq(slope, *powers, rtol=1e-4)
 
 
 def apply_temperature(

@@ -75,6 +75,9 @@ def run_sweep(
                 processes.all_processes_max(asked_to_stop() or (budget is not None and seconds > budget))
             )
 
+        # All states have been made, and all programs traced.
+        preparing = time.perf_counter() - began - state.seconds
+        state = state._replace(compile_seconds=state.compile_seconds + preparing)
         # The time of the first epoch is to be that of the others.
         state = state if budget is None else _compile_all(state, find)
         ended = False

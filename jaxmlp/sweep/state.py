@@ -33,7 +33,7 @@ class SweepResult(NamedTuple):
     """Each time that it was chosen: after how many ``epochs``, its cross-fitted ``loss``, its ``size``, the
     number of different ``candidates`` in it, and the ``seconds`` since the beginning."""
     seconds: dict[str, float]
-    """``compile`` and ``train``."""
+    """``compile``: until states and programs were there; ``train``: of the calls that trained."""
     num_programs: int
     interrupted: int
     """The number of the signal that ended the sweep before its time; 0 if none did."""
