@@ -75,11 +75,9 @@ def run_sweep(
                 processes.all_processes_max(asked_to_stop() or (budget is not None and seconds > budget))
             )
 
-        # All states have been made, and all programs traced.
-        preparing = time.perf_counter() - began - state.seconds
-        state = state._replace(compile_seconds=state.compile_seconds + preparing)
-        # The time of the first epoch is to be that of the others.
-        state = state if budget is None else _compile_all(state, find)
+        if budget is not None:
+            _compile_all(state, find)
+        state = _add_compiling(state, time.perf_counter() - began - state.seconds)
         ended = False
         while state.epoch < state.num_epochs and not ended:
             event = next_event(state, config)
@@ -122,12 +120,15 @@ def _resume(
     return state
 
 
-def _compile_all(state: SweepState, find: Callable[[Chunk], Advance]) -> SweepState:
-    """The state, when every program is there."""
-    began = time.perf_counter()
+def _compile_all(state: SweepState, find: Callable[[Chunk], Advance]) -> None:
+    """Wait until every program is there, so that the time of the first epoch is that of the others."""
     for chunk in state.chunks:
         find(chunk)
-    return state._replace(compile_seconds=state.compile_seconds + time.perf_counter() - began)
+
+
+def _add_compiling(state: SweepState, seconds: float) -> SweepState:
+    """The state, in whose making and for whose programs ``seconds`` went by."""
+    return state._replace(compile_seconds=state.compile_seconds + seconds)
 
 
 def _place(folds: Folds, config: SweepConfig) -> tuple[Dataset | Stream, Dataset, Key[Array, ""]]:

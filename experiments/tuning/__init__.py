@@ -1,0 +1,1 @@
+"""How long a tuned network takes, from the start of a process to a saved file."""

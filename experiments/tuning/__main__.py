@@ -1,0 +1,138 @@
+"""How long does a tuned network take, from the start of a process to a saved file, and how good is it?
+
+    python -m experiments.tuning
+
+lets this library's default search and scikit-learn's own, HalvingRandomSearchCV of 27 perceptrons over what
+matters most, learn from the same rows of the digits that scikit-learn ships, in a process each: ten splits,
+this library with nothing compiled yet ("cold") and then with what that left in its cache ("warm").
+runs/tuning holds the record and the picture of seconds and accuracies.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from experiments.harness.answers import Answer, Record, compared, said, sign, slug, values
+from experiments.harness.command import main
+from experiments.harness.flags import Config as Flags
+from experiments.harness.flags import Sizes
+from experiments.harness.receipt import Findings
+from jaxmlp.data.sources import load_dataset
+from jaxmlp.plots import charts
+from jaxmlp.runtime.signals import exit_if_stopped
+from jaxmlp.types import InputError
+
+CHECKOUT = Path(__file__).parents[2]
+WAYS = {"jaxmlp, cold": "jaxmlp", "jaxmlp, warm": "jaxmlp", "scikit-learn": "scikit-learn"}
+"""What is measured -> the system."""
+
+
+@dataclass(frozen=True)
+class Config(Flags):
+    SMOKE: ClassVar[Sizes] = {"num_seeds": 1, "dataset": "iris"}
+    QUICK: ClassVar[Sizes] = {"num_seeds": 2}
+
+    num_seeds: int = 10
+    """Splits."""
+    dataset: str = "digits"
+    """Name of the data, of classes: digits, wine, …"""
+
+
+class Search(NamedTuple):
+    """What one process told."""
+
+    wall: float
+    """Seconds until the file was there, from the start of the process, and those of computing."""
+    cpu: float
+    accuracy: float
+
+
+def run(config: Config) -> Iterator[Findings]:
+    """All splits, with what there is after each."""
+    found: dict[str, list[Search]] = {way: [] for way in WAYS}
+    for seed in config.seeds:
+        with tempfile.TemporaryDirectory() as folder:
+            write_rows(config.dataset, seed, Path(folder))
+            for way, system in WAYS.items():
+                exit_if_stopped()
+                found[way].append(search(system, seed, Path(folder)))
+        yield Findings(config.dataset, measures(found), notes={"varied": "split"})
+
+
+def write_rows(name: str, seed: int, folder: Path) -> None:
+    """The rows of one split to learn from and to test on."""
+    splits = load_dataset(name, split_seed=seed, validation_fraction=0.0)
+    if not splits.class_names:
+        raise InputError(f"dataset: must be of classes, got {name!r}")
+    parts = {"train": splits.train, "test": splits.test}
+    rows: dict[str, Any] = {}
+    for part, own in parts.items():
+        rows |= {f"{part}_inputs": np.asarray(own.inputs), f"{part}_labels": np.asarray(own.targets)}
+    np.savez(folder / "rows.npz", **rows)
+
+
+def search(system: str, seed: int, folder: Path) -> Search:
+    """One search in a process of its own, with the cache of programs that is in ``folder``."""
+    arguments = [system, str(folder / "rows.npz"), str(seed), str(folder / "found")]
+    command = [sys.executable, "-m", "experiments.tuning.worker", *arguments]
+    options: dict[str, Any] = {"cwd": CHECKOUT, "env": os.environ | {"JAXMLP_CACHE_DIR": str(folder)}}
+    began = time.perf_counter()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **options) as process:
+        assert process.stdout
+        cpu = process.stdout.readline()
+        wall = time.perf_counter() - began
+        accuracy = process.stdout.readline()
+    if not accuracy:
+        raise InputError(f"{system}: its process ended with status {process.returncode}, see above")
+    return Search(wall, float(cpu), float(accuracy))
+
+
+def measures(found: Mapping[str, list[Search]]) -> dict[str, tuple[Any, str]]:
+    """Times as fast as scikit-learn, the difference of the accuracies, and all of each."""
+    theirs, measured = np.array(found["scikit-learn"]), dict[str, tuple[Any, str]]()
+    for way in ("warm", "cold"):
+        measured[f"ratio_{way}"] = theirs[:, 0] / np.array(found[f"jaxmlp, {way}"])[:, 0], "1"
+    measured["accuracy_difference"] = np.array(found["jaxmlp, cold"])[:, 2] - theirs[:, 2], "fraction"
+    for way, searches in found.items():
+        walls, cpus, accuracies = np.array(searches).T
+        measured |= {
+            f"{slug(way)}_accuracy": (accuracies, "fraction"),
+            f"{slug(way)}_time": (walls, "s"),
+            f"{slug(way)}_cpu_time": (cpus, "s"),
+        }
+    return measured
+
+
+def answer(record: Record) -> Answer:
+    """How many times as fast, and whose accuracy is higher."""
+    return Answer(
+        "ratio_warm",
+        f"From the start of a process to a saved ensemble {said(record, 'jaxmlp_cold_time')}, and "
+        f"{said(record, 'jaxmlp_warm_time')} with programs in the cache, {said(record, 'ratio_cold')} and "
+        f"{said(record, 'ratio_warm')} times as fast as scikit-learn's search; accuracy "
+        f"{said(record, 'jaxmlp_cold_accuracy')} against {said(record, 'scikit_learn_accuracy')}: "
+        f"{compared(record, 'accuracy_difference')}",
+        sign(record, "ratio_warm", than=1) != 0,
+    )
+
+
+def draw(record: Record, folder: Path) -> None:
+    """Seconds and accuracies, split by split."""
+    panels = {
+        title: {way: values(record, f"{slug(way)}_{end}") for way in WAYS}
+        for title, end in {"seconds": "time", "accuracy": "accuracy"}.items()
+    }
+    xlabel = ["seconds to a saved file", "test accuracy"]
+    charts.point_plot(panels, folder / "tuning.png", xlabel=xlabel, percent=["accuracy"])
+
+
+if __name__ == "__main__":
+    main(Config, run, draw, answer)
