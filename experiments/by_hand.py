@@ -22,9 +22,8 @@ from scipy.stats import binomtest
 import jaxmlp
 from experiments.harness.answers import Answer, Record, compared, listed, said, sign, values
 from experiments.harness.command import main
-from experiments.harness.flags import ImageConfig, Sizes, load
+from experiments.harness.flags import ImageConfig, Positive, Sizes, load
 from experiments.harness.receipt import Findings
-from jaxmlp import checks
 from jaxmlp.data.splits import Splits
 from jaxmlp.plots import charts
 from jaxmlp.runtime.signals import exit_if_stopped
@@ -46,7 +45,7 @@ class Config(ImageConfig):
 
     num_seeds: int = 3
     """Repetitions."""
-    time_budget: float = 3.0
+    time_budget: Positive = 3.0
     """Minutes for each of the two."""
 
 
@@ -62,7 +61,6 @@ class Outcome(NamedTuple):
 
 def run(config: Config) -> Iterator[Findings]:
     """All repetitions, with what there is after each."""
-    checks.positive("time_budget", config.time_budget)
     found = []
     for seed in config.seeds:
         splits = load(config, split_seed=seed)

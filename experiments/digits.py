@@ -13,7 +13,9 @@ from typing import ClassVar
 from experiments.harness import classifier
 from experiments.harness.classifier import answer, draw, run
 from experiments.harness.command import main
-from experiments.harness.flags import Sizes
+from experiments.harness.flags import Hyperparameters, HyperparamFlags, Sizes
+
+RECIPE = HyperparamFlags(learning_rate=3e-3, dropout=0.2)
 
 
 @dataclass(frozen=True)
@@ -21,9 +23,8 @@ class Config(classifier.Config):
     QUICK: ClassVar[Sizes] = {"num_splits": 5}
 
     dataset: str = "digits"
-    learning_rate: float | None = 3e-3
+    hyperparams: Hyperparameters = RECIPE
     schedule: str = "cosine"
-    dropout: float | None = 0.2
     batch_size: int | None = 32
     num_epochs: int = 100
 

@@ -25,9 +25,8 @@ import jaxmlp
 from experiments.harness.answers import Answer, Record, compared, listed, said, sign, values
 from experiments.harness.command import main
 from experiments.harness.flags import Config as Flags
-from experiments.harness.flags import Sizes
+from experiments.harness.flags import Count, Sizes
 from experiments.harness.receipt import Findings
-from jaxmlp import checks
 from jaxmlp.data.folds import Folds, assign_folds, cross_folds
 from jaxmlp.models.training import fit_scaling, prepare_training
 from jaxmlp.plots import charts
@@ -67,7 +66,7 @@ class Config(Flags):
 
     num_seeds: int = 10
     """Repetitions, each with folds and weights of its own."""
-    num_epochs: int = 30
+    num_epochs: Count = 30
     """Passes through the training data."""
 
 
@@ -84,7 +83,6 @@ class Outcome(NamedTuple):
 
 def run(config: Config) -> Iterator[Findings]:
     """Each data set, with what there is after each."""
-    checks.integer("num_epochs", config.num_epochs)
     found: dict[str, list[Outcome]] = {}
     for name in list(DATA)[: 1 if config.smoke else None]:
         # The first one compiles.

@@ -14,7 +14,9 @@ from typing import ClassVar
 from experiments.harness import classifier
 from experiments.harness.classifier import answer, draw, run
 from experiments.harness.command import main
-from experiments.harness.flags import Sizes
+from experiments.harness.flags import Hyperparameters, HyperparamFlags, Sizes
+
+RECIPE = HyperparamFlags(learning_rate=2e-3)
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class Config(classifier.Config):
     QUICK: ClassVar[Sizes] = {"dataset": "digits", "num_seeds": 5, "num_epochs": 60, "batch_size": 32}
 
     dataset: str = "mnist"
-    learning_rate: float | None = 2e-3
+    hyperparams: Hyperparameters = RECIPE
     schedule: str = "cosine"
 
 

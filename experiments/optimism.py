@@ -20,7 +20,7 @@ import jaxmlp
 from experiments.harness.answers import Answer, Record, listed, said, sign, slug
 from experiments.harness.command import main
 from experiments.harness.flags import Config as Flags
-from experiments.harness.flags import Sizes
+from experiments.harness.flags import Count, Sizes
 from experiments.harness.receipt import Findings
 from experiments.tabular import tables
 from experiments.tabular.measure import SMOKE_ROWS
@@ -45,7 +45,7 @@ class Config(Flags):
 
     num_seeds: int = 10
     """Splits of each table."""
-    num_draws: int = 30
+    num_draws: Count = 30
     """Tables of noise."""
     tables: Path | None = None
     """Folder of CSV files with a column "target" (default: ../shared/tables, if it is there)."""
@@ -55,7 +55,6 @@ class Config(Flags):
 
 def run(config: Config) -> Iterator[Findings]:
     """Both losses of every split, with what there is after each table."""
-    checks.integer("num_draws", config.num_draws)
     sources = tables.find_tables(config.tables) | {NOISE: NOISE}
     names = config.datasets or tuple(sources)
     chosen = {checks.known_name("datasets", name, sources): sources[name] for name in names}

@@ -11,7 +11,7 @@ its accuracy depends on the learning rate.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, NamedTuple
+from typing import Annotated, ClassVar, NamedTuple
 
 import jax
 import numpy as np
@@ -20,12 +20,11 @@ import jaxmlp
 from experiments.harness.answers import Answer, Record, compared, mean, said, values
 from experiments.harness.command import main
 from experiments.harness.epoch_timer import epoch_seconds
-from experiments.harness.flags import ImageConfig, Sizes, load
+from experiments.harness.flags import Count, ImageConfig, Rule, Sizes, TrainingConfig, load
 from experiments.harness.receipt import Findings
-from jaxmlp import Hyperparams, checks
-from jaxmlp.data import splits as data_splits
+from experiments.harness.training import all_rates, make_network, total_seconds
+from jaxmlp import Hyperparams
 from jaxmlp.data.splits import Splits
-from jaxmlp.nn import heads, metrics
 from jaxmlp.plots import charts
 from jaxmlp.records import metric_summary
 from jaxmlp.statistics import significant_sign
@@ -34,7 +33,7 @@ from jaxmlp.types import Numbers
 
 
 @dataclass(frozen=True)
-class Config(ImageConfig):
+class Config(TrainingConfig, ImageConfig):
     SMOKE: ClassVar[Sizes] = {"num_epochs": 2}
     QUICK: ClassVar[Sizes] = {
         "dataset": "digits",
@@ -43,19 +42,16 @@ class Config(ImageConfig):
         "batch_size": 32,
     }
 
-    optimizers: tuple[str, ...] = (
+    optimizers: Annotated[tuple[str, ...], Rule(lambda _, name: optimizers.get_recipe(name))] = (
         *("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw", "nadam", "lion", "lamb"),
         *("schedule_free_adamw", "muon"),
     )
     """Names of optimizers, each one word."""
     hidden_sizes: tuple[int, ...] = (60,)
     """Neurons in each hidden layer."""
-    num_rates: int = 11
+    num_rates: Count = 11
     """Learning rates to try, over five decades around each optimizer's default."""
-    num_epochs: int = 10
-    """Passes through the training data."""
-    batch_size: int = 128
-    """Examples per step."""
+    num_epochs: Count = 10
 
 
 class Outcome(NamedTuple):
@@ -72,9 +68,6 @@ class Outcome(NamedTuple):
 
 def run(config: Config) -> Findings:
     """Train every optimizer in turn."""
-    checks.each("optimizers", config.optimizers, lambda _, name: optimizers.get_recipe(name))
-    for name in ("num_rates", "num_epochs", "batch_size"):
-        checks.integer(name, getattr(config, name))
     splits = load(config)
     outcomes = {name: train(config, splits, name) for name in config.optimizers}
     ranking = sorted(outcomes, key=lambda name: -outcomes[name].validation.mean(axis=0).max())
@@ -86,7 +79,7 @@ def run(config: Config) -> Findings:
             name: {"learning_rates": outcome.rates, "validation_accuracy": outcome.validation}
             for name, outcome in outcomes.items()
         },
-        seconds={key: sum(o.seconds[key] for o in outcomes.values()) for key in ("compile", "train")},
+        seconds=total_seconds(outcome.seconds for outcome in outcomes.values()),
     )
 
 
@@ -95,25 +88,10 @@ def train(config: Config, splits: Splits, name: str) -> Outcome:
     print(f"{name}: {config.num_seeds} seeds × {config.num_rates} learning rates", flush=True)
     recipe = optimizers.get_recipe(name)
     rates = recipe.learning_rate * np.logspace(-2.5, 2.5, config.num_rates)
-    layer_sizes = data_splits.layer_sizes(splits, config.hidden_sizes)
-    network = jaxmlp.make_network(
-        layer_sizes, heads.HEADS[splits.task], jaxmlp.fit_affine(splits.train.inputs)
-    )
-    make_optimizer = optimizers.make_optimizer(name)
-    base = Hyperparams(weight_decay=recipe.weight_decay)
-    tuned = jaxmlp.tune(
-        network,
-        make_optimizer,
-        splits.train,
-        splits.validation,
-        seeds=config.seeds,
-        hyperparams=jaxmlp.grid(base, learning_rate=rates),
-        metrics=metrics.CLASSIFICATION,
-        batch_size=config.batch_size,
-        num_epochs=config.num_epochs,
-        progress=config.progress,
-    )
-    alone = jaxmlp.make_train(network.init_fn, network.loss_fn, make_optimizer, config.batch_size)
+    network, base = make_network(splits, config.hidden_sizes), Hyperparams(weight_decay=recipe.weight_decay)
+    options = all_rates(config, rates, base)
+    tuned = jaxmlp.tune(network, name, splits.train, splits.validation, **options)
+    alone = jaxmlp.make_train(network.init_fn, network.loss_fn, name, config.batch_size)
     key, data_key = jax.random.split(jax.random.key(config.seed))
     hyperparams = base._replace(learning_rate=float(rates[tuned.setting]))
     return Outcome(

@@ -14,20 +14,21 @@ of epochs, seconds, cost, learning curves, gradients before training, and dead n
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from experiments.activations.figures import draw
 from experiments.activations.measure import Cell, Measures, measures, train
 from experiments.harness.answers import Answer, Record, listed, said, sign
 from experiments.harness.command import main
-from experiments.harness.flags import ImageConfig, Sizes, load
+from experiments.harness.flags import Count, Counts, ImageConfig, Rule, Sizes, TrainingConfig, load
 from experiments.harness.receipt import Findings
+from experiments.harness.training import total_seconds
 from jaxmlp import checks
 from jaxmlp.nn import mlp
 
 
 @dataclass(frozen=True)
-class Config(ImageConfig):
+class Config(TrainingConfig, ImageConfig):
     SMOKE: ClassVar[Sizes] = {"activations": ("relu", "sigmoid"), "depths": (1,), "num_epochs": 2}
     QUICK: ClassVar[Sizes] = {
         "dataset": "digits",
@@ -37,23 +38,23 @@ class Config(ImageConfig):
         "batch_size": 32,
     }
 
-    activations: tuple[str, ...] = ("relu", "sigmoid", "tanh", "gelu", "silu", "elu", "leaky_relu")
+    activations: Annotated[tuple[str, ...], Rule(lambda _, name: mlp.get_activation(name))] = (
+        *("relu", "sigmoid", "tanh", "gelu", "silu", "elu", "leaky_relu"),
+    )
     """Functions of jax.nn; the first is compared with each of the others."""
-    depths: tuple[int, ...] = (1, 3, 6)
+    depths: Counts = (1, 3, 6)
     """Numbers of hidden layers."""
-    width: int = 64
+    width: Count = 64
     """Neurons in each hidden layer."""
-    num_epochs: int = 20
-    """Passes through the training data, at most."""
-    batch_size: int = 256
-    """Examples per step."""
-    goal: float = 0.95
+    batch_size: Count = 256
+    goal: Annotated[float, Rule(lambda name, value: checks.fraction(name, checks.positive(name, value)))] = (
+        0.95
+    )
     """The validation accuracy to reach."""
 
 
 def run(config: Config) -> Findings:
     """Train every activation at every depth, and time them."""
-    check(config)
     splits, (first, *others) = load(config), config.activations
     outcomes = {cell: train(config, splits, *cell) for cell in product(config.depths, config.activations)}
     found = measures(config, splits.train, outcomes)
@@ -62,16 +63,8 @@ def run(config: Config) -> Findings:
         config.dataset,
         flat(f"{first}_minus_", differences) | flat("", found),
         tables={f"{name}_depth{depth}": outcome.seen for (depth, name), outcome in outcomes.items()},
-        seconds={part: sum(o.seconds[part] for o in outcomes.values()) for part in ("compile", "train")},
+        seconds=total_seconds(o.seconds for o in outcomes.values()),
     )
-
-
-def check(config: Config) -> None:
-    checks.each("activations", config.activations, lambda _, name: mlp.get_activation(name))
-    checks.each("depths", config.depths, checks.integer)
-    for argument in ("width", "num_epochs", "batch_size"):
-        checks.integer(argument, getattr(config, argument))
-    checks.fraction("goal", checks.positive("goal", config.goal))
 
 
 def minus(ours: Measures, theirs: Measures) -> Measures:

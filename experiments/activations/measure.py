@@ -10,12 +10,13 @@ import numpy as np
 from jaxtyping import Array
 
 from experiments.harness.epoch_timer import epoch_seconds
-from jaxmlp.data.splits import Splits, layer_sizes
-from jaxmlp.nn import heads, metrics, mlp
-from jaxmlp.nn.network import Network, make_network
+from experiments.harness.training import all_rates, make_network
+from jaxmlp.data.splits import Splits
+from jaxmlp.nn import metrics, mlp
+from jaxmlp.nn.network import Network
 from jaxmlp.nn.preprocessing import apply_affine, fit_affine
 from jaxmlp.train import batching, optimizers
-from jaxmlp.train.population import grid, seed_keys
+from jaxmlp.train.population import seed_keys
 from jaxmlp.train.state import Train
 from jaxmlp.train.step import make_train
 from jaxmlp.train.tuning import fit_population
@@ -42,20 +43,14 @@ class Outcome(NamedTuple):
 
 def train(config: "Config", splits: Splits, depth: int, name: str) -> Outcome:
     """All seeds at all learning rates as one program; then a look into the networks at the chosen rate."""
-    activation, affine = mlp.get_activation(name), fit_affine(splits.train.inputs)
-    sizes = layer_sizes(splits, (config.width,) * depth)
-    network = make_network(sizes, heads.HEADS[splits.task], affine, activation=activation)
-    adam = optimizers.make_optimizer("adam")
+    activation, adam = mlp.get_activation(name), optimizers.make_optimizer("adam")
+    network = make_network(splits, (config.width,) * depth, activation)
     # Most get there in a quarter of the epochs; training all for all of them takes several times as long.
     for num_epochs in sorted({-(-config.num_epochs // (1 if config.smoke else 4)), config.num_epochs}):
         fitted, _ = fit_population(
             *(network, adam, splits.train, splits.validation),
-            seeds=config.seeds,
-            hyperparams=grid(Hyperparams(), learning_rate=RATES),
             metrics={"accuracy": metrics.CLASSIFICATION["accuracy"]},
-            batch_size=config.batch_size,
-            num_epochs=num_epochs,
-            progress=config.progress,
+            **all_rates(config, RATES, num_epochs=num_epochs),
         )
         accuracy = fitted.history["validation_accuracy"]
         epochs = epochs_to(config.goal, accuracy)
@@ -68,7 +63,9 @@ def train(config: "Config", splits: Splits, depth: int, name: str) -> Outcome:
     initial = start(seed_keys(config.seeds)[0], hyperparams).params
     kept = jax.tree.map(lambda values: values[:, chosen], fitted.params)
     batch = Dataset(*(jnp.asarray(values[: config.batch_size]) for values in splits.train[:2]))
-    inputs = jax.vmap(partial(apply_affine, affine))(jnp.asarray(splits.validation.inputs))
+    inputs = jax.vmap(partial(apply_affine, fit_affine(splits.train.inputs)))(
+        jnp.asarray(splits.validation.inputs)
+    )
     dead = jax.jit(jax.vmap(partial(dead_share, activation, inputs)))
     norms = jax.jit(jax.vmap(partial(gradient_norms, network, batch)))
     seen = {"learning_rates": RATES, "all_epochs": epochs, "all_last_accuracies": accuracy[..., -1]}

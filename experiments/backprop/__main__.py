@@ -27,9 +27,8 @@ from experiments.backprop.gradients import (
 )
 from experiments.harness.answers import Answer, Record, said, values
 from experiments.harness.command import main
-from experiments.harness.flags import ImageConfig, Sizes, load
+from experiments.harness.flags import Count, Counts, ImageConfig, Positive, Sizes, TrainingConfig, load
 from experiments.harness.receipt import Findings
-from jaxmlp import checks
 from jaxmlp.data import sources
 from jaxmlp.plots import charts
 from jaxmlp.plots.images import image_grid
@@ -37,26 +36,21 @@ from jaxmlp.types import InputError
 
 
 @dataclass(frozen=True)
-class Config(ImageConfig):
+class Config(TrainingConfig, ImageConfig):
     SMOKE: ClassVar[Sizes] = {"num_epochs": 2, "hidden_sizes": (60, 30)}
 
     dataset: str = "digits"
-    hidden_sizes: tuple[int, ...] = (60, 30, 20)
+    hidden_sizes: Counts = (60, 30, 20)
     """Neurons in each hidden layer."""
-    learning_rate: float = 0.05
+    learning_rate: Positive = 0.05
     """Step size of plain SGD."""
-    num_epochs: int = 30
-    """Passes through the training data."""
-    batch_size: int = 32
+    num_epochs: Count = 30
+    batch_size: Count = 32
     """Examples per step, and in the batch whose gradient is compared."""
 
 
 def run(config: Config) -> Findings:
     """Train, compare the gradients, and take the step."""
-    checks.each("hidden_sizes", config.hidden_sizes, checks.integer)
-    for name in ("num_epochs", "batch_size"):
-        checks.integer(name, getattr(config, name))
-    checks.positive("learning_rate", config.learning_rate)
     images = load(config)
     if images.task != "multiclass" or images.train.inputs.ndim < 3:
         raise InputError(f"dataset: must be images of three or more classes, got {config.dataset!r}")

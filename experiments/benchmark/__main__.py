@@ -23,17 +23,16 @@ from typing import ClassVar
 import jax
 import numpy as np
 
-from experiments.benchmark import measures, peers, worker
+from experiments.benchmark import measures, peers
 from experiments.benchmark.figures import draw
 from experiments.benchmark.measures import Race, Results, Timed
+from experiments.benchmark.process import Ask, ProcessError, save, started
 from experiments.benchmark.work import Data, Work
-from experiments.benchmark.worker import Ask, WorkerError, process
-from experiments.benchmark.works import growing, load_all, works_of
+from experiments.benchmark.workloads import growing, load_all, works_of
 from experiments.harness.answers import Answer, Record, said, sign, slug
 from experiments.harness.command import main
-from experiments.harness.flags import ImageConfig, Sizes
+from experiments.harness.flags import Count, ImageConfig, Share, Sizes
 from experiments.harness.receipt import Findings
-from jaxmlp import checks
 from jaxmlp.runtime import compilation
 from jaxmlp.statistics import format_mean, summarize
 from jaxmlp.types import InputError
@@ -46,22 +45,20 @@ class Config(ImageConfig):
 
     num_seeds: int = 3
     """Epochs of each system that are timed, after a first one that compiles."""
-    num_examples: int = 51_200
+    num_examples: Count = 51_200
     """Images to train on, at most."""
     works: tuple[str, ...] = ()
     """Parts of the names of the works to do (default: all)."""
     systems: tuple[str, ...] = ()
     """Parts of the names of the systems to compare, beside this library (default: all)."""
-    goal: float = 0.97
+    goal: Share = 0.97
     """Validation accuracy that the races go to."""
-    num_races: int = 2
+    num_races: Count = 2
     """Races with nothing compiled yet; each is followed by one with what the first left in the cache."""
 
 
 def run(config: Config) -> Iterator[Findings]:
     """Every system at every work, with what there is after each."""
-    checks.fraction("goal", config.goal)
-    checks.integer("num_races", config.num_races)
     # On a GPU the first process would otherwise take the memory of all that follow.
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     data = load_all(config)
@@ -71,7 +68,7 @@ def run(config: Config) -> Iterator[Findings]:
     results = Results({}, {}, {}, {})
     with tempfile.TemporaryDirectory() as temporary:
         for name, one in data.items():
-            worker.save(Path(temporary, name), one)
+            save(Path(temporary, name), one)
         for _ in measured(config, works, data, Path(temporary), results):
             yield Findings(
                 config.dataset,
@@ -118,7 +115,7 @@ def compare(config: Config, work: Work, folder: Path) -> tuple[dict[str, Timed],
     peaks: list[float] = []
     with ExitStack() as stack:
         for name in compared(config, peers.systems_for(work)):
-            asks[name] = stack.enter_context(process(name, work, folder))
+            asks[name] = stack.enter_context(started(name, work, folder))
             # Before the next process starts, which would disturb it.
             first |= answers(asks, "epoch", [name])
         for _ in range(config.num_seeds):
@@ -138,7 +135,7 @@ def answers(asks: dict[str, Ask], command: str, names: Iterable[str] | None = No
     for name in list(asks if names is None else set(names) & set(asks)):
         try:
             found[name] = asks[name](command)
-        except WorkerError as error:
+        except ProcessError as error:
             print(f"{name} is left out: {error}", flush=True)
             del asks[name]
     return found
@@ -161,7 +158,7 @@ def race(config: Config, work: Work, folder: Path) -> dict[str, dict[str, list[R
                     try:
                         run = race_once(name, work, config.goal, folder, environment)
                         each.setdefault(name, []).append(run)
-                    except WorkerError as error:
+                    except ProcessError as error:
                         print(f"{name} is left out of the {way} races: {error}", flush=True)
     return {way: {name: runs for name, runs in each.items() if runs} for way, each in races.items()}
 
@@ -169,7 +166,7 @@ def race(config: Config, work: Work, folder: Path) -> dict[str, dict[str, list[R
 def race_once(name: str, work: Work, goal: float, folder: Path, environment: dict[str, str]) -> Race:
     """One system in a new process, validated after each epoch; 300 epochs may not be enough."""
     began = time.perf_counter()
-    with process(name, work, folder, environment) as ask:
+    with started(name, work, folder, environment) as ask:
         ask("epoch")
         start = time.perf_counter() - began
         for _ in range(300):
@@ -183,7 +180,7 @@ def grow(config: Config, works: dict[int, Work], folder: Path) -> dict[int, list
     """Seconds of the epochs of this library at each of ``works``."""
     seconds = {}
     for number, work in works.items():
-        with process("jaxmlp", work, folder) as ask:
+        with started("jaxmlp", work, folder) as ask:
             ask("epoch")
             seconds[number] = [ask("epoch") for _ in range(config.num_seeds)]
     return seconds

@@ -13,7 +13,7 @@ record and pictures. jaxmlp trains ``init`` and ``apply`` as it trains a percept
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
@@ -21,8 +21,9 @@ from experiments.cnn.measure import DROPOUT, enter, measures, step_times, train,
 from experiments.cnn.network import first_answers, make_cnn
 from experiments.harness.answers import Answer, Record, compared, said, sign, values
 from experiments.harness.command import main
-from experiments.harness.flags import ImageConfig, Sizes, load
+from experiments.harness.flags import Count, ImageConfig, Rule, Sizes, TrainingConfig, load
 from experiments.harness.receipt import Findings
+from experiments.harness.training import total_seconds
 from jaxmlp import checks
 from jaxmlp.data.splits import Splits, layer_sizes
 from jaxmlp.plots import charts, images
@@ -32,7 +33,7 @@ WIDE, WIDE_DROPOUT = (512, 512), 0.2
 
 
 @dataclass(frozen=True)
-class Config(ImageConfig):
+class Config(TrainingConfig, ImageConfig):
     SMOKE: ClassVar[Sizes] = {"num_epochs": 2, "convolutions": ((5, 16),)}
     QUICK: ClassVar[Sizes] = {
         "dataset": "digits",
@@ -45,14 +46,13 @@ class Config(ImageConfig):
 
     convolutions: tuple[tuple[int, int], ...] = ((5, 16), (3, 32), (3, 32))
     """Side in pixels and number of the filters of each convolution."""
-    shift: int = 2
+    shift: Annotated[int, Rule(partial(checks.integer, at_least=0))] = 2
     """Pixels by which a training image is moved at most, up or down and left or right."""
     learning_rate: float = 3e-3
     """Adam's largest step size; it rises to it and falls to 0 in one cycle."""
-    num_epochs: int = 13
+    num_epochs: Count = 13
     """Passes of the convolutional network through the training data."""
-    batch_size: int = 64
-    """Images per step."""
+    batch_size: Count = 64
 
 
 def run(config: Config) -> Findings:
@@ -75,7 +75,7 @@ def run(config: Config) -> Findings:
         measures(outcomes, splits.test) | step_times(config, splits),
         curves={f"{name}_{curve}": rows for name, f in fits.items() for curve, rows in f.history.items()},
         tables={"filters": cnn.fit.params.weights[0][0], "tried": small.tried | wide.tried, **shown},
-        seconds={key: sum(np.sum(f.seconds[key]) for f in fits.values()) for key in ("compile", "train")},
+        seconds=total_seconds(fitted.seconds for fitted in fits.values()),
         notes={"forms": {name: outcome.form.name for name, outcome in outcomes.items()}},
     )
 
@@ -88,7 +88,6 @@ def check(config: Config, splits: Splits) -> None:
     sides, filters = zip(*config.convolutions, strict=True) if config.convolutions else ((), ())
     checks.each("convolutions", sides, partial(checks.integer, at_least=2))
     checks.each("convolutions", filters, checks.integer)
-    checks.integer("shift", config.shift, at_least=0)
 
 
 def answer(record: Record) -> Answer:

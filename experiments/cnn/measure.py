@@ -9,9 +9,10 @@ import numpy as np
 import jaxmlp
 from experiments.cnn.network import lax_convolution, make_cnn, moving, patches_times_matrix
 from experiments.harness.epoch_timer import epoch_seconds
+from experiments.harness.training import make_network
 from jaxmlp.data.splits import Splits, layer_sizes
-from jaxmlp.nn import heads, metrics
-from jaxmlp.nn.network import Network, make_network
+from jaxmlp.nn import metrics
+from jaxmlp.nn.network import Network
 from jaxmlp.train import batching
 from jaxmlp.train.loop import fit
 from jaxmlp.train.state import Evaluate, RunResult
@@ -75,8 +76,7 @@ def train_rival(
     """Perceptrons that train for ``seconds`` each, on moved images if these gave one of them, of the first
     seed, the better validation accuracy in as many epochs as the convolutional network has.
     """
-    sizes = layer_sizes(splits, hidden_sizes)
-    still = make_network(sizes, heads.HEADS[splits.task], jaxmlp.fit_affine(splits.train.inputs))
+    sizes, still = layer_sizes(splits, hidden_sizes), make_network(splits, hidden_sizes)
     networks = {"moved": moving(still, config)} | ({} if config.smoke else {"still": still})
     trials = []
     for word, network in networks.items():

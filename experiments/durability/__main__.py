@@ -23,9 +23,8 @@ from experiments.durability.storage import storage_cases
 from experiments.harness import flags
 from experiments.harness.answers import Answer, Record, mean, values
 from experiments.harness.command import main
-from experiments.harness.flags import Sizes
+from experiments.harness.flags import Count, Sizes
 from experiments.harness.receipt import Findings
-from jaxmlp import checks
 from jaxmlp.plots import charts
 
 
@@ -36,18 +35,16 @@ class Config(flags.Config):
 
     num_seeds: int = 1
     """Networks of each run that is killed."""
-    num_kills: int = 200
+    num_kills: Count = 200
     """Times that a process is killed, at least; every run that was begun is brought to its end."""
-    num_epochs: int = 300
+    num_epochs: Count = 300
     """Of each of these runs."""
-    num_flips: int = 500
+    num_flips: Count = 500
     """Places at which a bit of each file is flipped, and at which it is cut off."""
 
 
 def run(config: Config) -> Findings:
     """Kill, compare, and damage."""
-    for name in ("num_kills", "num_epochs", "num_flips"):
-        checks.integer(name, getattr(config, name))
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         started(config, folder / "never").wait()

@@ -8,14 +8,24 @@ import time
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 
 from experiments.harness.answers import Answer, Record, said
-from experiments.harness.flags import DeviceConfig, Sizes, checkpoints, load
+from experiments.harness.flags import (
+    Count,
+    DeviceConfig,
+    Hyperparameters,
+    HyperparamFlags,
+    Rule,
+    Sizes,
+    checkpoints,
+    load,
+)
 from experiments.harness.network_pictures import confusion_table, draw_confusion, draw_data, draw_neurons
 from experiments.harness.receipt import Findings
+from experiments.harness.training import total_seconds
 from jaxmlp import checks
 from jaxmlp.data.splits import Splits, layer_sizes
 from jaxmlp.models.evaluation import evaluate
@@ -24,12 +34,12 @@ from jaxmlp.models.model import Model, save, with_spec
 from jaxmlp.models.model import load as load_model
 from jaxmlp.nn import mlp
 from jaxmlp.nn.augment import random_deformation
-from jaxmlp.nn.metrics import CLASSIFICATION
+from jaxmlp.nn.metrics import metric_unit
 from jaxmlp.plots import classifier
 from jaxmlp.runtime.devices import make_mesh
 from jaxmlp.train import optimizers
 from jaxmlp.train.checkpoints import Checkpoints, clear_checkpoints
-from jaxmlp.types import Hyperparams
+from jaxmlp.train.schedules import SCHEDULES
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,48 +54,40 @@ class Config(DeviceConfig):
     """Name of the data: digits, wine, … from scikit-learn, or any image set of tensorflow-datasets."""
     hidden_sizes: tuple[int, ...] = (60,)
     """Neurons in each hidden layer, first layer first."""
-    activation: str = "relu"
+    activation: Annotated[str, Rule(lambda _, name: mlp.get_activation(name))] = "relu"
     """Activation of the hidden layers, a function of jax.nn."""
-    optimizer: str = "adam"
+    optimizer: Annotated[str, Rule(lambda _, name: optimizers.get_recipe(name))] = "adam"
     """Optimizer of optax."""
-    schedule: str = "constant"
+    schedule: Annotated[str, Rule(partial(checks.known_name, known=SCHEDULES))] = "constant"
     """How the learning rate changes over the run: constant, cosine, warmup_cosine, one_cycle or cycles."""
-    learning_rate: float | None = None
-    """Step size (default: the optimizer's own)."""
-    weight_decay: float | None = None
-    """Decoupled weight decay (default: the optimizer's own)."""
-    momentum: float | None = None
-    """Decay rate of the gradient's running mean (default: the optimizer's own)."""
-    clip_norm: float | None = None
-    """Scale longer gradients down to this norm."""
-    max_norm: float | None = None
-    """Keep each neuron's incoming weights within this norm."""
-    dropout: float | None = None
-    """Share of hidden neurons dropped in each training step."""
-    input_dropout: float | None = None
-    """Share of inputs dropped in each training step."""
-    label_smoothing: float | None = None
-    """Share of the target's probability spread over all classes."""
+    hyperparams: Hyperparameters = dataclasses.field(default_factory=HyperparamFlags)
     augment: bool = False
     """Turn, shear, scale, move and bend each training image at random, anew in each pass."""
     class_weight: Literal["balanced"] | None = None
     """'balanced' makes every class count alike in the loss."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Of the matrix products in training; parameters are float32 in any case."""
-    batch_size: int | None = None
+    batch_size: Annotated[int | None, Rule(checks.integer)] = None
     """Examples per step (default: 128, or all if there are fewer)."""
-    num_epochs: int = 20
+    num_epochs: Count = 20
     """Passes through the training data."""
     data_bytes: int | None = None
     """Training data of more than this reach the device in parts (default: half its memory)."""
-    patience: int | None = None
+    patience: Annotated[int | None, Rule(checks.integer)] = None
     """Stop after this many epochs without a better validation accuracy."""
-    num_splits: int = 1
+    num_splits: Count = 1
     """Different cuts into training, validation and test data to train on, one after another."""
-    split_seed: int = 0
+    split_seed: Annotated[int, Rule(partial(checks.integer, at_least=0))] = 0
     """The first cut."""
     validation_fraction: float = 0.1
     """Share of the training data kept aside to choose the best epoch."""
+
+
+PASSED_ON = (
+    *("hidden_sizes", "activation", "optimizer", "schedule", "class_weight", "precision", "batch_size"),
+    *("num_epochs", "data_bytes", "patience", "seed", "num_seeds", "progress"),
+)
+"""Flags that are arguments of ``fit_mlp``."""
 
 
 class Outcome(NamedTuple):
@@ -98,7 +100,6 @@ class Outcome(NamedTuple):
 
 def run(config: Config) -> Findings:
     """Train, test and save."""
-    check(config)
     data_seconds, outcomes = 0.0, []
     for split_seed in range(config.split_seed, config.split_seed + config.num_splits):
         loading = time.perf_counter()
@@ -113,62 +114,30 @@ def run(config: Config) -> Findings:
             clear_checkpoints(kept)
     model, chosen = best_network(outcomes)
     save(config.folder / "model.safetensors", model)
-    runs = [outcome.fit.run for outcome in outcomes]
     varied, interrupted = "split" if config.num_splits > 1 else "seed", outcomes[-1].fit.interrupted
     return Findings(
         config.dataset,
-        {name: (varied_values(config, outcomes, name), unit_of(name)) for name in outcomes[0].metrics},
+        {name: (varied_values(config, outcomes, name), metric_unit(name)) for name in outcomes[0].metrics},
         curves=curves_of(outcomes),
-        seconds={"data": data_seconds} | {k: sum(r.seconds[k] for r in runs) for k in ("compile", "train")},
+        seconds={"data": data_seconds} | total_seconds(outcome.fit.run.seconds for outcome in outcomes),
         notes={"varied": varied, "interrupted": bool(interrupted)},
         tables=confusion_table(model, chosen.splits),
         pictures=partial(draw_data, model, chosen.splits, config.augment),
     )
 
 
-def check(config: Config) -> None:
-    """Every rule that needs no data, before any is read."""
-    for name in ("num_epochs", "num_splits", "batch_size", "patience"):
-        if getattr(config, name) is not None:
-            checks.integer(name, getattr(config, name), at_least=1)
-    checks.integer("split_seed", config.split_seed, at_least=0)
-    mlp.check_sizes("hidden_sizes", config.hidden_sizes)
-    mlp.get_activation(config.activation)
-    optimizers.make_optimizer(config.optimizer, config.schedule)(hyperparams_of(config, num_steps=1))
-    checks.hyperparams(hyperparams_of(config, num_steps=1))
-
-
 def train_seeds(config: Config, splits: Splits, kept: Checkpoints) -> Outcome:
     """All seeds on one split as one program; the test part is read once, at the end."""
-    given: dict[str, Any] = {
-        name: getattr(config, name, None) for name in Hyperparams._fields if name != "num_steps"
-    }
-    names = ["hidden_sizes", "activation", "optimizer", "schedule", "precision", "class_weight"]
-    names += ["batch_size", "data_bytes", "patience", "seed", "num_seeds"]
-    given |= {name: getattr(config, name) for name in names}
     describe(config, splits)
+    given: dict[str, Any] = {name: getattr(config, name) for name in PASSED_ON}
     result = fit_mlp(
         splits,
-        **given,
+        **given | dataclasses.asdict(config.hyperparams),
         augment=random_deformation if config.augment else None,
-        num_epochs=config.num_epochs,
         mesh=make_mesh(config.mesh, num_members=config.num_seeds),
         checkpoints=kept,
-        progress=config.progress,
     )
     return Outcome(splits, result, measure(result, splits))
-
-
-def hyperparams_of(config: Config, num_steps: int) -> Hyperparams:
-    """The configuration's traced values; what it leaves out is the optimizer's default."""
-    recipe = optimizers.get_recipe(config.optimizer)
-    given: dict[str, Any] = {name: getattr(config, name, None) for name in Hyperparams._fields}
-    if given["learning_rate"] is None:
-        given["learning_rate"] = recipe.learning_rate
-    if given["weight_decay"] is None:
-        given["weight_decay"] = recipe.weight_decay
-    given["num_steps"] = None if config.schedule == "constant" else num_steps
-    return Hyperparams(**given)
 
 
 def measure(result: FitResult, splits: Splits) -> dict[str, np.ndarray]:
@@ -214,14 +183,9 @@ def describe(config: Config, splits: Splits) -> None:
     """Say what is about to be trained, on what."""
     sizes = layer_sizes(splits, config.hidden_sizes)
     num_params = sum((i + 1) * o for i, o in pairwise(sizes))
-    named = {"training": splits.train, "validation": splits.validation, "test": splits.test}
-    parts = ", ".join(f"{len(part.inputs):,} {name}" for name, part in named.items())
-    print(f"{splits.name}: {parts} examples, {len(splits.class_names)} classes")
-    print(
-        f"{config.num_seeds} network{'s' * (config.num_seeds > 1)} of {'-'.join(map(str, sizes))}, "
-        f"{num_params:,} parameters each, {config.optimizer} at {hyperparams_of(config, 1).learning_rate:g}",
-        flush=True,
-    )
+    networks = f"{config.num_seeds} network{'s' * (config.num_seeds > 1)} of {'-'.join(map(str, sizes))}"
+    print(f"{splits.name}: {splits.summary()['examples']}", flush=True)
+    print(f"{networks}, {num_params:,} parameters each", flush=True)
 
 
 def answer(record: Record) -> Answer:
@@ -235,9 +199,3 @@ def answer(record: Record) -> Answer:
         f"{said(record, 'test_accuracy')} of the test examples are read right ({number}; hidden neurons: "
         f"{layers}{recipe})",
     )
-
-
-def unit_of(name: str) -> str:
-    """The unit of ``test_accuracy`` and its like."""
-    measure = name.split("_", 1)[1]
-    return CLASSIFICATION[measure].unit if measure in CLASSIFICATION else "1"

@@ -18,8 +18,18 @@ from sklearn.datasets import make_moons
 
 from experiments.harness.answers import Answer, Record, compared, sign, values
 from experiments.harness.command import main
-from experiments.harness.flags import SMOKE_EXAMPLES, ImageConfig, Sizes, load
+from experiments.harness.flags import (
+    SMOKE_EXAMPLES,
+    Count,
+    Counts,
+    ImageConfig,
+    Positives,
+    Sizes,
+    TrainingConfig,
+    load,
+)
 from experiments.harness.receipt import Findings
+from experiments.harness.training import total_seconds
 from experiments.linear_collapse.measure import FRAME, LABELS, loss_curves, measures, probability_map, train
 from jaxmlp import checks
 from jaxmlp.data.splits import Splits, first_examples, from_arrays
@@ -31,46 +41,33 @@ PAIRS = ("deep_linear_minus_shallow", "relu_minus_deep_linear")
 
 
 @dataclass(frozen=True)
-class Config(ImageConfig):
+class Config(TrainingConfig, ImageConfig):
     SMOKE: ClassVar[Sizes] = {"num_epochs": 2}
     QUICK: ClassVar[Sizes] = {"dataset": "digits", "num_seeds": 5}
 
     num_seeds: int = 10
-    hidden_sizes: tuple[int, ...] = (64, 64, 64)
+    hidden_sizes: Counts = (64, 64, 64)
     """Neurons in each hidden layer; fewer than there are classes could not hold every linear function."""
-    learning_rates: tuple[float, ...] = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
+    learning_rates: Positives = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
     """Learning rates to try, of plain stochastic gradient descent."""
-    num_epochs: int = 30
-    """Passes through the training data."""
-    batch_size: int = 128
-    """Examples per step."""
+    num_epochs: Count = 30
 
 
 def run(config: Config) -> Findings:
     """Train every kind on both problems."""
-    check(config)
     problems = {"images": load(config), "plane": half_moons(config)}
     for splits in problems.values():
         checks.dataset_shapes(splits.train, config.batch_size)
     found = {name: {kind: train(config, problems[name], kind) for kind in LABELS} for name in problems}
     curves = {name: loss_curves(config, kinds) for name, kinds in found.items()}
     maps = {label: probability_map(found["plane"][kind]) for kind, label in LABELS.items()}
-    seconds = [tuned.seconds for kinds in found.values() for tuned in kinds.values()]
     return Findings(
         config.dataset,
         {f"{p}_{n}": v for p in found for n, v in measures(config, problems[p], found[p]).items()},
         curves={f"{name}: {line}": rows for name in curves for line, rows in curves[name].items()},
         tables={"plane": maps, "frame": FRAME, "test": first_examples(problems["plane"], SHOWN).test},
-        seconds={key: sum(one[key] for one in seconds) for key in ("compile", "train")},
+        seconds=total_seconds(kind.seconds for kinds in found.values() for kind in kinds.values()),
     )
-
-
-def check(config: Config) -> None:
-    """InputError for a flag that breaks a rule."""
-    checks.each("hidden_sizes", config.hidden_sizes, checks.integer)
-    checks.each("learning_rates", config.learning_rates, checks.positive)
-    for name in ("num_epochs", "batch_size"):
-        checks.integer(name, getattr(config, name))
 
 
 def half_moons(config: Config) -> Splits:

@@ -10,9 +10,9 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 import jaxmlp
-from jaxmlp.data.splits import Splits, layer_sizes
-from jaxmlp.nn import heads, metrics
-from jaxmlp.types import AnyArray, Hyperparams, Layer, Numbers, Params
+from experiments.harness.training import all_rates, make_network
+from jaxmlp.data.splits import Splits
+from jaxmlp.types import AnyArray, Layer, Numbers, Params
 
 if TYPE_CHECKING:
     from experiments.linear_collapse.__main__ import Config
@@ -35,19 +35,10 @@ class Kind(NamedTuple):
 def train(config: "Config", splits: Splits, name: str) -> Kind:
     """All seeds at all learning rates as one program; then the rate with the best validation accuracy."""
     print(f"{splits.name}: {LABELS[name]}", flush=True)
-    sizes = layer_sizes(splits, () if name == "shallow" else config.hidden_sizes)
-    activation = jax.nn.relu if name == "relu" else jax.nn.identity
-    affine = jaxmlp.fit_affine(splits.train.inputs)
-    network = jaxmlp.make_network(sizes, heads.HEADS[splits.task], affine, activation=activation)
-    tuned = jaxmlp.tune(
-        *(network, jaxmlp.make_optimizer("sgd"), splits.train, splits.validation),
-        seeds=config.seeds,
-        hyperparams=jaxmlp.grid(Hyperparams(), learning_rate=config.learning_rates),
-        metrics=metrics.CLASSIFICATION,
-        batch_size=config.batch_size,
-        num_epochs=config.num_epochs,
-        progress=config.progress,
-    )
+    hidden_sizes = () if name == "shallow" else config.hidden_sizes
+    network = make_network(splits, hidden_sizes, jax.nn.relu if name == "relu" else jax.nn.identity)
+    options = all_rates(config, config.learning_rates)
+    tuned = jaxmlp.tune(network, "sgd", splits.train, splits.validation, **options)
     test = np.asarray(tuned.evaluate(tuned.params, tuned.model_state, splits.test)["accuracy"])
     loss = tuned.fit.history["train_loss"]
     return Kind(network, loss, tuned.setting, tuned.params, test, tuned.fit.seconds)

@@ -11,7 +11,7 @@ several orders, on validation data; the test set is read once, with half of the 
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -19,20 +19,17 @@ import numpy as np
 
 from experiments.harness.answers import Answer, Record, compared, said, sign
 from experiments.harness.command import main
-from experiments.harness.flags import ImageConfig, Sizes, load
+from experiments.harness.flags import ImageConfig, Rule, Sizes, TrainingConfig, load
 from experiments.harness.receipt import Findings
+from experiments.harness.training import make_network
 from experiments.neurons.figures import draw, draw_images
 from experiments.neurons.measure import ORDERS, Tables, most_exciting, removal_scores, remove, settings, train
-from jaxmlp import checks
-from jaxmlp.data import splits as data_splits
-from jaxmlp.nn import heads
-from jaxmlp.nn.network import make_network
-from jaxmlp.nn.preprocessing import fit_affine
+from jaxmlp import checks, fit_affine
 from jaxmlp.types import InputError
 
 
 @dataclass(frozen=True)
-class Config(ImageConfig):
+class Config(TrainingConfig, ImageConfig):
     SMOKE: ClassVar[Sizes] = {"num_epochs": 2}
     QUICK: ClassVar[Sizes] = {
         "dataset": "digits",
@@ -45,7 +42,7 @@ class Config(ImageConfig):
     }
 
     num_seeds: int = 10
-    num_neurons: int = 60
+    num_neurons: Annotated[int, Rule(partial(checks.integer, at_least=2))] = 60
     """Neurons in the hidden layer."""
     weight_decay: tuple[float, ...] = (0.03, 0.1, 0.3, 1.0, 3.0)
     """AdamW's weight decays to compare with none."""
@@ -53,32 +50,24 @@ class Config(ImageConfig):
     """Shares of neurons dropped while training, to compare with none."""
     learning_rate: float = 1e-3
     """Step size."""
-    num_epochs: int = 20
-    """Passes through the training data."""
-    batch_size: int = 128
-    """Examples per step."""
 
 
 def run(config: Config) -> Findings:
     """Train, and remove neurons."""
-    for name, least in (("num_neurons", 2), ("num_epochs", 1), ("batch_size", 1)):
-        checks.integer(name, getattr(config, name), at_least=least)
     for setting in settings(config).values():
         checks.hyperparams(setting)
     splits = load(config)
     if splits.train.inputs.ndim < 3:
         raise InputError(f"dataset: must hold images, but {config.dataset} has rows of numbers")
     checks.dataset_shapes(splits.train, config.batch_size)
-    layer_sizes = data_splits.layer_sizes(splits, (config.num_neurons,))
-    affine = fit_affine(splits.train.inputs)
-    network = make_network(layer_sizes, heads.HEADS[splits.task], affine)
+    network = make_network(splits, (config.num_neurons,))
     tables, networks, seconds = train(config, splits, network)
     counts, half = np.unique(np.linspace(0, config.num_neurons, 13).astype(int)), config.num_neurons // 2
     without = partial(remove, network, networks[-1], removal_scores(tables, config.seed))
     tables["removed"] = {"counts": counts, **without(counts, splits.validation)}
     tables["half_removed"] = without([0, half], splits.test)
     first = jax.tree.map(lambda leaf: jnp.asarray(leaf[0]), networks[-1][0])
-    tables["exciting"] = most_exciting(first, affine, splits.train.inputs)
+    tables["exciting"] = most_exciting(first, fit_affine(splits.train.inputs), splits.train.inputs)
     pictures = partial(draw_images, splits, tables, networks)
     return Findings(config.dataset, measures(tables), tables=tables, seconds=seconds, pictures=pictures)
 

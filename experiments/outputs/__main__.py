@@ -10,19 +10,20 @@ the record, scores, reliability diagrams, and what a safe and a naive softmax ma
 """
 
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from pathlib import Path
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import jax
 import numpy as np
 
 import jaxmlp
-from experiments.harness import flags
 from experiments.harness.answers import Answer, Record, listed, values
 from experiments.harness.command import main
-from experiments.harness.flags import Sizes
+from experiments.harness.flags import Count, Positives, Rule, Sizes, TrainingConfig
 from experiments.harness.receipt import Findings
+from experiments.harness.training import total_seconds
 from experiments.outputs.measure import (
     HIDDEN_SIZES,
     LABELS,
@@ -42,7 +43,7 @@ from jaxmlp.types import Numbers
 
 
 @dataclass(frozen=True)
-class Config(flags.Config):
+class Config(TrainingConfig):
     # One data set for each head is enough to see that all works.
     SMOKE: ClassVar[Sizes] = {
         "datasets": ("breast_cancer", "wine", "diabetes"),
@@ -53,23 +54,20 @@ class Config(flags.Config):
 
     num_seeds: int = 10
     """Random splits, each with initial weights and an order of its own."""
-    learning_rates: tuple[float, ...] = (1e-3, 3e-3, 1e-2, 3e-2)
+    learning_rates: Positives = (1e-3, 3e-3, 1e-2, 3e-2)
     """Rates of Adam to choose from."""
-    num_epochs: int = 100
+    num_epochs: Count = 100
     """Passes through the training data, of which the best for the validation part is kept."""
-    datasets: tuple[str, ...] = tuple(OUTPUTS)
+    batch_size: Count = 32
+    datasets: Annotated[tuple[str, ...], Rule(partial(checks.known_name, known=OUTPUTS))] = tuple(OUTPUTS)
     """Names of the data sets."""
-    max_iter: int = 2000
+    max_iter: Count = 2000
     """Passes at most of scikit-learn's models."""
 
 
 def run(config: Config) -> Findings:
     """Compare on every data set, and try softmax."""
-    checks.each("learning_rates", config.learning_rates, checks.positive)
-    for name in ("num_epochs", "max_iter"):
-        checks.integer(name, getattr(config, name))
-    names = [checks.known_name("datasets", name, OUTPUTS) for name in config.datasets]
-    outcomes = {name: compare(config, name) for name in names}
+    outcomes = {name: compare(config, name) for name in config.datasets}
     laws = jax.device_get(jax.jit(jax.vmap(softmax_laws))(jaxmlp.seed_keys(config.seeds)[0]))
     curves = {"safe": loss_by_size(heads.multiclass().loss), "naive": loss_by_size(naive_loss)}
     return Findings(
@@ -78,7 +76,7 @@ def run(config: Config) -> Findings:
         | {law: (v, "fraction" if "share" in law else "machine epsilon") for law, v in laws.items()},
         tables={name: outcome.confidences for name, outcome in outcomes.items()}
         | {"softmax_loss": {"size": SIZES, **curves}},
-        seconds={key: sum(o.seconds[key] for o in outcomes.values()) for key in ("compile", "train")},
+        seconds=total_seconds(outcome.seconds for outcome in outcomes.values()),
         notes={"varied": "split", "hidden_sizes": HIDDEN_SIZES},
     )
 

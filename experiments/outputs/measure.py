@@ -28,7 +28,7 @@ RIVALS = {"sklearn_mlp": (MLPClassifier, MLPRegressor), "linear_model": (Logisti
 LABELS = {"network": "our network", "sklearn_mlp": "scikit-learn's MLP", "linear_model": "linear model"}
 R2 = metrics.REGRESSION["r2"]._replace(unit="fraction")
 MEASURES = {"binary": metrics.CLASSIFICATION, "multiclass": metrics.CLASSIFICATION, "regression": {"r2": R2}}
-TEST_FRACTION, BATCH_SIZE, HIDDEN_SIZES = 0.2, 32, (100,)
+TEST_FRACTION, HIDDEN_SIZES = 0.2, (100,)
 
 
 class Outcome(NamedTuple):
@@ -70,7 +70,7 @@ def train_network(config: "Config", splits: list[Splits]) -> tuple[np.ndarray, d
     identity = jaxmlp.Affine(jnp.zeros(()), jnp.ones(()))
     network = jaxmlp.make_network(layer_sizes, heads.HEADS[task], identity)
     adam, monitor = jaxmlp.make_optimizer("adam"), "rmse" if task == "regression" else "log_loss"
-    run_of_one = jaxmlp.make_train(network.init_fn, network.loss_fn, adam, BATCH_SIZE)
+    run_of_one = jaxmlp.make_train(network.init_fn, network.loss_fn, adam, config.batch_size)
     evaluate = jaxmlp.make_evaluate(network.predict_fn, {monitor: metrics.METRICS[task][monitor]})
     runs, evaluate = jaxmlp.vmap_runs(
         *jaxmlp.vmap_runs(run_of_one, evaluate, "hyperparams"), "key", "dataset", "data_key"

@@ -10,14 +10,15 @@ the record and pictures.
 """
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
 from experiments.harness.answers import Answer, Record, mean, said, sign, values
 from experiments.harness.command import main
-from experiments.harness.flags import ImageConfig, Sizes, load
+from experiments.harness.flags import Count, Counts, ImageConfig, Rule, Sizes, TrainingConfig, load
 from experiments.harness.receipt import Findings
 from experiments.populations.measure import SPACE, cost, race
 from jaxmlp import checks
@@ -27,7 +28,7 @@ from jaxmlp.sweep.space import Choice
 
 
 @dataclass(frozen=True)
-class Config(ImageConfig):
+class Config(TrainingConfig, ImageConfig):
     SMOKE: ClassVar[Sizes] = {"sizes": (1, 4), "num_epochs": 2}
     QUICK: ClassVar[Sizes] = {
         "dataset": "digits",
@@ -38,26 +39,18 @@ class Config(ImageConfig):
 
     num_seeds: int = 5
     """Repetitions of each timing, and races."""
-    sizes: tuple[int, ...] = (1, 4, 16, 64, 256, 1024)
+    sizes: Counts = (1, 4, 16, 64, 256, 1024)
     """Members of the populations that are timed."""
-    hidden_size: int = 60
+    hidden_size: Count = 60
     """Neurons of the hidden layer."""
-    batch_size: int = 128
-    """Images per step."""
-    num_members: int = 64
+    num_members: Count = 64
     """Members of the population that races, and of the sweeps."""
-    num_epochs: int = 20
-    """Passes through the training data in the race between sweeps."""
-    halving: int = 4
+    halving: Annotated[int, Rule(partial(checks.integer, at_least=2))] = 4
     """At each rung of the race one member in so many goes on, for so many times as long."""
 
 
 def run(config: Config) -> Findings:
     """Time and race."""
-    checks.each("sizes", config.sizes, checks.integer)
-    for name in ("hidden_size", "batch_size", "num_members", "num_epochs"):
-        checks.integer(name, getattr(config, name))
-    checks.integer("halving", config.halving, at_least=2)
     splits = load(config, validation_fraction=0.2)
     space = SPACE | {"hidden_sizes": Choice((config.hidden_size,))}
     times, memory, peak = cost(config, splits, space)

@@ -3,11 +3,14 @@
 import resource
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
 
+from experiments.benchmark.peers.torch import torch
+from experiments.benchmark.work import Data, Work
 from jaxmlp.data.folds import single_fold
 from jaxmlp.data.splits import Splits, layer_sizes
 from jaxmlp.models.training import prepare_training
@@ -82,34 +85,24 @@ def population_epoch(
 
 def torch_epoch(config: "Config", splits: Splits, member: Member) -> Callable[[], float] | None:
     """The same for one network in PyTorch, with its fused AdamW; None where it is not installed."""
-    try:
-        import torch
-    except ImportError:
+    if find_spec("torch") is None:
         return None
-    largest = float(splits.train.inputs.max())
+    largest = np.float32(splits.train.inputs.max())
     inputs, validation = (
-        torch.from_numpy(part.inputs.reshape(len(part.inputs), -1)).float() / largest
+        np.asarray(part.inputs, np.float32).reshape(len(part.inputs), -1) / largest
         for part in (splits.train, splits.validation)
     )
-    labels = torch.from_numpy(splits.train.targets).long()
-    _, *_, num_outputs = layer_sizes(splits, ())
-    model = torch.nn.Sequential(
-        torch.nn.Linear(inputs.shape[1], config.hidden_size),
-        torch.nn.ReLU(),
-        torch.nn.Linear(config.hidden_size, num_outputs),
-    )
-    rate, decay = (float(value) for value in (member.hyperparams[:2]) if value is not None)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=decay, fused=True)
-    loss_fn = torch.nn.CrossEntropyLoss()
+    rate, decay = (float(value) for value in member.hyperparams[:2] if value is not None)
+    sizes = tuple(layer_sizes(splits, (config.hidden_size,)))
+    work = Work(sizes, config.batch_size, learning_rate=rate)
+    labels = (np.asarray(part.targets) for part in (splits.train, splits.validation))
+    data = Data(inputs, next(labels), validation, next(labels))
+    trainer = torch(work, data, weight_decay=decay)
 
     def epoch() -> float:
         began = time.perf_counter()
-        for rows in torch.randperm(len(inputs)).split(config.batch_size):
-            optimizer.zero_grad(set_to_none=True)
-            loss_fn(model(inputs[rows]), labels[rows]).backward()
-            optimizer.step()
-        with torch.inference_mode():
-            model(validation).argmax(dim=1)
+        trainer.epoch()
+        trainer.accuracy()
         return time.perf_counter() - began
 
     epoch()

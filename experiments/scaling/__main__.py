@@ -13,14 +13,15 @@ would be busy. runs/scaling holds record and picture.
 
 import tempfile
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
 from experiments.harness.answers import Answer, Record, mean, said, sign, values
 from experiments.harness.command import main
-from experiments.harness.flags import ImageConfig, Sizes, load
+from experiments.harness.flags import Count, Counts, ImageConfig, Rule, Sizes, TrainingConfig, load
 from experiments.harness.receipt import Findings
 from experiments.scaling.memory import memory
 from experiments.scaling.processes import agreement, cores, kinds, timed
@@ -34,7 +35,7 @@ KINDS = {"strong": "the same work", "weak": "work for each"}
 
 
 @dataclass(frozen=True)
-class Config(ImageConfig):
+class Config(TrainingConfig, ImageConfig):
     SMOKE: ClassVar[Sizes] = {
         "num_seeds": 1,
         "processes": (1, 2),
@@ -58,33 +59,28 @@ class Config(ImageConfig):
 
     num_seeds: int = 3
     """Repetitions of each timing."""
-    processes: tuple[int, ...] = (1, 2, 4)
+    processes: Counts = (1, 2, 4)
     """How many processes share the work."""
     hidden_sizes: tuple[int, ...] = (512, 512)
     """Hidden layers of the network that is timed alone."""
-    batch_size: int = 512
+    batch_size: Count = 512
     """Images per step, of all processes together or, as weak scaling, of each."""
-    num_members: int = 8
+    num_members: Count = 8
     """Networks of 60 neurons, of all processes together or, as weak scaling, of each."""
-    num_epochs: int = 6
+    num_epochs: Count = 6
     """Passes of each run; what happens once in a run counts for less, the more there are."""
-    axes: tuple[str, ...] = tuple(AXES)
+    axes: Annotated[tuple[str, ...], Rule(partial(checks.known_name, known=AXES))] = tuple(AXES)
     """What is shared out: data, members."""
     deformed_sizes: tuple[int, ...] = (1024, 1024, 1024)
     """Hidden layers of the network whose images are deformed."""
-    num_streamed: int = 60_000
+    num_streamed: Count = 60_000
     """Images that are streamed to measure memory, and ten times as many."""
 
 
 def run(config: Config) -> Findings:
     """Agree, time, measure, and work out."""
-    checks.each("processes", config.processes, checks.integer)
     if config.processes[0] != 1:
         raise InputError(f"processes: must begin with 1, the reference, got {config.processes}")
-    for axis in config.axes:
-        checks.known_name("axes", axis, AXES)
-    for name in ("batch_size", "num_members", "num_epochs", "num_streamed"):
-        checks.integer(name, getattr(config, name))
     # Prepared here, before several processes ask for it, and for the sizes of its images.
     splits = load(config)
     with tempfile.TemporaryDirectory() as temporary:

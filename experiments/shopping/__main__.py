@@ -21,43 +21,41 @@ from scipy.optimize import linear_sum_assignment
 from scipy.special import expit, logit
 
 import jaxmlp
-from experiments.harness import flags
 from experiments.harness.answers import Answer, Record, compared, said, sign, slug, values
 from experiments.harness.command import main
-from experiments.harness.flags import Sizes
+from experiments.harness.flags import Count, Positives, Sizes, TrainingConfig
 from experiments.harness.receipt import Findings
+from experiments.harness.training import all_rates, make_network, total_seconds
 from experiments.shopping.buyers import MOTIVES, buying_probability, draw_buyers, indices
-from jaxmlp import checks
-from jaxmlp.data.splits import Splits, from_arrays, layer_sizes
+from jaxmlp.data.splits import Splits, from_arrays
 from jaxmlp.nn import heads, metrics
 from jaxmlp.plots import charts
 from jaxmlp.train import batching, tuning
 from jaxmlp.train.tuning import TuneResult
 
-APPEARS, NUM_UNTRAINED, BATCH_SIZE, SIDE = 0.9, 500, 256, 60
+APPEARS, NUM_UNTRAINED, SIDE = 0.9, 500, 60
 PLANE = np.stack(np.meshgrid(*[(np.arange(SIDE) + 0.5) / SIDE] * 2), axis=-1).reshape(-1, 2)
 MEASURES = {name: metrics.CLASSIFICATION[name] for name in ("accuracy", "log_loss")}
 Measured = dict[str, tuple[Any, str]]
 
 
 @dataclass(frozen=True)
-class Config(flags.Config):
+class Config(TrainingConfig):
     SMOKE: ClassVar[Sizes] = {"num_buyers": 1000, "num_epochs": 2}
     QUICK: ClassVar[Sizes] = {"num_seeds": 10, "num_epochs": 30}
 
     num_seeds: int = 20
     """Networks, which differ in initial weights and the order of the data."""
-    learning_rates: tuple[float, ...] = (0.003, 0.01, 0.03, 0.1)
+    learning_rates: Positives = (0.003, 0.01, 0.03, 0.1)
     """Adam's learning rates to choose from; each falls to 0 along a cosine."""
-    num_epochs: int = 60
-    """Passes through the training data."""
+    num_epochs: Count = 60
+    batch_size: Count = 256
     num_buyers: int = 30_000
     """Decisions that are drawn, each of one buyer."""
 
 
 def run(config: Config) -> Findings:
     """Draw the buyers, train the models, and compare neurons with motives."""
-    checks.each("learning_rates", config.learning_rates, checks.positive)
     offers, bought = draw_buyers(config.num_buyers, config.seed)
     splits = from_arrays(offers, bought)
     models = {"logistic": train(config, splits), "mlp": train(config, splits, len(MOTIVES))}
@@ -70,7 +68,7 @@ def run(config: Config) -> Findings:
         appearances(trained, untrained) | decisions(config, splits.test, models),
         tables={"inputs": jaxmlp.fit_affine(splits.train.inputs)}
         | {name: model.tuned.params for name, model in models.items()},
-        seconds={key: sum(m.tuned.fit.seconds[key] for m in models.values()) for key in ("compile", "train")},
+        seconds=total_seconds(model.tuned.fit.seconds for model in models.values()),
     )
 
 
@@ -83,20 +81,11 @@ class Model(NamedTuple):
 
 def train(config: Config, splits: Splits, *hidden_sizes: int) -> Model:
     """All seeds at all learning rates as one program; the rate of the best validation loss is chosen."""
-    sizes, affine = layer_sizes(splits, hidden_sizes), jaxmlp.fit_affine(splits.train.inputs)
-    network = jaxmlp.make_network(sizes, heads.binary, affine)
-    num_steps = config.num_epochs * batching.num_batches(len(splits.train.inputs), BATCH_SIZE)
-    tuned = jaxmlp.tune(
-        *(network, jaxmlp.make_optimizer("adam", "cosine"), splits.train, splits.validation),
-        monitor="log_loss",
-        metrics=MEASURES,
-        hyperparams=jaxmlp.grid(jaxmlp.Hyperparams(num_steps=num_steps), learning_rate=config.learning_rates),
-        seeds=config.seeds,
-        batch_size=BATCH_SIZE,
-        num_epochs=config.num_epochs,
-        progress=config.progress,
-    )
-    return Model(network, tuned)
+    num_steps = config.num_epochs * batching.num_batches(len(splits.train.inputs), config.batch_size)
+    options = all_rates(config, config.learning_rates, jaxmlp.Hyperparams(num_steps=num_steps))
+    options |= {"monitor": "log_loss", "metrics": MEASURES}
+    network, adam = make_network(splits, hidden_sizes), jaxmlp.make_optimizer("adam", "cosine")
+    return Model(network, jaxmlp.tune(network, adam, splits.train, splits.validation, **options))
 
 
 def by_motive(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -18,11 +18,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from experiments.benchmark.worker import WorkerError
+from experiments.benchmark.process import ProcessError
 from experiments.harness import flags
 from experiments.harness.answers import Answer, Record, slug
 from experiments.harness.command import main
-from experiments.harness.flags import Sizes
+from experiments.harness.flags import Count, Sizes
 from experiments.harness.receipt import Findings
 from experiments.tabular import comparison, figures, tables
 from experiments.tabular.comparison import by_table
@@ -44,7 +44,7 @@ class Config(flags.Config):
 
     num_seeds: int = 10
     """Splits of a table of fewer than 2,000 rows."""
-    num_seeds_large: int = 3
+    num_seeds_large: Count = 3
     """Splits of a larger one."""
     tables: Path | None = None
     """Folder of CSV files with a column "target" (default: ../shared/tables, if it is there)."""
@@ -62,7 +62,6 @@ class Config(flags.Config):
 
 def run(config: Config) -> Iterator[Findings]:
     """Every system on every split of every table, with what there is after each table."""
-    checks.integer("num_seeds_large", config.num_seeds_large)
     sources, systems = chosen_tables(config), chosen_systems(config)
     path = kept_in(config.folder, config.smoke)
     if config.smoke:
@@ -146,7 +145,7 @@ def measured(
                 continue
             try:
                 found = measure_apart(system, source, seed, config.smoke)
-            except WorkerError as error:
+            except ProcessError as error:
                 print(f"{name}, split {seed}: {system} is left out: {error}", flush=True)
                 continue
             told = ", ".join(f"{measure} {value:.4g}" for measure, value in found.losses.items())

@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from experiments.benchmark.worker import WorkerError
+from experiments.benchmark.process import ProcessError
 from experiments.harness.provenance import CHECKOUT, commit
 from experiments.tabular import tables
 from experiments.tabular.peers import OURS, SMOKE, ablations, peers
@@ -90,7 +90,7 @@ def _key(outcome: Outcome) -> tuple[str, str, int]:
 def measure_apart(system: str, source: str, seed: int, smoke: bool) -> Measured:
     """What ``measure`` tells in a process of its own; of this library cold, and then again for the time.
 
-    WorkerError if the system could not do it.
+    ProcessError if the system could not do it.
     """
     arguments = [system, source, str(seed), *["smoke"] * smoke]
     if system != OURS:
@@ -107,7 +107,7 @@ def _in_process(arguments: list[str], environment: dict[str, str]) -> Measured:
     done = subprocess.run(command, **options)
     if done.returncode:
         lines = done.stderr.decode(errors="replace").strip().splitlines()
-        raise WorkerError(lines[-1] if lines else f"it ended with status {done.returncode}")
+        raise ProcessError(lines[-1] if lines else f"it ended with status {done.returncode}")
     return msgspec.json.decode(done.stdout, type=Measured)
 
 

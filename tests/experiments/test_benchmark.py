@@ -6,10 +6,10 @@ import jax
 import numpy as np
 import pytest
 
-from experiments.benchmark import figures, measures, peers, worker
+from experiments.benchmark import figures, measures, peers
 from experiments.benchmark.measures import Race, Results, Timed
+from experiments.benchmark.process import ProcessError, save, started
 from experiments.benchmark.work import Data, Work, initial, orders
-from experiments.benchmark.worker import WorkerError, process
 from experiments.harness.answers import slug
 from experiments.harness.pages import module_of
 from tests.support.commands import refused, run
@@ -143,14 +143,14 @@ def test_an_order_is_another_one_each_epoch_and_whole_batches():
 
 
 def test_a_worker_does_what_it_is_told(tmp_path):
-    worker.save(tmp_path / "images", made_data())
-    with process("scikit-learn", Work((6, 8, 3), 16, num_examples=32), tmp_path) as ask:
+    save(tmp_path / "images", made_data())
+    with started("scikit-learn", Work((6, 8, 3), 16, num_examples=32), tmp_path) as ask:
         assert ask("epoch") > 0 and 0 <= ask("accuracy") <= 1 and 0.01 < ask("memory") < 10
-        with pytest.raises(WorkerError, match="KeyError: 'dance'"):
+        with pytest.raises(ProcessError, match="KeyError: 'dance'"):
             ask("dance")
     with (
-        process("nobody", Work((6, 3)), tmp_path) as ask,
-        pytest.raises(WorkerError, match="KeyError: 'nobody'"),
+        started("nobody", Work((6, 3)), tmp_path) as ask,
+        pytest.raises(ProcessError, match="KeyError: 'nobody'"),
     ):
         ask("epoch")
 
@@ -171,7 +171,7 @@ def test_a_small_run_leaves_its_record_and_pictures(tmp_path, capsys):
 
 @pytest.mark.long
 def test_races_and_growth_run_and_are_measured_and_drawn(tmp_path):
-    worker.save(tmp_path / "images", made_data(1024, 200))
+    save(tmp_path / "images", made_data(1024, 200))
     config = Config(num_seeds=2, num_races=1, goal=0.6, systems=("scikit-learn",))
     races = benchmark.race(config, Work((6, 16, 3), 32, learning_rate=1e-2), tmp_path)
     assert {way: set(each) for way, each in races.items()} == {
@@ -195,7 +195,7 @@ def test_races_and_growth_run_and_are_measured_and_drawn(tmp_path):
 
 def test_who_fails_on_the_way_is_named_and_asked_no_more(capsys):
     def fails(command):
-        raise WorkerError("out of memory")
+        raise ProcessError("out of memory")
 
     asks = {"steady": lambda command: 2.0, "weak": fails}
     assert benchmark.answers(asks, "epoch") == {"steady": 2.0}

@@ -1,5 +1,6 @@
 """PyTorch, as its own documentation recommends, and networks batched by hand and by torch.func."""
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -14,14 +15,6 @@ def torch_device() -> Any:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def torch_wait() -> None:
-    """Return when all that was asked of the GPU, if there is one, is done."""
-    import torch
-
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
-
-
 def torch_module(layers: list[tuple[np.ndarray, np.ndarray]]) -> Any:
     """PyTorch's perceptron with these weights and biases."""
     import torch
@@ -34,47 +27,64 @@ def torch_module(layers: list[tuple[np.ndarray, np.ndarray]]) -> Any:
     return torch.nn.Sequential(*parts[:-1]).to(torch_device())
 
 
-def torch_tensors(data: Data) -> Any:
-    """Inputs, labels and validation inputs as PyTorch takes them, on its device."""
-    import torch
-
-    arrays = data.inputs, data.labels.astype(np.int64), data.validation_inputs
-    return [torch.from_numpy(array).to(torch_device()) for array in arrays]
-
-
-def torch(
-    work: Work, data: Data, *, fused: bool = True, compiled: bool = False, bfloat16: bool = False
+def torch_trainer(
+    work: Work,
+    data: Data,
+    params: Iterable[Any],
+    backward: Callable[[Any, Any], None],
+    predict: Callable[[Any], Any],
+    **adam: Any,
 ) -> Trainer:
-    """PyTorch: data as tensors in memory, a step at a time."""
+    """Data as tensors in memory, a step at a time: ``backward(inputs, labels)`` leaves the gradients with
+    ``params``, and ``predict(inputs)`` gives logits.
+    """
     import torch
 
-    torch.manual_seed(work.seed)
-    model = torch_module(initial(work))
-    optimizer = torch.optim.Adam(model.parameters(), lr=work.learning_rate, fused=fused)
-    loss_fn = torch.nn.CrossEntropyLoss()
-    inputs, labels, validation = torch_tensors(data)
-    device = torch_device()
-
-    def forward(x: Any, y: Any) -> Any:
-        with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
-            return loss_fn(model(x), y)
-
-    # Of a GPU's launches a whole step becomes one: its CUDA graph.
-    mode = "reduce-overhead" if device.type == "cuda" else "default"
-    loss_of = torch.compile(forward, mode=mode) if compiled else forward
+    kind = torch.optim.AdamW if "weight_decay" in adam else torch.optim.Adam
+    optimizer = kind(params, lr=work.learning_rate, **{"fused": True} | adam)
+    inputs, labels, validation = (
+        torch.from_numpy(array).to(torch_device())
+        for array in (data.inputs, data.labels.astype(np.int64), data.validation_inputs)
+    )
 
     def epoch() -> None:
-        for rows in torch.randperm(len(inputs), device=device).split(work.batch_size):
+        for rows in torch.randperm(len(inputs), device=torch_device()).split(work.batch_size):
             optimizer.zero_grad(set_to_none=True)
-            loss_of(inputs[rows], labels[rows]).backward()
+            backward(inputs[rows], labels[rows])
             optimizer.step()
-        torch_wait()
+        # A GPU, if there is one, answers before it is done.
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
 
     def accuracy() -> float:
         with torch.inference_mode():
-            return share_right(model(validation).cpu(), data.validation_labels)
+            return share_right(predict(validation).cpu(), data.validation_labels)
 
     return Trainer(epoch, accuracy)
+
+
+def autocast(enabled: bool) -> Any:
+    """Products in bfloat16, if so."""
+    import torch
+
+    return torch.autocast(torch_device().type, torch.bfloat16, enabled=enabled)
+
+
+def torch(work: Work, data: Data, *, compiled: bool = False, bfloat16: bool = False, **adam: Any) -> Trainer:
+    """PyTorch, one network."""
+    import torch
+
+    torch.manual_seed(work.seed)
+    model, cross_entropy = torch_module(initial(work)), torch.nn.CrossEntropyLoss()
+
+    def forward(x: Any, y: Any) -> Any:
+        with autocast(bfloat16):
+            return cross_entropy(model(x), y)
+
+    # Of a GPU's launches a whole step becomes one: its CUDA graph.
+    mode = "reduce-overhead" if torch.cuda.is_available() else "default"
+    loss = torch.compile(forward, mode=mode) if compiled else forward
+    return torch_trainer(work, data, model.parameters(), lambda x, y: loss(x, y).backward(), model, **adam)
 
 
 def torch_by_hand(work: Work, data: Data, *, bfloat16: bool = False) -> Trainer:
@@ -86,10 +96,7 @@ def torch_by_hand(work: Work, data: Data, *, bfloat16: bool = False) -> Trainer:
     arrays = [np.stack(parts) for layer in zip(*each, strict=True) for parts in zip(*layer, strict=True)]
     arrays[0] = np.moveaxis(arrays[0], 0, 1).reshape(work.layer_sizes[0], -1)
     arrays[1] = arrays[1].ravel()
-    device = torch_device()
-    flat = [torch.from_numpy(array).to(device).requires_grad_() for array in arrays]
-    optimizer = torch.optim.Adam(flat, lr=work.learning_rate, fused=True)
-    inputs, labels, validation = torch_tensors(data)
+    flat = [torch.from_numpy(array).to(torch_device()).requires_grad_() for array in arrays]
 
     def forward(x: Any) -> Any:
         hidden = torch.addmm(flat[1], x, flat[0])
@@ -98,24 +105,13 @@ def torch_by_hand(work: Work, data: Data, *, bfloat16: bool = False) -> Trainer:
             hidden = torch.baddbmm(bias[:, None], torch.relu(hidden), weight)
         return hidden
 
-    def loss_of(x: Any, y: Any) -> Any:
-        with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
+    def backward(x: Any, y: Any) -> None:
+        with autocast(bfloat16):
             logits, targets = forward(x), y.expand(work.num_members, -1)
             loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten())
-        return work.num_members * loss
+        (work.num_members * loss).backward()
 
-    def epoch() -> None:
-        for rows in torch.randperm(len(inputs), device=device).split(work.batch_size):
-            optimizer.zero_grad(set_to_none=True)
-            loss_of(inputs[rows], labels[rows]).backward()
-            optimizer.step()
-        torch_wait()
-
-    def accuracy() -> float:
-        with torch.inference_mode():
-            return share_right(forward(validation).cpu(), data.validation_labels)
-
-    return Trainer(epoch, accuracy)
+    return torch_trainer(work, data, flat, backward, forward)
 
 
 def torch_func(work: Work, data: Data) -> Trainer:
@@ -127,24 +123,17 @@ def torch_func(work: Work, data: Data) -> Trainer:
     modules = [torch_module(initial(work, member)) for member in range(work.num_members)]
     base = modules[0]
     params, buffers = stack_module_state(modules)
-    optimizer = torch.optim.Adam(params.values(), lr=work.learning_rate, fused=True)
-    inputs, labels, validation = torch_tensors(data)
 
     def loss_fn(params: Any, x: Any, y: Any) -> Any:
         return torch.nn.functional.cross_entropy(functional_call(base, (params, buffers), (x,)), y)
 
     grads_of = vmap(grad(loss_fn), in_dims=(0, None, None))
 
-    def epoch() -> None:
-        for rows in torch.randperm(len(inputs), device=torch_device()).split(work.batch_size):
-            for name, grads in grads_of(params, inputs[rows], labels[rows]).items():
-                params[name].grad = grads
-            optimizer.step()
-        torch_wait()
+    def backward(x: Any, y: Any) -> None:
+        for name, grads in grads_of(params, x, y).items():
+            params[name].grad = grads
 
-    def accuracy() -> float:
-        with torch.inference_mode():
-            logits = vmap(lambda p: functional_call(base, (p, buffers), (validation,)))(params)
-        return share_right(logits.cpu(), data.validation_labels)
+    def predict(x: Any) -> Any:
+        return vmap(lambda p: functional_call(base, (p, buffers), (x,)))(params)
 
-    return Trainer(epoch, accuracy)
+    return torch_trainer(work, data, params.values(), backward, predict)

@@ -21,7 +21,7 @@ Ask = Callable[[str], float]
 """Command -> what it returned."""
 
 
-class WorkerError(RuntimeError):
+class ProcessError(RuntimeError):
     """The system is not installed, or its process ended before its time."""
 
 
@@ -46,14 +46,14 @@ def peak_memory() -> float:
 
 
 @contextmanager
-def process(
+def started(
     system: str, work: Work, folder: Path, environment: Mapping[str, str] | None = None
 ) -> Iterator[Ask]:
     """A process with ``system`` at ``work``, as a function that tells it what to do: "epoch", whose answer
     are its seconds, "accuracy", "memory" in GB, or "peak", the machine's operations per second. That function
-    raises WorkerError.
+    raises ProcessError.
     """
-    command = [sys.executable, "-m", "experiments.benchmark.worker", system, json.dumps(work), str(folder)]
+    command = [sys.executable, "-m", "experiments.benchmark.process", system, json.dumps(work), str(folder)]
     with tempfile.TemporaryFile("w+") as errors:
         pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": errors, "text": True}
         with subprocess.Popen(command, env=os.environ | dict(environment or {}), **pipes) as child:
@@ -67,7 +67,7 @@ def process(
                 if not line:
                     child.wait()
                     errors.seek(0)
-                    raise WorkerError((errors.read().strip() or "it ended without a word").splitlines()[-1])
+                    raise ProcessError((errors.read().strip() or "it ended without a word").splitlines()[-1])
                 return json.loads(line)
 
             try:

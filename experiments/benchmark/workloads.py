@@ -7,7 +7,6 @@ import numpy as np
 
 from experiments.benchmark.work import Data, Work
 from experiments.harness.flags import load
-from jaxmlp import checks
 from jaxmlp.data import sources
 from jaxmlp.data.splits import Splits, from_arrays, standardize
 from jaxmlp.nn.preprocessing import fit_affine
@@ -60,7 +59,7 @@ def load_all(config: "Config") -> dict[str, Data]:
     """The images, a table of two classes in 20 columns, and scikit-learn's digits."""
     from sklearn.datasets import make_classification
 
-    largest = checks.integer("num_examples", config.num_examples)
+    largest = config.num_examples
     if largest < 512:
         raise InputError(f"num_examples: must be at least 512, the largest batch, got {largest}")
     images = load(config, validation_fraction=0.1)

@@ -1,0 +1,43 @@
+"""Networks for data, and the training of all seeds at all learning rates as one program."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+import jaxmlp
+from experiments.harness.flags import TrainingConfig
+from jaxmlp import Hyperparams, Network
+from jaxmlp.data.splits import Splits, layer_sizes
+from jaxmlp.nn.mlp import Activation
+
+
+def make_network(
+    splits: Splits, hidden_sizes: Sequence[int] = (), activation: Activation = jax.nn.relu
+) -> Network:
+    """The perceptron for the data, which scales inputs as the training part asks for."""
+    affine = jaxmlp.fit_affine(splits.train.inputs)
+    return jaxmlp.make_network(layer_sizes(splits, hidden_sizes), splits.task, affine, activation=activation)
+
+
+def all_rates(
+    config: TrainingConfig,
+    rates: Sequence[float] | np.ndarray,
+    base: Hyperparams | None = None,
+    **options: Any,
+) -> dict[str, Any]:
+    """What ``tune`` and ``fit_population`` take to train every seed at every learning rate."""
+    return {
+        "seeds": config.seeds,
+        "hyperparams": jaxmlp.grid(base or Hyperparams(), learning_rate=np.asarray(rates).tolist()),
+        "batch_size": config.batch_size,
+        "num_epochs": config.num_epochs,
+        "progress": config.progress,
+    } | options
+
+
+def total_seconds(parts: Iterable[Mapping[str, Any]]) -> dict[str, float]:
+    """Seconds of compiling and training, of all parts of an experiment together."""
+    parts = list(parts)
+    return {key: float(sum(np.sum(part[key]) for part in parts)) for key in ("compile", "train")}
