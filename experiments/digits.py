@@ -3,8 +3,9 @@
     python -m experiments.digits
 
 needs no download and takes seconds. It prints the accuracy on test images that the network never saw, and
-leaves in runs/digits a record of the run, the trained network, and pictures: the learning curves, the
-weights of each hidden neuron, the confusion matrix, and the digits that it got most wrong.
+leaves in runs/digits a record of the run, the trained network, page.html to try it out, and pictures: the
+learning curves, the weights of each hidden neuron, the confusion matrix, and the digits that it got most
+wrong.
 """
 
 from dataclasses import dataclass

@@ -23,7 +23,13 @@ from experiments.harness.flags import (
     checkpoints,
     load,
 )
-from experiments.harness.network_pictures import confusion_table, draw_confusion, draw_data, draw_neurons
+from experiments.harness.network_pictures import (
+    confusion_table,
+    draw_confusion,
+    draw_data,
+    draw_neurons,
+    write_page,
+)
 from experiments.harness.receipt import Findings
 from experiments.harness.training import total_seconds
 from jaxmlp import checks
@@ -171,11 +177,14 @@ def curves_of(outcomes: list[Outcome]) -> dict[str, list[list[float]]]:
 
 
 def draw(record: Record, folder: Path) -> None:
-    """The learning curves of all networks, what the chosen one confuses, and its weights where it is kept."""
+    """The learning curves of all networks and what the chosen one confuses; where it is kept its weights, and
+    its page.
+    """
     path, title = folder / "curves.png", record["dataset"]
     classifier.learning_curves(record["curves"], path, epochs=record["epochs"], title=title)
     if (path := folder / "model.safetensors").exists():
-        draw_neurons(load_model(path), folder / "neurons.png")
+        draw_neurons(model := load_model(path), folder / "neurons.png")
+        write_page(model, record, folder / "page.html")
     draw_confusion(record["tables"], folder / "confusion.png")
 
 

@@ -1,4 +1,4 @@
-"""Pictures of one network of classes: of what it confuses, of its weights, and of its data."""
+"""Pictures of one network of classes: of what it confuses, its weights and its data; and its page."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,12 +7,17 @@ from typing import Any
 import jax
 import numpy as np
 
+from experiments.harness.answers import Record
 from jaxmlp.data.splits import Splits
 from jaxmlp.models.model import Model
 from jaxmlp.models.prediction import predict, predict_proba
 from jaxmlp.nn.augment import random_deformation
+from jaxmlp.page.assembly import build_page, describe_page
 from jaxmlp.plots import classifier, images, weights
+from jaxmlp.runtime.files import write_atomic
 from jaxmlp.types import Layer
+
+MAX_PAGE_BYTES = 3_000_000
 
 
 def confusion_table(model: Model, splits: Splits) -> dict[str, Any]:
@@ -36,6 +41,17 @@ def draw_neurons(model: Model, path: Path) -> None:
     first, shape = model.networks[0][0], model.spec.input_shape
     if len(shape) > 1 and isinstance(first, Layer):
         weights.neuron_weights(first.weight, shape, path, title=model.spec.dataset)
+
+
+def write_page(model: Model, record: Record, path: Path) -> None:
+    """The network as one HTML file to try out; one that is too large to keep beside a record is left out, as
+    a line says.
+    """
+    page = build_page(describe_page(model, record=record)).encode("utf-8", "backslashreplace")
+    if len(page) <= MAX_PAGE_BYTES:
+        write_atomic(path, page)
+    else:
+        print(f"a page would take {len(page) / 1e6:.1f} MB; it is made by: jaxmlp page {path.parent}")
 
 
 def draw_data(model: Model, splits: Splits, augmented: bool, folder: Path) -> None:

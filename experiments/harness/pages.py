@@ -159,6 +159,7 @@ def _section(name: str, record: Mapping[str, Any], folder: Path) -> str:
         if picture.suffix in (".png", ".gif")
     ]
     command = f"```sh\n{record['command']}\n```\n"
+    page = folder / name / "page.html"
     return "\n".join(
         [
             f"## {name}\n",
@@ -166,6 +167,7 @@ def _section(name: str, record: Mapping[str, Any], folder: Path) -> str:
             f"{answer_of(record)}.\n",
             command,
             _measures(record),
+            *[f"[A page of the network to try out]({quote(f'{name}/{page.name}')})\n"] * page.exists(),
             *pictures,
         ]
     )

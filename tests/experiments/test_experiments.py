@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from experiments import NAMES, digits, optimizers
-from experiments.harness import command
+from experiments.harness import command, network_pictures
 from experiments.harness.pages import module_of
 from jaxmlp.data import sources
 from jaxmlp.models.model import load
@@ -28,10 +28,10 @@ def smoke(tmp_path_factory):
     return out
 
 
-def test_a_run_leaves_record_model_and_pictures(smoke):
+def test_a_run_leaves_record_model_page_and_pictures(smoke):
     names = {path.name for path in smoke.iterdir()}
     pictures = {"curves.png", "neurons.png", "confusion.png", "most_wrong.png"}
-    assert names == {"record.json", "model.safetensors"} | pictures
+    assert names == {"record.json", "model.safetensors", "page.html"} | pictures
 
 
 @pytest.mark.long
@@ -80,6 +80,16 @@ def test_what_it_confuses_and_its_weights_are_drawn_again_from_what_is_kept(smok
     digits.draw(record, tmp_path)
     drawn = {path.name for path in tmp_path.glob("*.png")}
     assert drawn == {"curves.png", "neurons.png", "confusion.png"}
+
+
+def test_a_page_that_is_too_large_is_left_out_and_named(smoke, tmp_path, monkeypatch, capsys):
+    record = json.loads((smoke / "record.json").read_text())
+    (tmp_path / "model.safetensors").write_bytes((smoke / "model.safetensors").read_bytes())
+    size = (smoke / "page.html").stat().st_size
+    monkeypatch.setattr(network_pictures, "MAX_PAGE_BYTES", size - 1)
+    digits.draw(record, tmp_path)
+    assert not (tmp_path / "page.html").exists()
+    assert f"a page would take {size / 1e6:.1f} MB" in capsys.readouterr().out
 
 
 def test_the_same_seed_gives_the_same_bits(tmp_path):
