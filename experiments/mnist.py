@@ -4,8 +4,9 @@
 
 needs the extra tfds (pip install "jaxmlp[tfds]"), by which tensorflow-datasets downloads and checks the data
 once; --manual-dir names a folder of files already downloaded. Any other set of images of one size works too:
---dataset fashion_mnist. It leaves in runs/mnist a record of the run, the trained network, page.html to try it out (where it takes
-no more than 3 MB), and pictures: the learning curves, the weights of the 60 hidden neurons, the confusion matrix, and the worst mistakes.
+--dataset fashion_mnist. It leaves in runs/mnist a record of the run, the trained network, page.html to try
+it out (where that takes no more than 3 MB), and pictures: the learning curves, the weights of the 60 hidden
+neurons, the confusion matrix, and the worst mistakes.
 """
 
 from dataclasses import dataclass

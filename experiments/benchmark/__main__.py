@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import jax
+import msgspec
 import numpy as np
 
 from experiments.benchmark import measures, peers
@@ -65,7 +66,7 @@ def run(config: Config) -> Iterator[Findings]:
     works = {name: work for name, work in works_of(data).items() if named(name, config.works)}
     if not works:
         raise InputError(f"works: must name parts of {', '.join(works_of(data))}; got {config.works}")
-    results = Results({}, {}, {}, {})
+    results = Results()
     with tempfile.TemporaryDirectory() as temporary:
         for name, one in data.items():
             save(Path(temporary, name), one)
@@ -73,7 +74,7 @@ def run(config: Config) -> Iterator[Findings]:
             yield Findings(
                 config.dataset,
                 measures.measures(results, works, data),
-                tables=measures.tables(results),
+                tables=msgspec.to_builtins(results, str_keys=True),
                 notes={"varied": "epoch", "device": jax.devices()[0].device_kind},
             )
 
@@ -173,7 +174,7 @@ def race_once(name: str, work: Work, goal: float, folder: Path, environment: dic
             if ask("accuracy") >= goal:
                 return Race(start, time.perf_counter() - began)
             ask("epoch")
-    return Race(start, np.inf)
+    return Race(start, None)
 
 
 def grow(config: Config, works: dict[int, Work], folder: Path) -> dict[int, list[float]]:

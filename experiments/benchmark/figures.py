@@ -2,24 +2,24 @@
 
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
 from experiments.benchmark import peers
-from experiments.benchmark.measures import Timed, read_results
+from experiments.benchmark.measures import Results, Timed, each_race
 from experiments.harness.answers import Record, slug
 from jaxmlp.plots import charts
 
 
 def draw(record: Record, folder: Path) -> None:
     """Seconds per epoch of each system, what else they cost, the races, and how this library's time grows."""
-    results = read_results(record["tables"])
+    results = msgspec.convert(record["tables"], Results, str_keys=True)
     draw_epochs(folder, results.timed)
     draw_costs(folder, results.timed)
-    for name, ways in results.races.items():
-        goals = {
-            way: {system: [r.goal for r in runs] for system, runs in each.items()}
-            for way, each in ways.items()
-        }
+    races: dict[str, dict[str, dict[str, list[float]]]] = {}
+    for name, way, seconds, _ in each_race(results):
+        races.setdefault(name, {})[way] = seconds
+    for name, goals in races.items():
         path = folder / f"races_{slug(name)}.png"
         title = f"{name}: from the start of the process to the goal"
         charts.point_plot(goals, path, xlabel="seconds", title=title)
@@ -49,14 +49,17 @@ def draw_epochs(folder: Path, timed: dict[str, dict[str, Timed]]) -> None:
 def draw_costs(folder: Path, timed: dict[str, dict[str, Timed]]) -> None:
     """Of each system what its first epoch takes longer than the others, and its memory."""
     compiling: dict[str, list[float]] = {}
-    memory: dict[str, list[float]] = {}
+    memory: dict[str, list[float | None]] = {}
     for row in timed.values():
         for system, one in row.items():
             if system not in peers.PARTS:
                 compiling.setdefault(system, []).append(one.first - float(np.median(one.epochs)))
                 memory.setdefault(system, []).append(one.memory)
     charts.point_plot(
-        {"first epoch less a later one": compiling, "peak memory of the process": memory},
+        {
+            "first epoch less a later one": compiling,
+            "peak memory of the process": {name: np.array(each, float) for name, each in memory.items()},
+        },
         folder / "costs.png",
         xlabel=["seconds", "GB"],
         title="What else it costs, work by work",

@@ -1,42 +1,45 @@
 """What the benchmark measured: ratios to the best of the others, and shares of the limit."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
+from msgspec import Struct
 
 from experiments.benchmark import peers
 from experiments.benchmark.work import Data, Work
 from experiments.harness.answers import slug
 
 
-class Timed(NamedTuple):
+class Timed(Struct):
     """One system at one work."""
 
     first: float
     """Seconds of the first epoch, which compiles."""
     epochs: list[float]
     accuracy: float
-    memory: float
-    """Peak of its process, in GB."""
+    memory: float | None
+    """Peak of its process, in GB; None where the system does not tell it."""
 
 
-class Race(NamedTuple):
-    """Seconds since its process was started until a system had trained for an epoch, and until the goal."""
+class Race(Struct):
+    """Seconds since its process was started until a system had trained for an epoch, and until the goal, None
+    where it never came there.
+    """
 
     start: float
-    goal: float
+    goal: float | None
 
 
-class Results(NamedTuple):
+class Results(Struct):
     """What was measured so far: of each work the systems and the machine's peak in operations per second, the
     races of some works in each way, and of each number that grows the seconds of the epochs.
     """
 
-    timed: dict[str, dict[str, Timed]]
-    peaks: dict[str, list[float]]
-    races: dict[str, dict[str, dict[str, list[Race]]]]
-    grown: dict[str, dict[int, list[float]]]
+    timed: dict[str, dict[str, Timed]] = {}
+    peaks: dict[str, list[float]] = {}
+    races: dict[str, dict[str, dict[str, list[Race]]]] = {}
+    grown: dict[str, dict[int, list[float]]] = {}
 
 
 def is_ours(name: str) -> bool:
@@ -79,7 +82,10 @@ def each_race(results: Results) -> Iterator[tuple[str, str, dict[str, list[float
     """Of each work and way the seconds to the goal, and to the end of the first epoch, of each system."""
     for name, ways in results.races.items():
         for way, each in ways.items():
-            goals = {system: [run.goal for run in runs] for system, runs in each.items()}
+            goals = {
+                system: [np.inf if run.goal is None else run.goal for run in runs]
+                for system, runs in each.items()
+            }
             starts = {system: [run.start for run in runs] for system, runs in each.items()}
             yield name, way, goals, starts
 
@@ -154,35 +160,3 @@ def exponents(seconds: dict[int, list[float]]) -> np.ndarray:
     """Of each turn the slope of log time over log number."""
     numbers, times = np.log(list(seconds)), np.log(np.array(list(seconds.values())))
     return np.polyfit(numbers, times, 1)[0]
-
-
-def tables(results: Results) -> dict[str, Any]:
-    """All that was measured, as it was measured."""
-
-    def plain(value: Any) -> Any:
-        if isinstance(value, Timed | Race):
-            return value._asdict()
-        if isinstance(value, dict):
-            return {key: plain(one) for key, one in value.items()}
-        return [plain(one) for one in value] if isinstance(value, list) else value
-
-    return plain(results._asdict())
-
-
-def read_results(tables: Mapping[str, Any]) -> Results:
-    """What ``tables`` made of results."""
-    timed = {name: {k: Timed(**one) for k, one in row.items()} for name, row in tables["timed"].items()}
-    races = {
-        name: {
-            way: {k: [Race(*map(arrival, run.values())) for run in runs] for k, runs in each.items()}
-            for way, each in ways.items()
-        }
-        for name, ways in tables["races"].items()
-    }
-    grown = {axis: {int(n): times for n, times in each.items()} for axis, each in tables["grown"].items()}
-    return Results(timed, tables["peaks"], races, grown)
-
-
-def arrival(seconds: float | None) -> float:
-    """A record has None for who never arrived."""
-    return np.inf if seconds is None else seconds

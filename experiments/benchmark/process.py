@@ -27,14 +27,14 @@ class ProcessError(RuntimeError):
 
 def load(path: Path) -> Data:
     """What ``save`` saved."""
-    return Data(*(np.load(path / f"{name}.npy") for name in Data._fields))
+    with np.load(path) as arrays:
+        return Data(**arrays)
 
 
 def save(path: Path, data: Data) -> None:
-    """The data as files in a folder, which every system reads in the same time."""
-    path.mkdir(exist_ok=True)
-    for name, array in data._asdict().items():
-        np.save(path / f"{name}.npy", array)
+    """The data as one file, which every system reads in the same time."""
+    with path.open("wb") as file:
+        np.savez(file, **data._asdict())
 
 
 def peak_memory() -> float:

@@ -50,10 +50,7 @@ def initial(work: Work, member: int = 0) -> list[tuple[np.ndarray, np.ndarray]]:
     shapes = list(pairwise(work.layer_sizes))
     gains = [2.0] * (len(shapes) - 1) + [1.0]
     return [
-        (
-            draws.normal(0, np.sqrt(gain / shape[0]), shape).astype(np.float32),
-            np.zeros(shape[1], np.float32),
-        )
+        (draws.normal(0, np.sqrt(gain / shape[0]), shape).astype(np.float32), np.zeros(shape[1], np.float32))
         for shape, gain in zip(shapes, gains, strict=True)
     ]
 

@@ -25,10 +25,7 @@ def damage_cases(out: Path, num_flips: int, seed: int) -> dict[str, dict[str, An
         content, changed = path.read_bytes(), out / "damaged" / path.name
         changed.parent.mkdir(exist_ok=True)
         # Half of them where the header is, which is small.
-        places = [
-            *draws.integers(0, 4096, num_flips // 2),
-            *draws.integers(0, len(content), num_flips),
-        ]
+        places = [*draws.integers(0, 4096, num_flips // 2), *draws.integers(0, len(content), num_flips)]
         damaged = {
             f"{len(places)} flipped bits of a {name}": [
                 flipped(content, int(p), int(draws.integers(8))) for p in places

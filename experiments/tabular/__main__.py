@@ -30,12 +30,15 @@ from experiments.tabular.measure import Outcome, Outcomes, measure_apart
 from experiments.tabular.peers import OURS, Peer, ablations, is_installed, peers
 from jaxmlp import checks
 from jaxmlp.runtime.signals import exit_if_stopped
-from jaxmlp.types import InputError
 
 
 @dataclass(frozen=True)
 class Config(flags.Config):
-    SMOKE: ClassVar[Sizes] = {"num_seeds": 1, "num_seeds_large": 1, "slow": False}
+    SMOKE: ClassVar[Sizes] = {
+        "num_seeds": 1,
+        "num_seeds_large": 1,
+        "systems": (OURS, "linear", "HistGradientBoosting", "LightGBM", "CatBoost"),
+    }
     QUICK: ClassVar[Sizes] = {
         "num_seeds": 1,
         "datasets": ("wine", "diabetes"),
@@ -52,12 +55,8 @@ class Config(flags.Config):
     """Names of the tables to measure on (default: all)."""
     systems: tuple[str, ...] = ()
     """Names of the systems to measure (default: all that are installed)."""
-    slow: bool = True
-    """Measure the tuned perceptron, RealMLP and TabM, too, which take minutes for a split."""
     ablation: bool = False
     """Measure this library with the parts of its recipe switched off one at a time, and no other system."""
-    again: bool = False
-    """Measure anew what was measured before."""
 
 
 def run(config: Config) -> Iterator[Findings]:
@@ -123,10 +122,7 @@ def chosen_tables(config: Config) -> dict[str, str]:
 def chosen_systems(config: Config) -> dict[str, Peer]:
     """The systems that the flags name; a line tells of each that is not installed."""
     known = {OURS: peers()[OURS]} | ablations() if config.ablation else peers()
-    if config.ablation and len(known) == 1:
-        raise InputError("ablation: no part of the recipe is named in experiments/tabular/peers.py")
-    named = {checks.known_name("systems", name, known): known[name] for name in config.systems or known}
-    wanted = {name: peer for name, peer in named.items() if config.slow or not peer.slow}
+    wanted = {checks.known_name("systems", name, known): known[name] for name in config.systems or known}
     for name, peer in wanted.items():
         if not is_installed(peer):
             print(f"{name}: left out, since {peer.package} is not installed (pip install -e '.[peers]')")
@@ -141,7 +137,7 @@ def measured(
     for system in systems:
         for seed in seeds:
             exit_if_stopped()
-            if not config.again and (name, system, seed) in outcomes:
+            if (name, system, seed) in outcomes:
                 continue
             try:
                 found = measure_apart(system, source, seed, config.smoke)

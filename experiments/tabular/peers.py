@@ -53,8 +53,6 @@ class Peer(NamedTuple):
 
     make: Callable[[Split], System]
     package: str
-    slow: bool = False
-    """Whether it takes minutes for a table of thousands of rows."""
 
 
 def peers() -> dict[str, Peer]:
@@ -65,9 +63,9 @@ def peers() -> dict[str, Peer]:
         "HistGradientBoosting": Peer(hist_gradient_boosting, "sklearn"),
         "LightGBM": Peer(lightgbm, "lightgbm"),
         "CatBoost": Peer(catboost, "catboost"),
-        "MLP tuned": Peer(tuned_mlp, "sklearn", slow=True),
-        "RealMLP": Peer(realmlp, "pytabkit", slow=True),
-        "TabM": Peer(tabm, "pytabkit", slow=True),
+        "MLP tuned": Peer(tuned_mlp, "sklearn"),
+        "RealMLP": Peer(realmlp, "pytabkit"),
+        "TabM": Peer(tabm, "pytabkit"),
     }
 
 
@@ -213,9 +211,7 @@ def pytabkit(kind: Any, split: Split, **options: Any) -> System:
 
     columns = split.train.columns.difference(words_of(split.train), sort=False)
     filled = make_column_transformer(
-        (SimpleImputer(strategy="median"), columns),
-        remainder="passthrough",
-        verbose_feature_names_out=False,
+        (SimpleImputer(strategy="median"), columns), remainder="passthrough", verbose_feature_names_out=False
     ).set_output(transform="pandas")
     model = kind(device="cpu", random_state=split.seed, **options)
     return estimator(make_pipeline(filled, as_categories(), model), split)

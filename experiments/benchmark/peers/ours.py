@@ -8,25 +8,19 @@ import numpy as np
 from experiments.benchmark.work import Data, Trainer, Work, initial
 
 
-def own_networks(work: Work, data: Data, precision: str) -> tuple[np.ndarray, Any, Any]:
-    """What this library trains on, the network that takes it, and the one of inputs that are scaled."""
+def prepare(work: Work, data: Data, precision: str) -> tuple[Any, Any, Any]:
+    """The network, which scales its inputs itself, its training data (of images as bytes) and the others."""
     import jax.numpy as jnp
 
     from jaxmlp import make_network
-    from jaxmlp.nn import heads
     from jaxmlp.nn.preprocessing import Affine
+    from jaxmlp.types import Dataset
 
-    raw, largest = (data.pixels, data.brightest) if data.pixels.size else (data.inputs, np.ones(()))
-    network, unscaled = (
-        make_network(
-            work.layer_sizes,
-            heads.multiclass,
-            Affine(jnp.zeros(()), jnp.asarray(scale, float)),
-            precision=precision,
-        )
-        for scale in (largest, 1.0)
-    )
-    return raw, network, unscaled
+    inputs, largest = (data.pixels, data.brightest) if data.pixels.size else (data.inputs, np.float32(1))
+    affine = Affine(jnp.zeros(()), jnp.asarray(largest, float))
+    network = make_network(work.layer_sizes, "multiclass", affine, precision=precision)
+    validation = Dataset(data.validation_inputs * np.float32(largest), data.validation_labels)
+    return network, Dataset(inputs, data.labels), validation
 
 
 def jaxmlp(work: Work, data: Data, precision: str = "float32") -> Trainer:
@@ -37,9 +31,9 @@ def jaxmlp(work: Work, data: Data, precision: str = "float32") -> Trainer:
     from jaxmlp import make_evaluate, make_optimizer, make_train
     from jaxmlp.nn import metrics
     from jaxmlp.train.epoch import make_init
-    from jaxmlp.types import Dataset, Hyperparams, Layer
+    from jaxmlp.types import Hyperparams, Layer
 
-    raw, network, unscaled = own_networks(work, data, precision)
+    network, dataset, validation = prepare(work, data, precision)
     train = make_train(network.init_fn, network.loss_fn, make_optimizer("adam"), work.batch_size)
     hyperparams = Hyperparams(learning_rate=work.learning_rate)
     key, data_key = jax.random.split(jax.random.key(work.seed))
@@ -47,8 +41,8 @@ def jaxmlp(work: Work, data: Data, precision: str = "float32") -> Trainer:
     params = tuple(Layer(jnp.asarray(weight), jnp.asarray(bias)) for weight, bias in initial(work))
     state = state._replace(params=params)
     advance = jax.jit(train.advance, donate_argnums=0)
-    evaluate = jax.jit(make_evaluate(unscaled.predict_fn, metrics.CLASSIFICATION))
-    dataset, validation = jax.device_put((Dataset(raw, data.labels), Dataset(*data[2:4])))
+    evaluate = jax.jit(make_evaluate(network.predict_fn, metrics.CLASSIFICATION))
+    dataset, validation = jax.device_put((dataset, validation))
     numbers = itertools.count()
 
     def epoch() -> None:
@@ -72,9 +66,9 @@ def jaxmlp_population(work: Work, data: Data, precision: str = "float32") -> Tra
     from jaxmlp.sweep.programs import make_groups
     from jaxmlp.sweep.space import Member, Structure
     from jaxmlp.train.population import seed_keys
-    from jaxmlp.types import Dataset, Hyperparams, Layer
+    from jaxmlp.types import Hyperparams, Layer
 
-    raw, network, unscaled = own_networks(work, data, precision)
+    network, dataset, validation = prepare(work, data, precision)
     structure = Structure(NetworkSpec(work.layer_sizes[1:-1], "relu"), "adam")
     members = [Member(structure, Hyperparams(work.learning_rate), seed) for seed in range(work.num_members)]
     settings = SweepConfig("multiclass", batch_size=work.batch_size, halving=None)
@@ -89,12 +83,12 @@ def jaxmlp_population(work: Work, data: Data, precision: str = "float32") -> Tra
     advance = jax.jit(group.program.run.train.advance, donate_argnums=0)
     evaluate = jax.jit(
         jax.vmap(
-            jax.vmap(make_evaluate(unscaled.predict_fn, metrics.CLASSIFICATION), in_axes=(0, None, None)),
+            jax.vmap(make_evaluate(network.predict_fn, metrics.CLASSIFICATION), in_axes=(0, None, None)),
             in_axes=(0, None, None),
         )
     )
-    counted = jnp.ones((1, len(data.labels)))
-    dataset, validation = jax.device_put((Dataset(raw, data.labels, counted), Dataset(*data[2:4])))
+    counted = dataset._replace(weights=jnp.ones((1, len(data.labels))))
+    dataset, validation = jax.device_put((counted, validation))
     _, (data_key,) = seed_keys([work.seed])
     numbers = itertools.count()
 
