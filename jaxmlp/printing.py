@@ -6,6 +6,13 @@ from typing import Any, TypeVar
 Class = TypeVar("Class", bound=type)
 
 
+def one_line(text: str) -> str:
+    """The text with signs that would break a line, or steer a terminal, as ``repr`` writes them: a column's
+    name may hold any.
+    """
+    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
+
+
 def printable(cls: Class) -> Class:
     """The class with objects that show what their ``summary`` tells, name by name."""
     for name, show in {"__repr__": _as_text, "_repr_html_": _as_html}.items():
@@ -14,7 +21,7 @@ def printable(cls: Class) -> Class:
 
 
 def _as_text(shown: Any) -> str:
-    lines = [f"  {name}: {value}" for name, value in shown.summary().items()]
+    lines = [one_line(f"  {name}: {value}") for name, value in shown.summary().items()]
     return "\n".join([type(shown).__name__, *lines])
 
 

@@ -24,6 +24,7 @@ from jaxmlp.models.tables import predict_table
 from jaxmlp.nn.metrics import METRICS
 from jaxmlp.plots.images import prediction
 from jaxmlp.records import check_writable
+from jaxmlp.runtime.console import about
 from jaxmlp.statistics import format_mean
 from jaxmlp.types import InputError
 
@@ -67,12 +68,12 @@ def run(config: Predict) -> None:
     failed = 0
     for path, target in zip(config.files, _output_paths(config, suffix), strict=True):
         try:
-            if path.resolve() == target.resolve():
-                raise InputError("out: would take the place of this file; name another")
-            one(model, path, target)
+            with about(str(path)):
+                if path.resolve() == target.resolve():
+                    raise InputError("out: would take the place of this file; name another")
+                one(model, path, target)
         except InputError as error:
-            named = "" if str(error).startswith(f"{path}:") else f"{path}: "
-            print(f"error: {named}{error}", file=sys.stderr)
+            print(f"error: {error}", file=sys.stderr)
             failed += 1
     if failed:
         raise InputError(f"files: {failed} of {len(config.files)} could not be predicted")
@@ -102,7 +103,7 @@ def _predict_table(text: TextFlags, model: Model, path: Path, target: Path) -> N
     predicted = predict_table(model, frame)
     clash = [name for name in predicted if name in frame]
     if clash:
-        raise InputError(f"{path}: has a column {clash[0]!r} already; rename it")
+        raise InputError(f"has a column {clash[0]!r} already; rename it")
     frame.join(predicted).to_csv(target, index=False)
     print(f"{path}: {len(frame)} rows predicted in {target}")
     if model.spec.target in frame:
@@ -116,7 +117,7 @@ def score(spec: ModelSpec, values: "pandas.Series", predicted: "pandas.DataFrame
     # R² compares with the spread of the targets, which one has not.
     if known.sum() < (1 if spec.class_names else 2):
         return f"too few rows with a target to be scored: {known.sum()}"
-    targets = transform_targets(str(spec.target), values[known], spec.class_names)
+    targets = transform_targets(values[known], spec.class_names)
     columns = predicted.iloc[:, 1:] if spec.class_names else predicted[["prediction"]]
     answers = columns[known].to_numpy()
     targets = targets if spec.class_names else targets.reshape(answers.shape)
@@ -129,7 +130,7 @@ def score(spec: ModelSpec, values: "pandas.Series", predicted: "pandas.DataFrame
 def _predict_picture(model: Model, path: Path, target: Path) -> None:
     """Say the class, and draw the picture, what the network sees of it and the probabilities."""
     image = read_picture(path)
-    seen = _seen(model, path, image)
+    seen = _seen(model, image)
     (probabilities,) = jaxmlp.predict_proba(model, seen[None])
     names = [str(name) for name in model.spec.class_names]
     print(f"{path}: {sentence(probabilities, names)}")
@@ -144,11 +145,8 @@ def sentence(probabilities: Float[np.ndarray, " classes"], class_names: Sequence
     return f"{class_names[order[0]]} ({top})"
 
 
-def _seen(model: Model, path: Path, image: Image.Image) -> Shaped[np.ndarray, "..."]:
+def _seen(model: Model, image: Image.Image) -> Shaped[np.ndarray, "..."]:
     low: Any = np.asarray(model.affine.shift)
     high = low + np.asarray(model.affine.scale)
     extent = model.spec.drawing_extent or MNIST_EXTENT
-    try:
-        return to_network_input(image, model.spec.input_shape, low, high, extent)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
+    return to_network_input(image, model.spec.input_shape, low, high, extent)

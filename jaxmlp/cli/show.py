@@ -9,6 +9,7 @@ import tyro
 import jaxmlp
 from jaxmlp.data.columns import describe_columns
 from jaxmlp.models.schema import ModelSpec
+from jaxmlp.printing import one_line
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ def run(config: Show) -> None:
     lines = model.summary() | _trained(model.spec)
     width = max(map(len, lines))
     for name, value in lines.items():
-        print(f"{name:{width}}  {value}")
+        print(one_line(f"{name:{width}}  {value}"))
     if model.spec.columns is not None:
         print(f"\n{describe_columns(model.spec.columns)}")
 

@@ -99,6 +99,9 @@ def is_nothing(value: Any) -> bool:
 
 def _as_times(values: Shaped[np.ndarray, " rows"]) -> Shaped[np.ndarray, " rows"]:
     """What has an order: numbers, or times in universal time."""
+    if values.dtype == object and not any(map(np.ndim, cells := values.tolist())):
+        # Numbers, also where they came as objects.
+        values = plain if (plain := np.array(cells)).dtype.kind in "iufmM" else values
     if values.dtype.kind in "iufmM":
         return values
     if not all(isinstance(value, datetime.date) for value in values):

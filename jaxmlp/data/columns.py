@@ -15,6 +15,7 @@ import numpy as np
 from jaxmlp.data.cells import Cells, as_words, is_dated, is_plain
 from jaxmlp.data.dates import ISO, cycle_parts, find_cycles, read_days
 from jaxmlp.data.numerals import read_numbers
+from jaxmlp.printing import one_line
 
 if TYPE_CHECKING:
     import pandas
@@ -196,8 +197,9 @@ def _describe_fill(fill: str, gaps: bool) -> str:
 
 def describe_columns(columns: Sequence[Column]) -> str:
     """A line for each column, of which the first MAX_LINES are shown."""
-    width = max(len(column.name) for column in columns[:MAX_LINES])
-    lines = [f"{column.name:{width}}  {column.describe()}" for column in columns[:MAX_LINES]]
+    pairs = [(one_line(column.name), one_line(column.describe())) for column in columns[:MAX_LINES]]
+    width = max(len(name) for name, _ in pairs)
+    lines = [f"{name:{width}}  {how}" for name, how in pairs]
     more = len(columns) - len(lines)
     return "\n".join(lines + [f"and {more} more columns"] * (more > 0))
 

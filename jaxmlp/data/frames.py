@@ -1,11 +1,13 @@
 """A table as people have it, in a file or in memory, as a DataFrame."""
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jaxmlp import checks
 from jaxmlp.data.text_files import check_names, check_width, read_text
+from jaxmlp.runtime.console import about
 from jaxmlp.types import InputError
 
 if TYPE_CHECKING:
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
     Table = str | Path | pandas.DataFrame | Mapping[str, Any] | Any
     """What ``as_frame`` takes."""
 
+_FILE = "file of jaxmlp"
+"""The attribute of a frame that says where it was read."""
 _PARQUET = (".parquet", ".pq")
 _OTHERS = {
     **dict.fromkeys((".xlsx", ".xls", ".ods"), "is a spreadsheet; save its sheet as CSV"),
@@ -47,10 +51,11 @@ def as_frame(table: Any) -> "pandas.DataFrame":
             f"{type(table).__name__}; arrays are for from_arrays, and what is lazy has to be collected"
         )
     try:
-        frame = table.to_pandas() if hasattr(table, "to_pandas") else pandas.DataFrame(table)
+        if not isinstance(table, pandas.DataFrame):
+            table = table.to_pandas() if hasattr(table, "to_pandas") else pandas.DataFrame(table)
     except (ImportError, TypeError, ValueError) as error:
         raise InputError(f"table: cannot become a DataFrame: {checks.first_line(error)}") from None
-    return check_frame(frame)
+    return check_frame(table)
 
 
 def read_frame(
@@ -60,11 +65,22 @@ def read_frame(
     written, or in a Parquet file.
 
     What was assumed about a text file is said on stderr; ``separator`` and ``encoding`` say it by hand.
-    Raises InputError when the file is missing, damaged, empty, of another kind or too large for the memory.
+    Rows are numbered from 1. Raises InputError when the file is missing, damaged, empty, of another kind or
+    too large for the memory.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; give the path of a CSV or Parquet file")
+    path, pandas = Path(path), import_pandas()
+    with about(str(path)):
+        if not path.is_file():
+            raise InputError("no such file; give the path of a CSV or Parquet file")
+        frame = _read_file(path, separator, encoding)
+        if frame.empty:
+            raise InputError("must hold at least one row below its header, got none")
+    # Of which messages tell, and whose rows people count from 1.
+    frame.attrs[_FILE], frame.index = str(path), pandas.RangeIndex(1, len(frame) + 1)
+    return frame
+
+
+def _read_file(path: Path, separator: str | None, encoding: str | None) -> "pandas.DataFrame":
     pandas, suffix = import_pandas(), path.suffix.lower()
     try:
         if suffix in _OTHERS:
@@ -72,15 +88,17 @@ def read_frame(
         if suffix in _PARQUET:
             frame = pandas.read_parquet(path)
             check_names(list(frame.columns))
-        else:
-            frame = read_text(path, separator, encoding)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
+            return frame
+        return read_text(path, separator, encoding)
+    except InputError:
+        raise
     except Exception as error:  # pandas and pyarrow raise errors of a dozen kinds on damaged files.
-        raise InputError(f"{path}: cannot be read as a table: {checks.first_line(error)}") from None
-    if frame.empty:
-        raise InputError(f"{path}: must hold at least one row below its header, got none")
-    return frame
+        raise InputError(f"cannot be read as a table: {checks.first_line(error)}") from None
+
+
+def about_part(part: str, frame: "pandas.DataFrame") -> AbstractContextManager[None]:
+    """``about`` a part that has a table of its own, with its file where it has one."""
+    return about(f"{part} ({frame.attrs[_FILE]})" if _FILE in frame.attrs else part)
 
 
 def check_frame(frame: Any) -> "pandas.DataFrame":

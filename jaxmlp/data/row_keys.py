@@ -1,5 +1,6 @@
 """The columns of a table that say which rows belong together, or when they were."""
 
+import shlex
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -37,16 +38,18 @@ class KeyColumn(NamedTuple):
             )
         return values
 
-    def remark_part(self, part: str, rows: "pandas.DataFrame", frame: "pandas.DataFrame") -> list[str]:
-        """That a part of its own has groups, or times, of the rows in ``frame``, the table that is split."""
+    def tell_shared(self, rows: "pandas.DataFrame", frame: "pandas.DataFrame") -> None:
+        """Say it where a part's own ``rows`` have groups, or times, of those in ``frame``, the table that is
+        split.
+        """
         if self.name not in rows:
-            return []
+            return
         own, others = self.read(rows[self.name]), self.read(frame[self.name])
         seen = np.isin(own, others) if self.argument == "groups" else own <= others.max()
         what = "of groups" if self.argument == "groups" else "no later than rows"
-        share = f"{seen.sum():,} of {len(seen):,} rows"
-        line = f"{part}: {share} are {what} that the table has, too, by {self.name!r}"
-        return [line] if seen.any() else []
+        if seen.any():
+            share = f"{seen.sum():,} of {len(seen):,} rows"
+            warn(f"{share} are {what} that the table has, too, by {self.name!r}")
 
 
 def find_keys(
@@ -68,7 +71,8 @@ def _find_time(frame: "pandas.DataFrame", name: str, said: Mapping[str, str]) ->
     if isinstance(column, CategoryColumn | DroppedColumn):
         raise InputError(
             f"time: column {name!r} must hold dates or numbers, which have an order, got "
-            f"{shown(frame[name])}; where it does, say which, as columns={{{name!r}: 'day-first'}}"
+            f"{shown(frame[name])}; where it does, say it as --column {shlex.quote(name)}=day-first, or "
+            f"columns={{{name!r}: 'day-first'}}"
         )
     warn(
         f"column {name!r}: orders the rows and is no input, since what is to be predicted is later than all "

@@ -1,7 +1,7 @@
 """A person's own table, from a file or in memory, split into train, validation and test."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +13,13 @@ from jaxmlp.data import splits
 from jaxmlp.data.cells import shown
 from jaxmlp.data.class_weights import ClassWeight
 from jaxmlp.data.encoding import encode_cells, transform_columns
-from jaxmlp.data.frames import as_frame, is_table
+from jaxmlp.data.frames import about_part, as_frame, is_table
 from jaxmlp.data.leaks import find_leaks
 from jaxmlp.data.learning import learn_columns
 from jaxmlp.data.row_keys import find_keys
 from jaxmlp.data.splits import Splits, join_parts
 from jaxmlp.data.targets import fit_targets, read_target, strict_numbers, tell_merged, transform_targets
-from jaxmlp.runtime.console import warn
+from jaxmlp.runtime.console import about, warn
 from jaxmlp.types import Dataset, InputError
 
 if TYPE_CHECKING:
@@ -68,11 +68,10 @@ def read_table(
     targets, classes = fit_targets(frame[target], task)
     class_names = () if classes is None else tuple(classes.tolist())
     given: dict[str, Any] = {"validation": validation, "test": test}
-    own = {
-        part: _read_checked(rows, target, target_kind)[0] for part, rows in given.items() if is_table(rows)
-    }
-    for part, rows in own.items():
-        given[part] = _row_numbers(rows), transform_targets(part, rows[target], class_names)
+    own: dict[str, pandas.DataFrame] = {}
+    for part, rows in given.items():
+        if is_table(rows):
+            own[part], given[part] = _read_part(part, rows, (target, target_kind), class_names)
     numbered = splits.from_arrays(
         _row_numbers(frame),
         targets,
@@ -90,8 +89,11 @@ def read_table(
     numbered = numbered._replace(target=target, target_kind=target_kind)
     said = {name: kind for name, kind in said.items() if name not in (groups, time)}
     found = _with_inputs(numbered, frame.drop(columns={*others.values()}), own, said)
-    remarks = [remark for key in keys for part in own for remark in key.remark_part(part, own[part], frame)]
-    for remark in remarks + find_leaks(found):
+    for part, rows in own.items():
+        with about_part(part, rows):
+            for key in keys:
+                key.tell_shared(rows, frame)
+    for remark in find_leaks(found):
         warn(remark)
     return found
 
@@ -110,8 +112,11 @@ def _with_inputs(
     values, parts = encode_cells(cells), {}
     for name in ("train", "validation", "test"):
         part = getattr(numbered, name)
-        inputs = transform_columns(own[name], learnt) if name in own else values[_numbers_of(part)]
-        parts[name] = part._replace(inputs=inputs)
+        if name in own:
+            with about_part(name, own[name]):
+                parts[name] = part._replace(inputs=transform_columns(own[name], learnt))
+        else:
+            parts[name] = part._replace(inputs=values[_numbers_of(part)])
     splits.tell_constant(parts["train"].inputs)
     return numbered._replace(**parts, columns=learnt)
 
@@ -125,10 +130,21 @@ def _read_checked(table: Any, target: str, said: str | None) -> "tuple[pandas.Da
     if missing.any():
         raise InputError(
             f"target: {target!r} is missing in {int(missing.sum())} of {len(frame)} rows, the first is row "
-            f"{int(missing.to_numpy().argmax())}; fill or drop them"
+            f"{missing.idxmax()}; fill or drop them"
         )
     tell_merged(frame[target], values)
     return frame.assign(**{target: values}), kind
+
+
+def _read_part(
+    part: str, table: Any, target: tuple[str, str | None], class_names: Sequence[Any]
+) -> "tuple[pandas.DataFrame, tuple[np.ndarray, np.ndarray]]":
+    """The table that a part has of its own, and the part as ``from_arrays`` takes it."""
+    with about(part):
+        frame = as_frame(table)
+    with about_part(part, frame):
+        frame, _ = _read_checked(frame, *target)
+        return frame, (_row_numbers(frame), transform_targets(frame[target[0]], class_names))
 
 
 def _row_numbers(frame: "pandas.DataFrame") -> np.ndarray:

@@ -94,7 +94,7 @@ def fit_targets(values: "pandas.Series", task: str | None) -> tuple[np.ndarray, 
     return labels.astype(np.int32), classes
 
 
-def transform_targets(part: str, values: "pandas.Series", class_names: Sequence[Any]) -> np.ndarray:
+def transform_targets(values: "pandas.Series", class_names: Sequence[Any]) -> np.ndarray:
     """The target of other rows as labels of these classes, or as real values where there are none."""
     if not class_names:
         return strict_numbers(str(values.name), values)
@@ -105,7 +105,7 @@ def transform_targets(part: str, values: "pandas.Series", class_names: Sequence[
     found = [str(value) for value in _class_values(values).tolist()]
     found = [text if text in places else text.removesuffix(".0") for text in found]
     if unknown := sorted({*found} - {*places}):
-        raise InputError(f"{part}: {values.name!r} has the class {unknown[0]!r}, which was not learnt")
+        raise InputError(f"target: {values.name!r} has the class {unknown[0]!r}, which was not learnt")
     return np.array([places[name] for name in found], np.int32)
 
 

@@ -72,7 +72,7 @@ def read_text(path: Path, separator: str | None, encoding: str | None) -> "panda
         layout.notes.append("its letters were read as cp1252 (--encoding names another)")
         frame = _read_cells(path, layout)
     for note in layout.notes:
-        warn(f"{path}: {note}")
+        warn(note)
     return frame
 
 

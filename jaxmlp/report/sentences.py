@@ -6,6 +6,7 @@ from functools import partial
 import numpy as np
 
 from jaxmlp.models.calibration import coverage, interval_margin
+from jaxmlp.printing import one_line
 from jaxmlp.report.contents import CONSTANT, Baseline, Comparison, Report
 from jaxmlp.report.judged import Judged
 from jaxmlp.report.measures import Interval, Measure
@@ -22,7 +23,7 @@ _TOLD = ("accuracy", "balanced accuracy", "AUC", "log-loss", "R²", "R², mean o
 def tell(report: Report) -> list[str]:
     """The lines, wrong or surprising things first."""
     groups = verdicts(report), surprises(report), reached(report), decisions(report), costs(report)
-    return [line for group in groups for line in group] + report.notes
+    return [one_line(line) for group in (*groups, report.notes) for line in group]
 
 
 def verdicts(report: Report) -> list[str]:

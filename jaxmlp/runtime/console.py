@@ -9,10 +9,15 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
+from jaxmlp.printing import one_line
+from jaxmlp.types import InputError
+
 _SECONDS = 10.0
 """From one line to the next where nobody watches a bar."""
 _collected: ContextVar[list[str] | None] = ContextVar("_collected", default=None)
 """Where warnings go instead of the screen."""
+_about: ContextVar[str] = ContextVar("_about", default="")
+"""What warnings begin with."""
 
 
 def progress_bar(total: int, done: int, *, show: bool) -> Any:
@@ -64,7 +69,23 @@ class _Lines:
 
 def warn(message: str) -> None:
     """A line on stderr about what could make a result surprising; the run goes on."""
+    message = one_line(_about.get() + message)
     _say_or_collect(f"warning: {message}", message)
+
+
+@contextmanager
+def about(what: str) -> Iterator[None]:
+    """Within it, this thread's warnings, and the InputErrors that come out of it, begin with ``what``, such
+    as the file that is read; once, where they do already.
+    """
+    start, before = f"{what}: ", _about.get()
+    token = _about.set(before if before.endswith(start) else before + start)
+    try:
+        yield
+    except InputError as error:
+        raise InputError(start + str(error).removeprefix(start)) from None
+    finally:
+        _about.reset(token)
 
 
 def note(message: str) -> None:

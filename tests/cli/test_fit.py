@@ -89,7 +89,7 @@ def test_predictions_stand_beside_the_columns_of_new_rows(folder, capsys):
     model = folder / "run" / "model.safetensors"
     status, out, err = command(capsys, "predict", model, folder / "new.csv", "--out", folder / "predicted")
     told = "column 'brand': 1 of 300 cells were not learnt: 'Z'; they count as none of the known categories"
-    assert (status, err) == (0, f"warning: {told}\n")
+    assert (status, err) == (0, f"warning: {folder / 'new.csv'}: {told}\n")
     assert "300 rows predicted in" in out and "rows with a target" not in out
     predicted = pandas.read_csv(folder / "predicted" / "new-predictions.csv")
     assert list(predicted.columns[:5]) == list(fresh.columns)

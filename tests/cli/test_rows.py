@@ -6,6 +6,7 @@ import numpy as np
 import pandas
 import pytest
 
+import jaxmlp
 from jaxmlp.models.model import load
 from tests.support.commands import command
 
@@ -68,7 +69,7 @@ def test_parts_may_be_files_of_their_own(capsys, table):
     assert "folds" not in printed and "are of groups" not in err
     # A test part that is the table itself is known to the last row, and said to be.
     printed, err, _ = fit(capsys, table, *flags[:2], "--test", table, *flags[4:])
-    assert "test: 180 of 180 rows are of groups that the table has, too, by 'person'" in err
+    assert f"test ({table}): 180 of 180 rows are of groups that the table has, too, by 'person'" in err
     assert "test: 180 of 180 rows have twins among those to learn from" in err
 
 
@@ -86,7 +87,10 @@ def test_a_run_with_another_group_is_not_gone_on_with(capsys, table):
         (("digits", "--group", "person"), "group: is for a CSV or Parquet file, but the data are 'digits'"),
         (("digits", "--test", "a.csv"), "test: is for a CSV or Parquet file, but the data are 'digits'"),
         (("{table}", "--target", "bought", "--group", "human"), "groups: unknown name 'human'"),
-        (("{table}", "--target", "bought", "--time", "person"), "time: column 'person' must hold dates or"),
+        (
+            ("{table}", "--target", "bought", "--time", "person"),
+            "time: column 'person' must hold dates or numbers, which have an order, got '0-",
+        ),
         (("{table}", "--target", "bought", "--test", "nowhere.csv"), "nowhere.csv: no such file"),
     ],
 )
@@ -94,3 +98,44 @@ def test_what_cannot_be_is_one_line(capsys, table, arguments, message):
     given = [str(table) if one == "{table}" else one for one in arguments]
     status, _, err = command(capsys, "fit", *given, "--out", table.parent / "run")
     assert status == 2 and err.startswith(f"error: {message}") and err.count("\n") == 1
+
+
+def test_a_time_that_cannot_be_read_is_refused_in_the_words_of_the_command(capsys, table):
+    flags = "--target", "bought", "--time", "person", "--out", table.parent / "run"
+    _, _, err = command(capsys, "fit", table, *flags)
+    assert "say it as --column person=day-first, or columns={'person': 'day-first'}" in err
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda rows: rows.drop(columns="bought"), "target: unknown name 'bought'; known: "),
+        (
+            lambda rows: rows.assign(bought=["", *["yes"] * 59]),
+            "target: 'bought' is missing in 1 of 60 rows, ",
+        ),
+        (
+            lambda rows: rows.assign(bought="perhaps"),
+            "target: 'bought' has the class 'perhaps', which was not",
+        ),
+        (lambda rows: rows.drop(columns="a"), "column 'a': is not in the table, which has 'b'"),
+        (lambda rows: rows.assign(a="much"), "column 'a': 60 of 60 cells are no numbers: 'much'"),
+    ],
+)
+@pytest.mark.parametrize("part", ["validation", "test"])
+def test_what_is_wrong_with_a_parts_own_file_names_the_file(capsys, table, part, change, message):
+    own = table.parent / "own.csv"
+    change(visits(10, 1)).to_csv(own, index=False)
+    flags = ("--target", "bought", "--group", "person", "--column", "day=drop", f"--{part}", own)
+    status, _, err = command(capsys, "fit", table, *flags, "--out", table.parent / "run")
+    assert status == 2 and err.startswith(f"error: {part} ({own}): {message}") and err.count("\n") == 1
+
+
+def test_what_is_odd_in_a_parts_own_file_names_the_file(table, capsys):
+    own = table.parent / "own.csv"
+    visits(10, 1).assign(a=["much", *["1"] * 59]).to_csv(own, index=False)
+    jaxmlp.read_table(table, "bought", groups="person", columns={"day": "drop"}, test=own)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(
+        f"warning: test ({own}): column 'a': 1 of 60 cells are no numbers: 'much'; they count"
+    )

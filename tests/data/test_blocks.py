@@ -167,6 +167,9 @@ def test_datetimes_numbers_and_zones_have_one_order():
         [day.to_pydatetime() for day in days],
         days.tz_localize("Europe/Berlin"),
         np.arange(6) * 0.5,
+        np.arange(2**60, 2**60 + 6).astype(object),
+        np.array([0, 0.5, 1, 1.5, 2, 2.5], object),
+        np.array([*days.to_numpy()], object),
         days - days[0],
     ):
         found = make_blocks(None, pd.Series(values)[expected].to_numpy(), 6)

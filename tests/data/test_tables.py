@@ -334,7 +334,7 @@ def test_predictions_have_the_type_of_the_target(tmp_path, values, dtype):
     ],
 )
 def test_a_class_is_found_however_the_other_rows_are_written(class_names, values, labels):
-    found = tables.transform_targets("test", pd.Series(values, name="y"), class_names)
+    found = tables.transform_targets(pd.Series(values, name="y"), class_names)
     assert found.tolist() == labels
 
 
@@ -386,9 +386,12 @@ def test_a_column_of_weights_is_no_input():
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"test": with_target(["c"])}, "test: 'y' has the class 'c', which was not learnt"),
-        ({"test": pd.DataFrame({"x": [1.0]})}, "target: unknown name 'y'; known: x"),
-        ({"test": pd.DataFrame({"z": [1.0], "y": ["a"]})}, "column 'x': is not in the table, which has"),
+        ({"test": with_target(["c"])}, "test: target: 'y' has the class 'c', which was not learnt"),
+        ({"test": pd.DataFrame({"x": [1.0]})}, "test: target: unknown name 'y'; known: x"),
+        (
+            {"test": pd.DataFrame({"z": [1.0], "y": ["a"]})},
+            "test: column 'x': is not in the table, which has",
+        ),
         ({"sample_weight": "z"}, "sample_weight: unknown name 'z'"),
         ({"sample_weight": "x"}, "table: needs a column besides 'y' and 'x' to learn from"),
     ],

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from jaxmlp.runtime import console
+from jaxmlp.types import InputError
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
@@ -21,6 +22,16 @@ with progress_bar(300, 0, show=True) as bar:
         bar.set_postfix_str(f"loss {epoch}", refresh=False)
         bar.update()
 """
+
+
+def test_what_messages_are_about_is_said_once_and_a_name_breaks_no_line(capsys):
+    about = console.about
+    with pytest.raises(InputError, match=r"^a: b: wrong$"), about("a"), about("b"), about("b"):
+        console.warn("column \x1b[2J'x\ny'")
+        raise InputError("wrong")
+    console.warn("after")
+    lines = "warning: a: b: column \\x1b[2J'x\\ny'", "warning: after"
+    assert capsys.readouterr().err.splitlines() == [*lines]
 
 
 def test_a_file_gets_a_few_plain_lines():
