@@ -95,6 +95,15 @@ def variance_of_mean(costs: AnyArray, shares: AnyArray, groups: AnyArray | None 
     return float(np.sum(np.square(sums))) * len(sums) / max(len(sums) - 1, 1)
 
 
+def mean_interval(
+    costs: AnyArray, weights: AnyArray, groups: AnyArray | None = None
+) -> tuple[float, tuple[float, float]]:
+    """The mean of costs that count by their ``weights``, and its 95 % interval over examples, or groups."""
+    shares = weights / weights.sum()
+    mean, margin = float(shares @ costs), 1.96 * math.sqrt(variance_of_mean(costs, shares, groups))
+    return mean, (mean - margin, mean + margin)
+
+
 def num_equal(shares: AnyArray) -> float:
     """As many examples of equal weight would be as sure (Kish 1965)."""
     return float(1 / np.sum(np.square(shares)))

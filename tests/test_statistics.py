@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from jaxmlp.statistics import Summary, format_mean, significant_sign, summarize, variance_of_mean, verdict
+from jaxmlp.statistics import (
+    Summary,
+    format_mean,
+    mean_interval,
+    significant_sign,
+    summarize,
+    variance_of_mean,
+    verdict,
+)
 from jaxmlp.types import InputError
 
 
@@ -77,6 +85,14 @@ def test_one_number_is_a_mean_without_error():
     assert format_mean(2.3e-15, None, "1") == "2.3e-15"
     assert format_mean(0.5, None, "fraction") == "50.00 %"
     assert format_mean(float("inf"), float("nan"), "1") == "not finite"
+
+
+def test_the_interval_of_a_mean_is_that_of_its_standard_error():
+    values = np.random.default_rng(0).normal(size=50)
+    mean, (low, high) = mean_interval(values, np.full(50, 3.0))
+    error = values.std(ddof=1) / 50**0.5
+    np.testing.assert_allclose([mean, low, high], values.mean() + 1.96 * error * np.array([0, -1, 1]))
+    np.testing.assert_allclose(mean_interval(values, values > 0)[0], values[values > 0].mean())
 
 
 def test_rows_of_a_group_that_are_copies_tell_no_more_than_one():

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from jaxmlp import checks
+from jaxmlp.runtime.console import warn
 from jaxmlp.types import ClassName, Dataset, InputError
 
 _LARGEST = 1e37
@@ -104,6 +105,17 @@ def check_task(task: str, class_names: Sequence[ClassName]) -> None:
         raise InputError(f"class_names: must be empty for regression, got {tuple(class_names)}")
     if task == "binary" and len(class_names) > 2:
         raise InputError(f"task: 'binary' has two classes, got {len(class_names)}; pass 'multiclass'")
+
+
+def check_targets(targets: Any, class_names: Sequence[ClassName]) -> None:
+    """InputError for a single class or value; where one of several values never changes, it is said."""
+    constant = np.all(targets == targets[:1], axis=0)
+    if class_names and constant:
+        raise InputError(f"targets: at least two classes must occur, got only label {targets[0]}")
+    if len(targets) > 1 and constant.all():
+        raise InputError(f"targets: must differ, got only {np.ravel(targets)[0]:g}; nothing to learn")
+    if len(targets) > 1 and constant.any():
+        warn(f"targets: {constant.sum()} of {constant.size} values never change; nothing is learnt of them")
 
 
 def make_dataset(

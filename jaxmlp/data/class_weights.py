@@ -16,10 +16,10 @@ ClassWeight = str | Mapping[int, float | int]
 def with_class_weights(dataset: Dataset, class_weight: ClassWeight) -> Dataset:
     """The data set with its examples weighed by class, on top of their own weights, scaled to mean 1.
 
-    "balanced" gives every class the same total; a mapping gives the relative weight of every label that
-    occurs.
+    "balanced" gives every class the same total, by the weights that its rows have; a mapping gives the
+    relative weight of every label that occurs.
     """
-    weights = _weigh(dataset, class_factors(dataset.targets, class_weight))
+    weights = _weigh(dataset, class_factors(dataset.targets, class_weight, dataset.weights))
     return dataset._replace(weights=(weights / weights.mean()).astype(float_dtype()))
 
 
@@ -29,20 +29,19 @@ def weigh_classes(
     """The data set with its examples weighed by class, on top of their own weights, by what suits ``rows``,
     among which every class is; and the factor of each class.
     """
-    factors = class_factors(dataset.targets[rows], class_weight)
+    own = None if dataset.weights is None else dataset.weights[rows]
+    factors = class_factors(dataset.targets[rows], class_weight, own)
     return dataset._replace(weights=_weigh(dataset, factors)), tuple(factors.tolist())
 
 
 def class_factors(
     labels: Integer[AnyArray, " rows"] | Float[AnyArray, "rows ..."],
     class_weight: ClassWeight,
+    weights: Float[AnyArray, " rows"] | None = None,
 ) -> Float[np.ndarray, " classes"]:
-    """The factor of each class, 0…the largest label, that ``class_weight`` means for ``labels``; InputError
-    where these are none, or it does not fit them.
+    """The factor of each class, 0…the largest label, that ``class_weight`` means for ``labels`` that count by
+    their ``weights``; InputError where these are none, or it does not fit them.
     """
-    # Here, since it takes a second that help and predictions need not wait for.
-    from sklearn.utils.class_weight import compute_class_weight
-
     labels = np.asarray(labels)
     if labels.dtype.kind not in "iu":
         raise InputError(f"class_weight: needs class labels as targets, got {labels.dtype} values")
@@ -52,7 +51,13 @@ def class_factors(
     elif class_weight != "balanced":
         raise InputError(f"class_weight: must be 'balanced' or {{label: weight}}, got {class_weight!r}")
     factors = np.ones(occurring[-1] + 1)
-    factors[occurring] = compute_class_weight(class_weight, classes=occurring, y=labels)
+    if isinstance(class_weight, Mapping):
+        factors[occurring] = [class_weight[label] for label in occurring.tolist()]
+        return factors
+    # As scikit-learn's compute_class_weight has it, which learnt of weights only lately.
+    totals = np.bincount(labels, weights)
+    present = totals > 0
+    factors[present] = totals.sum() / (present.sum() * totals[present])
     return factors
 
 

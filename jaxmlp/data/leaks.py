@@ -19,6 +19,7 @@ from scipy.stats import rankdata
 from jaxmlp.data.columns import input_widths, used_columns
 from jaxmlp.data.folds import draw_folds, learnt_rows
 from jaxmlp.data.splits import Splits
+from jaxmlp.runtime.console import warn
 from jaxmlp.types import Dataset, InputError
 
 _SHARE, _BY_CHANCE = 0.01, 0.01
@@ -33,6 +34,14 @@ _FEWEST = 10
 def find_leaks(splits: Splits) -> list[str]:
     """A line for each leak that a table seems to have."""
     return [*_remark_twins(splits), *_remark_columns(splits)]
+
+
+def warn_leaks(splits: Splits) -> Splits:
+    """The splits with what ``find_leaks`` finds in them, which is said on stderr."""
+    leaks = find_leaks(splits)
+    for leak in leaks:
+        warn(leak)
+    return splits._replace(leaks=tuple(leaks))
 
 
 def _remark_twins(splits: Splits) -> Iterator[str]:

@@ -115,7 +115,8 @@ def _cut(
         kept, cut = train_test_split(rows, test_size=fraction, random_state=split_seed, stratify=stratify)
     except ValueError as error:
         raise InputError(
-            f"{argument}: cannot cut {fraction} off {len(rows)} examples: {checks.first_line(error)}"
+            f"{argument}: cannot cut {fraction} off {len(rows)} examples; take another share, 0 for none, or "
+            f"find more examples ({checks.first_line(error)})"
         ) from error
     return kept, cut
 

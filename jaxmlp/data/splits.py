@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from jaxtyping import Shaped
 from numpy.typing import ArrayLike
 
 from jaxmlp import checks
@@ -13,6 +14,7 @@ from jaxmlp.data.arrays import (
     TASKS,
     as_labels,
     as_numbers,
+    check_targets,
     check_task,
     infer_class_names,
     is_classification,
@@ -39,6 +41,9 @@ class Splits(NamedTuple):
     class_names: tuple[ClassName, ...]
     name: str
     split_seed: int
+    rows: Shaped[np.ndarray, " rows"]
+    """What each row of ``join_parts`` is called where it came from: its place in arrays, its name in a frame,
+    its number below the header of a file, from 1."""
     columns: tuple[Column, ...] | None = None
     """How each column of a table was read; None for arrays."""
     target: str | None = None
@@ -53,6 +58,8 @@ class Splits(NamedTuple):
     from them; None where no row belongs with another."""
     input_names: tuple[str, ...] = ()
     """Of the inputs of arrays, where they are known."""
+    leaks: tuple[str, ...] = ()
+    """What ``find_leaks`` found in a table."""
     class_weights: tuple[float, ...] = ()
     """The factor in the weights of each class's rows; none where classes count as often as they come."""
 
@@ -127,8 +134,7 @@ def from_arrays(
     task = task or {0: "regression", 2: "binary"}.get(len(class_names), "multiclass")
     check_task(task, class_names)
     data = make_dataset("", inputs, values, class_names)
-    if class_names and len(np.unique(data.targets)) < 2:
-        raise InputError(f"targets: at least two classes must occur, got only label {data.targets[0]}")
+    check_targets(data.targets, class_names)
     data, rows = with_sample_weight(data, sample_weight), np.arange(len(data.inputs))
     blocks = make_blocks(groups, time, len(rows))
     take = functools.partial(take_part, class_names=tuple(class_names), split_seed=split_seed, blocks=blocks)
@@ -141,8 +147,10 @@ def from_arrays(
     train, validation_part = scale_sample_weight(select(data, rows), validation_part)
     tell_constant(train.inputs)
     parts = train, validation_part, test_part._replace(weights=None)
+    places = np.arange(len(validation_part.inputs)) if isinstance(validation, tuple) else cut
     own: dict[str, Any] = {"validation_is_cut": validation is None, "blocks": blocks}
-    return Splits(*parts, task, tuple(class_names), name, split_seed, class_weights=weights, **own)
+    own |= {"rows": np.concatenate([rows, places]), "class_weights": weights}
+    return Splits(*parts, task, tuple(class_names), name, split_seed, **own)
 
 
 def join_parts(splits: Splits) -> Splits:
@@ -191,14 +199,10 @@ def standardize(splits: Splits) -> Splits:
 def first_examples(splits: Splits, num_examples: int) -> Splits:
     """The splits with at most the first ``num_examples`` of each part."""
     first = _map_splits(lambda part: jax.tree.map(lambda values: values[:num_examples], part), splits)
-    if splits.blocks is None:
-        return first
-    num_train = len(splits.train.inputs)
-    rows = [
-        np.arange(len(splits.blocks.of_row))[part][:num_examples]
-        for part in (slice(num_train), slice(num_train, None))
-    ]
-    return first._replace(blocks=splits.blocks.take(np.concatenate(rows)))
+    parts = np.split(np.arange(len(splits.rows)), [len(splits.train.inputs)])
+    kept = np.concatenate([places[:num_examples] for places in parts])
+    blocks = splits.blocks and splits.blocks.take(kept[kept < len(splits.blocks.of_row)])
+    return first._replace(blocks=blocks, rows=splits.rows[kept])
 
 
 def _map_splits(function: Callable[[Dataset], Dataset], splits: Splits) -> Splits:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from jaxtyping import Shaped
 from numpy.typing import ArrayLike
 
 from jaxmlp import checks
@@ -14,12 +15,12 @@ from jaxmlp.data.cells import shown
 from jaxmlp.data.class_weights import ClassWeight
 from jaxmlp.data.encoding import encode_cells, transform_columns
 from jaxmlp.data.frames import about_part, as_frame, is_table
-from jaxmlp.data.leaks import find_leaks
+from jaxmlp.data.leaks import warn_leaks
 from jaxmlp.data.learning import learn_columns
 from jaxmlp.data.row_keys import find_keys
 from jaxmlp.data.splits import Splits, join_parts
 from jaxmlp.data.targets import fit_targets, read_target, strict_numbers, tell_merged, transform_targets
-from jaxmlp.runtime.console import about, warn
+from jaxmlp.runtime.console import about
 from jaxmlp.types import Dataset, InputError
 
 if TYPE_CHECKING:
@@ -86,16 +87,15 @@ def read_table(
         **given,
         **{key.argument: key.read_all(frame) for key in keys},
     )
-    numbered = numbered._replace(target=target, target_kind=target_kind)
+    names = _name_rows(numbered, frame, own.get("validation", frame))
+    numbered = numbered._replace(target=target, target_kind=target_kind, rows=names)
     said = {name: kind for name, kind in said.items() if name not in (groups, time)}
     found = _with_inputs(numbered, frame.drop(columns={*others.values()}), own, said)
     for part, rows in own.items():
         with about_part(part, rows):
             for key in keys:
                 key.tell_shared(rows, frame)
-    for remark in find_leaks(found):
-        warn(remark)
-    return found
+    return warn_leaks(found)
 
 
 def _with_inputs(
@@ -145,6 +145,15 @@ def _read_part(
     with about_part(part, frame):
         frame, _ = _read_checked(frame, *target)
         return frame, (_row_numbers(frame), transform_targets(frame[target[0]], class_names))
+
+
+def _name_rows(
+    numbered: Splits, frame: "pandas.DataFrame", chosen_on: "pandas.DataFrame"
+) -> Shaped[np.ndarray, " rows"]:
+    """What the training rows, and behind them those to choose by, are called in their tables."""
+    rows = np.split(numbered.rows, [len(numbered.train.inputs)])
+    tables = zip((frame, chosen_on), rows, strict=True)
+    return np.concatenate([np.asarray(one.index[own], object) for one, own in tables])
 
 
 def _row_numbers(frame: "pandas.DataFrame") -> np.ndarray:

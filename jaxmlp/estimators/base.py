@@ -17,7 +17,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from jaxmlp import checks
 from jaxmlp.data.arrays import check_unmasked
 from jaxmlp.data.blocks import as_key
+from jaxmlp.data.class_weights import class_factors
 from jaxmlp.data.frames import as_frame
+from jaxmlp.data.leaks import warn_leaks
 from jaxmlp.data.parts import with_sample_weight
 from jaxmlp.data.splits import Splits, from_arrays
 from jaxmlp.estimators.calls import RandomState, as_seed, python_warnings
@@ -75,6 +77,8 @@ class Estimator(BaseEstimator):
                 # What does not count is not there: neither in a fold nor in what fills gaps.
                 rows = [part if part is None else part[weights > 0] for part in rows]
             splits = self._make_splits(seed := as_seed(self.random_state), *rows)
+            # Only where asked, since a search would say it of each of its folds.
+            splits = warn_leaks(splits) if self.verbose else splits
             self._train(splits._replace(target=str(getattr(y, "name", None) or "y")), seed)
         return self
 
@@ -209,6 +213,8 @@ class Classifier(ClassifierMixin, Estimator):
         if self.class_weight is None:
             return own
         of_class = compute_sample_weight(self.class_weight, self.classes_[targets])
+        if self.class_weight == "balanced":
+            of_class = class_factors(targets, "balanced", own)[targets]
         checks.weights("class_weight", of_class)
         return super()._weigh(targets, of_class if own is None else of_class * own)
 

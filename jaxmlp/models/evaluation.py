@@ -18,7 +18,7 @@ from jaxmlp.models.prediction import predict, predict_log_proba
 from jaxmlp.models.training import Loss
 from jaxmlp.nn.metrics import METRICS, TARGET_UNIT, Metric, log_probabilities
 from jaxmlp.nn.preprocessing import Affine
-from jaxmlp.statistics import num_equal, variance_of_mean, wilson_interval
+from jaxmlp.statistics import mean_interval, num_equal, variance_of_mean, wilson_interval
 from jaxmlp.types import AnyArray, Dataset
 
 Metrics = Mapping[str, Metric | Callable[..., Array]]
@@ -150,14 +150,14 @@ def weighted_measures(
     if head == "regression":
         targets = targets.reshape(predictions.shape)
         squares, spreads = np.square(predictions - targets), shares @ np.square(targets - shares @ targets)
-        mean, low, high = _mean_interval(squares.mean(axis=1), shares, groups)
+        mean, (low, high) = mean_interval(squares.mean(axis=1), shares, groups)
         # Outputs may have units of their own.
-        lost, least, most = _mean_interval((squares / spreads).mean(axis=1), shares, groups)
-        intervals = {first: (1 - most, 1 - least), second: (math.sqrt(low), math.sqrt(high))}
+        lost, (least, most) = mean_interval((squares / spreads).mean(axis=1), shares, groups)
+        intervals = {first: (1 - most, min(1 - least, 1.0)), second: (max(low, 0.0) ** 0.5, high**0.5)}
         return {first: 1 - lost, second: math.sqrt(mean)}, intervals
     right = predictions.argmax(axis=1) == targets
     costs = -np.log(np.maximum(predictions[np.arange(len(targets)), targets], np.finfo(np.float32).tiny))
-    mean, low, high = _mean_interval(costs, shares, groups)
+    mean, (low, high) = mean_interval(costs, shares, groups)
     # Where all are right, 1 to the last digit.
     share, count = float(np.average(right, weights=weights)), num_equal(shares)
     if groups is not None:
@@ -167,14 +167,7 @@ def weighted_measures(
         # Groups that are alike within, and few, may tell less than one example.
         count = max(count, 1.0)
     wilson = wilson_interval(round(share * count), round(count))
-    return {first: share, second: mean}, {first: wilson, second: (low, high)}
-
-
-def _mean_interval(costs: AnyArray, shares: AnyArray, groups: AnyArray | None) -> tuple[float, float, float]:
-    """The mean of costs that count by their ``shares``, and its 95 % interval."""
-    mean = float(shares @ costs)
-    margin = 1.96 * math.sqrt(variance_of_mean(costs, shares, groups))
-    return mean, max(mean - margin, 0.0), mean + margin
+    return {first: share, second: mean}, {first: wilson, second: (max(low, 0.0), high)}
 
 
 def difference_interval(one: Model, other: Model, part: Dataset) -> tuple[float, float]:

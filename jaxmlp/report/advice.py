@@ -1,5 +1,6 @@
 """What to do next, by what a report found."""
 
+import shlex
 from collections.abc import Iterator
 
 import numpy as np
@@ -38,7 +39,7 @@ def _about_data(report: Report) -> Iterator[str]:
     if len(hidden := [name for name, rises in report.importance.items() if rises.mean() <= 0]) > 1:
         named = ", ".join(hidden[:5]) + (", …" if len(hidden) > 5 else "")
         yield f"Try without columns that seem to tell nothing: {named}."
-    yield "Look at the hardest rows: wrong entries stand there first."
+    yield f"Look at the hardest {'images' if report.has_images else 'rows'}: wrong ones stand there first."
 
 
 def _about_use(report: Report) -> Iterator[str]:
@@ -47,9 +48,12 @@ def _about_use(report: Report) -> Iterator[str]:
         plain, chosen = report.thresholds[0], report.thresholds[-1]
         positive = str(judged.class_names[judged.positive])
         if helps(chosen, plain) and abs(plain.threshold - chosen.threshold) > 0.05:
-            yield f"Decide for {positive!r} from a probability of {chosen.threshold:.2f} on, not 0.5."
+            flag = f"--threshold {shlex.quote(f'{positive}={chosen.threshold:.3g}')}"
+            yield f"Decide for {positive!r} from a probability of {chosen.threshold:.3g} on, not 0.5: {flag}."
         share = float(np.mean(judged.targets == judged.positive))
         if share < 0.2 and not report.splits.class_weights:
             yield f"If {positive!r} matters more than its share, try --class-weight balanced, or --cost."
     if report.splits.columns is not None:
         yield "Predict new rows: jaxmlp predict model.safetensors new_rows.csv, or jaxmlp.predict_table."
+    elif report.has_images:
+        yield "Predict new images: jaxmlp predict model.safetensors image.png, or jaxmlp.predict."

@@ -7,14 +7,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Float, Shaped
 
 from jaxmlp.checks import first_line
 from jaxmlp.data.splits import Splits, join_parts
 from jaxmlp.report.columns import input_columns, tree_inputs
 from jaxmlp.report.contents import BOOSTING, CONSTANT, LINEAR, Baseline, Comparison
 from jaxmlp.report.judged import Judged, row_losses
-from jaxmlp.statistics import variance_of_mean
+from jaxmlp.statistics import mean_interval
 from jaxmlp.types import AnyArray, Dataset
 
 if TYPE_CHECKING:
@@ -69,22 +69,10 @@ def fit_baselines(judged: Judged, own: "OutOfFold", splits: Splits, sweep_second
     for kind in [kind for kind in kinds if kind not in left_out]:
         theirs = row_losses(asked, answers[kind][rows])
         loss = float(np.average(theirs, weights=weights))
-        paired = _paired(costs - theirs, weights, asked.groups)
+        paired = mean_interval(costs - theirs, weights, asked.groups)
         found.append(Baseline(kind, _NAMES[kind, classes], answers[kind], loss, *paired, seconds[kind]))
     names = {_NAMES[kind, classes]: why for kind, why in left_out.items()}
     return Comparison(found, rows, done, float(np.average(costs, weights=weights)), names)
-
-
-def _paired(
-    differences: Float[np.ndarray, " rows"],
-    weights: Float[np.ndarray, " rows"],
-    groups: Int[np.ndarray, " rows"] | None,
-) -> tuple[float, tuple[float, float]]:
-    """Their mean, and its 95 % interval over the rows, or over groups of them."""
-    shares = weights / weights.sum()
-    mean = float(shares @ differences)
-    margin = 1.96 * float(np.sqrt(variance_of_mean(differences, shares, groups)))
-    return mean, (mean - margin, mean + margin)
 
 
 def _kinds(judged: Judged, splits: Splits) -> tuple[dict[str, _Kind], dict[str, str]]:

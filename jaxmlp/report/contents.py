@@ -73,8 +73,6 @@ class Report(NamedTuple):
     splits: "Splits"
     held_out: Judged
     test: Judged
-    leaks: list[str]
-    """What makes figures better than new rows will bear out."""
     comparison: Comparison | None
     measures: dict[str, dict[str, Measure]]
     """By the name of the rows, "held out" and "test", if there are such."""
@@ -91,6 +89,11 @@ class Report(NamedTuple):
     def target(self) -> str:
         """What is predicted, by its name where it has one."""
         return self.splits.target or "the target"
+
+    @property
+    def has_images(self) -> bool:
+        """Whether the inputs are images, which have no columns."""
+        return self.held_out.inputs.ndim > 2
 
     @property
     def learnt_nothing(self) -> bool:
@@ -126,3 +129,10 @@ def hardest_rows(judged: Judged, number: int) -> np.ndarray:
     if judged.class_names:
         order = order[(judged.labels != judged.targets)[order]]
     return order[:number]
+
+
+def row_names(report: Report, rows: np.ndarray) -> list[str]:
+    """What held out rows are called where they came from."""
+    splits, places = report.splits, report.found.out_of_fold.rows[rows].tolist()
+    apart = np.inf if splits.validation_is_cut else len(splits.train.inputs)
+    return [f"{'validation ' * (place >= apart)}{splits.rows[place]}" for place in places]

@@ -11,7 +11,7 @@ from jaxmlp.data.splits import join_parts
 from jaxmlp.report import pictures
 from jaxmlp.report.advice import advise
 from jaxmlp.report.columns import column_values, column_words, format_number, input_columns
-from jaxmlp.report.contents import MAX_COLUMNS, NUM_REPEATS, Report, hardest_rows
+from jaxmlp.report.contents import MAX_COLUMNS, NUM_REPEATS, Report, hardest_rows, row_names
 from jaxmlp.report.judged import row_losses
 from jaxmlp.report.markup import items, paragraph, picture, table
 from jaxmlp.report.measures import MAX_TARGETS
@@ -50,11 +50,12 @@ def baselines(report: Report, folder: Path) -> str:
         for one in compared.baselines
     ]
     header = ("model", name, "ensemble minus it (95 % interval)", "it is", "seconds")
+    trees = ", trees see gaps and categories as such"
     of = f"{compared.num_folds} of {len(np.unique(report.found.out_of_fold.folds))} folds"
     told = (
         f"Each learnt from the same rows as the networks and was asked for the same {compared.rows.sum():,} "
         f"rows, those of {of}. Lower is better; the difference is paired, row by row. With scikit-learn's "
-        "defaults; the linear model sees the table as the networks do, trees see gaps and categories as such."
+        f"defaults; the linear model sees the rows as the networks do{'' if report.has_images else trees}."
     )
     if report.splits.class_weights:
         told += " Classes counted the same here, as in training."
@@ -145,8 +146,7 @@ def what_it_depends_on(report: Report, folder: Path) -> str:
     if not report.importance:
         number = len(input_columns(report.splits))
         many = f"There are {number} columns, and at most {MAX_COLUMNS} are shuffled one by one."
-        reasons = many if number > MAX_COLUMNS else "Left out, as said above."
-        return paragraph(reasons if number else "Images have no columns.")
+        return paragraph(many if number > MAX_COLUMNS else "Left out, as said above.")
     label = "log-loss rises by" if report.held_out.class_names else "R² falls by"
     shown = dict(itertools.islice(report.importance.items(), _MAX_BARS))
     path = pictures.draw_importance(shown, label, folder / "columns.png")
@@ -170,7 +170,7 @@ def what_it_depends_on(report: Report, folder: Path) -> str:
 def hardest(report: Report, folder: Path) -> str:
     """The rows that were predicted worst, where wrong labels and rare cases stand first."""
     judged, columns = report.held_out, input_columns(report.splits)
-    if judged.inputs.ndim > 2 and judged.class_names:
+    if report.has_images and judged.class_names:
         return picture(pictures.draw_mistakes(judged, folder / "mistakes.png"), "The worst mistakes")
     rows = hardest_rows(judged, _MAX_HARDEST)
     if not len(rows):
@@ -181,10 +181,15 @@ def hardest(report: Report, folder: Path) -> str:
     losses = row_losses(judged, judged.predictions)[rows]
     cells = [column_words(one, column_values(one, judged.inputs[rows])) for one in columns]
     told = [_truth(report, row) for row in rows.tolist()]
-    body = [[*pair, f"{loss:.2f}", *own] for pair, loss, *own in zip(told, losses, *cells, strict=True)]
+    body = [
+        [name, *pair, f"{loss:.2f}", *own]
+        for name, pair, loss, *own in zip(row_names(report, rows), told, losses, *cells, strict=True)
+    ]
     loss = "log-loss" if judged.class_names else "squared error / variance"
-    return table(["true", "predicted", loss, *(one.name for one in columns)], body) + paragraph(
-        "The held out rows that were predicted worst: wrong entries and rare cases come first.", "note"
+    return table(["row", "true", "predicted", loss, *(one.name for one in columns)], body) + paragraph(
+        "The held out rows that were predicted worst: wrong entries and rare cases come first. Rows of a "
+        "file count from 1, below its header; those of a frame or of arrays as these count them.",
+        "note",
     )
 
 
@@ -208,7 +213,7 @@ def how_read(report: Report, folder: Path) -> str:
         f"{name}: {value}" for name, value in splits.summary().items() if not name.startswith("column ")
     ]
     columns = splits.columns or ()
-    found = items(report.leaks) + items(summary)
+    found = items(report.splits.leaks) + items(summary)
     if columns:
         found += table(["column", "read as"], [(one.name, one.describe()) for one in columns[:MAX_LINES]])
     if len(columns) > MAX_LINES:

@@ -82,7 +82,7 @@ def surprises(report: Report) -> list[str]:
         lines.append(
             f"Nearly all rests on the column {report.sole_column!r} alone: is it known before the target is?"
         )
-    return lines + report.leaks + _rare_class(report.held_out) + _apart(report)
+    return [*lines, *report.splits.leaks, *_rare_class(report.held_out), *_apart(report)]
 
 
 def _rare_class(judged: Judged) -> list[str]:

@@ -10,7 +10,6 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from jaxmlp.checks import first_line
-from jaxmlp.data.leaks import find_leaks
 from jaxmlp.data.splits import Splits, join_parts
 from jaxmlp.report import sections
 from jaxmlp.report.baselines import fit_baselines
@@ -67,6 +66,7 @@ def make_report(
     found: "SearchResult", splits: Splits, *, baselines: bool = True, cost: Cost | None = None
 ) -> Report:
     """Everything that a report tells, as numbers."""
+    _check_found(found)
     check_cost(cost, splits.task)
     judged, test = held_out_rows(found, splits), test_rows(found, splits)
     attempts, own = _Attempts({}, []), found.out_of_fold
@@ -86,9 +86,17 @@ def make_report(
         importance = attempts.make(
             "importance of columns", importance, _depends, found, judged, test, columns
         )
-    leaks = [] if splits.columns is None else attempts.make("leaks", [], find_leaks, splits)
-    told = leaks, compared, measures, thresholds, *importance, *attempts
+    told = compared, measures, thresholds, *importance, *attempts
     return Report(found, splits, judged, test, *told)
+
+
+def _check_found(found: Any) -> None:
+    """InputError for an estimator, a model or what else is not what a search hands back."""
+    if not hasattr(found, "out_of_fold"):
+        raise InputError(
+            f"found: must be what fit_ensemble hands back for these splits, got {type(found).__name__}; call "
+            "it on splits of read_table or from_arrays"
+        )
 
 
 class _Attempts(NamedTuple):
@@ -188,6 +196,7 @@ def write_page(report: Report, path: str | Path) -> Path:
 def _suits(name: str, report: Report) -> bool:
     classes = bool(report.splits.class_names)
     suits = {"From which probability on": bool(report.thresholds), "Mistakes": classes, "Errors": not classes}
+    suits["What it depends on"] = not report.has_images
     return suits.get(name, True)
 
 

@@ -101,6 +101,13 @@ def test_rows_of_few_categories_are_alike_by_chance():
     assert leaks_of(frame, "y") == []
 
 
+def test_what_was_found_stays_with_the_splits(capsys):
+    column = np.random.default_rng(0).normal(size=600)
+    splits = jaxmlp.read_table(pd.DataFrame({"leak": column, "y": column}), "y")
+    assert [*splits.leaks] == find_leaks(splits) and len(splits.leaks) == 1
+    assert f"warning: {splits.leaks[0]}\n" in capsys.readouterr().err
+
+
 def test_of_many_columns_the_likeliest_are_measured():
     random = np.random.default_rng(0)
     inputs = random.normal(size=(200, 150))

@@ -209,7 +209,14 @@ def altered(array, row, value):
         (TABLE, LABELS, {"split_seed": -1}, "split_seed: must be a whole number of at least 0"),
         (TABLE, altered(LABELS, 0, 3).astype(int), {}, "targets: class '3' has a single example"),
         (TABLE, LABELS, {"validation_fraction": 0.02}, "validation_fraction: cannot cut 0.02 off 48"),
-        (TABLE[:1], [0.5], {}, "test_fraction: cannot cut 0.2 off 1 examples"),
+        (
+            TABLE[:1],
+            [0.5],
+            {},
+            "test_fraction: cannot cut 0.2 off 1 examples; take another share, 0 for none",
+        ),
+        (TABLE, np.full(len(TABLE), 2.5), {}, "targets: must differ, got only 2.5; nothing to learn"),
+        (TABLE, np.full((len(TABLE), 2), 2.5), {}, "targets: must differ, got only 2.5"),
     ],
 )
 def test_guards_name_the_argument_and_the_value(inputs, targets, options, says):
@@ -313,6 +320,41 @@ def test_balanced_weights_by_hand():
     weights = class_weights.with_class_weights(labelled([0, 0, 1, 0]), "balanced").weights
     np.testing.assert_allclose(weights, [2 / 3, 2 / 3, 2, 2 / 3], rtol=1e-6)
     assert weights.dtype == np.float32
+
+
+def test_balanced_weights_leave_out_rows_without_weight():
+    # The third label 0 is not there, and the last one is there twice: classes of 2 and 2, and one of none.
+    rows = labelled([0, 0, 0, 1, 2])._replace(weights=np.array([1.0, 1.0, 0.0, 2.0, 0.0]))
+    factors = class_weights.class_factors(rows.targets, "balanced", rows.weights)
+    np.testing.assert_allclose(factors, [1.0, 1.0, 1.0])
+    splits = from_arrays(
+        np.arange(8.0)[:, None],
+        [0, 0, 0, 0, 0, 1, 1, 1],
+        class_weight="balanced",
+        test_fraction=0.0,
+        validation_fraction=0.0,
+        sample_weight=[1, 1, 0, 0, 0, 1, 1, 4],
+    )
+    # 8 in all: 8 / (2 · 2) and 8 / (2 · 6).
+    np.testing.assert_allclose(splits.class_weights, [2.0, 2 / 3])
+
+
+def test_a_value_of_several_that_never_changes_is_said(capsys):
+    from_arrays(TABLE, np.column_stack([TABLE[:, 0], np.ones(len(TABLE))]))
+    assert (
+        capsys.readouterr().err == "warning: targets: 1 of 2 values never change; nothing is learnt of them\n"
+    )
+
+
+def test_rows_are_called_as_they_came():
+    inputs = np.arange(60.0)[:, None]
+    splits = from_arrays(inputs, np.arange(60.0))
+    for part in (splits, first_examples(splits, 4)):
+        known = np.concatenate([part.train.inputs, part.validation.inputs])
+        np.testing.assert_array_equal(part.rows, known[:, 0])
+    # A part of its own counts for itself.
+    own = from_arrays(inputs, np.arange(60.0), validation=(inputs[:7], np.arange(7.0)), test_fraction=0.5)
+    np.testing.assert_array_equal(own.rows, [*own.train.inputs[:, 0], *range(7)])
 
 
 def test_given_weights_have_mean_one():

@@ -192,8 +192,9 @@ def test_rows_of_no_weight_are_as_if_they_were_not_there(make, wine):
 @pytest.mark.parametrize("class_weight", ["balanced", {"setosa": 1.0, "versicolor": 50.0, "virginica": 2.0}])
 def test_class_weights_are_sample_weights(class_weight, flowers):
     frame, kinds = flowers[0][:120], flowers[1][:120]
-    by_class = {"setosa": 0.8, "versicolor": 0.8, "virginica": 2.0}
     own = np.linspace(0.5, 2.0, 120)
+    # A third of all weight for each.
+    by_class = own.sum() / 3 / pd.Series(own).groupby(kinds).sum()
     weights = kinds.map(by_class if class_weight == "balanced" else class_weight) * own
     one = perceptron(class_weight=class_weight).fit(frame, kinds, sample_weight=own)
     other = perceptron().fit(frame, kinds, sample_weight=weights)
@@ -267,6 +268,25 @@ def test_they_are_quiet(make, flowers, capfd):
         warnings.simplefilter("error")
         make().fit(*flowers).predict(flowers[0])
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("verbose", [0, 1])
+def test_a_column_that_gives_the_target_away_is_said_where_asked(verbose, capfd):
+    X = np.random.default_rng(0).normal(size=(600, 2))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        perceptron(jaxmlp.MLPRegressor, verbose=verbose, num_epochs=1).fit(X, X[:, 1])
+    told = "warning: column 'x1': alone gives the target away" in capfd.readouterr().err
+    assert told is bool(verbose)
+
+
+def test_balanced_classes_do_not_count_rows_without_weight(wine):
+    X, y = wine
+    weights = np.where((y == 0) & (np.arange(len(y)) % 2 == 0), 0.0, 1.0)
+    there, own = weights > 0, {"class_weight": "balanced", "num_epochs": 2}
+    whole = perceptron(**own).fit(X, y, sample_weight=weights)
+    cut = perceptron(**own).fit(X[there], y[there], sample_weight=weights[there])
+    np.testing.assert_array_equal(whole.predict_proba(X), cut.predict_proba(X))
 
 
 def test_verbose_shows_what_is_done(flowers, capfd):

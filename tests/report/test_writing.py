@@ -15,9 +15,10 @@ from sklearn.preprocessing import StandardScaler
 import jaxmlp
 from jaxmlp.data.splits import first_examples, join_parts
 from jaxmlp.report.baselines import fit_baselines
-from jaxmlp.report.contents import CONSTANT, LINEAR
+from jaxmlp.report.contents import CONSTANT, LINEAR, row_names
 from jaxmlp.report.sentences import tell, verdicts
 from jaxmlp.report.writing import make_report, write_page
+from jaxmlp.types import InputError
 
 SMALL = {"hidden_sizes": 8, "depth": 1, "activation": "relu", "optimizer": "adam", "embedding": "none"}
 EVIL = "<script>alert('&')</script>\" \x07"
@@ -181,6 +182,7 @@ def test_the_page_is_one_well_formed_file_in_which_names_are_nothing_but_text(ta
     assert not re.search(r"https?:|@import|url\(", content)
     for title in ("Baselines", "From which probability on", "The hardest rows", "What to do next"):
         assert title in text
+    assert "<th>row</th><th>true</th>" in content
     assert "gaps" not in text or "a missing one is taken for" in text
 
 
@@ -198,7 +200,7 @@ def test_what_cannot_be_shown_is_left_out_with_a_word(name, tmp_path, capsys):
         )
         splits = first_examples(splits, 150)._replace(test=test)
         expected = [
-            "Images have no columns",
+            "Look at the hardest images",
             "HistGradientBoosting is for the ",
         ]
     with warnings.catch_warnings():
@@ -206,6 +208,36 @@ def test_what_cannot_be_shown_is_left_out_with_a_word(name, tmp_path, capsys):
         _, text, _ = parsed(jaxmlp.write_report(fitted(splits), splits, tmp_path / "report.html"))
     assert "Could not be shown" not in text and "report:" not in capsys.readouterr().err
     assert all(part in text for part in expected), text
+    # Images have no columns, nor gaps.
+    assert ("What it depends on" in text) == ("trees see gaps" in text) == (name == "linnerud")
+
+
+def test_what_no_search_hands_back_is_refused(table, tmp_path):
+    for given in (jaxmlp.EnsembleClassifier(), table[1].ensemble):
+        says = f"^found: must be what fit_ensemble hands back for these splits, got {type(given).__name__}; "
+        with pytest.raises(InputError, match=says):
+            jaxmlp.write_report(given, table[0], tmp_path / "report.html")
+
+
+def test_leaks_are_told_and_no_name_breaks_a_line(report):
+    lines = tell(report._replace(splits=report.splits._replace(leaks=("column 'a': leaks",))))
+    assert "column 'a': leaks" in lines
+    assert all(line.isprintable() for line in lines) and EVIL in report.importance
+
+
+def test_held_out_rows_are_called_as_in_their_file(tmp_path):
+    draws = np.random.default_rng(0)
+    frame = pandas.DataFrame(draws.normal(size=(90, 2)), columns=["a", "b"]).assign(y=np.arange(90) + 0.5)
+    frame[:60].to_csv(tmp_path / "own.csv", index=False)
+    frame[60:].to_csv(tmp_path / "other.csv", index=False)
+    splits = jaxmlp.read_table(tmp_path / "own.csv", "y")
+    np.testing.assert_array_equal(splits.rows, join_parts(splits).train.targets + 0.5)
+    labelled = jaxmlp.read_table(frame.set_index(frame["y"].astype(str)), "y")
+    np.testing.assert_array_equal(labelled.rows.astype(float), join_parts(labelled).train.targets)
+    splits = jaxmlp.read_table(tmp_path / "own.csv", "y", validation=tmp_path / "other.csv")
+    report = make_report(fitted(splits, num_epochs=1), splits, baselines=False)
+    names = row_names(report, np.arange(30))
+    assert names == [f"validation {target - 59.5:.0f}" for target in report.held_out.targets[:, 0]]
 
 
 def test_a_fault_in_one_section_costs_that_section_alone(report, tmp_path, capsys):
