@@ -1,10 +1,12 @@
 """How the command meets its user: subcommands, plain help, an error in one line with its status."""
 
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from itertools import takewhile
+from typing import Any, NoReturn, get_type_hints
 
 import tyro
 
@@ -56,10 +58,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
         # One flag, --quiet, rather than the pair --quiet and --no-quiet.
         config=(tyro.conf.FlagCreatePairsOff,),
     )
+    with one_line_errors():
+        check_once(sys.argv[1:] if arguments is None else arguments, type(chosen))
     compilation.enable_cache()
     with one_line_errors(), single_run():
         next(run for kind, run in _COMMANDS.values() if kind is type(chosen))(chosen)
         sys.stdout.flush()
+
+
+def check_once(arguments: Sequence[str], kind: type) -> None:
+    """InputError for an option of ``kind`` that is given more than once, of which the last would win without
+    a word; but for those that are meant to be.
+    """
+    hints = get_type_hints(kind, include_extras=True).items()
+    several = {name for name, hint in hints if tyro.conf.UseAppendAction in getattr(hint, "__metadata__", ())}
+    options = takewhile(lambda one: one != "--", arguments)
+    names = [one[2:].partition("=")[0].replace("-", "_") for one in options if one.startswith("--")]
+    for name, count in Counter(names).items():
+        if count > 1 and name not in several:
+            raise InputError(f"{name}: must be given once, got it {count} times")
 
 
 @contextmanager

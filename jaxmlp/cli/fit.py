@@ -110,13 +110,17 @@ def run(config: Fit) -> None:
     with FolderLock(folder):
         if not config.resume:
             records.tell_replaced(folder, command_line(), "--out")
-        _search(config, splits, ranges, folder, began)
+        outcome = _search(config, splits, ranges, folder, began)
+        baselines = not config.no_baselines
+        report = make_report(outcome.found, splits, baselines=baselines, cost=cost)
+        print(*tell(report), sep="\n")
+        write_page(report, folder / "report.html")
     print(f"model, report.html, record and pictures in {folder}")
 
 
 def _search(
     config: Fit, splits: Splits, ranges: dict[str, space.Distribution], folder: Path, began: float
-) -> None:
+) -> findings.Outcome:
     plan = plan_of(config.search, splits, ranges, config.seed, config.mesh)
     describe_plan(*plan)
     checkpoints = _checkpoints(config, folder)
@@ -131,9 +135,7 @@ def _search(
     findings.save_models(folder, outcome)
     _write_record(config, folder, outcome, began)
     findings.draw(folder, outcome)
-    report = make_report(found, splits, baselines=not config.no_baselines, cost=parse_cost(config.cost))
-    print(*tell(report), sep="\n")
-    write_page(report, folder / "report.html")
+    return outcome
 
 
 def command_line() -> str:

@@ -13,9 +13,11 @@ from jaxtyping import Float, Shaped
 from PIL import Image
 
 import jaxmlp
+from jaxmlp import checks
 from jaxmlp.cli.flags import TextFlags, default
 from jaxmlp.data.drawings import MNIST_EXTENT, composite_on, read_picture, shrink, to_network_input
 from jaxmlp.data.frames import read_frame
+from jaxmlp.data.tables import data_name
 from jaxmlp.data.targets import read_target, transform_targets
 from jaxmlp.models.evaluation import score_predictions
 from jaxmlp.models.model import Model
@@ -51,6 +53,9 @@ class Predict:
     """Pictures (PNG or JPEG), or tables (CSV or Parquet)."""
     out: Annotated[Path, default("a folder, predictions", "PATH")] = Path("predictions")
     """Folder for the results, or the file for that of a single one (.csv, .png)."""
+    threshold: Annotated[str | None, default("the likelier class", "CLASS=PROBABILITY")] = None
+    """Of two classes of a table, predict CLASS from this probability on and the other below, as yes=0.3; the
+    report of a fit says from which on to decide. Probabilities stay as they are."""
     text: tyro.conf.OmitArgPrefixes[TextFlags] = _TEXT
     """How a text file is written."""
 
@@ -63,7 +68,8 @@ def run(config: Predict) -> None:
         raise InputError("files: name at least one picture or table after the model")
     model = jaxmlp.load(config.model)
     table = model.spec.columns is not None
-    one: Callable[..., None] = partial(_predict_table, config.text) if table else _predict_picture
+    decided = parse_threshold(config.threshold, model.spec)
+    one: Callable[..., None] = partial(_predict_table, config.text, decided) if table else _predict_picture
     suffix = ".csv" if table else ".png"
     failed = 0
     for path, target in zip(config.files, _output_paths(config, suffix), strict=True):
@@ -97,10 +103,40 @@ def _output_paths(config: Predict, suffix: str) -> list[Path]:
     ]
 
 
-def _predict_table(text: TextFlags, model: Model, path: Path, target: Path) -> None:
+def parse_threshold(text: str | None, spec: ModelSpec) -> tuple[int, float] | None:
+    """``CLASS=PROBABILITY`` as the label of the class and the number; InputError for anything else but None,
+    and for a model of other than a table's two classes.
+    """
+    if text is None:
+        return None
+    if spec.columns is None or len(spec.class_names) != 2:
+        raise InputError("threshold: is for a table's two classes, which this model has not; leave it out")
+    name, _, number = text.rpartition("=")
+    names = [*map(str, spec.class_names)]
+    try:
+        least = checks.fraction("threshold", float(number if name else ""))
+    except ValueError:
+        raise InputError(f"threshold: must be CLASS=PROBABILITY, as {names[1]}=0.3, got {text!r}") from None
+    return names.index(checks.known_name("threshold", name, names)), least
+
+
+def decide(
+    predicted: "pandas.DataFrame", names: Sequence[Any], label: int, least: float
+) -> "pandas.DataFrame":
+    """The predictions where one of two classes is taken from a probability of ``least`` on."""
+    chances = predicted[f"probability of {names[label]}"]
+    taken = [names[label if chance >= least else 1 - label] for chance in chances.tolist()]
+    return predicted.assign(prediction=taken)
+
+
+def _predict_table(
+    text: TextFlags, decided: tuple[int, float] | None, model: Model, path: Path, target: Path
+) -> None:
     """Write the rows with their predictions, and tell the score where the target is known."""
     frame = read_frame(path, **asdict(text))
     predicted = predict_table(model, frame)
+    if decided is not None:
+        predicted = decide(predicted, model.spec.class_names, *decided)
     clash = [name for name in predicted if name in frame]
     if clash:
         raise InputError(f"has a column {clash[0]!r} already; rename it")
@@ -108,6 +144,8 @@ def _predict_table(text: TextFlags, model: Model, path: Path, target: Path) -> N
     print(f"{path}: {len(frame)} rows predicted in {target}")
     if model.spec.target in frame:
         print(f"  {score(model.spec, frame[model.spec.target], predicted)}")
+        if data_name(path) == model.spec.dataset:
+            print("  the model learnt from a file of this name: on rows it knows, a score is too good")
 
 
 def score(spec: ModelSpec, values: "pandas.Series", predicted: "pandas.DataFrame") -> str:
@@ -118,9 +156,11 @@ def score(spec: ModelSpec, values: "pandas.Series", predicted: "pandas.DataFrame
     if known.sum() < (1 if spec.class_names else 2):
         return f"too few rows with a target to be scored: {known.sum()}"
     targets = transform_targets(values[known], spec.class_names)
-    columns = predicted.iloc[:, 1:] if spec.class_names else predicted[["prediction"]]
-    answers = columns[known].to_numpy()
-    targets = targets if spec.class_names else targets.reshape(answers.shape)
+    answers = predicted["prediction"][known].to_numpy()[:, None]
+    if spec.class_names:
+        answers = (answers == np.array(spec.class_names, object)).astype(float)
+    else:
+        targets = targets.reshape(answers.shape)
     name, metric = next(iter(METRICS[spec.head].items()))
     value, bounds = score_predictions(spec.head, answers, targets)
     told = [format_mean(number, None, metric.unit) for number in (value, *bounds)]

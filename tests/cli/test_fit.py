@@ -117,6 +117,33 @@ def test_rows_whose_target_is_known_are_scored(folder, capsys):
     assert status == 2 and "'bought' has the class 'perhaps', which was not learnt" in err
 
 
+def test_a_threshold_says_from_which_probability_on_a_class_is_predicted(folder, capsys):
+    fresh, _ = shop(300, seed=2)
+    fresh.to_csv(folder / "decided.csv", index=False)
+    given = "predict", folder / "run", folder / "decided.csv", "--out", folder / "decided-out.csv"
+    status, out, _ = command(capsys, *given, "--threshold", "yes=0.2")
+    predicted = pandas.read_csv(folder / "decided-out.csv")
+    expected = np.where(predicted["probability of yes"] >= 0.2, "yes", "no")
+    plain = np.where(predicted["probability of yes"] > 0.5, "yes", "no")
+    assert (predicted["prediction"] == expected).all() and (expected != plain).any() and status == 0
+    assert f"accuracy {100 * np.mean(expected == fresh['bought']):.2f} % of 300 rows" in out
+    for wrong, says in {
+        "0.2": "threshold: must be CLASS=PROBABILITY, as yes=0.3, got '0.2'\n",
+        "yes=2": "threshold: must be CLASS=PROBABILITY, as yes=0.3, got 'yes=2'\n",
+        "yess=0.2": "threshold: unknown name 'yess'; did you mean 'yes'?\n",
+    }.items():
+        assert command(capsys, *given, "--threshold", wrong) == (2, "", f"error: {says}")
+
+
+def test_rows_that_the_model_may_know_are_said_to_be(folder, capsys):
+    given = "predict", folder / "run", folder / "shop.csv", "--out", folder / "same-out.csv"
+    assert (
+        "the model learnt from a file of this name: on rows it knows, a score" in command(capsys, *given)[1]
+    )
+    shop(50, seed=4)[0].to_csv(folder / "fresh.csv", index=False)
+    assert "of this name" not in command(capsys, *given[:2], folder / "fresh.csv", *given[3:])[1]
+
+
 def test_predictions_leave_a_persons_own_files_and_cells_as_they_are(folder, capsys):
     model, own = folder / "run" / "model.safetensors", folder / "own.csv"
     fresh = shop(3, seed=3)[0].drop(columns="bought").assign(id=["007", "NA", "1.50"])
@@ -184,6 +211,8 @@ def test_images_have_a_folder_of_their_own_by_default(tmp_path, capsys, monkeypa
         (("digits", "--checkpoint-every", 0), "checkpoint_every: must be a whole number of at least 1"),
         (("digits", "--cost", "5"), "cost: must be FALSE_POSITIVE:FALSE_NEGATIVE, as 1:5, got '5'"),
         (("diabetes", "--class-weight", "balanced"), "class_weight: needs class labels as targets"),
+        (("digits", "--seed", 1, "--seed=2"), "seed: must be given once, got it 2 times"),
+        (("digits", "--num_epochs", 1, "--num-epochs", 2), "num_epochs: must be given once, got it 2 times"),
         (("digits", "--test-fraction", 2), "test_fraction: must be at least 0 and below 1, got 2"),
     ],
 )

@@ -98,6 +98,12 @@ def test_results_of_files_with_one_name_are_told_apart_and_one_may_be_named(tmp_
     assert status == 2 and err.startswith("error: out: must be a folder for 2 files")
 
 
+def test_a_threshold_is_for_two_classes_of_a_table(tmp_path, digits_model, capsys):
+    path = model.save(tmp_path / "model.safetensors", digits_model)
+    says = "error: threshold: is for a table's two classes, which this model has not; leave it out\n"
+    assert command(capsys, "predict", path, path, "--threshold", "1=0.2") == (2, "", says)
+
+
 def test_the_command_without_pictures_or_with_a_folder_in_the_way_says_what_to_do(
     tmp_path, digits_model, capsys
 ):
