@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jaxmlp import checks
-from jaxmlp.data.text_files import check_names, check_width, read_text
+from jaxmlp.data.text_files import read_text
+from jaxmlp.data.text_layout import check_names, check_width
 from jaxmlp.runtime.console import about
 from jaxmlp.types import InputError
 

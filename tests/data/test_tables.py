@@ -243,8 +243,18 @@ def test_letters_far_down_that_are_no_utf_8_are_read_too(tmp_path, capsys):
         (["", "a,b", "", "1,2"], ["a", "b"], ["1", "2"], ""),
         (["0,1", "5,6"], ["0", "1"], ["5", "6"], ""),
         (["a , b", "1, x"], ["a", "b"], ["1", "x"], ""),
+        (["sep=;", "a;b", "1,5;2"], ["a", "b"], ["1,5", "2"], ""),
+        (['"SEP=,"', "a,b", "1,2"], ["a", "b"], ["1", "2"], ""),
+        (["a", "1,5", "2,7"], ["a"], ["1,5"], ""),
+        (["a", "New York", "Rome", "New Orleans"], ["a"], ["New York"], ""),
+        (["a", '"1" 5.5', '"2" 7.5'], ["Unnamed: 0", "a"], ["1", "5.5"], "begin with a cell that"),
+        (["a", "1,5", "2,7", "3,1"], ["Unnamed: 0", "a"], ["1", "5"], "begin with a cell that"),
+        (["a", "1,", "2,"], ["a"], ["1"], "end with a separator that the header lacks"),
     ],
-    ids=["trailing", "row names", "index", "blank lines", "numbered", "spaces"],
+    ids=[
+        *("trailing", "row names", "index", "blank lines", "numbered", "spaces", "said separator"),
+        *("quoted", "decimal commas", "words", "quoted names", "counted names", "one and nothing"),
+    ],
 )
 def test_no_column_moves_under_another_name(tmp_path, capsys, rows, names, first, told):
     path = tmp_path / "rows.csv"
@@ -252,6 +262,23 @@ def test_no_column_moves_under_another_name(tmp_path, capsys, rows, names, first
     frame = frames.read_frame(path)
     assert (list(frame.columns), frame.iloc[0].tolist()) == (names, first)
     assert told in capsys.readouterr().err
+
+
+def test_no_row_of_a_single_column_is_lost(tmp_path):
+    path = tmp_path / "column.csv"
+    for end in ("", "\n", "\n\n\n", '\n""\n'):
+        path.write_text(f"\na\n1\n\n3{end}")
+        assert frames.read_frame(path)["a"].tolist() == ["1", "", "3", *[""] * ('"' in end)]
+
+
+@pytest.mark.parametrize("row", ["1,2,3,4,", "1,2,3"])
+def test_no_cell_beyond_the_header_is_lost(tmp_path, row):
+    path = tmp_path / "rows.csv"
+    path.write_text("a,b\n" + "1,2,\n" * 300 + row + "\n")
+    with pytest.raises(
+        InputError, match=r"row 301 has a cell more, '3'|Expected 3 fields in line 302, saw 5"
+    ):
+        frames.read_frame(path)
 
 
 def test_a_table_that_cannot_fit_is_refused_before_it_is_read(tmp_path, monkeypatch):
