@@ -1,7 +1,7 @@
 """The cells of a table's column: which are missing, and what they are as words."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -18,6 +18,8 @@ MISSING = frozenset(
 _WHOLE = re.compile(r"(-?\d+)\.0+")
 # So many cells, evenly spread, show how a column is written.
 _SAMPLE = 5000
+# So many of the words, where these are not all as long.
+_PADDED = 0.05
 _TRUTH = {"true": "True", "false": "False"}
 
 
@@ -109,6 +111,14 @@ def counts_rows(numbers: np.ndarray) -> bool:
     """Whether they are whole and all different, as those that only name the rows are."""
     whole = np.isfinite(numbers).all() and (numbers == numbers.round()).all()
     return bool(whole) and len(np.unique(numbers)) == len(numbers)
+
+
+def has_leading_zeros(words: Sequence[str]) -> bool:
+    """Whether they are digits that begin with 0 as numbers do not, such as postal codes."""
+    digits = [word for word in words if re.fullmatch(r"\d{2,}", word)]
+    padded = sum(word.startswith("0") for word in digits)
+    alike = len({*map(len, digits)}) == 1
+    return padded > 0 and (alike or padded >= _PADDED * len(words))
 
 
 def shown(cells: Iterable[Any], number: int = 3) -> str:

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float
 
-from jaxmlp.data.cells import Cells, shown
+from jaxmlp.data.cells import Cells, is_plain, sample_words, shown
 from jaxmlp.data.columns import CategoryColumn, Column, DateColumn, NumberColumn, Used, used_columns
 from jaxmlp.data.frames import check_frame
+from jaxmlp.data.numerals import MARK_NAMES, parse_numbers
 from jaxmlp.runtime.console import warn
 from jaxmlp.types import InputError
 
@@ -64,8 +65,30 @@ def transform_columns(
     frame = check_frame(frame)
     read = read_cells(frame, columns)
     for column, cells in read:
+        if isinstance(column, NumberColumn):
+            _check_marks(column, frame[column.name])
         check_new_cells(column, cells, frame[column.name])
     return encode_cells(read)
+
+
+def _check_marks(column: NumberColumn, values: "pandas.Series") -> None:
+    """InputError where more of the texts are numbers with another decimal mark than with the one that was
+    learnt; a warning where as many are, and are other numbers, as "9,604" is.
+    """
+    words = [] if is_plain(values) else sample_words(values)
+    (other,) = {*MARK_NAMES} - {column.decimal}
+    own, swapped = (parse_numbers(words, mark, column.unit) for mark in (column.decimal, other))
+    learnt = f"it was learnt with {MARK_NAMES[column.decimal]}"
+    more = np.isfinite(swapped).sum() - np.isfinite(own).sum()
+    if more > 0:
+        word = words[int((np.isfinite(swapped) & np.isnan(own)).argmax())]
+        raise InputError(
+            f"column {column.name!r}: has {MARK_NAMES[other]}, as in {word!r}, and {learnt}; write it so"
+        )
+    both = zip(words, own, swapped, strict=True)
+    grouped = [(word, one) for word, one, two in both if other in word and np.isfinite(two) and one != two]
+    if more == 0 and grouped:
+        warn(f"column {column.name!r}: {grouped[0][0]!r} is the number {grouped[0][1]:.15g}, since {learnt}")
 
 
 def check_new_cells(column: Used, cells: Cells, values: "pandas.Series | np.ndarray") -> None:

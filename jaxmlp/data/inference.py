@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jaxmlp import checks
-from jaxmlp.data.cells import as_words, counts_rows, is_plain, sample_words, shown
+from jaxmlp.data.cells import as_words, counts_rows, has_leading_zeros, is_plain, sample_words, shown
 from jaxmlp.data.columns import (
     MAX_CATEGORIES,
     MAX_LENGTH,
@@ -119,13 +119,6 @@ def _of_texts(
 
 def _matches(column: Column, said: str) -> bool:
     return said in {NumberColumn: NUMBER_KINDS, DateColumn: _DATE_KINDS}.get(type(column), ())
-
-
-def has_leading_zeros(words: Sequence[str]) -> bool:
-    digits = [word for word in words if re.fullmatch(r"\d{2,}", word)]
-    padded = sum(word.startswith("0") for word in digits)
-    alike = len({*map(len, digits)}) == 1
-    return padded > 0 and (alike or padded >= _FEW * len(words))
 
 
 def _share_read(column: Any, values: "pandas.Series") -> float:

@@ -30,17 +30,24 @@ _WRITTEN = {
     for mark, other, indian in ((".", ",", r"|[1-9]\d?(?:,\d\d)+,\d{3}"), (",", ".", ""))
 }
 _DECIMALS = tuple(_WRITTEN)
+MARK_NAMES = {".": "decimal points", ",": "decimal commas"}
+# What a number beside them means without one is not what it means with it.
+_MAGNITUDES = frozenset(("k", "K", "M", "B", "bn", "mn", "Mio", "Mrd", "Tsd"))
 
 
 def read_numbers(values: "pandas.Series", decimal: str = ".", unit: str = "") -> Cells:
-    """The cells as numbers; those in texts have this ``decimal`` mark, and this ``unit`` or none."""
+    """The cells as numbers; those in texts have this ``decimal`` mark, and this ``unit`` or, unless it is one
+    such as thousands, none.
+    """
     import pandas
 
     types = pandas.api.types
     if types.infer_dtype(values, skipna=True) in ("timedelta", "timedelta64"):
         values = pandas.to_timedelta(values).dt.total_seconds()
     numbers = np.full(len(values), np.nan)
-    if not is_dated(values) and (decimal == "." or types.is_numeric_dtype(values.dtype)):
+    if not is_dated(values) and (
+        (decimal == "." and not _is_magnitude(unit)) or types.is_numeric_dtype(values.dtype)
+    ):
         # What pandas cannot take for a number is read like texts.
         with contextlib.suppress(OverflowError, TypeError):
             numbers = pandas.to_numeric(values, errors="coerce").to_numpy(float, copy=True, na_value=np.nan)
@@ -55,10 +62,14 @@ def read_numbers(values: "pandas.Series", decimal: str = ".", unit: str = "") ->
 def _number(cell: object, decimal: str, unit: str) -> float:
     sign, digits, exponent, own = split_number(str(cell))
     written = _WRITTEN[decimal].fullmatch(digits)
-    if not digits or written is None or own not in (unit, ""):
+    if not digits or written is None or (own != unit and (own or _is_magnitude(unit))):
         return np.nan
     kept = re.sub(rf"[^\d{decimal}]", "", digits).replace(decimal, ".")
     return float(f"{sign}{kept}{exponent}")
+
+
+def _is_magnitude(unit: str) -> bool:
+    return unit.rpartition(" ")[2] in _MAGNITUDES
 
 
 def split_number(text: str) -> tuple[str, str, str, str]:
@@ -85,7 +96,7 @@ def find_decimals(words: Sequence[str], unit: str) -> list[str]:
     """The decimal marks with which most of ``words`` are numbers: two where they are other numbers with each,
     as "9,604" is, and nothing decides.
     """
-    read = {mark: _numbers(words, mark, unit) for mark in _DECIMALS}
+    read = {mark: parse_numbers(words, mark, unit) for mark in _DECIMALS}
     counts = {mark: int(np.isfinite(numbers).sum()) for mark, numbers in read.items()}
     best = [mark for mark in _DECIMALS if counts[mark] == max(counts.values())]
     if len(best) < 2 or np.array_equal(read["."], read[","], equal_nan=True):
@@ -97,5 +108,6 @@ def find_decimals(words: Sequence[str], unit: str) -> list[str]:
     return best
 
 
-def _numbers(words: Sequence[str], decimal: str, unit: str) -> Float[np.ndarray, " words"]:
+def parse_numbers(words: Sequence[str], decimal: str, unit: str) -> Float[np.ndarray, " words"]:
+    """As ``read_numbers`` reads texts, nan where one is no number."""
     return np.array([_number(word, decimal, unit) for word in words], float)

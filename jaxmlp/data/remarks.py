@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from jaxmlp.data.cells import Cells, counts_rows, sample_words, shown
+from jaxmlp.data.cells import Cells, counts_rows, has_leading_zeros, is_plain, sample_words, shown
 from jaxmlp.data.columns import (
     MAX_CATEGORIES,
     CategoryColumn,
@@ -34,8 +34,8 @@ def remark_columns(
         name = column.name
         if name in cells:
             found = _remark_lost(column, cells[name], frame[name])
-            if isinstance(column, NumberColumn) and name not in said:
-                found += _remark_sentinels(cells[name].values)
+            if name not in said:
+                found += _remark_doubtful(column, cells[name], frame[name])
         else:
             found = [] if name in said else [f"is {column.describe()}"]
         remarks += [f"column {name!r}: {remark}" for remark in found]
@@ -73,6 +73,34 @@ def _remark_lost(column: Column, cells: Cells, values: "pandas.Series") -> list[
     return [f"{share} are no {kind} and count as missing: {shown(values[unread])}"] if unread.any() else []
 
 
+def _remark_doubtful(column: Column, cells: Cells, values: "pandas.Series") -> list[str]:
+    """What may have been meant otherwise."""
+    if isinstance(column, CategoryColumn):
+        return [] if infer_from_type(column.name, values) is not None else _remark_numerals(values)
+    if isinstance(column, NumberColumn):
+        return _remark_sentinels(cells.values) + (_remark_bare(column.unit, values) if column.unit else [])
+    return _remark_sentinels(cells.values, is_date=True) if isinstance(column, DateColumn) else []
+
+
+def _remark_numerals(values: "pandas.Series") -> list[str]:
+    """Categories that are numbers but for a few words, as where "?" stands for a gap."""
+    words = sample_words(values)
+    others = [word for word in words if not _is_plain_number(word)]
+    if not others or 2 * len(others) > len(words) or has_leading_zeros(words):
+        return []
+    return [
+        f"is taken for categories, though most are numbers, since others are not, {shown(others)}; where "
+        "these stand for gaps, say that it is number"
+    ]
+
+
+def _remark_bare(unit: str, values: "pandas.Series") -> list[str]:
+    """Numbers without the unit that the others have, among texts."""
+    words = [] if is_plain(values) else sample_words(values)
+    bare = [word for word in words if _is_plain_number(word) and float(word)]
+    return [f"in numbers such as {shown(bare)} {unit!r} is missing, and taken to be meant"] if bare else []
+
+
 def _note_numbers(
     column: NumberColumn | DateColumn, cells: Cells, values: "pandas.Series", is_said: bool
 ) -> list[str]:
@@ -82,7 +110,7 @@ def _note_numbers(
     return notes
 
 
-def _remark_sentinels(numbers: np.ndarray) -> list[str]:
+def _remark_sentinels(numbers: np.ndarray, *, is_date: bool = False) -> list[str]:
     """A number that is there again and again, and farther from all others than they are from each other, as
     -999 is among ages.
     """
@@ -94,8 +122,9 @@ def _remark_sentinels(numbers: np.ndarray) -> list[str]:
         if count < max(3, _OFTEN * len(numbers)) or len(np.unique(others)) < _SEVERAL:
             continue
         if np.abs(others - number).min() > 2 * np.ptp(others):
+            shown_as = np.datetime64(int(number), "D") if is_date else f"{number:.15g}"
             remarks.append(
-                f"is {number:.15g} in {count:,} rows, far from all others; if that stands for a gap, leave "
+                f"is {shown_as} in {count:,} rows, far from all others; if that stands for a gap, leave "
                 "these cells empty"
             )
     return remarks

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from jaxmlp.data.cells import MISSING, is_dated, shown
+from jaxmlp.data.cells import MISSING, has_leading_zeros, is_dated, shown
 from jaxmlp.data.columns import DateColumn, NumberColumn
 from jaxmlp.data.frames import import_pandas
-from jaxmlp.data.inference import NUMBER_KINDS, has_leading_zeros, infer_columns
+from jaxmlp.data.inference import NUMBER_KINDS, infer_columns
 from jaxmlp.runtime.console import warn
 from jaxmlp.types import InputError
 

@@ -67,3 +67,87 @@ def test_lists_among_numbers_and_categories_are_told_as_what_cannot_be_read(caps
     assert rows.tolist() == [[9.75, 1, 0, 0], [9.75, 1, 0, 1], [3, 0, 1, 0]]
     told = capsys.readouterr().err
     assert "2 of 3 cells are no numbers: [1]; " in told and "1 of 3 cells were not learnt: ['a']; " in told
+
+
+GERMAN = [f"{x:.3f}".replace(".", ",") for x in HALVES + 0.25]
+
+
+@pytest.mark.parametrize(
+    "learnt, new, says",
+    [
+        (
+            HALVES,
+            ["0,604", "1,234", "9,999"],
+            r"has decimal commas, as in '0,604', and it was learnt with dec",
+        ),
+        (HALVES, ["1,5", "1,234", "1.5", "2,5"], r"has decimal commas, as in '1,5'"),
+        (
+            GERMAN,
+            ["0.604", "1.234", "-9.999"],
+            r"has decimal points, as in '0.604', and it was learnt with dec",
+        ),
+    ],
+)
+def test_new_texts_with_another_decimal_mark_are_refused(learnt, new, says):
+    columns, _ = learn_columns(pd.DataFrame({"x": learnt}), np.arange(40), {})
+    with pytest.raises(InputError, match=f"^column 'x': {says}"):
+        transform_columns(pd.DataFrame({"x": new}), columns)
+
+
+@pytest.mark.parametrize(
+    "learnt, new, number, is_told",
+    [
+        (HALVES, ["1,234", "9,999"], 1234, True),
+        (GERMAN, ["1.234", "9.999"], 1234, True),
+        (HALVES, ["1.234", "9.999"], 1.234, False),
+        (HALVES, ["1,234.5", "9,999"], 1234.5, False),
+        (GERMAN, ["1,234", "9,999"], 1.234, False),
+        (GERMAN, ["7", "9"], 7, False),
+        (HALVES, [7.5, 9.5], 7.5, False),
+    ],
+)
+def test_new_texts_that_may_have_another_decimal_mark_are_told(capsys, learnt, new, number, is_told):
+    columns, _ = learn_columns(pd.DataFrame({"x": learnt}), np.arange(40), {})
+    capsys.readouterr()
+    assert transform_columns(pd.DataFrame({"x": new}), columns)[0, 0] == number
+    said = f"column 'x': {new[0]!r} is the number {number}, since it was learnt with decimal"
+    assert (said in capsys.readouterr().err) is is_told
+
+
+def test_thousands_are_not_mixed_with_numbers_that_are_none():
+    texts = [f"{x}k" for x in HALVES]
+    columns, _ = learn_columns(pd.DataFrame({"x": texts}), np.arange(40), {})
+    assert transform_columns(pd.DataFrame({"x": ["2.5k"]}), columns).tolist() == [[2.5]]
+    with pytest.raises(InputError, match="2 of 2 cells are no numbers: '950', '20'"):
+        transform_columns(pd.DataFrame({"x": ["950", "20"]}), columns)
+    with pytest.raises(InputError, match="of its cells are numbers, and others are not"):
+        learn_columns(pd.DataFrame({"x": [*texts, *map(str, range(100, 110))]}), np.arange(50), {})
+
+
+@pytest.mark.parametrize(
+    "cells, told",
+    [
+        (
+            [f"{x}%" for x in HALVES] + ["0.15"] * 2,
+            "in numbers such as '0.15' '%' is missing, and taken to be",
+        ),
+        ([f"${x}" for x in HALVES] + ["0"] * 2, None),
+        (
+            [*map(str, range(20)), "?", "?"] * 2,
+            "is taken for categories, though most are numbers, since others",
+        ),
+        (["A12", "A7", "12"] * 14, None),
+        (["01234", "02345", "A1000"] * 14, None),
+        (pd.Categorical(["1", "2", "3", "x"] * 10), None),
+        (
+            [*pd.date_range("2024", periods=40).strftime("%Y-%m-%d"), *["9999-12-31"] * 4],
+            "is 9999-12-31 in 4 rows, far from all others",
+        ),
+    ],
+)
+def test_what_may_have_been_meant_otherwise_is_told(capsys, cells, told):
+    frame = pd.DataFrame({"c": cells})
+    learn_columns(frame, np.arange(len(frame)), {})
+    said = capsys.readouterr().err
+    doubts = ("in numbers such as", "is taken for categories", "far from all others")
+    assert f"column 'c': {told}" in said if told else not any(doubt in said for doubt in doubts)
