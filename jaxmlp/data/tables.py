@@ -19,7 +19,7 @@ from jaxmlp.data.leaks import warn_leaks
 from jaxmlp.data.learning import learn_columns
 from jaxmlp.data.row_keys import find_keys
 from jaxmlp.data.splits import Splits, join_parts
-from jaxmlp.data.targets import fit_targets, read_target, strict_numbers, tell_merged, transform_targets
+from jaxmlp.data.targets import fit_targets, read_target, strict_numbers, tell_classes, transform_targets
 from jaxmlp.runtime.console import about
 from jaxmlp.types import Dataset, InputError
 
@@ -132,7 +132,7 @@ def _read_checked(table: Any, target: str, said: str | None) -> "tuple[pandas.Da
             f"target: {target!r} is missing in {int(missing.sum())} of {len(frame)} rows, the first is row "
             f"{missing.idxmax()}; fill or drop them"
         )
-    tell_merged(frame[target], values)
+    tell_classes(frame[target], values)
     return frame.assign(**{target: values}), kind
 
 

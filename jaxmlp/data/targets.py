@@ -9,6 +9,7 @@ from jaxmlp.data.cells import MISSING, has_leading_zeros, is_dated, shown
 from jaxmlp.data.columns import DateColumn, NumberColumn
 from jaxmlp.data.frames import import_pandas
 from jaxmlp.data.inference import NUMBER_KINDS, infer_columns
+from jaxmlp.data.numerals import parse_numbers
 from jaxmlp.runtime.console import warn
 from jaxmlp.types import InputError
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 MAX_CLASSES = 20
 """A target of at most so many different whole numbers is taken for classes."""
+_PLACEHOLDERS = frozenset(("?", "-", "--", "."))
 _TIMES = ("datetime", "datetime64", "date", "time", "timedelta", "timedelta64")
 
 
@@ -109,12 +111,25 @@ def transform_targets(values: "pandas.Series", class_names: Sequence[Any]) -> np
     return np.array([places[name] for name in found], np.int32)
 
 
-def tell_merged(before: "pandas.Series", after: "pandas.Series") -> None:
-    """Say it where classes differ only in the space around them."""
-    texts = {cell for cell in before if isinstance(cell, str)}
-    padded = sorted(text for text in texts if text != text.strip())
-    if not is_numeric(after) and len(texts) > len({text.strip() for text in texts}):
-        warn(f"target: {before.name!r}: space around a class does not count: {shown(padded)}")
+def tell_classes(before: "pandas.Series", after: "pandas.Series") -> None:
+    """Say it where classes differ only in the space around them, or in capitals, stand for a gap elsewhere,
+    or may be numbers.
+    """
+    names = sorted({cell for cell in after if isinstance(cell, str)})
+    texts = {cell for cell in before if isinstance(cell, str)} if names else set()
+    found = []
+    if len(texts) > len(names):
+        padded = sorted(text for text in texts if text != text.strip())
+        found.append(f"space around a class does not count: {shown(padded)}")
+    folded = [name.casefold() for name in names]
+    if alike := [name for name, small in zip(names, folded, strict=True) if folded.count(small) > 1]:
+        found.append(f"{shown(alike)} are different classes; write them alike if they are one")
+    if gaps := [name for name in names if name.casefold() in MISSING | _PLACEHOLDERS]:
+        found.append(f"{shown(gaps)} is taken for a class; where it stands for a gap, drop these rows")
+    if any("," in name for name in names) and np.isfinite(parse_numbers(names, ",", "")).all():
+        found.append(f"{shown(names)} are taken for classes; if they are numbers, say decimal-comma of it")
+    for remark in found:
+        warn(f"target: {before.name!r}: {remark}")
 
 
 def is_numeric(values: "pandas.Series") -> bool:

@@ -319,6 +319,28 @@ def test_classes_are_read_as_they_are_meant(tmp_path, cells, names, capsys):
     assert padded == ("yes " in cells)
 
 
+@pytest.mark.parametrize(
+    ("cells", "told"),
+    [
+        (["yes", "no", "NA"], "'NA' is taken for a class; where it stands for a gap, drop these rows"),
+        (["yes", "no", "?"], "'?' is taken for a class"),
+        (["Yes", "yes", "no"], "'Yes', 'yes' are different classes; write them alike if they are one"),
+        (
+            ["0,5", "1,5", "2"],
+            "'0,5', '1,5', '2' are taken for classes; if they are numbers, say decimal-comma",
+        ),
+        (["yes", "no", "perhaps"], None),
+        (["0.5", "1.5", "2"], None),
+        ([True, False, True], None),
+        (["007", "7", "08"], None),
+    ],
+)
+def test_classes_that_may_be_meant_otherwise_are_told(capsys, cells, told):
+    tables.read_table(pd.DataFrame({"x": NUMBERS[:60], "y": cells * 20}), "y")
+    said = capsys.readouterr().err
+    assert f"target: 'y': {told}" in said if told else "target: " not in said
+
+
 def test_a_target_is_read_as_numbers_are():
     frame = pd.DataFrame({"x": NUMBERS, "y": [f"€ {1e4 * x:,.1f}" for x in NUMBERS]})
     splits = tables.read_table(frame, "y")
