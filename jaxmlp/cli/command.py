@@ -11,6 +11,7 @@ from typing import Any, NoReturn, get_type_hints
 import tyro
 
 from jaxmlp.cli import fit, page, predict, show
+from jaxmlp.printing import one_line
 from jaxmlp.runtime import compilation, environment, files
 from jaxmlp.runtime.signals import single_run
 from jaxmlp.runtime.streams import prepare_streams
@@ -96,5 +97,5 @@ def one_line_errors() -> Iterator[None]:
 
 
 def _exit(error: Exception, status: int) -> NoReturn:
-    print("error:", " ".join(str(error).split()), file=sys.stderr)
+    print("error:", one_line(" ".join(str(error).split())), file=sys.stderr)
     sys.exit(status)

@@ -25,6 +25,7 @@ from jaxmlp.models.schema import ModelSpec
 from jaxmlp.models.tables import predict_table
 from jaxmlp.nn.metrics import METRICS
 from jaxmlp.plots.images import prediction
+from jaxmlp.printing import one_line
 from jaxmlp.records import check_writable
 from jaxmlp.runtime.console import about
 from jaxmlp.statistics import format_mean
@@ -79,7 +80,7 @@ def run(config: Predict) -> None:
                     raise InputError("out: would take the place of this file; name another")
                 one(model, path, target)
         except InputError as error:
-            print(f"error: {error}", file=sys.stderr)
+            print(one_line(f"error: {error}"), file=sys.stderr)
             failed += 1
     if failed:
         raise InputError(f"files: {failed} of {len(config.files)} could not be predicted")

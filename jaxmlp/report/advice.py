@@ -39,7 +39,8 @@ def _about_data(report: Report) -> Iterator[str]:
     if len(hidden := [name for name, rises in report.importance.items() if rises.mean() <= 0]) > 1:
         named = ", ".join(hidden[:5]) + (", …" if len(hidden) > 5 else "")
         yield f"Try without columns that seem to tell nothing: {named}."
-    yield f"Look at the hardest {'images' if report.has_images else 'rows'}: wrong ones stand there first."
+    what, wrong = ("images", "labels") if report.has_images else ("rows", "entries")
+    yield f"Look at the hardest {what}: wrong {wrong} stand there first."
 
 
 def _about_use(report: Report) -> Iterator[str]:
