@@ -12,14 +12,15 @@ from jaxtyping import Array
 from numpy.typing import ArrayLike
 
 from jaxmlp import checks
+from jaxmlp.data.arrays import make_dataset
 from jaxmlp.models import calibration
 from jaxmlp.models.model import Model, with_spec
-from jaxmlp.models.prediction import predict, predict_log_proba
+from jaxmlp.models.prediction import check_is_no_table, predict, predict_log_proba
 from jaxmlp.models.training import Loss
 from jaxmlp.nn.metrics import METRICS, TARGET_UNIT, Metric, log_probabilities
 from jaxmlp.nn.preprocessing import Affine
 from jaxmlp.statistics import mean_interval, num_equal, variance_of_mean, wilson_interval
-from jaxmlp.types import AnyArray, Dataset
+from jaxmlp.types import AnyArray, Dataset, InputError
 
 Metrics = Mapping[str, Metric | Callable[..., Array]]
 """By name, functions ``(logits, targets) -> scalar`` of all examples."""
@@ -39,9 +40,10 @@ def evaluate(
 ) -> dict[str, float]:
     """Each measure of ``METRICS`` on ``part``, and ``metrics`` of one's own, as ``fit_mlp`` takes them. Of
     a calibrated regression ``coverage_90``, too: the share of targets within the interval that should hold
-    90 %. What cannot be measured, such as R² of a single target, is not finite.
+    90 %. What cannot be measured, such as R² of a single target, is not finite. Raises InputError for inputs
+    or targets that do not fit the model.
     """
-    part = checks.as_dataset("part", part)
+    part = _check_part(model, part)
     predictions, targets = _predictions(model, part)
     *near, unit = _near_zero(model.spec.head, predictions, targets)
     values = {
@@ -55,6 +57,16 @@ def evaluate(
     if noise is not None:
         values["coverage_90"] = calibration.coverage(predictions - targets, np.asarray(noise))
     return values
+
+
+def _check_part(model: Model, part: Dataset | tuple[ArrayLike, ArrayLike]) -> Dataset:
+    if model.spec.columns is not None and isinstance(part, tuple):
+        check_is_no_table(part[0])
+    given, num_outputs = checks.as_dataset("part", part), model.spec.networks[0].layer_sizes[-1]
+    checked = make_dataset("part ", given.inputs, given.targets, model.spec.class_names)
+    if model.spec.head == "regression" and checked.targets[0].size != num_outputs:
+        raise InputError(f"part targets: must be {num_outputs} an example, got {checked.targets[0].size}")
+    return checked
 
 
 @partial(jax.jit, static_argnames="head")

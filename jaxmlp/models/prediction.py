@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -11,8 +12,10 @@ from jaxtyping import Array, Float, Shaped
 from scipy.special import log_softmax
 
 from jaxmlp.data.arrays import as_floats, as_numbers
+from jaxmlp.data.frames import is_table
 from jaxmlp.models.calibration import apply_temperature, log_mean, weighted_mean
 from jaxmlp.models.model import Model
+from jaxmlp.models.schema import ModelSpec
 from jaxmlp.nn import mlp
 from jaxmlp.nn.network import apply_layers
 from jaxmlp.nn.preprocessing import scale_on_host
@@ -29,9 +32,10 @@ def network_outputs(
 ) -> Float[np.ndarray, "networks examples outputs"]:
     """What each network puts out for raw ``inputs``, [n, *input_shape]: logits, or values in the targets'
     unit, clipped to the model's ``target_range``. Raises InputError when the shape is another, a value is no
-    number that could be computed with, or the backend computes wrong.
+    number that could be computed with, a frame is given to the model of a table, whose columns only
+    ``predict_table`` can tell apart, or the backend computes wrong.
     """
-    scaled = scale_on_host(model.affine, _check_inputs(inputs, model.spec.input_shape), model.quantiles)
+    scaled = scale_on_host(model.affine, _check_inputs(inputs, model.spec), model.quantiles)
     check_backend()
     outputs = _all_outputs(model, jnp.asarray(scaled))
     lost = ~np.isfinite(outputs).all(axis=(0, 2))
@@ -124,9 +128,21 @@ def _counts(model: Model) -> list[int]:
     return [network.count for network in model.spec.networks]
 
 
-def _check_inputs(inputs: AnyArray, input_shape: tuple[int, ...]) -> np.ndarray:
+def _check_inputs(inputs: Any, spec: ModelSpec) -> np.ndarray:
+    if spec.columns is not None:
+        check_is_no_table(inputs)
+    input_shape = spec.input_shape
     if np.ndim(inputs) == 0 or np.shape(inputs)[1:] != input_shape:
         wanted = ", ".join(["n", *map(str, input_shape)])
         raise InputError(f"inputs: must have the shape ({wanted}) of n examples, got {np.shape(inputs)}")
     numbers = as_numbers("inputs", inputs)
     return numbers if numbers.dtype == np.uint8 else as_floats("inputs", numbers)
+
+
+def check_is_no_table(inputs: Any) -> None:
+    """InputError for a table, whose columns may come in any order, to a model that learnt from one."""
+    if is_table(inputs):
+        raise InputError(
+            "inputs: a table has to be read as its columns were learnt; give it to predict_table, or to "
+            "read_table as test="
+        )

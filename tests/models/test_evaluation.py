@@ -5,12 +5,13 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, log_loss, mean_squared_error, r2_score
 
-from jaxmlp.models import evaluation
+from jaxmlp.data.columns import NumberColumn
+from jaxmlp.models import evaluation, prediction
 from jaxmlp.models.evaluation import weighted_measures
-from jaxmlp.models.model import Model
+from jaxmlp.models.model import Model, with_spec
 from jaxmlp.models.schema import ModelSpec, dense_network
 from jaxmlp.nn.preprocessing import Affine
-from jaxmlp.types import Dataset, Layer
+from jaxmlp.types import Dataset, InputError, Layer
 
 
 def repeating(size, head="multiclass", factor=1.0):
@@ -121,3 +122,35 @@ def test_two_groups_that_are_alike_within_still_have_an_interval():
         _, intervals = weighted_measures("binary", right, labels, weights, groups)
         low, high = intervals["accuracy"]
         assert 0 <= low < high <= 1
+
+
+@pytest.mark.parametrize(
+    ("inputs", "targets", "says"),
+    [
+        (np.zeros((3, 2)), [0, 1, 2], r"part targets: labels must be 0…1, got 2 in row 2"),
+        (np.zeros((3, 2)), [0, -1, 1], r"part targets: labels must be 0…1, got -1 in row 1"),
+        (np.zeros((3, 2)), [0, 0.5, 1], r"part targets: labels must be whole numbers, got 0.5 in row 1"),
+        (np.zeros((3, 2)), np.array(["a", "b", "a"]), r"part targets: must be an array of real numbers"),
+        (
+            np.zeros((3, 2)),
+            [[0], [1], [1]],
+            r"part targets: must be one label per example, got",
+        ),
+        (np.zeros((3, 2)), [0, 1], r"part targets: must be as many as inputs, got 2 for 3"),
+    ],
+)
+def test_labels_that_are_none_of_the_model_are_refused(inputs, targets, says):
+    with pytest.raises(InputError, match=says):
+        evaluation.evaluate(repeating(2), (inputs, targets))
+
+
+def test_a_frame_is_not_taken_by_the_order_of_its_columns():
+    pandas = pytest.importorskip("pandas")
+    frame, columns = pandas.DataFrame({"b": [1.0], "a": [2.0]}), (NumberColumn("a"), NumberColumn("b"))
+    model = with_spec(repeating(2), columns=columns)
+    says = r"inputs: a table has to be read .* give it to predict_table"
+    with pytest.raises(InputError, match=says):
+        evaluation.evaluate(model, (frame, [0]))
+    # What predict asks of its inputs, without the tests' check of their type.
+    with pytest.raises(InputError, match=says):
+        prediction._check_inputs(frame, model.spec)
