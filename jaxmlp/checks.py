@@ -13,6 +13,8 @@ from jaxmlp.types import AnyArray, ClassName, Dataset, Hyperparams, InputError, 
 
 # As far as a device's whole numbers count.
 _LARGEST = 2**31 - 1
+_MOST_NAMES = 60
+"""Of those known, so many are listed; a table may have thousands."""
 
 
 def of_type(argument: str, value: Any, *types: type) -> None:
@@ -28,7 +30,8 @@ def known_name(argument: str, name: str, known: Iterable[str]) -> str:
     if name in known:
         return name
     nearest = difflib.get_close_matches(str(name), known, n=1)
-    hint = f"did you mean {nearest[0]!r}?" if nearest else f"known: {', '.join(known)}"
+    more = f" and {len(known) - _MOST_NAMES:,} more" if len(known) > _MOST_NAMES else ""
+    hint = f"did you mean {nearest[0]!r}?" if nearest else f"known: {', '.join(known[:_MOST_NAMES])}{more}"
     raise InputError(f"{argument}: unknown name {_shown(name)}; {hint}")
 
 

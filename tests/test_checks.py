@@ -119,6 +119,8 @@ def test_a_name_far_from_all_lists_them():
     with pytest.raises(InputError) as error:
         checks.known_name("optimizer", "zzz", ["sgd", "adam"])
     assert str(error.value) == "optimizer: unknown name 'zzz'; known: adam, sgd"
+    with pytest.raises(InputError, match=r"known: c000, c001, .*, c059 and 2,940 more$"):
+        checks.known_name("target", "zzz", [f"c{place:03}" for place in range(3000)])
 
 
 GOOD = Hyperparams(*[0.5] * len(Hyperparams._fields))

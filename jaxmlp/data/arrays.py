@@ -8,10 +8,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from jaxmlp import checks
-from jaxmlp.runtime.console import warn
+from jaxmlp.runtime.console import note, warn
 from jaxmlp.types import ClassName, Dataset, InputError
 
 _LARGEST = 1e37
+MAX_CLASSES = 20
+"""So many different whole numbers, at most, look like classes."""
 TASKS = ("binary", "multiclass", "regression")
 
 
@@ -85,7 +87,17 @@ def is_classification(targets: np.ndarray) -> bool:
             f"task: cannot be inferred from whole-number targets of shape {targets.shape}; pass labels as "
             "one row, with ravel(), or task='regression'"
         )
+    if targets.dtype.kind == "f":
+        _note_labels(targets)
     return targets.dtype.kind != "f"
+
+
+def _note_labels(targets: np.ndarray) -> None:
+    """Say it of real values that look like labels."""
+    if targets.ndim == 1 and (targets == np.round(targets)).all() and len(np.unique(targets)) <= MAX_CLASSES:
+        note("targets: are floats and taken for real values; if they are classes, pass whole numbers")
+    if targets.ndim == 2 and np.isin(targets, (0, 1)).all() and (targets.sum(axis=1) == 1).all():
+        note("targets: are floats and taken for real values; if they are one-hot, pass argmax(axis=1)")
 
 
 def infer_class_names(labels: np.ndarray) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from jaxmlp.data.arrays import MAX_CLASSES
 from jaxmlp.data.cells import MISSING, has_leading_zeros, is_dated, shown
 from jaxmlp.data.columns import DateColumn, NumberColumn
 from jaxmlp.data.frames import import_pandas
@@ -16,8 +17,6 @@ from jaxmlp.types import InputError
 if TYPE_CHECKING:
     import pandas
 
-MAX_CLASSES = 20
-"""A target of at most so many different whole numbers is taken for classes."""
 _PLACEHOLDERS = frozenset(("?", "-", "--", "."))
 _TIMES = ("datetime", "datetime64", "date", "time", "timedelta", "timedelta64")
 

@@ -526,3 +526,21 @@ def test_classes_may_count_the_same_in_training_and_never_in_the_test_part():
     np.testing.assert_allclose(ratio / ratio.min(), np.where(own.train.targets == 1, 3, 1), rtol=1e-5)
     with pytest.raises(InputError, match="class_weight: needs class labels as targets"):
         from_arrays(np.ones((20, 1)) * plain[:20, None], plain[:20], class_weight="balanced")
+
+
+@pytest.mark.parametrize(
+    ("targets", "told"),
+    [
+        (np.arange(30.0) % 2, "if they are classes, pass whole numbers"),
+        (np.eye(3)[np.arange(30) % 3], "if they are one-hot, pass argmax(axis=1)"),
+        (np.arange(30.0), None),
+        (np.arange(30) % 2 / 2, None),
+        (np.arange(30) % 2, None),
+    ],
+)
+def test_floats_that_look_like_labels_are_told(capsys, targets, told):
+    inputs = np.random.default_rng(0).normal(size=(30, 2))
+    from_arrays(inputs, targets)
+    assert (f"targets: are floats and taken for real values; {told}" in capsys.readouterr().err) is bool(told)
+    from_arrays(inputs, targets.astype(float), task="regression")
+    assert "targets" not in capsys.readouterr().err
