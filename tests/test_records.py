@@ -364,7 +364,7 @@ class TestPages:
             (tmp_path / name / "weights.png").touch()
             record = HAND_WRITTEN | {"experiment": "durability", "curves": found}
             (tmp_path / name / "record.json").write_text(json.dumps(record))
-        kept = "; as they were, since they show more than a record holds: weights.png"
+        kept = "; as they were, since they need data or networks beside the record: weights.png"
         assert list(redraw(tmp_path)) == [
             f"killed: 1 drawn again{kept}",
             f"older: 0 drawn again{kept}; the record lacks 'epochs_at_each_kill'",

@@ -223,5 +223,9 @@ def redraw(results: Path) -> Iterator[str]:
         except KeyError as error:
             lacks = f"; the record lacks {error}"
         left = [path for path, time in picture_times(folder).items() if before.get(path) == time]
-        kept = f"; as they were, since they show more than a record holds: {', '.join(left)}" if left else ""
+        kept = (
+            f"; as they were, since they need data or networks beside the record: {', '.join(left)}"
+            if left
+            else ""
+        )
         yield f"{name}: {len(picture_times(folder)) - len(left)} drawn again{kept}{lacks}"

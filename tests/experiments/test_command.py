@@ -1,8 +1,9 @@
 """How experiments meet the command line: flags, sizes, help, and an error in one line with its status."""
 
 import json
-from dataclasses import dataclass
-from typing import ClassVar
+import re
+from dataclasses import dataclass, field
+from typing import Annotated, ClassVar
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from PIL import Image
 from experiments.harness import command, flags
 from experiments.harness.answers import Answer
 from experiments.harness.receipt import Findings
+from jaxmlp import checks
 from jaxmlp.plots import charts
 from jaxmlp.types import InputError
 
@@ -46,6 +48,38 @@ def test_flags_become_fields():
     given = command.read_flags(Config, ["--hidden-sizes", "3", "4", "--smoke"])
     assert (given.hidden_sizes, given.smoke) == ((3, 4), True)
     assert command.read_flags(Config, []) == Config()
+
+
+@dataclass(frozen=True)
+class Ruled(flags.Config):
+    width: flags.Count = 3
+    rates: flags.Positives = (0.1,)
+    most: Annotated[int | None, flags.Rule(checks.integer)] = None
+    hyperparams: flags.Hyperparameters = field(default_factory=flags.HyperparamFlags)
+
+
+@dataclass(frozen=True)
+class Wider(Ruled):
+    width: int = 5
+
+
+@pytest.mark.parametrize("config_class", [Ruled, Wider])
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (("--width", "0"), "width: must be a whole number of at least 1, got 0"),
+        (("--rates", "0.1", "-1"), "rates: must be a finite number above 0, got -1.0"),
+        (("--rates",), "rates: must hold at least one value"),
+        (("--most", "0"), "most: must be a whole number of at least 1"),
+        (("--dropout", "1"), "dropout: must be at least 0 and below 1"),
+    ],
+)
+def test_a_rule_beside_a_flag_s_type_is_kept_also_where_only_the_default_changes(
+    config_class, given, message
+):
+    with pytest.raises(InputError, match=f"^{re.escape(message)}"):
+        flags.check_flags(command.read_flags(config_class, given))
+    flags.check_flags(command.read_flags(config_class, ("--width", "1", "--most", "2", "--dropout", "0.5")))
 
 
 @pytest.mark.parametrize(("flag", "sizes"), [("--smoke", (3,)), ("--quick", (5,))])
