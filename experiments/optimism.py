@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 import jaxmlp
-from experiments.harness.answers import Answer, Record, listed, said, sign, slug
+from experiments.harness.answers import Answer, Record, by_sign, listed, said, slug
 from experiments.harness.command import main
 from experiments.harness.flags import Config as Flags
 from experiments.harness.flags import Count, Sizes
@@ -115,7 +115,7 @@ def losses(
 def answer(record: Record) -> Answer:
     """Where the score was too good, and what is seen where there is nothing to learn."""
     names = {name: f"{slug(name)}_optimism" for name in record["tables"]["losses"]}
-    too_good = [name for name, metric in names.items() if sign(record, metric) > 0]
+    too_good = by_sign(record, names)[1]
     text = f"Too good on {listed(too_good)}" if too_good else "Yes, no score is shown to be too good"
     each = ", ".join(f"{name} {said(record, metric)}" for name, metric in names.items())
     first = next(iter(names.values()))

@@ -18,7 +18,7 @@ from typing import Annotated, ClassVar
 
 from experiments.activations.figures import draw
 from experiments.activations.measure import Cell, Measures, measures, train
-from experiments.harness.answers import Answer, Record, listed, said, sign
+from experiments.harness.answers import Answer, Record, by_sign, listed, said, sign
 from experiments.harness.command import main
 from experiments.harness.flags import Count, Counts, ImageConfig, Rule, Sizes, TrainingConfig, load
 from experiments.harness.receipt import Findings
@@ -98,7 +98,7 @@ def answer(record: Record) -> Answer:
 def where(record: Record, name: str, words: Mapping[int, str]) -> str:
     """At which depths a difference is shown, in these words, and at which none."""
     names = {depth: name.format(depth) for depth in record["config"]["depths"]}
-    at = {s: [depth for depth in names if sign(record, names[depth]) == s] for s in (*words, 0)}
+    at = by_sign(record, names)
     told = [
         f"{word} with {listed(f'{depth} ({said(record, names[depth])})' for depth in at[s])}"
         for s, word in words.items()

@@ -30,7 +30,7 @@ from experiments.benchmark.measures import Race, Results, Timed
 from experiments.benchmark.process import Ask, ProcessError, save, started
 from experiments.benchmark.work import Data, Work
 from experiments.benchmark.workloads import growing, load_all, works_of
-from experiments.harness.answers import Answer, Record, said, sign, slug
+from experiments.harness.answers import Answer, Record, by_sign, said, slug
 from experiments.harness.command import main
 from experiments.harness.flags import Count, ImageConfig, Share, Sizes
 from experiments.harness.receipt import Findings
@@ -200,20 +200,17 @@ def tell(name: str, row: dict[str, Timed]) -> None:
 
 def answer(record: Record) -> Answer:
     """At which works this library is ahead of the best of the others, and by how much."""
-    works = {name: f"ratio_{slug(name)}" for name in record["tables"]["timed"]}
-    signs = {name: sign(record, m, than=1) for name, m in works.items() if m in record["metrics"]}
-    if not signs:
+    ratios = {name: f"ratio_{slug(name)}" for name in record["tables"]["timed"]}
+    ratios = {name: ratio for name, ratio in ratios.items() if ratio in record["metrics"]}
+    if not ratios:
         return Answer(next(iter(record["metrics"])), "Nothing to compare with is installed", shown=False)
-    told = []
+    told, at = [], by_sign(record, ratios, than=1)
     for found, word in {1: "faster", -1: "slower", 0: "no difference shown"}.items():
-        names = [f"{name}: {said(record, works[name])}" for name in signs if signs[name] == found]
-        told += [f"{word} at {len(names)} of {len(signs)} works ({'; '.join(names)})"] if names else []
-    first = next(iter(signs))
-    return Answer(
-        works[first],
-        f"Times as fast as the best of the others, in float32: {', '.join(told)}",
-        signs[first] != 0,
-    )
+        names = [f"{name}: {said(record, ratios[name])}" for name in at[found]]
+        told += [f"{word} at {len(names)} of {len(ratios)} works ({'; '.join(names)})"] if names else []
+    name, ratio = next(iter(ratios.items()))
+    text = f"Times as fast as the best of the others, in float32: {', '.join(told)}"
+    return Answer(ratio, text, name not in at[0])
 
 
 if __name__ == "__main__":

@@ -46,6 +46,12 @@ def sign(record: Record, name: str, than: float = 0) -> int:
     return int(interval[0] > than) - int(interval[1] < than)
 
 
+def by_sign(record: Record, names: Mapping[Any, str], than: float = 0) -> dict[int, list[Any]]:
+    """The labels of measures that lie above ``than`` (1), below it (-1), or show no difference to it (0)."""
+    signs = {label: sign(record, name, than) for label, name in names.items()}
+    return {s: [label for label in signs if signs[label] == s] for s in (1, -1, 0)}
+
+
 def compared(record: Record, name: str, above: str = "ahead", below: str = "behind") -> str:
     """A difference in words: "0.40 ± 0.02 % (ahead)", or that none is shown."""
     word = {1: above, -1: below, 0: "no difference shown"}[sign(record, name)]

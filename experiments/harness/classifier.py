@@ -12,17 +12,8 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 
+from experiments.harness import flags
 from experiments.harness.answers import Answer, Record, said
-from experiments.harness.flags import (
-    Count,
-    DeviceConfig,
-    Hyperparameters,
-    HyperparamFlags,
-    Rule,
-    Sizes,
-    checkpoints,
-    load,
-)
 from experiments.harness.network_pictures import (
     confusion_table,
     draw_confusion,
@@ -49,10 +40,10 @@ from jaxmlp.train.schedules import SCHEDULES
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(DeviceConfig):
+class Config(flags.DeviceConfig):
     """Settings of one experiment; every one has a default that works."""
 
-    SMOKE: ClassVar[Sizes] = {"num_epochs": 2}
+    SMOKE: ClassVar[flags.Sizes] = {"num_epochs": 2}
 
     num_seeds: int = 1
     """Networks to train at once, which differ in initial weights, dropout and the order of the data."""
@@ -60,30 +51,30 @@ class Config(DeviceConfig):
     """Name of the data: digits, wine, … from scikit-learn, or any image set of tensorflow-datasets."""
     hidden_sizes: tuple[int, ...] = (60,)
     """Neurons in each hidden layer, first layer first."""
-    activation: Annotated[str, Rule(lambda _, name: mlp.get_activation(name))] = "relu"
+    activation: Annotated[str, flags.Rule(lambda _, name: mlp.get_activation(name))] = "relu"
     """Activation of the hidden layers, a function of jax.nn."""
-    optimizer: Annotated[str, Rule(lambda _, name: optimizers.get_recipe(name))] = "adam"
+    optimizer: Annotated[str, flags.Rule(lambda _, name: optimizers.get_recipe(name))] = "adam"
     """Optimizer of optax."""
-    schedule: Annotated[str, Rule(partial(checks.known_name, known=SCHEDULES))] = "constant"
+    schedule: Annotated[str, flags.Rule(partial(checks.known_name, known=SCHEDULES))] = "constant"
     """How the learning rate changes over the run: constant, cosine, warmup_cosine, one_cycle or cycles."""
-    hyperparams: Hyperparameters = dataclasses.field(default_factory=HyperparamFlags)
+    hyperparams: flags.Hyperparameters = dataclasses.field(default_factory=flags.HyperparamFlags)
     augment: bool = False
     """Turn, shear, scale, move and bend each training image at random, anew in each pass."""
     class_weight: Literal["balanced"] | None = None
     """'balanced' makes every class count alike in the loss."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Of the matrix products in training; parameters are float32 in any case."""
-    batch_size: Annotated[int | None, Rule(checks.integer)] = None
+    batch_size: Annotated[int | None, flags.Rule(checks.integer)] = None
     """Examples per step (default: 128, or all if there are fewer)."""
-    num_epochs: Count = 20
+    num_epochs: flags.Count = 20
     """Passes through the training data."""
     data_bytes: int | None = None
     """Training data of more than this reach the device in parts (default: half its memory)."""
-    patience: Annotated[int | None, Rule(checks.integer)] = None
+    patience: Annotated[int | None, flags.Rule(checks.integer)] = None
     """Stop after this many epochs without a better validation accuracy."""
-    num_splits: Count = 1
+    num_splits: flags.Count = 1
     """Different cuts into training, validation and test data to train on, one after another."""
-    split_seed: Annotated[int, Rule(partial(checks.integer, at_least=0))] = 0
+    split_seed: Annotated[int, flags.Rule(partial(checks.integer, at_least=0))] = 0
     """The first cut."""
     validation_fraction: float = 0.1
     """Share of the training data kept aside to choose the best epoch."""
@@ -109,9 +100,9 @@ def run(config: Config) -> Findings:
     data_seconds, outcomes = 0.0, []
     for split_seed in range(config.split_seed, config.split_seed + config.num_splits):
         loading = time.perf_counter()
-        splits = load(config, split_seed=split_seed, validation_fraction=config.validation_fraction)
+        splits = flags.load(config, split_seed=split_seed, validation_fraction=config.validation_fraction)
         data_seconds += time.perf_counter() - loading
-        kept = checkpoints(config, f"split-{split_seed}")
+        kept = flags.checkpoints(config, f"split-{split_seed}")
         outcomes.append(train_seeds(config, splits, kept))
         if outcomes[-1].fit.interrupted:
             print("--resume goes on from here")

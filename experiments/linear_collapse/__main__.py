@@ -16,18 +16,9 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.datasets import make_moons
 
+from experiments.harness import flags
 from experiments.harness.answers import Answer, Record, compared, sign, values
 from experiments.harness.command import main
-from experiments.harness.flags import (
-    SMOKE_EXAMPLES,
-    Count,
-    Counts,
-    ImageConfig,
-    Positives,
-    Sizes,
-    TrainingConfig,
-    load,
-)
 from experiments.harness.receipt import Findings
 from experiments.harness.training import total_seconds
 from experiments.linear_collapse.measure import FRAME, LABELS, loss_curves, measures, probability_map, train
@@ -41,21 +32,21 @@ PAIRS = ("deep_linear_minus_shallow", "relu_minus_deep_linear")
 
 
 @dataclass(frozen=True)
-class Config(TrainingConfig, ImageConfig):
-    SMOKE: ClassVar[Sizes] = {"num_epochs": 2}
-    QUICK: ClassVar[Sizes] = {"dataset": "digits", "num_seeds": 5}
+class Config(flags.TrainingConfig, flags.ImageConfig):
+    SMOKE: ClassVar[flags.Sizes] = {"num_epochs": 2}
+    QUICK: ClassVar[flags.Sizes] = {"dataset": "digits", "num_seeds": 5}
 
     num_seeds: int = 10
-    hidden_sizes: Counts = (64, 64, 64)
+    hidden_sizes: flags.Counts = (64, 64, 64)
     """Neurons in each hidden layer; fewer than there are classes could not hold every linear function."""
-    learning_rates: Positives = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
+    learning_rates: flags.Positives = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
     """Learning rates to try, of plain stochastic gradient descent."""
-    num_epochs: Count = 30
+    num_epochs: flags.Count = 30
 
 
 def run(config: Config) -> Findings:
     """Train every kind on both problems."""
-    problems = {"images": load(config), "plane": half_moons(config)}
+    problems = {"images": flags.load(config), "plane": half_moons(config)}
     for splits in problems.values():
         checks.dataset_shapes(splits.train, config.batch_size)
     found = {name: {kind: train(config, problems[name], kind) for kind in LABELS} for name in problems}
@@ -74,7 +65,7 @@ def half_moons(config: Config) -> Splits:
     """Two classes in the plane, each bent around the other's end."""
     inputs, targets = make_moons(10_000, noise=0.15, random_state=config.seed)
     splits = from_arrays(inputs, targets, name="half moons", test_fraction=0.4)
-    return first_examples(splits, SMOKE_EXAMPLES) if config.smoke else splits
+    return first_examples(splits, flags.SMOKE_EXAMPLES) if config.smoke else splits
 
 
 def answer(record: Record) -> Answer:

@@ -26,7 +26,6 @@ class Ratio(NamedTuple):
     interval: tuple[float, float] | None
     without_two_largest: float | None
     """The same without the two tables on which this library wins most."""
-    interval_without: tuple[float, float] | None
     wins: int
     """Tables on which this library's loss is the smaller one."""
     num_tables: int
@@ -82,7 +81,6 @@ def compare(tables: Tables, system: str) -> Ratio | None:
         mean=float(np.exp(of_tables.mean())),
         interval=bootstrap_interval(of_tables),
         without_two_largest=float(np.exp(fewer.mean())) if len(fewer) else None,
-        interval_without=bootstrap_interval(fewer),
         wins=int(np.sum(of_tables > 0)),
         num_tables=len(of_tables),
     )

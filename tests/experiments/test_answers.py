@@ -22,6 +22,11 @@ def test_a_sign_needs_an_interval_on_one_side(record, name, than, sign):
     assert answers.sign(record, name, than) == sign
 
 
+def test_measures_are_sorted_by_what_they_show(record):
+    names = {"first": "above", "second": "below", "third": "both"}
+    assert answers.by_sign(record, names, than=-0.5) == {1: ["first"], -1: ["second"], 0: ["third"]}
+
+
 def test_a_difference_says_whether_it_is_shown(record):
     assert answers.compared(record, "below", "more", "less") == "-2.33 ± 0.33 nats (less)"
     assert answers.compared(record, "both") == "1.00 ± 1.15 nats (no difference shown)"
