@@ -23,8 +23,9 @@ from experiments.harness.flags import ImageConfig, Rule, Sizes, TrainingConfig, 
 from experiments.harness.receipt import Findings
 from experiments.harness.training import make_network
 from experiments.neurons.figures import draw, draw_images
-from experiments.neurons.measure import ORDERS, Tables, most_exciting, removal_scores, remove, settings, train
+from experiments.neurons.measure import ORDERS, Tables, removal_scores, remove, settings, train
 from jaxmlp import checks, fit_affine
+from jaxmlp.nn.neurons import most_exciting
 from jaxmlp.types import InputError
 
 
@@ -67,7 +68,7 @@ def run(config: Config) -> Findings:
     tables["removed"] = {"counts": counts, **without(counts, splits.validation)}
     tables["half_removed"] = without([0, half], splits.test)
     first = jax.tree.map(lambda leaf: jnp.asarray(leaf[0]), networks[-1][0])
-    tables["exciting"] = most_exciting(first, fit_affine(splits.train.inputs), splits.train.inputs)
+    tables["exciting"] = most_exciting((first,), fit_affine(splits.train.inputs), splits.train.inputs)[:, 0]
     pictures = partial(draw_images, splits, tables, networks)
     return Findings(config.dataset, measures(tables), tables=tables, seconds=seconds, pictures=pictures)
 

@@ -8,14 +8,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxmlp.data.splits import Splits
-from jaxmlp.nn import metrics, mlp
+from jaxmlp.nn import metrics
 from jaxmlp.nn.network import Network
-from jaxmlp.nn.preprocessing import Affine, apply_affine
+from jaxmlp.nn.neurons import autocorrelation_of_neurons
 from jaxmlp.train import population
 from jaxmlp.train.optimizers import make_optimizer
 from jaxmlp.train.snapshots import parameter_snapshots
 from jaxmlp.train.step import make_evaluate, make_train
-from jaxmlp.types import AnyArray, Dataset, Hyperparams, Layer, Numbers, Params
+from jaxmlp.types import Dataset, Hyperparams, Numbers, Params
 
 if TYPE_CHECKING:
     from experiments.neurons.__main__ import Config
@@ -70,32 +70,6 @@ def train(
     return tables, networks, {"compile": clock[1] - clock[0], "train": time.perf_counter() - clock[1]}
 
 
-def autocorrelation_of_neurons(weight: AnyArray, images: AnyArray) -> np.ndarray:
-    """Of weights [..., inputs, neurons], each neuron's, over the pixels that ever carry ink in ``images``."""
-    rows = np.moveaxis(np.asarray(weight), -1, -2)
-    inked = np.asarray(images).max(axis=0) > np.min(images)
-    return morans_i(rows.reshape(-1, *inked.shape), inked).reshape(rows.shape[:-1])
-
-
-def morans_i(images: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    """The autocorrelation of each of ``images`` [n, height, width, …] over the pixels ``inside``: the mean
-    product of the deviations of two pixels side by side or one above the other, in units of the variance.
-
-    Of independent values it is −1 / (number of pixels − 1) on average (Moran 1950, Biometrika 37).
-    """
-    values = images[:, inside].astype(float)
-    deviations = np.zeros(images.shape)
-    deviations[:, inside] = values - values.mean(axis=1, keepdims=True)
-    num_pairs = neighbour_products(inside[None].astype(float))
-    return neighbour_products(deviations) / num_pairs / values.var(axis=1)
-
-
-def neighbour_products(images: np.ndarray) -> np.ndarray:
-    """For each image, the sum over neighbours of one pixel times the other."""
-    products = images[:, 1:] * images[:, :-1], images[:, :, 1:] * images[:, :, :-1]
-    return np.sum([product.reshape(len(images), -1).sum(axis=1) for product in products], axis=0)
-
-
 def removal_scores(tables: Tables, seed: int) -> np.ndarray:
     """[seeds, orders, neurons]: those of lowest score go first. The last ten orders are random."""
     strokes = tables["end"]
@@ -121,9 +95,3 @@ def remove(
     accuracies = np.moveaxis(jax.lax.map(lambda seed: each(*seed), (params, removed)), 1, 0)
     fixed = len(ORDERS) - 1
     return dict(zip(ORDERS, [*accuracies[:fixed], accuracies[fixed:].mean(axis=0)], strict=True))
-
-
-def most_exciting(layer: Layer, affine: Affine, images: AnyArray) -> np.ndarray:
-    """For each neuron of ``layer``, the image that gives it the largest value before its activation."""
-    excite = jax.vmap(lambda x: mlp.apply((layer,), apply_affine(affine, x)))
-    return np.argmax(excite(jnp.asarray(images)), axis=0)

@@ -9,32 +9,40 @@ from typing import Any
 
 from jaxmlp.models.model import Model
 from jaxmlp.nn.metrics import METRICS
-from jaxmlp.page.examples import find_examples
-from jaxmlp.page.fields import describe_fields
+from jaxmlp.page.examples import find_examples, read_images
+from jaxmlp.page.exciting import describe_neurons
+from jaxmlp.page.fields import Truth, describe_fields, map_truth
 from jaxmlp.page.members import describe_members
 from jaxmlp.page.packing import pack_model, pack_networks
 from jaxmlp.page.timeline import choose_frames
 
-STYLES = "page.css", "parts.css"
+STYLES = "page.css", "parts.css", "tables.css"
 SCRIPTS = (
-    *("nn.js", "picture.js", "dom.js", "pad.js", "examples.js", "answer.js", "neurons.js", "fields.js"),
-    *("maps.js", "contours.js", "plane.js", "timeline.js", "members.js", "main.js"),
+    *("nn.js", "picture.js", "dom.js", "state.js", "pad.js", "examples.js", "confusion.js", "answer.js"),
+    *("exciting.js", "weights.js", "neurons.js", "fields.js", "maps.js", "contours.js", "heights.js"),
+    *("plane.js", "timeline.js", "members.js", "ideas.js", "main.js"),
 )
 """In the order in which they stand in the page."""
 
 
 def describe_page(
-    model: Model, snapshots: Mapping[int, Model] | None = None, record: Mapping[str, Any] | None = None
+    model: Model,
+    snapshots: Mapping[int, Model] | None = None,
+    record: Mapping[str, Any] | None = None,
+    truth: Truth | None = None,
 ) -> dict[str, Any]:
-    """All that a page of the model shows, with what it was on its way, by the number of epochs before, and
-    what the record of its run tells.
+    """All that a page of the model shows, with what it was on its way, by the number of epochs before, what
+    the record of its run tells, and for two numbers the truth about them, where it is known.
     """
+    raw = read_images(model)
     return {
         "title": title_of(model),
         "model": pack_model(model),
         "summary": model.summary(),
         "fields": describe_fields(model),
-        "examples": find_examples(model),
+        "examples": find_examples(model, raw),
+        "neurons": describe_neurons(model, raw),
+        "truth": None if truth is None else map_truth(model, truth),
         "timeline": [_frame(*one) for one in choose_frames(model, snapshots or {}).items()],
         "members": describe_members(model.spec, record or {}),
     }

@@ -29,9 +29,44 @@ function describeMember({ settings, curves, measure }, member, tell) {
   return `Member ${member}${score}${words.length ? `: ${words.join(", ")}` : ""}`;
 }
 
-/** The section of all members; "" where the record is not that of a sweep. */
+/** What an ensemble was after one of its epochs. */
+function describeGrowth({ epochs, loss, networks }, place) {
+  return `After epoch ${epochs[place]}: ${networks[place]} network${networks[place] > 1 ? "s" : ""}, held out loss ${short(loss[place])}`;
+}
+
+/** The section of the ensemble as it grew: a slider with its loss as the track. */
+function makeGrowth(growth) {
+  const last = growth.epochs.length - 1;
+  const text = element("p", { role: "status" });
+  const slider = element("input", {
+    type: "range",
+    min: 0,
+    max: last,
+    "aria-label": "Epoch of the ensemble",
+  });
+  const show = () => {
+    text.textContent = describeGrowth(growth, Number(slider.value));
+    slider.setAttribute("aria-valuetext", text.textContent);
+  };
+  slider.addEventListener("input", show);
+  slider.value = last;
+  show();
+  const track = element(
+    "div",
+    { class: "timeline" },
+    drawCurve(growth.loss.map((score) => ({ score }))),
+    slider,
+  );
+  return element("section", { class: "wide" }, element("h2", {}, "The ensemble as it grew"), text, track);
+}
+
+/** The sections of all members and of their ensemble; none where the record is not that of a sweep. */
 function makeMembers(members) {
-  if (!members) return "";
+  if (!members) return [];
+  return [showMembers(members), members.growth ? makeGrowth(members.growth) : ""];
+}
+
+function showMembers(members) {
   const { curves, epochs, measure } = members;
   const [low, high] = scoreRange(curves);
   const tell = measure === "accuracy" ? percent : short;

@@ -8,7 +8,8 @@ from jaxmlp.nn.metrics import METRICS
 
 
 def describe_members(spec: ModelSpec, record: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Each member's curve of the measure that chooses, and what differs between their settings.
+    """Each member's curve of the measure that chooses, what differs between their settings, and the ensemble
+    as it grew.
 
     None where the record is not that of a sweep.
     """
@@ -18,4 +19,16 @@ def describe_members(spec: ModelSpec, record: Mapping[str, Any]) -> dict[str, An
     if not curves or settings is None:
         return None
     varied = {name: column for name, column in settings.items() if len(set(column)) > 1}
-    return {"measure": measure, "epochs": record["epochs"], "curves": curves, "settings": varied}
+    told = {"measure": measure, "epochs": record["epochs"], "curves": curves, "settings": varied}
+    return told | {"growth": _describe_growth(record["tables"].get("growth", {}))}
+
+
+def _describe_growth(history: Mapping[str, Any]) -> dict[str, Any] | None:
+    """After each epoch in which the ensemble was chosen anew: its networks and its loss."""
+    if not history.get("epochs"):
+        return None
+    return {
+        "epochs": list(map(int, history["epochs"])),
+        "networks": list(map(int, history["candidates"])),
+        "loss": history["loss"],
+    }

@@ -113,6 +113,9 @@ function makeDetails(page) {
   const legend = element("div", { class: "legend" });
   const title = element("h3");
   const state = element("p", { class: "muted" });
+  const look = element("p", { class: "muted" });
+  const exciting = makeExciting(page);
+  const weights = makeWeights(page);
   const bars = element("div", { class: "bars" });
   const adds =
     page.model.head === "regression" ? "What it adds to the value" : "What it adds to each class's score";
@@ -121,11 +124,11 @@ function makeDetails(page) {
     const { layer, unit } = page.pointed;
     page.switchUnit(layer, unit, !page.isOff(layer, unit));
   });
-  const told = [title, state, element("div", { class: "row" }, flip), heading, bars];
+  const told = [title, state, look, element("div", { class: "row" }, flip), weights.node, heading, bars];
   const node = element(
     "div",
     { class: "details" },
-    element("div", {}, canvas, legend),
+    element("div", {}, canvas, legend, exciting.node),
     element("div", {}, ...told),
   );
   function update() {
@@ -141,6 +144,9 @@ function makeDetails(page) {
         : "its activation shows once there is something to see";
     flip.textContent = isOff ? "Switch it on" : "Switch it off";
     flip.setAttribute("aria-pressed", isOff);
+    look.textContent = describeLook(page, layer, unit);
+    exciting.update();
+    weights.update();
     heading.hidden = !page.scaled;
     bars.replaceChildren(...(page.scaled ? contributionBars(page, layer, unit) : []));
   }

@@ -1,88 +1,10 @@
 // The plane of two columns: what the model says everywhere in it, its boundary, its neurons' lines, one example.
 
-const PLANE_SIDE = 600;
 const TRACE_SIZE = 40;
 const MOST_LINES = 24;
 // Products of numbers for a map at once, and for one that is finer, once nothing moves.
 const QUICK = 1.5e7;
 const FINE = 1.5e8;
-
-// ---- Drawing
-
-const flipped = (size, place) => (size - 1 - Math.floor(place / size)) * size + (place % size);
-
-function drawHeights(context, { size, shown }, colourOf) {
-  const small = element("canvas");
-  const step = PLANE_SIDE / (size - 1);
-  paint(small, size, size, (place) => colourOf(shown[flipped(size, place)]));
-  context.imageSmoothingEnabled = true;
-  context.drawImage(small, -step / 2, -step / 2, PLANE_SIDE + step, PLANE_SIDE + step);
-}
-
-function drawLine(context, segments, colour, width) {
-  context.strokeStyle = colour;
-  context.lineWidth = width;
-  context.lineCap = "round";
-  context.beginPath();
-  for (const [[x, y], [u, v]] of segments) {
-    context.moveTo(x * PLANE_SIDE, (1 - y) * PLANE_SIDE);
-    context.lineTo(u * PLANE_SIDE, (1 - v) * PLANE_SIDE);
-  }
-  context.stroke();
-}
-
-/** Whether the first layer's neurons are so few that all their lines can be told apart. */
-function hasLines(page) {
-  const [first, ...others] = page.dense();
-  return others.length > 0 && first.outputs <= MOST_LINES;
-}
-
-function drawNeuronLines(context, page, { network, size, layers }) {
-  const shown = hasLines(page) ? layers[0].sums : [];
-  shown.forEach((sums, unit) => {
-    if (!page.isOff(0, unit)) drawLine(context, contour(sums, size, 0), css(COLOURS.ink, 0.35), 1.5);
-  });
-  // What was drawn last may be the map of another network.
-  if (layers.length < 2 || network !== page.network) return;
-  const { layer, unit } = page.pointed;
-  drawLine(context, contour(layers[layer].sums[unit], size, 0), css(COLOURS.ink), 3);
-}
-
-/** A value's colour between the lowest and the highest of the plane. */
-function heightColour(values) {
-  const low = lowest(values);
-  const high = highest(values);
-  const span = high - low || 1;
-  return (value) => diverging((2 * (value - low)) / span - 1);
-}
-
-function drawAnswers(context, page, answers) {
-  if (page.model.head !== "regression") {
-    drawHeights(context, answers, (share) => diverging(2 * share - 1));
-    const line = contour(answers.leads, answers.size, 0);
-    drawLine(context, line, css(COLOURS.paper), 7);
-    drawLine(context, line, css(COLOURS.ink), 4);
-    return;
-  }
-  drawHeights(context, answers, heightColour(answers.shown));
-  const low = lowest(answers.shown);
-  const span = highest(answers.shown) - low;
-  for (const share of [1, 2, 3, 4, 5]) {
-    drawLine(
-      context,
-      contour(answers.shown, answers.size, low + (share / 6) * span),
-      css(COLOURS.ink),
-      share === 3 ? 3 : 1.2,
-    );
-  }
-}
-
-/** A neuron's value over the plane, small. */
-function paintTrace(canvas, { size, layers }, layer, unit) {
-  const values = layers[layer].values[unit];
-  const most = values.reduce((a, b) => Math.max(a, Math.abs(b)), 1e-12);
-  paint(canvas, size, size, (place) => diverging(values[flipped(size, place)] / most));
-}
 
 // ---- The section
 
@@ -137,6 +59,7 @@ function makePlane(page) {
   const numeric = [...page.fields.keys()].filter((i) => page.fields[i].kind !== "category");
   if (numeric.length < 2) return "";
   const axes = numeric.slice(0, 2);
+  page.axes = axes;
   const canvas = element("canvas", { width: PLANE_SIDE, height: PLANE_SIDE });
   const map = element("div", { class: "map" }, canvas);
   const frame = element("div", { class: "frame" });

@@ -146,7 +146,7 @@ def test_an_example_is_answered_and_a_neuron_switched_off(driver, tmp_path):
     content = describe_page(model)
     shown(driver, model, tmp_path / "page.html")
     find(driver, ".example")[4].click()
-    image = np.frombuffer(b64decode(content["examples"]["typical"]["images"]["data"]), "<f4")
+    image = np.frombuffer(b64decode(content["examples"]["typical"]["images"]["data"]), np.uint8)
     inputs = image.reshape(-1, 8, 8)[4:5]
     np.testing.assert_allclose(answers(driver), predict_proba(model, inputs)[0], atol=2e-3)
     (first, last), unit = model.networks[0], int(np.argmax(activations(model, inputs)))

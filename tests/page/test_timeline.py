@@ -73,7 +73,7 @@ def test_the_slider_goes_from_the_untrained_network_to_the_model(tmp_path, resul
         (slider,) = find(driver, ".timeline input")
         slider.send_keys("\ue011")
         start = answers(driver)
-        assert find(driver, "section [role=status]")[-1].text == "Before training"
+        assert find(driver, "section:has(.timeline) [role=status]")[0].text == "Before training"
         inputs = example_inputs(content, 6)
         np.testing.assert_allclose(start, predict_proba(result.snapshots[0], inputs)[0], atol=2e-3)
         np.testing.assert_allclose(end, predict_proba(result.model, inputs)[0], atol=2e-3)
@@ -88,5 +88,5 @@ def test_the_slider_goes_from_the_untrained_network_to_the_model(tmp_path, resul
 
 
 def example_inputs(content, place):
-    images = np.frombuffer(b64decode(content["examples"]["typical"]["images"]["data"]), "<f4")
+    images = np.frombuffer(b64decode(content["examples"]["typical"]["images"]["data"]), np.uint8)
     return images.reshape(-1, 8, 8)[place : place + 1]

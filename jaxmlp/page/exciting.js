@@ -1,0 +1,44 @@
+// What excites a neuron: the images that do so most, and whether its weights look like strokes or like static.
+
+/** Of the chosen network's first layer, Moran's I of each neuron as it was trained. */
+const autocorrelations = (page) => page.neurons?.autocorrelation[page.network] ?? [];
+
+/** Its neurons, from the most like static to the most like strokes. */
+function sortByStrokes(page) {
+  const values = autocorrelations(page);
+  const known = [...values.keys()].filter((unit) => values[unit] !== null);
+  return known.sort((a, b) => values[a] - values[b]);
+}
+
+/** Stroke or static, in words; "" where it is not known. */
+function describeLook(page, layer, unit) {
+  const value = layer === 0 ? (autocorrelations(page)[unit] ?? null) : null;
+  if (value === null) return "";
+  const order = sortByStrokes(page);
+  const limit = page.neurons.static_limit;
+  const rank = `more like strokes than ${order.indexOf(unit)} of the ${order.length} in its layer`;
+  const word = value > limit ? rank : `static, as random weights are, and ${rank}`;
+  return `Trained, it is ${word}: its Moran's I is ${value.toFixed(2)} (0 is static, 1 is smooth; random weights stay below ${limit.toFixed(2)}).`;
+}
+
+/** {node, update}: the images that excite the pointed-at neuron most, to click. */
+function makeExciting(page) {
+  const heading = element(
+    "h3",
+    {},
+    page.examples?.unseen ? "Training images that excite it most" : "What excites it most",
+  );
+  const images = element("div", { class: "examples" });
+  const node = element("div", { class: "exciting" }, heading, images);
+  let shown = null;
+  function update() {
+    const { layer, unit } = page.pointed;
+    const key = `${page.network} ${layer} ${unit}`;
+    if (shown === key) return;
+    shown = key;
+    const rows = page.neurons?.exciting[page.network]?.[layer]?.[unit] ?? [];
+    node.hidden = rows.length === 0;
+    images.replaceChildren(...rows.map((row) => packedButton(page, page.neurons, row)));
+  }
+  return { node, update };
+}

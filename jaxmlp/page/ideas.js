@@ -1,0 +1,62 @@
+// Two things to try, which hold for this model.
+
+/** Whether a network without activations would be linear in the columns themselves. */
+function isPlain({ networks, preprocess }) {
+  const isEmbedded = networks.some(({ layers }) => layers[0].kind === "periodic");
+  return !isEmbedded && preprocess.quantiles.numbers.length === 0;
+}
+
+const NUMBER_WORDS = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"];
+
+/** Neurons off by what they look like: the sixth of them that is most like strokes, or most like static. */
+function strokesIdea(page) {
+  const number = clip(Math.round(sortByStrokes(page).length / 6), 1, 10);
+  const off = (from, to) => () => page.switchOnly(0, sortByStrokes(page).slice(from, to));
+  const many = number > 1 ? `${NUMBER_WORDS[number]} neurons` : "neuron";
+  return [
+    `Turn off the ${many} most like strokes, and then as many most like static: which does it need?`,
+    element(
+      "div",
+      { class: "row" },
+      button("Strokes off", off(-number)),
+      button("Static off", off(0, number)),
+      button("All on", page.allOn),
+    ),
+  ];
+}
+
+function drawingIdea(page) {
+  const pair = page.examples && commonMistake(page.examples);
+  const [one, other] = pair ? pair.map((label) => page.model.class_names[label]) : [];
+  const what = pair
+    ? `Draw a ${one} that it takes for a ${other}`
+    : "Draw something that it takes for another class";
+  return [`${what}, and look at the neurons that misled it.`];
+}
+
+/** Lists of what stands in each idea. */
+function ideasFor(page) {
+  const [first] = page.dense();
+  const ideas = [];
+  if (!page.fields) {
+    ideas.push(drawingIdea(page));
+    if (sortByStrokes(page).length > 1) ideas.unshift(strokesIdea(page));
+  } else {
+    if (isPlain(page.model))
+      ideas.push(["Press “Without activations”: whatever the weights, the line stays straight."]);
+    if (first.activation === "relu")
+      ideas.push([
+        "Move the point across a neuron's line: on one side ReLU turns it off, and it adds nothing.",
+      ]);
+    if (page.axes) ideas.push(["Drag a neuron's weight: its line turns, and the boundary bends with it."]);
+  }
+  ideas.push(["Switch neurons off, one after the other: when does the answer change?"]);
+  return ideas.slice(0, 2);
+}
+
+/** The section of them; "" where there is no hidden neuron. */
+function makeIdeas(page) {
+  if (page.dense().length === 1) return "";
+  const list = element("ul", {}, ...ideasFor(page).map((idea) => element("li", {}, ...idea)));
+  return element("section", {}, element("h2", {}, "Two things to try"), list);
+}
