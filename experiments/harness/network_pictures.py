@@ -13,6 +13,7 @@ from jaxmlp.models.model import Model
 from jaxmlp.models.prediction import predict, predict_proba
 from jaxmlp.nn.augment import random_deformation
 from jaxmlp.page.assembly import build_page, describe_page
+from jaxmlp.page.fields import Truth
 from jaxmlp.plots import classifier, images, weights
 from jaxmlp.runtime.files import write_atomic
 from jaxmlp.types import Layer
@@ -43,11 +44,11 @@ def draw_neurons(model: Model, path: Path) -> None:
         weights.neuron_weights(first.weight, shape, path, title=model.spec.dataset)
 
 
-def write_page(model: Model, record: Record, path: Path) -> None:
-    """The network as one HTML file to try out; one that is too large to keep beside a record is left out, as
-    a line says.
+def write_page(model: Model, record: Record, path: Path, truth: Truth | None = None) -> None:
+    """The network as one HTML file to try out, with the known ``truth`` of a plane; one that is too large to
+    keep beside a record is left out, as a line says.
     """
-    page = build_page(describe_page(model, record=record)).encode("utf-8", "backslashreplace")
+    page = build_page(describe_page(model, record=record, truth=truth)).encode("utf-8", "backslashreplace")
     if len(page) <= MAX_PAGE_BYTES:
         write_atomic(path, page)
     else:

@@ -24,10 +24,13 @@ import jaxmlp
 from experiments.harness.answers import Answer, Record, compared, said, sign, slug, values
 from experiments.harness.command import main
 from experiments.harness.flags import Count, Positives, Sizes, TrainingConfig
+from experiments.harness.network_pictures import write_page
 from experiments.harness.receipt import Findings
 from experiments.harness.training import all_rates, make_network, total_seconds
 from experiments.shopping.buyers import MOTIVES, buying_probability, draw_buyers, indices
+from experiments.shopping.model import model_of
 from jaxmlp.data.splits import Splits, from_arrays
+from jaxmlp.models.model import save
 from jaxmlp.nn import heads, metrics
 from jaxmlp.plots import charts
 from jaxmlp.train import batching, tuning
@@ -166,12 +169,16 @@ def network_of(record: Record, name: str) -> tuple[jaxmlp.Network, Any]:
 
 
 def draw(record: Record, folder: Path) -> None:
-    """Decision maps, the indices and one network's neurons over the plane, and all correlations."""
+    """Decision maps, the indices and one network's neurons over the plane, all correlations, and a page."""
     best = int(np.argmin(values(record, "mlp_validation_log_loss")))
     maps = {"known truth": buying_probability(PLANE)}
     for title, name in (("logistic regression", "logistic"), ("three hidden neurons", "mlp")):
         maps[title] = expit(tuning.population_logits(*network_of(record, name), PLANE)[best, :, 0])
     network, params = network_of(record, "mlp")
+    model = model_of(record, params, best)
+    save(folder / "model.safetensors", model)
+    if not record["config"]["smoke"]:
+        write_page(model, record, folder / "page.html", buying_probability)
     sums, r = by_motive(tuning.population_logits(network, params[:1], PLANE)[best])
     names = [f"nearest to {motive}:\nr = {x:+.2f}" for motive, x in zip(MOTIVES, r, strict=True)]
     chance: Any = {"colour_label": "probability of a purchase", "boundary": 0.5}

@@ -1,8 +1,10 @@
 """Buyers whose motives are known, and neurons that are compared with them."""
 
 import json
+from base64 import b64decode
 
 import numpy as np
+import pandas
 import pytest
 
 import jaxmlp
@@ -13,6 +15,7 @@ from tests.support.commands import refused, run
 
 shopping = module_of("shopping")
 VALUE, NECESSITY, BARGAIN = range(3)
+PLACES = np.random.default_rng(0).uniform(size=(20, 2))
 
 
 @pytest.fixture(scope="module")
@@ -153,6 +156,30 @@ def test_the_pictures_can_be_drawn_again_from_the_record(smoke):
     assert {path.name for path in smoke.glob("*.png")} == {
         *("decisions.png", "indices.png", "neurons.png", "correlations.png")
     }
+
+
+def test_the_best_network_is_kept_and_its_page_knows_the_truth(smoke, tmp_path):
+    assert not (smoke / "page.html").exists()
+    record = json.loads((smoke / "record.json").read_text())
+    record["config"]["smoke"] = False
+    shopping.draw(record, tmp_path)
+    best = np.argmin(record["metrics"]["mlp_validation_log_loss"]["values"])
+    model = jaxmlp.load(tmp_path)
+    weights = [np.array(v, np.float32)[best] for v in record["tables"]["mlp"][0].values()]
+    shift, scale = (np.array(record["tables"]["inputs"][name]) for name in ("shift", "scale"))
+    hidden = np.maximum((PLACES - shift) / scale @ weights[0] + weights[1], 0)
+    weights = [np.array(v, np.float32)[best] for v in record["tables"]["mlp"][1].values()]
+    expected = 1 / (1 + np.exp(-(hidden @ weights[0] + weights[1])[:, 0]))
+    table = pandas.DataFrame(PLACES, columns=["price", "utility"])
+    found = jaxmlp.predict_table(model, table)["probability of purchase"]
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    text = (tmp_path / "page.html").read_text("utf-8").partition('id="content">')[2]
+    content = json.JSONDecoder().raw_decode(text)[0]
+    assert [field["name"] for field in content["fields"]] == ["price", "utility"]
+    ways = [np.linspace(field["low"], field["high"], 61) for field in content["fields"]]
+    grid = np.stack(np.meshgrid(*ways), axis=-1).reshape(-1, 2)
+    shown = np.frombuffer(b64decode(content["truth"]["shown"]["data"]), "<f4")
+    np.testing.assert_allclose(shown, shopping.buying_probability(grid), atol=1e-6)
 
 
 @pytest.mark.parametrize(
