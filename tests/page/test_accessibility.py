@@ -1,0 +1,62 @@
+"""Nothing serious is in the way of people who see little or few colours, or use keys alone, axe-core says."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas
+import pytest
+
+import jaxmlp
+from jaxmlp.page.assembly import build_page, describe_page
+from jaxmlp.records import read_record
+from tests.page.test_browser import RESULTS, find
+from tests.support.browser import needs_browser, open_browser
+
+AXE = Path(os.environ.get("AXE_CORE", "axe.min.js"))
+RUN = "axe.run().then(({violations}) => arguments[0](violations))"
+needs_axe = pytest.mark.skipif(
+    not AXE.is_file(), reason="AXE_CORE names no axe.min.js (npm install axe-core brings one)"
+)
+
+
+@pytest.fixture(scope="module")
+def driver():
+    driver = open_browser()
+    yield driver
+    driver.quit()
+
+
+def plane():
+    """Two numbers, a category and a known truth."""
+    draws = np.random.default_rng(0)
+    frame = pandas.DataFrame(draws.normal(size=(200, 2)), columns=["width", "height"])
+    frame["answer"] = np.where(frame["width"] > frame["height"], "yes", "no")
+    options = {"hidden_sizes": (5, 3), "num_epochs": 3, "progress": False, "num_snapshots": 3}
+    found = jaxmlp.fit_mlp(jaxmlp.read_table(frame, "answer"), **options)
+    return describe_page(found.model, found.snapshots, truth=lambda places: (places[:, 0] > 0.5) * 1.0)
+
+
+def sweep():
+    """Images, the members of a sweep and its ensemble."""
+    record = read_record(RESULTS / "sweep" / "record.json")
+    record["tables"]["growth"] = {"epochs": [1.0, 2.0], "loss": [0.5, 0.4], "candidates": [1.0, 2.0]}
+    return describe_page(jaxmlp.load(RESULTS / "digits"), None, record)
+
+
+@needs_browser
+@needs_axe
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("make", [plane, sweep])
+def test_axe_finds_nothing_serious(driver, tmp_path, make, scheme):
+    scheme = {"name": "prefers-color-scheme", "value": scheme}
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
+    (tmp_path / "page.html").write_text(build_page(make()), "utf-8")
+    driver.get((tmp_path / "page.html").as_uri())
+    for selector in (".example", ".neuron", ".confusion button", "summary"):
+        for one in find(driver, selector)[:1]:
+            one.click()
+    driver.execute_script(AXE.read_text("utf-8"))
+    found = driver.execute_async_script(RUN)
+    told = [(one["id"], one["impact"], [node["html"] for node in one["nodes"]]) for one in found]
+    assert [one for one in told if one[1] in ("serious", "critical")] == [], told
