@@ -21,10 +21,11 @@ class Page:
     jaxmlp page runs/digits --out digits.html
 
     Draw on it, if the network reads images, or move along two columns of its table, and see what each neuron
-    and each network makes of it; switch neurons off, or take activations away, and see what changes. For an
-    image set that was prepared before there are examples to click, the worst mistakes among them. A folder
-    "snapshots" beside the model, as save_snapshots writes it, becomes a slider through its training, and the
-    record of a fit shows how each of its members learnt.
+    and each network makes of it; switch neurons off, drag their weights, or take activations away, and see
+    what changes. For an image set that was prepared before there are examples to click, all kinds of
+    mistakes, and what excites each neuron most. A folder "snapshots" beside the model, as save_snapshots
+    writes it, becomes a slider through its training, and the record of a fit shows how each of its members
+    learnt, and how their ensemble grew.
     """
 
     model: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="MODEL")]

@@ -21,7 +21,7 @@ function describeLook(page, layer, unit) {
   return `Trained, it is ${word}: its Moran's I is ${value.toFixed(2)} (0 is static, 1 is smooth; random weights stay below ${limit.toFixed(2)}).`;
 }
 
-/** {node, update}: the images that excite the pointed-at neuron most, to click. */
+/** {node, look, update}: the images that excite the pointed-at neuron most, to click; stroke or static, in words. */
 function makeExciting(page) {
   const heading = element(
     "h3",
@@ -30,15 +30,17 @@ function makeExciting(page) {
   );
   const images = element("div", { class: "examples" });
   const node = element("div", { class: "exciting" }, heading, images);
+  const look = element("p", { class: "muted" });
   let shown = null;
   function update() {
     const { layer, unit } = page.pointed;
     const key = `${page.network} ${layer} ${unit}`;
     if (shown === key) return;
     shown = key;
+    look.textContent = describeLook(page, layer, unit);
     const rows = page.neurons?.exciting[page.network]?.[layer]?.[unit] ?? [];
     node.hidden = rows.length === 0;
     images.replaceChildren(...rows.map((row) => packedButton(page, page.neurons, row)));
   }
-  return { node, update };
+  return { node, look, update };
 }

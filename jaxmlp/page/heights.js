@@ -84,7 +84,8 @@ function makeTruth(page, truth) {
   const draw = () =>
     drawAnswers(canvas.getContext("2d"), page, { ...truth, leads: truth.shown.map((x) => 2 * x - 1) });
   page.onColours(draw);
-  draw();
+  // After the first answer.
+  setTimeout(draw);
   const title = element("h2", {}, "The known truth");
   const text = "What drew these data: nothing that learns from them can know more.";
   return element(

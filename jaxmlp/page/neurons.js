@@ -113,7 +113,6 @@ function makeDetails(page) {
   const legend = element("div", { class: "legend" });
   const title = element("h3");
   const state = element("p", { class: "muted" });
-  const look = element("p", { class: "muted" });
   const exciting = makeExciting(page);
   const weights = makeWeights(page);
   const bars = element("div", { class: "bars" });
@@ -124,7 +123,15 @@ function makeDetails(page) {
     const { layer, unit } = page.pointed;
     page.switchUnit(layer, unit, !page.isOff(layer, unit));
   });
-  const told = [title, state, look, element("div", { class: "row" }, flip), weights.node, heading, bars];
+  const told = [
+    title,
+    state,
+    exciting.look,
+    element("div", { class: "row" }, flip),
+    weights.node,
+    heading,
+    bars,
+  ];
   const node = element(
     "div",
     { class: "details" },
@@ -144,7 +151,6 @@ function makeDetails(page) {
         : "its activation shows once there is something to see";
     flip.textContent = isOff ? "Switch it on" : "Switch it off";
     flip.setAttribute("aria-pressed", isOff);
-    look.textContent = describeLook(page, layer, unit);
     exciting.update();
     weights.update();
     heading.hidden = !page.scaled;
