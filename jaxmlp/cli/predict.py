@@ -15,8 +15,9 @@ from PIL import Image
 import jaxmlp
 from jaxmlp import checks
 from jaxmlp.cli.flags import TextFlags, default
-from jaxmlp.data.drawings import MNIST_EXTENT, composite_on, read_picture, shrink, to_network_input
+from jaxmlp.data.drawings import MNIST_EXTENT, read_picture, to_network_input
 from jaxmlp.data.frames import read_frame
+from jaxmlp.data.ink import composite_on, shrink
 from jaxmlp.data.tables import data_name
 from jaxmlp.data.targets import read_target, transform_targets
 from jaxmlp.models.evaluation import score_predictions

@@ -5,16 +5,11 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Shaped
 from PIL import Image, ImageOps
-from scipy import ndimage
 
+from jaxmlp.data.ink import composite_on, find_ink
 from jaxmlp.types import InputError, Numbers
 
 MNIST_EXTENT = 20 / 28
-# Large enough for a small digit on a large sheet; shrinking to it averages a camera's noise away.
-_WORKING_SIDE = 512
-# Shares of the range from paper to ink: below the first a picture counts as blank, of the second as paper.
-_BLANK, _FAINT = 0.05, 0.1
-_SPECK = 0.01
 
 
 def read_picture(path: Path) -> Image.Image:
@@ -58,61 +53,6 @@ def to_network_input(
         values = center_drawing(find_ink(image), (height, width), extent)
     paper, ink = np.asarray(low, float), np.asarray(high, float)
     return (paper + (ink - paper) * values.reshape(input_shape)).astype(np.float32)
-
-
-def composite_on(image: Image.Image, colour: str) -> Image.Image:
-    """The picture as RGB, its transparent parts showing paper of this colour."""
-    if image.mode.startswith(("I", "F")):
-        # Pillow clips 16 bits to 8 instead of scaling them.
-        image = Image.fromarray(_stretched(np.asarray(image, np.float32)))
-    if not image.has_transparency_data:
-        return image.convert("RGB")
-    layer = image.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", layer.size, colour), layer).convert("RGB")
-
-
-def _stretched(values: Float[np.ndarray, "height width"]) -> Shaped[np.ndarray, "height width"]:
-    span = max(float(np.ptp(values)), 1e-9)
-    return np.round(255 * (values - values.min()) / span).astype(np.uint8)
-
-
-def shrink(image: Image.Image) -> Image.Image:
-    share = min(1.0, _WORKING_SIDE / max(image.size))
-    width, height = (max(1, round(side * share)) for side in image.size)
-    return image.resize((width, height), Image.Resampling.BOX)
-
-
-def find_ink(image: Image.Image) -> Float[np.ndarray, "height width"]:
-    """How much ink lies where, from 0 (paper) to 1, for dark ink on light paper or the reverse.
-
-    Paper is the median grey of the picture's border. What differs from it by less than a tenth of the ink,
-    or than the border's own spread, counts as paper too; so does a speck, a separate piece with less than a
-    hundredth of the ink of the largest.
-
-    Raises InputError when the picture is blank.
-    """
-    for paper in ("white", "black"):
-        grey = np.asarray(shrink(composite_on(image, paper)).convert("L"), np.float32) / 255
-        if np.ptp(grey) >= _BLANK:
-            return _without_specks(_ink(grey))
-    raise InputError("the picture is blank; give one with a clear contrast between ink and paper")
-
-
-def _ink(grey: Float[np.ndarray, "height width"]) -> Float[np.ndarray, "height width"]:
-    border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
-    paper = np.median(border)
-    is_light = paper > (grey.min() + grey.max()) / 2
-    ink = np.clip(paper - grey if is_light else grey - paper, 0, None)
-    ink /= ink.max()
-    # Three times the median deviation covers an even slope of light; a border crossed by ink hardly moves it.
-    spread = 3 * np.median(np.abs(border - paper)) / np.ptp(grey)
-    return np.where(ink < np.clip(spread, _FAINT, 0.5), 0, ink)
-
-
-def _without_specks(ink: Float[np.ndarray, "height width"]) -> Float[np.ndarray, "height width"]:
-    pieces, _ = ndimage.label(ink > 0, structure=np.ones((3, 3)))
-    mass = np.bincount(pieces.ravel(), weights=ink.ravel())
-    return np.where((mass >= _SPECK * mass.max())[pieces], ink, 0)
 
 
 def center_drawing(
