@@ -8,7 +8,7 @@ gc.set_threshold(100_000)
 
 NAMES = (
     *("digits", "mnist", "shopping", "linear_collapse", "activations", "outputs", "backprop", "neurons"),
-    *("optimizers", "cnn", "sweep", "by_hand", "tuning", "tabular", "optimism", "folds", "populations"),
-    *("scaling", "durability", "benchmark"),
+    *("optimizers", "cnn", "sweep", "by_hand", "tuning", "tabular", "optimism", "folds", "photographs"),
+    *("populations", "scaling", "durability", "benchmark"),
 )
 """All of them, in the order of the walk."""

@@ -15,7 +15,7 @@ from PIL import Image
 import jaxmlp
 from jaxmlp import checks
 from jaxmlp.cli.flags import TextFlags, default
-from jaxmlp.data.drawings import MNIST_EXTENT, read_picture, to_network_input
+from jaxmlp.data.drawings import MNIST_EXTENT, find_remark, read_picture, to_network_input
 from jaxmlp.data.frames import read_frame
 from jaxmlp.data.ink import composite_on, shrink
 from jaxmlp.data.tables import data_name
@@ -176,6 +176,8 @@ def _predict_picture(model: Model, path: Path, target: Path) -> None:
     (probabilities,) = jaxmlp.predict_proba(model, seen[None])
     names = [str(name) for name in model.spec.class_names]
     print(f"{path}: {sentence(probabilities, names)}")
+    if remark := find_remark(image, model.spec.input_shape):
+        print(f"  {remark}")
     prediction(np.asarray(shrink(composite_on(image, "white"))), seen, probabilities, names, target)
     print(f"  drawn in {target}")
 

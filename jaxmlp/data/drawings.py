@@ -6,10 +6,11 @@ import numpy as np
 from jaxtyping import Float, Shaped
 from PIL import Image, ImageOps
 
-from jaxmlp.data.ink import composite_on, find_ink
+from jaxmlp.data.ink import composite_on, find_ink, seems_several
 from jaxmlp.types import InputError, Numbers
 
 MNIST_EXTENT = 20 / 28
+SEVERAL = "several drawings seem to stand side by side, and are read as one; cut out one of them"
 
 
 def read_picture(path: Path) -> Image.Image:
@@ -53,6 +54,12 @@ def to_network_input(
         values = center_drawing(find_ink(image), (height, width), extent)
     paper, ink = np.asarray(low, float), np.asarray(high, float)
     return (paper + (ink - paper) * values.reshape(input_shape)).astype(np.float32)
+
+
+def find_remark(image: Image.Image, input_shape: tuple[int, ...]) -> str | None:
+    """What to know of the network's answer to ``image``: that several drawings seem to stand side by side."""
+    is_colour = len(input_shape) == 3 and input_shape[2] == 3
+    return None if is_colour or not seems_several(find_ink(image)) else SEVERAL
 
 
 def center_drawing(

@@ -1,5 +1,7 @@
 """The ink of a picture: of a drawing on even paper, or of a photograph with shadows and printed lines."""
 
+from itertools import combinations
+
 import numpy as np
 from jaxtyping import Float, Shaped
 from PIL import Image
@@ -20,6 +22,9 @@ _STROKE, _GRAIN = 0.2, 0.01
 # Of a photograph's darkest ink: printed lines are paler than the pen, but how pale is seen where they leave
 # the picture.
 _PALEST, _DARKEST_LINE, _PIECE = 0.3, 0.6, 0.05
+# A piece this high, as a share of all ink, is a drawing of its own where hardly any of it lies above or below
+# another one.
+_TALL, _OVERLAP = 0.5, 0.2
 Plane = Float[np.ndarray, "height width"]
 
 
@@ -50,9 +55,9 @@ def find_ink(image: Image.Image) -> Plane:
 
     Where the paper is of one grey, that is the median of the picture's border. What differs from it by less
     than a tenth of the ink, or than the border's own spread, counts as paper too; so does a speck, a separate
-    piece with less than a hundredth of the ink of the largest. Elsewhere the picture is a photograph: paper is
-    what stays when strokes up to a fifth of the picture wide are closed, and what is hardly darker than lines
-    that leave the picture, or leaves it itself, counts as paper.
+    piece with less than a hundredth of the ink of the largest. Any other picture is a photograph: its paper
+    is what is left when strokes up to a fifth of the picture wide are closed, and what is hardly darker than
+    lines that leave the picture, or is a piece that leaves it, counts as paper too.
 
     Raises InputError when the picture is blank.
     """
@@ -61,6 +66,17 @@ def find_ink(image: Image.Image) -> Plane:
         if np.ptp(grey) >= _BLANK:
             return _drawn(grey) if _is_even(grey) else _photographed(grey)
     raise InputError("the picture is blank; give one with a clear contrast between ink and paper")
+
+
+def seems_several(ink: Plane) -> bool:
+    """Whether ``ink`` has separate pieces side by side, each at least half as high as all of it."""
+    height = np.ptp(np.nonzero(ink.any(axis=1))[0]) + 1
+    places = ndimage.find_objects(_pieces(ink)[0])
+    ends = sorted((x.start, x.stop) for y, x in places if y.stop - y.start >= _TALL * height)
+    return any(
+        min(one[1], other[1]) - other[0] <= _OVERLAP * min(one[1] - one[0], other[1] - other[0])
+        for one, other in combinations(ends, 2)
+    )
 
 
 def _border(plane: Shaped[np.ndarray, "height width"]) -> Shaped[np.ndarray, " length"]:

@@ -1,0 +1,140 @@
+"""Does a network read photographs of digits as well as the digits themselves?
+
+    python -m experiments.photographs
+
+writes test digits of MNIST with pens of all kinds on plain, ruled and squared paper, photographs them in
+uneven light, with shadows, askew, out of focus and with a sensor's noise, and has the published network read
+what `jaxmlp predict` makes of the pictures; one of ten is a clean drawing, light on dark or dark on light.
+The seeds below 100 are those by which the cleaning was chosen. runs/photographs holds the record, the shares
+read right, and some of the pictures beside what the network sees of them.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+from PIL import Image, ImageOps
+
+import jaxmlp
+from experiments.harness import flags
+from experiments.harness.answers import Answer, Record, said, sign, values
+from experiments.harness.command import main
+from experiments.harness.flags import Sizes
+from experiments.harness.receipt import PUBLISHED, Findings
+from experiments.photographs.camera import photograph, to_picture
+from jaxmlp import checks
+from jaxmlp.data.drawings import MNIST_EXTENT, SEVERAL, find_remark, to_network_input
+from jaxmlp.models.model import Model
+from jaxmlp.plots import charts, images
+from jaxmlp.runtime.signals import exit_if_stopped
+from jaxmlp.types import AnyArray, Dataset, InputError
+
+NUM_SHOWN = 12
+
+
+@dataclass(frozen=True)
+class Config(flags.ImageConfig):
+    SMOKE: ClassVar[Sizes] = {"dataset": "digits", "num_seeds": 2, "num_pictures": 10}
+    QUICK: ClassVar[Sizes] = {"dataset": "digits"}
+
+    dataset: str = "mnist"
+    seed: int = 100
+    num_seeds: int = 10
+    """Sets of pictures."""
+    num_pictures: int = 200
+    """Pictures of each set."""
+    model: Path | None = None
+    """A trained network (default: the published one of the data set)."""
+
+
+def run(config: Config) -> Findings:
+    """The shares read right of each set's photographs, and of the same digits as they are."""
+    checks.integer("num_pictures", config.num_pictures)
+    splits = flags.load(config)
+    model = jaxmlp.load(config.model or PUBLISHED / config.dataset / "model.safetensors")
+    if tuple(map(str, model.spec.class_names)) != tuple(map(str, splits.class_names)):
+        raise InputError(f"model: must know the classes of {config.dataset}, got {model.spec.class_names}")
+    sets = [read(model, splits.test, config, seed) for seed in config.seeds]
+    names = "photographs", "digits", "difference", "several"
+    return Findings(
+        config.dataset,
+        {name: (each, "fraction") for name, each in zip(names, zip(*sets, strict=True), strict=True)},
+        notes={"varied": "set of pictures"},
+        pictures=lambda folder: draw_examples(model, splits.test, config, folder),
+    )
+
+
+def read(model: Model, test: Dataset, config: Config, seed: int) -> tuple[float, ...]:
+    """Of one set: the shares read right, as photographs and as they are, their difference, and the share
+    taken for several digits.
+    """
+    exit_if_stopped()
+    chosen, pictures = take(test, config.num_pictures, seed)
+    seen = np.stack([see(model, picture) for picture in pictures])
+    several = [find_remark(picture, model.spec.input_shape) == SEVERAL for picture in pictures]
+    photographs, digits = (share_right(model, x, chosen.targets) for x in (seen, chosen.inputs))
+    return photographs, digits, photographs - digits, float(np.mean(several))
+
+
+def share_right(model: Model, inputs: AnyArray, labels: AnyArray) -> float:
+    return float(np.mean(np.argmax(jaxmlp.predict_proba(model, inputs), axis=1) == labels))
+
+
+def see(model: Model, picture: Image.Image) -> np.ndarray:
+    """What the network gets to see of a picture."""
+    low = np.asarray(model.affine.shift)
+    extent = model.spec.drawing_extent or MNIST_EXTENT
+    return to_network_input(
+        picture, model.spec.input_shape, low, low + np.asarray(model.affine.scale), extent
+    )
+
+
+def take(test: Dataset, number: int, seed: int) -> tuple[Dataset, list[Image.Image]]:
+    """That many test digits, and a picture of each."""
+    draws = np.random.default_rng(seed)
+    chosen = draws.choice(len(test.inputs), min(number, len(test.inputs)), replace=False)
+    digits = test.inputs[chosen]
+    return Dataset(digits, test.targets[chosen]), [
+        photograph(digit / test.inputs.max(), draws) for digit in digits
+    ]
+
+
+def draw_examples(model: Model, test: Dataset, config: Config, folder: Path) -> None:
+    """Some of the pictures, each beside what the network sees of it."""
+    chosen, pictures = take(test, NUM_SHOWN, config.seed)
+    pairs = [pair for one in pictures for pair in (thumbnail(one), thumbnail(to_seen(see(model, one))))]
+    images.image_grid(
+        np.stack(pairs),
+        [text for label in chosen.targets for text in (str(model.spec.class_names[label]), "seen")],
+        folder / "examples.png",
+    )
+
+
+def to_seen(seen: np.ndarray) -> Image.Image:
+    return to_picture((seen - seen.min()) / np.ptp(seen))
+
+
+def thumbnail(picture: Image.Image) -> np.ndarray:
+    return np.asarray(ImageOps.pad(picture.convert("RGB"), (128, 128)))
+
+
+def answer(record: Record) -> Answer:
+    """The share read right, next to that of the digits themselves."""
+    photographs, digits, several = (said(record, name) for name in ("photographs", "digits", "several"))
+    found = {1: "Better", -1: "Not quite", 0: "No difference shown"}[sign(record, "difference")]
+    return Answer(
+        "photographs",
+        f"{found}: of photographs {photographs} are read right, of the same digits {digits}; "
+        f"{several} are taken for several digits",
+    )
+
+
+def draw(record: Record, folder: Path) -> None:
+    """Both shares, each set a point."""
+    rows = {name: values(record, name) for name in ("digits", "photographs")}
+    charts.point_plot({"": rows}, folder / "photographs.png", xlabel="read right", percent=True)
+
+
+if __name__ == "__main__":
+    main(Config, run, draw, answer)
