@@ -36,6 +36,7 @@ NUM_SHOWN = 12
 @dataclass(frozen=True)
 class Config(flags.ImageConfig):
     SMOKE: ClassVar[Sizes] = {"dataset": "digits", "num_seeds": 2, "num_pictures": 10}
+    # Without a download; of these digits the network may have learnt some.
     QUICK: ClassVar[Sizes] = {"dataset": "digits"}
 
     dataset: str = "mnist"
@@ -59,7 +60,7 @@ def run(config: Config) -> Findings:
     names = "photographs", "digits", "difference", "several"
     return Findings(
         config.dataset,
-        {name: (each, "fraction") for name, each in zip(names, zip(*sets, strict=True), strict=True)},
+        {name: (each, "fraction") for name, each in zip(names, np.array(sets).T, strict=True)},
         notes={"varied": "set of pictures"},
         pictures=lambda folder: draw_examples(model, splits.test, config, folder),
     )

@@ -81,7 +81,7 @@ function makeAnswer(page) {
       model.head === "regression" && model.margins ? "The bar should hold 90 % of what is measured. " : "";
     const truth = page.truth ? `Its label says ${page.truth}. ` : "";
     note.textContent = answer
-      ? truth + meaning + (several ? `Each dot is what one of ${model.networks.length} networks says.` : "")
+      ? page.remark + truth + meaning + (several ? `Each dot is what one of ${model.networks.length} networks says.` : "")
       : "";
   });
   return element("section", { class: "answer" }, element("h2", {}, "What it says"), verdict, bars, note);

@@ -4,7 +4,8 @@ const PAD_SIDE = 280;
 const PEN = 20;
 const KEY_STEP = 8;
 
-/** {node, show}: the sheet with its tools; `changed` is called with raw inputs, null where it is blank. */
+/** {node, show}: the sheet with its tools; `changed` is called with raw inputs, null where it is
+ * blank, their label if there is one, and a remark. */
 function makePad(page, changed) {
   const [rows, columns] = page.model.input_shape;
   const width = PAD_SIDE;
@@ -54,15 +55,16 @@ function makePad(page, changed) {
     waiting = true;
     requestAnimationFrame(() => {
       waiting = false;
-      changed(read(), history.at(-1)?.truth);
+      const { inputs, remark } = read();
+      changed(inputs, history.at(-1)?.truth, remark);
     });
   }
 
-  /** What was shown last as it is; what was drawn, by way of the sheet. */
+  /** {inputs, remark}: what was shown last as it is; what was drawn, by way of the sheet. */
   function read() {
-    if (!history.length) return null;
     const last = history.at(-1);
-    return last.input ?? toNetworkInput(page.model, last.pixels ?? context.getImageData(0, 0, width, height));
+    if (!last || last.input) return { inputs: last?.input ?? null, remark: "" };
+    return readPicture(page.model, last.pixels ?? context.getImageData(0, 0, width, height));
   }
 
   function add(item) {

@@ -1,10 +1,5 @@
 // A drawing or a photograph as the network knows them: what jaxmlp predict makes of it.
 
-const WORKING_SIDE = 512;
-const BLANK = 0.05;
-const FAINT = 0.1;
-const SPECK = 0.01;
-
 const FILTERS = {
   box: { support: 0.5, weigh: (x) => Number(x > -0.5 && x <= 0.5) },
   bilinear: { support: 1, weigh: (x) => Math.max(0, 1 - Math.abs(x)) },
@@ -21,11 +16,15 @@ function roundEven(x) {
   return Math.abs(x % 1) === 0.5 && rounded % 2 ? rounded - 1 : rounded;
 }
 
-function median(values) {
+/** The value below which this share of all lies, between two of them where need be. */
+function quantile(values, share) {
   const sorted = Float64Array.from(values).sort();
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+  const place = share * (sorted.length - 1);
+  const [below, above] = [sorted[Math.floor(place)], sorted[Math.ceil(place)]];
+  return below + (above - below) * (place % 1);
 }
+
+const median = (values) => quantile(values, 0.5);
 
 function lowest(values) {
   let least = Infinity;
@@ -89,85 +88,6 @@ function channelsOn({ width, height, data }, paper) {
     }
     return { width, height, values };
   });
-}
-
-/** The picture in grey, from 0 to 1, at the size at which ink is looked for. */
-function greyOn(pixels, paper) {
-  const share = Math.min(1, WORKING_SIDE / Math.max(pixels.width, pixels.height));
-  const size = [pixels.width, pixels.height].map((side) => Math.max(1, roundEven(share * side)));
-  const shrunk = (plane) => (share < 1 ? resize(plane, ...size, "box", undefined, toByte) : plane);
-  const [red, green, blue] = channelsOn(pixels, paper).map((plane) => shrunk(plane).values);
-  const values = red.map((_, i) => (red[i] * 19595 + green[i] * 38470 + blue[i] * 7471 + 32768) >> 16);
-  return { width: size[0], height: size[1], values: values.map((grey) => grey / 255) };
-}
-
-// ---- Ink
-
-/** The values of the first and last row and column; those of the corners stand in both. */
-function borderOf({ width, height, values }) {
-  const border = [...values.subarray(0, width), ...values.subarray((height - 1) * width)];
-  for (let row = 0; row < height; row++) border.push(values[row * width], values[(row + 1) * width - 1]);
-  return border;
-}
-
-function inkOf(grey) {
-  const { values } = grey;
-  const border = borderOf(grey);
-  const paper = median(border);
-  const low = lowest(values);
-  const high = highest(values);
-  const isLight = paper > (low + high) / 2;
-  const ink = values.map((x) => Math.max(isLight ? paper - x : x - paper, 0));
-  const most = highest(ink);
-  // An even slope of light reaches three times the border's median deviation.
-  const spread = (3 * median(border.map((x) => Math.abs(x - paper)))) / (high - low);
-  const least = Math.min(Math.max(spread, FAINT), 0.5);
-  return { ...grey, values: ink.map((x) => (x / most < least ? 0 : x / most)) };
-}
-
-/** The places of each separate piece of ink. */
-function piecesOf({ width, height, values }) {
-  const seen = new Uint8Array(values.length);
-  const pieces = [];
-  values.forEach((ink, start) => {
-    if (!ink || seen[start]) return;
-    const piece = [start];
-    seen[start] = 1;
-    for (let next = 0; next < piece.length; next++) {
-      const row = Math.floor(piece[next] / width);
-      const column = piece[next] % width;
-      for (let y = Math.max(row - 1, 0); y <= Math.min(row + 1, height - 1); y++) {
-        for (let x = Math.max(column - 1, 0); x <= Math.min(column + 1, width - 1); x++) {
-          const place = y * width + x;
-          if (!values[place] || seen[place]) continue;
-          seen[place] = 1;
-          piece.push(place);
-        }
-      }
-    }
-    pieces.push(piece);
-  });
-  return pieces;
-}
-
-function withoutSpecks(ink) {
-  const pieces = piecesOf(ink);
-  const values = new Float64Array(ink.values.length);
-  const masses = pieces.map((piece) => piece.reduce((sum, place) => sum + ink.values[place], 0));
-  const most = highest(masses);
-  pieces.forEach((piece, i) => {
-    if (masses[i] >= SPECK * most) piece.forEach((place) => (values[place] = ink.values[place]));
-  });
-  return { ...ink, values };
-}
-
-/** How much ink lies where, from 0 to 1; null where the picture is blank. */
-function findInk(pixels) {
-  for (const paper of [255, 0]) {
-    const grey = greyOn(pixels, paper);
-    if (highest(grey.values) - lowest(grey.values) >= BLANK) return withoutSpecks(inkOf(grey));
-  }
-  return null;
 }
 
 // ---- The network's input
@@ -236,15 +156,22 @@ function fitColours(pixels, height, width) {
   return Float64Array.from({ length: 3 * height * width }, (_, i) => fitted[i % 3][Math.floor(i / 3)] / 255);
 }
 
+const isColoured = ({ input_shape: shape }) => shape[2] === 3;
+
 /** Pixels as raw inputs of the model, from its paper to its ink; null where they are blank. */
-function toNetworkInput(model, pixels) {
+function toNetworkInput(model, pixels, ink = isColoured(model) ? null : findInk(pixels)) {
   const [height, width, channels = 1] = model.input_shape;
   const { shift, scale } = model.preprocess;
-  const ink = channels === 3 ? null : findInk(pixels);
   if (channels !== 3 && !ink) return null;
   const values =
     channels === 3
       ? fitColours(pixels, height, width)
       : centerDrawing(ink, height, width, model.drawing_extent ?? 20 / 28);
   return values.map((x, i) => at(shift, i) + at(scale, i) * x);
+}
+
+/** {inputs, remark}: pixels as the model's raw inputs, and what to know of its answer. */
+function readPicture(model, pixels) {
+  const ink = isColoured(model) ? null : findInk(pixels);
+  return { inputs: toNetworkInput(model, pixels, ink), remark: ink && seemsSeveral(ink) ? SEVERAL : "" };
 }

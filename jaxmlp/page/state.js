@@ -20,6 +20,7 @@ function makePage({ model, fields, neurons, examples }) {
     pinned: false,
     message: null,
     truth: null,
+    remark: "",
     version: 0,
     traces: null,
     axes: null,
@@ -43,8 +44,9 @@ function makePage({ model, fields, neurons, examples }) {
     page.layers = inputs && forward(model.networks[network], page.scaled, page.options[network]);
     page.notify();
   };
-  page.setInputs = (inputs, truth = null) => {
+  page.setInputs = (inputs, truth = null, remark = "") => {
     page.message = null;
+    page.remark = remark;
     page.truth = truth;
     page.inputs = inputs;
     page.update();

@@ -104,6 +104,53 @@ def test_a_photograph_with_noise_and_uneven_light_shows_the_same_ink():
     assert np.mean(shown == 0) > 0.5
 
 
+def photographed(picture: np.ndarray, *, paler: float = 0.3, shadow: float = 0.5) -> Image.Image:
+    """The drawing on squared paper, whose lines are paler than the pen, the lower right corner in shadow."""
+    rows, columns = np.mgrid[: len(picture), : len(picture)]
+    printed = paler * ((rows % 50 < 3) | (columns % 50 < 3))
+    lamp = (1 - 0.4 * columns / len(picture)) * np.where(rows + columns > 1.1 * len(picture), shadow, 1)
+    noise = np.random.default_rng(0).normal(0, 3, picture.shape)
+    seen = 230 * lamp * (1 - np.maximum(printed, 0.9 * (1 - picture / 255))) + noise
+    return Image.fromarray(np.clip(seen, 0, 255).astype(np.uint8))
+
+
+def test_shadows_and_printed_lines_are_no_ink():
+    clean = to_network_input(ring(400), (28, 28), 0, 1)
+    shown = to_network_input(photographed(np.asarray(ring(400))), (28, 28), 0, 1)
+    assert np.corrcoef(clean.ravel(), shown.ravel())[0, 1] > 0.95
+    assert np.all(shown[clean == 0] < 0.5)
+
+
+def test_chalk_in_uneven_light_is_ink():
+    board = Image.fromarray(255 - np.asarray(photographed(np.asarray(ring(400)), paler=0)))
+    shown = to_network_input(board, (28, 28), 0, 1)
+    clean = to_network_input(ring(400), (28, 28), 0, 1)
+    assert np.corrcoef(clean.ravel(), shown.ravel())[0, 1] > 0.9
+
+
+@pytest.mark.parametrize("is_photograph", [False, True])
+def test_drawings_side_by_side_are_told_and_one_is_not(is_photograph):
+    one, pair = np.asarray(ring(400)), np.full((400, 400), 255, np.uint8)
+    pair[100:300, 5:195] = pair[100:300, 205:395] = np.asarray(
+        ring(400).crop((95, 100, 305, 300)).resize((190, 200))
+    )
+    make = photographed if is_photograph else Image.fromarray
+    assert drawings.find_remark(make(pair), (28, 28)) == drawings.SEVERAL
+    assert drawings.find_remark(make(one), (28, 28)) is None
+    assert drawings.find_remark(Image.fromarray(pair), (28, 28, 3)) is None
+
+
+def test_pieces_of_one_drawing_are_not_several():
+    image = Image.new("L", (400, 400), 255)
+    pen = ImageDraw.Draw(image)
+    # A five whose top stands apart, and a dot.
+    pen.arc((120, 180, 260, 320), -120, 120, fill=0, width=16)
+    pen.line([(150, 180), (150, 110)], fill=0, width=16)
+    pen.line([(180, 100), (280, 100)], fill=0, width=16)
+    pen.ellipse((300, 300, 330, 330), fill=0)
+    assert drawings.find_remark(image, (28, 28)) is None
+
+
 def test_dust_far_from_the_drawing_does_not_move_it():
     dusty = ring(400)
     ImageDraw.Draw(dusty).rectangle((370, 380, 372, 382), fill=0)

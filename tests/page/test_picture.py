@@ -5,15 +5,18 @@ import pytest
 from PIL import Image, ImageDraw
 from sklearn.datasets import load_digits
 
-from jaxmlp.data.drawings import to_network_input
+from experiments.photographs.camera import photograph
+from jaxmlp.data.drawings import find_remark, to_network_input
+from jaxmlp.data.sources import load_dataset
 from tests.support.figures import sheet
 from tests.support.node import needs_node, run_script
 
 pytestmark = needs_node
-FILES = "nn.js", "picture.js"
+FILES = "nn.js", "picture.js", "ink.js"
+SET = load_dataset("digits").test
 
 
-def page_input(image, shape, folder, extent=20 / 28, low=0.0, high=255.0):
+def page_reads(expression, image, shape, folder, extent=20 / 28, low=0.0, high=255.0):
     pixels = np.asarray(image.convert("RGBA"))
     data = {
         "model": {
@@ -23,8 +26,12 @@ def page_input(image, shape, folder, extent=20 / 28, low=0.0, high=255.0):
         },
         "pixels": {"width": image.width, "height": image.height, "data": pixels.ravel().tolist()},
     }
-    found = run_script(
-        "((x) => x && Array.from(x))(toNetworkInput(data.model, data.pixels))", data, folder, FILES
+    return run_script(expression, data, folder, FILES)
+
+
+def page_input(image, shape, folder):
+    found = page_reads(
+        "((x) => x && Array.from(x))(toNetworkInput(data.model, data.pixels))", image, shape, folder
     )
     return None if found is None else np.reshape(found, shape)
 
@@ -58,6 +65,29 @@ def test_a_drawing_becomes_the_same_input(name, shape, tmp_path):
     assert np.ptp(expected) == 255
     # Pillow keeps shrunk pictures as bytes.
     np.testing.assert_allclose(found, expected, atol=2.5)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_photograph_becomes_the_same_input(seed, tmp_path):
+    draws = np.random.default_rng(seed)
+    image = photograph(SET.inputs[seed] / 16, draws).convert("RGB")
+    expected = to_network_input(image, (28, 28), 0.0, 1.0)
+    found = page_reads(
+        "Array.from(toNetworkInput(data.model, data.pixels))", image, (28, 28), tmp_path, high=1.0
+    )
+    np.testing.assert_allclose(np.reshape(found, (28, 28)), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("names", [(3, 7), (3,), ()])
+def test_several_drawings_are_told_by_both(names, tmp_path):
+    image = Image.new("L", (320, 200), 255)
+    for place, name in enumerate(names):
+        image.paste(sheet(load_digits().images[name]).crop((20, 40, 170, 190)), (5 + 155 * place, 25))
+    image.paste(200, (0, 0, 3, 3))
+    shape = (28, 28)
+    remark = page_reads("readPicture(data.model, data.pixels).remark", image, shape, tmp_path)
+    assert bool(remark) == bool(find_remark(image, shape)) == (len(names) == 2)
+    assert page_reads("readPicture(data.model, data.pixels).remark", image, (8, 8, 3), tmp_path) == ""
 
 
 @pytest.mark.parametrize("size", [(64, 40), (40, 64), (32, 32)])
