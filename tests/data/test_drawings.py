@@ -128,6 +128,13 @@ def test_chalk_in_uneven_light_is_ink():
     assert np.corrcoef(clean.ravel(), shown.ravel())[0, 1] > 0.9
 
 
+def test_what_reaches_into_a_photograph_is_no_ink():
+    picture = np.asarray(ring(400)).copy()
+    expected = to_network_input(photographed(picture), (28, 28), 0, 1)
+    picture[:30, 40:80] = 0
+    assert_alike(to_network_input(photographed(picture), (28, 28), 0, 1), expected, 0.05)
+
+
 @pytest.mark.parametrize("is_photograph", [False, True])
 def test_drawings_side_by_side_are_told_and_one_is_not(is_photograph):
     one, pair = np.asarray(ring(400)), np.full((400, 400), 255, np.uint8)
