@@ -95,6 +95,18 @@ def test_what_is_drawn_is_read_as_the_command_reads_it(driver, tmp_path, digit):
 
 
 @needs_browser
+def test_several_digits_are_told_until_one_is_taken_back(driver, tmp_path):
+    shown(driver, load(RESULTS / "mnist" / "model.safetensors"), tmp_path / "page.html")
+    for x, is_told in ((0.3, False), (0.7, True)):
+        stroke(driver, [(x, 0.2), (x, 0.8)])
+        wait(driver)
+        assert ("several drawings" in find(driver, ".answer")[0].text.lower()) == is_told
+    press(driver, "Undo")
+    wait(driver)
+    assert "several drawings" not in find(driver, ".answer")[0].text.lower()
+
+
+@needs_browser
 def test_strokes_are_undone_erased_and_cleared(driver, tmp_path):
     model = load(RESULTS / "mnist" / "model.safetensors")
     shown(driver, model, tmp_path / "page.html")
