@@ -4,6 +4,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Integer
 
 from jaxmlp.types import AnyArray, InputError, Numbers
 
@@ -93,6 +94,14 @@ def variance_of_mean(costs: AnyArray, shares: AnyArray, groups: AnyArray | None 
         return float(shares @ np.square(apart)) / max(num_equal(shares) - 1, 1)
     sums = np.bincount(np.unique(groups, return_inverse=True)[1], shares * apart)
     return float(np.sum(np.square(sums))) * len(sums) / max(len(sums) - 1, 1)
+
+
+def confusion_counts(
+    labels: Integer[AnyArray, " examples"], predictions: Integer[AnyArray, " examples"], num_classes: int
+) -> Integer[np.ndarray, "true predicted"]:
+    """How many examples of each class were taken for each class."""
+    pairs = np.asarray(labels) * num_classes + np.asarray(predictions)
+    return np.bincount(pairs, minlength=num_classes**2).reshape(num_classes, num_classes)
 
 
 def mean_interval(

@@ -17,7 +17,7 @@ import tyro
 from experiments.harness.answers import Answer, Record
 from experiments.harness.flags import Config, sized
 from experiments.harness.receipt import Draw, Findings, begin, finish, runnable_name
-from jaxmlp.cli.command import one_line_errors
+from jaxmlp.cli.command import check_once, one_line_errors
 from jaxmlp.runtime import compilation, processes
 from jaxmlp.runtime.selftest import check_backend
 from jaxmlp.runtime.signals import single_run
@@ -45,6 +45,7 @@ def main(
     compilation.enable_cache()
     try:
         with one_line_errors(), joined(config) as config, single_run():
+            check_once(sys.argv[1:] if arguments is None else arguments, config_class)
             check_backend()
             _run(config, run, draw, answer)
             sys.stdout.flush()

@@ -16,6 +16,7 @@ from jaxmlp.page.assembly import build_page, describe_page
 from jaxmlp.page.fields import Truth
 from jaxmlp.plots import classifier, images, weights
 from jaxmlp.runtime.files import write_atomic
+from jaxmlp.statistics import confusion_counts
 from jaxmlp.types import Layer
 
 MAX_PAGE_BYTES = 3_000_000
@@ -23,18 +24,14 @@ MAX_PAGE_BYTES = 3_000_000
 
 def confusion_table(model: Model, splits: Splits) -> dict[str, Any]:
     """How many test examples of each class (row) the network takes for each class (column)."""
-    predictions = np.asarray(predict(model, splits.test.inputs))
-    counts = classifier.confusion_counts(
-        np.asarray(splits.test.targets), predictions, len(splits.class_names)
-    )
+    predictions = predict(model, splits.test.inputs)
+    counts = confusion_counts(splits.test.targets, predictions, len(splits.class_names))
     return {"confusion": counts, "class_names": splits.class_names}
 
 
 def draw_confusion(table: Mapping[str, Any], path: Path) -> None:
     """What ``confusion_table`` counted."""
-    counts, names = np.array(table["confusion"]), table["class_names"]
-    pairs = np.repeat(np.arange(counts.size), counts.ravel())
-    classifier.confusion_matrix(*np.divmod(pairs, len(names)), names, path)
+    classifier.confusion_matrix(np.array(table["confusion"]), table["class_names"], path)
 
 
 def draw_neurons(model: Model, path: Path) -> None:

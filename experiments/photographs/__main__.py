@@ -23,8 +23,8 @@ from experiments.harness.command import main
 from experiments.harness.flags import Sizes
 from experiments.harness.receipt import PUBLISHED, Findings
 from experiments.photographs.camera import photograph, to_picture
-from jaxmlp import checks
-from jaxmlp.data.drawings import MNIST_EXTENT, SEVERAL, find_remark, to_network_input
+from jaxmlp.cli.predict import see
+from jaxmlp.data.drawings import SEVERAL
 from jaxmlp.models.model import Model
 from jaxmlp.plots import charts, images
 from jaxmlp.runtime.signals import exit_if_stopped
@@ -43,7 +43,7 @@ class Config(flags.ImageConfig):
     seed: int = 100
     num_seeds: int = 10
     """Sets of pictures."""
-    num_pictures: int = 200
+    num_pictures: flags.Count = 200
     """Pictures of each set."""
     model: Path | None = None
     """A trained network (default: the published one of the data set)."""
@@ -51,7 +51,6 @@ class Config(flags.ImageConfig):
 
 def run(config: Config) -> Findings:
     """The shares read right of each set's photographs, and of the same digits as they are."""
-    checks.integer("num_pictures", config.num_pictures)
     splits = flags.load(config)
     model = jaxmlp.load(config.model or PUBLISHED / config.dataset / "model.safetensors")
     if tuple(map(str, model.spec.class_names)) != tuple(map(str, splits.class_names)):
@@ -72,23 +71,13 @@ def read(model: Model, test: Dataset, config: Config, seed: int) -> tuple[float,
     """
     exit_if_stopped()
     chosen, pictures = take(test, config.num_pictures, seed)
-    seen = np.stack([see(model, picture) for picture in pictures])
-    several = [find_remark(picture, model.spec.input_shape) == SEVERAL for picture in pictures]
-    photographs, digits = (share_right(model, x, chosen.targets) for x in (seen, chosen.inputs))
-    return photographs, digits, photographs - digits, float(np.mean(several))
+    seen, remarks = zip(*(see(model, picture) for picture in pictures), strict=True)
+    photographs, digits = (share_right(model, x, chosen.targets) for x in (np.stack(seen), chosen.inputs))
+    return photographs, digits, photographs - digits, float(np.mean([r == SEVERAL for r in remarks]))
 
 
 def share_right(model: Model, inputs: AnyArray, labels: AnyArray) -> float:
     return float(np.mean(np.argmax(jaxmlp.predict_proba(model, inputs), axis=1) == labels))
-
-
-def see(model: Model, picture: Image.Image) -> np.ndarray:
-    """What the network gets to see of a picture."""
-    low = np.asarray(model.affine.shift)
-    extent = model.spec.drawing_extent or MNIST_EXTENT
-    return to_network_input(
-        picture, model.spec.input_shape, low, low + np.asarray(model.affine.scale), extent
-    )
 
 
 def take(test: Dataset, number: int, seed: int) -> tuple[Dataset, list[Image.Image]]:
@@ -104,7 +93,7 @@ def take(test: Dataset, number: int, seed: int) -> tuple[Dataset, list[Image.Ima
 def draw_examples(model: Model, test: Dataset, config: Config, folder: Path) -> None:
     """Some of the pictures, each beside what the network sees of it."""
     chosen, pictures = take(test, NUM_SHOWN, config.seed)
-    pairs = [pair for one in pictures for pair in (thumbnail(one), thumbnail(to_seen(see(model, one))))]
+    pairs = [pair for one in pictures for pair in (thumbnail(one), thumbnail(to_seen(see(model, one)[0])))]
     images.image_grid(
         np.stack(pairs),
         [text for label in chosen.targets for text in (str(model.spec.class_names[label]), "seen")],

@@ -21,7 +21,6 @@ RULES = {"blue": (1.0, 0.6, 0.2), "grey": (0.7, 0.7, 0.7), "red": (0.2, 0.9, 0.9
 """How much of red, green and blue the printed lines swallow, next to the pen."""
 DRAWN = 0.1
 """Share of pictures that no camera made."""
-NUM_SHOWN = 12
 
 
 def look(size: tuple[int, int], side: float, draws: Draws) -> tuple[Plane, Plane]:

@@ -15,7 +15,7 @@ from PIL import Image
 import jaxmlp
 from jaxmlp import checks
 from jaxmlp.cli.flags import TextFlags, default
-from jaxmlp.data.drawings import MNIST_EXTENT, find_remark, read_picture, to_network_input
+from jaxmlp.data.drawings import MNIST_EXTENT, read_drawing, read_picture
 from jaxmlp.data.frames import read_frame
 from jaxmlp.data.ink import composite_on, shrink
 from jaxmlp.data.tables import data_name
@@ -172,11 +172,11 @@ def score(spec: ModelSpec, values: "pandas.Series", predicted: "pandas.DataFrame
 def _predict_picture(model: Model, path: Path, target: Path) -> None:
     """Say the class, and draw the picture, what the network sees of it and the probabilities."""
     image = read_picture(path)
-    seen = _seen(model, image)
+    seen, remark = see(model, image)
     (probabilities,) = jaxmlp.predict_proba(model, seen[None])
     names = [str(name) for name in model.spec.class_names]
     print(f"{path}: {sentence(probabilities, names)}")
-    if remark := find_remark(image, model.spec.input_shape):
+    if remark:
         print(f"  {remark}")
     prediction(np.asarray(shrink(composite_on(image, "white"))), seen, probabilities, names, target)
     print(f"  drawn in {target}")
@@ -189,8 +189,9 @@ def sentence(probabilities: Float[np.ndarray, " classes"], class_names: Sequence
     return f"{class_names[order[0]]} ({top})"
 
 
-def _seen(model: Model, image: Image.Image) -> Shaped[np.ndarray, "..."]:
+def see(model: Model, image: Image.Image) -> tuple[Shaped[np.ndarray, "..."], str | None]:
+    """What the network gets to see of a picture, and what to know of its answer."""
     low: Any = np.asarray(model.affine.shift)
     high = low + np.asarray(model.affine.scale)
     extent = model.spec.drawing_extent or MNIST_EXTENT
-    return to_network_input(image, model.spec.input_shape, low, high, extent)
+    return read_drawing(image, model.spec.input_shape, low, high, extent)

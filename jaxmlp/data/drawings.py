@@ -35,31 +35,39 @@ def to_network_input(
     high: Numbers,
     extent: float | int = MNIST_EXTENT,
 ) -> Float[np.ndarray, "..."]:
+    """The inputs of ``read_drawing``."""
+    return read_drawing(image, input_shape, low, high, extent)[0]
+
+
+def read_drawing(
+    image: Image.Image,
+    input_shape: tuple[int, ...],
+    low: Numbers,
+    high: Numbers,
+    extent: float | int = MNIST_EXTENT,
+) -> tuple[Float[np.ndarray, "..."], str | None]:
     """An upright ``image`` as a network trained on inputs of ``input_shape`` knows them, in [low, high].
 
     Grey images, (height, width) or (height, width, 1), become ink (``high``) on paper (``low``), cut out,
     scaled and centred by ``center_drawing``. For colour, (height, width, 3), the middle of the picture is
-    shrunk to fit.
+    shrunk to fit. With it what to know of the network's answer: that several drawings seem to stand side by
+    side.
 
     Raises InputError when the picture is blank or the network does not take images.
     """
     channels = input_shape[2] if len(input_shape) == 3 else 1
     if len(input_shape) not in (2, 3) or channels not in (1, 3):
         raise InputError(f"the model's inputs have the shape {input_shape}; give a model trained on images")
-    height, width = input_shape[:2]
+    (height, width), remark = input_shape[:2], None
     if channels == 3:
         fitted = ImageOps.fit(composite_on(image, "white"), (width, height), Image.Resampling.BICUBIC)
         values = np.asarray(fitted) / 255
     else:
-        values = center_drawing(find_ink(image), (height, width), extent)
+        found = find_ink(image)
+        values = center_drawing(found, (height, width), extent)
+        remark = SEVERAL if seems_several(found) else None
     paper, ink = np.asarray(low, float), np.asarray(high, float)
-    return (paper + (ink - paper) * values.reshape(input_shape)).astype(np.float32)
-
-
-def find_remark(image: Image.Image, input_shape: tuple[int, ...]) -> str | None:
-    """What to know of the network's answer to ``image``: that several drawings seem to stand side by side."""
-    is_colour = len(input_shape) == 3 and input_shape[2] == 3
-    return None if is_colour or not seems_several(find_ink(image)) else SEVERAL
+    return (paper + (ink - paper) * values.reshape(input_shape)).astype(np.float32), remark
 
 
 def center_drawing(

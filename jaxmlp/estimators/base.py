@@ -88,8 +88,7 @@ class Estimator(BaseEstimator):
         names, share = self._class_names(), self._held_out_share(len(targets))
         free = groups is None and time is None
         splits = from_arrays(
-            inputs,
-            targets,
+            *(inputs, targets),
             task=None if names else "regression",
             class_names=names,
             sample_weight=weights,
@@ -212,9 +211,10 @@ class Classifier(ClassifierMixin, Estimator):
         own = super()._weigh(targets, sample_weight)
         if self.class_weight is None:
             return own
-        of_class = compute_sample_weight(self.class_weight, self.classes_[targets])
         if self.class_weight == "balanced":
             of_class = class_factors(targets, "balanced", own)[targets]
+        else:
+            of_class = compute_sample_weight(self.class_weight, self.classes_[targets])
         checks.weights("class_weight", of_class)
         return super()._weigh(targets, of_class if own is None else of_class * own)
 

@@ -54,7 +54,8 @@ def fit_temperature(
         return float(np.average(found - wanted, weights=weights))
 
     powers = 1 / 20, 1 / lowest
-    if slope(powers[1]) <= 0:
+    # Also where it is no number, as that of a network that overflows.
+    if not slope(powers[1]) > 0:
         return lowest
     # What is closer changes nothing.
     return 20.0 if slope(powers[0]) >= 0 else 1 / brentq(slope, *powers, rtol=1e-4)

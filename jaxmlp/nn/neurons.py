@@ -41,8 +41,10 @@ def morans_i(images: Shaped[np.ndarray, "n ..."], inside: Bool[np.ndarray, "..."
 
 def static_limit(inside: Bool[np.ndarray, "..."]) -> float:
     """Moran's I that 99 of 100 images of independent normal values stay below."""
-    random = np.random.default_rng(0).normal(size=(_NUM_RANDOM, *inside.shape))
-    return float(np.quantile(morans_i(random, inside), 0.99))
+    random = np.random.default_rng(0)
+    # A few at a time, since images may be large.
+    each = [morans_i(random.normal(size=(10, *inside.shape)), inside) for _ in range(_NUM_RANDOM // 10)]
+    return float(np.quantile(np.concatenate(each), 0.99))
 
 
 def most_exciting(

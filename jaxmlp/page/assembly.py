@@ -18,19 +18,9 @@ from jaxmlp.page.timeline import choose_frames
 
 STYLES = "page.css", "parts.css", "tables.css"
 SCRIPTS = (
-    *(
-        "nn.js",
-        "picture.js",
-        "ink.js",
-        "dom.js",
-        "state.js",
-        "pad.js",
-        "examples.js",
-        "confusion.js",
-        "answer.js",
-    ),
-    *("exciting.js", "weights.js", "neurons.js", "fields.js", "maps.js", "contours.js", "heights.js"),
-    *("plane.js", "timeline.js", "members.js", "ideas.js", "main.js"),
+    *("nn.js", "picture.js", "ink.js", "dom.js", "state.js", "pad.js", "examples.js", "confusion.js"),
+    *("answer.js", "exciting.js", "weights.js", "neurons.js", "fields.js", "maps.js", "contours.js"),
+    *("heights.js", "plane.js", "timeline.js", "members.js", "ideas.js", "main.js"),
 )
 """In the order in which they stand in the page."""
 

@@ -10,6 +10,7 @@ from jaxtyping import Int, Integer
 from jaxmlp.models.model import Model
 from jaxmlp.models.prediction import predict_proba
 from jaxmlp.page.binary import pack_images
+from jaxmlp.statistics import confusion_counts
 from jaxmlp.types import InputError
 
 if TYPE_CHECKING:
@@ -47,12 +48,11 @@ def find_examples(model: Model, raw: "RawData | None") -> dict[str, Any] | None:
     kinds = labels[surest] * num_classes + predicted[surest]
     kept = surest[_rank_within(kinds) < _NUM_OF_A_KIND][: max(1, _MISTAKE_BYTES // images[0].size)]
     typical = _typical(labels, num_classes)
-    counts = np.bincount(labels * num_classes + predicted, minlength=num_classes**2)
     return {
         "typical": pack_images(images[typical]) | {"labels": labels[typical].tolist()},
         "mistakes": pack_images(images[kept])
         | {"labels": labels[kept].tolist(), "predicted": predicted[kept].tolist()},
-        "confusion": counts.reshape(num_classes, num_classes).tolist(),
+        "confusion": confusion_counts(labels, predicted, num_classes).tolist(),
         "unseen": raw.test is not None,
     }
 

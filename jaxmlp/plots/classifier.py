@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Array, Bool, Float, Integer
+from jaxtyping import Bool, Float, Integer
 from matplotlib.axes import Axes
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
@@ -50,19 +50,15 @@ def learning_curves(
 
 
 def confusion_matrix(
-    labels: Integer[Array | np.ndarray, " examples"],
-    predictions: Integer[Array | np.ndarray, " examples"],
-    class_names: Sequence[ClassName],
-    path: str | Path,
+    counts: Integer[np.ndarray, "true predicted"], class_names: Sequence[ClassName], path: str | Path
 ) -> Path:
-    """How many examples of each class (row) were taken for each class (column).
+    """How many examples of each class (row) were taken for each class (column), as ``confusion_counts`` has
+    them.
 
     The colour is the share of the row, on a scale that shows a per cent; the numbers are counts, written for
     up to 20 classes.
     """
-    labels, predictions = np.asarray(labels), np.asarray(predictions)
     num_classes = len(class_names)
-    counts = confusion_counts(labels, predictions, num_classes)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     side = float(np.clip(0.48 * num_classes, 2.6, 12))
     figure = Figure(figsize=(side + 2.8, side + 1.8), layout="constrained")
@@ -70,20 +66,11 @@ def confusion_matrix(
     picture = axes.imshow(shares, cmap="Blues", norm=PowerNorm(0.4, vmin=0, vmax=1))
     bar = figure.colorbar(picture, ax=axes, label="share of the true class", shrink=0.8)
     bar.set_ticks([0, 0.01, 0.05, 0.2, 0.5, 1], labels=["0 %", "1 %", "5 %", "20 %", "50 %", "100 %"])
-    axes.set_title(f"{100 * np.mean(labels == predictions):.2f} % of {len(labels)} examples right")
+    axes.set_title(f"{100 * np.trace(counts) / counts.sum():.2f} % of {counts.sum()} examples right")
     _name_classes(axes, [lettering.shorten(name) for name in class_names], side / num_classes)
     if num_classes <= MAX_NUMBERED_CLASSES:
         _write_counts(axes, counts, shares)
     return charts.save_figure(figure, path)
-
-
-def confusion_counts(
-    labels: Integer[np.ndarray, " examples"], predictions: Integer[np.ndarray, " examples"], num_classes: int
-) -> Integer[np.ndarray, "true predicted"]:
-    """How many examples of each class were taken for each class."""
-    counts = np.zeros((num_classes, num_classes), dtype=int)
-    np.add.at(counts, (labels, predictions), 1)
-    return counts
 
 
 def reliability(

@@ -14,6 +14,7 @@ from jaxmlp.plots import charts, classifier, images, reports, sweeps
 from jaxmlp.report.columns import column_words, format_number
 from jaxmlp.report.contents import Effect
 from jaxmlp.report.judged import Judged
+from jaxmlp.statistics import confusion_counts
 
 if TYPE_CHECKING:
     from jaxmlp.data.splits import Splits
@@ -40,7 +41,8 @@ def draw_members(swept: "SweepResult", splits: "Splits", path: Path) -> Path:
 
 def draw_confusion(judged: Judged, path: Path) -> Path:
     """What was taken for what."""
-    return classifier.confusion_matrix(judged.targets, judged.labels, judged.class_names, path)
+    counts = confusion_counts(judged.targets, judged.labels, len(judged.class_names))
+    return classifier.confusion_matrix(counts, judged.class_names, path)
 
 
 def draw_ranking(judged: Judged, path: Path) -> Path:

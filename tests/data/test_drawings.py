@@ -142,9 +142,9 @@ def test_drawings_side_by_side_are_told_and_one_is_not(is_photograph):
         ring(400).crop((95, 100, 305, 300)).resize((190, 200))
     )
     make = photographed if is_photograph else Image.fromarray
-    assert drawings.find_remark(make(pair), (28, 28)) == drawings.SEVERAL
-    assert drawings.find_remark(make(one), (28, 28)) is None
-    assert drawings.find_remark(Image.fromarray(pair), (28, 28, 3)) is None
+    assert drawings.read_drawing(make(pair), (28, 28), 0, 1)[1] == drawings.SEVERAL
+    assert drawings.read_drawing(make(one), (28, 28), 0, 1)[1] is None
+    assert drawings.read_drawing(Image.fromarray(pair), (28, 28, 3), 0, 1)[1] is None
 
 
 def test_pieces_of_one_drawing_are_not_several():
@@ -155,7 +155,7 @@ def test_pieces_of_one_drawing_are_not_several():
     pen.line([(150, 180), (150, 110)], fill=0, width=16)
     pen.line([(180, 100), (280, 100)], fill=0, width=16)
     pen.ellipse((300, 300, 330, 330), fill=0)
-    assert drawings.find_remark(image, (28, 28)) is None
+    assert drawings.read_drawing(image, (28, 28), 0, 1)[1] is None
 
 
 def test_dust_far_from_the_drawing_does_not_move_it():

@@ -180,6 +180,7 @@ def test_a_smoke_run_compares_three_forms(tmp_path):
     ],
 )
 def test_bad_input_is_one_line_and_leaves_nothing(arguments, message, tmp_path, capsys):
-    line, status = commands.refused(capsys, cnn, "--dataset", "digits", *arguments, "--out", tmp_path)
+    arguments = arguments if "--dataset" in arguments else ("--dataset", "digits", *arguments)
+    line, status = commands.refused(capsys, cnn, *arguments, "--out", tmp_path)
     assert status == 2 and line.startswith("error: ") and message in line
     assert list(tmp_path.iterdir()) == []

@@ -184,6 +184,7 @@ BAD = [
     (("--schedule", "cosin"), "did you mean 'cosine'"),
     (("--activation", "rellu"), "did you mean 'relu"),
     (("--dataset", "digitz"), "digits"),
+    (("--num-epochs", 3, "--num_epochs", 4), "num_epochs: must be given once, got it 2 times"),
     (("--dataset", "diabetes"), "real values"),
     (("--seed", -1), "seed"),
     (("--validation-fraction", 0), "validation_fraction"),

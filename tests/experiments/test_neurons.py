@@ -136,6 +136,7 @@ def test_the_pictures_are_there_and_the_animation_moves(smoke):
     ],
 )
 def test_bad_input_is_one_line_and_leaves_nothing(arguments, message, tmp_path, capsys):
-    line, status = commands.refused(capsys, neurons, "--dataset", "digits", *arguments, "--out", tmp_path)
+    arguments = arguments if "--dataset" in arguments else ("--dataset", "digits", *arguments)
+    line, status = commands.refused(capsys, neurons, *arguments, "--out", tmp_path)
     assert status == 2 and line.startswith("error: ") and message in line
     assert list(tmp_path.iterdir()) == []

@@ -6,7 +6,7 @@ from PIL import Image, ImageDraw, ImageOps
 from sklearn.datasets import load_digits
 
 from experiments.photographs.camera import photograph
-from jaxmlp.data.drawings import find_remark, to_network_input
+from jaxmlp.data.drawings import read_drawing, to_network_input
 from jaxmlp.data.sources import load_dataset
 from tests.support.figures import sheet
 from tests.support.node import needs_node, run_script
@@ -88,7 +88,7 @@ def test_several_drawings_are_told_by_both(names, tmp_path):
     image.paste(200, (0, 0, 3, 3))
     shape = (28, 28)
     remark = page_reads("readPicture(data.model, data.pixels).remark", image, shape, tmp_path)
-    assert bool(remark) == bool(find_remark(image, shape)) == (len(names) == 2)
+    assert bool(remark) == bool(read_drawing(image, shape, 0, 1)[1]) == (len(names) == 2)
     assert page_reads("readPicture(data.model, data.pixels).remark", image, (8, 8, 3), tmp_path) == ""
 
 

@@ -10,6 +10,7 @@ from sklearn.metrics import confusion_matrix as sklearn_confusion_matrix
 from jaxmlp.plots import classifier, lettering
 from jaxmlp.plots.images import image_grid, most_wrong, prediction, worst_examples
 from jaxmlp.plots.weights import TILE_PIXELS, neuron_animation, neuron_weights
+from jaxmlp.statistics import confusion_counts
 from jaxmlp.types import InputError
 from tests.support.figures import fits, texts
 
@@ -33,7 +34,7 @@ class TestFiles:
         [
             (classifier.learning_curves, ({"train_loss": rows(2, 3)},)),
             (neuron_weights, (np.eye(12), (3, 4))),
-            (classifier.confusion_matrix, (np.array([0, 1]), np.array([0, 0]), ["a", "b"])),
+            (classifier.confusion_matrix, (np.array([[1, 0], [1, 0]]), ["a", "b"])),
             (most_wrong, (np.eye(4)[None], np.array([0]), one_hot([1], 2), ["a", "b"])),
             (most_wrong, (np.eye(4)[None], np.array([1]), one_hot([1], 2), ["a", "b"])),
             (prediction, (np.eye(4), np.eye(8), one_hot(1, 10), DIGITS)),
@@ -172,7 +173,9 @@ class TestConfusionMatrix:
     def test_the_numbers_are_the_counts(self, figure_of, num_classes):
         labels, predictions = np.random.default_rng(0).integers(0, num_classes, (2, 300))
         names = [f"class {index}" for index in range(num_classes)]
-        figure = figure_of(classifier.confusion_matrix, labels, predictions, names)
+        figure = figure_of(
+            classifier.confusion_matrix, confusion_counts(labels, predictions, num_classes), names
+        )
         axes = figure.axes[0]
         written = np.array([int(text.get_text()) for text in axes.texts]).reshape(num_classes, num_classes)
         expected = sklearn_confusion_matrix(labels, predictions, labels=range(num_classes))
@@ -185,13 +188,13 @@ class TestConfusionMatrix:
         assert fits(figure)
 
     def test_classes_may_be_numbers_and_truth_values(self, figure_of):
-        figure = figure_of(classifier.confusion_matrix, np.arange(3), np.arange(3), (10, 0.5, True))
+        figure = figure_of(classifier.confusion_matrix, np.diag([1, 1, 1]), (10, 0.5, True))
         assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["10", "0.5", "True"]
 
     def test_many_classes_have_names_and_no_numbers(self, figure_of):
         labels = np.arange(100)
         names = [f"a long name of class {index}" for index in labels]
-        figure = figure_of(classifier.confusion_matrix, labels, labels, names)
+        figure = figure_of(classifier.confusion_matrix, confusion_counts(labels, labels, len(names)), names)
         axes = figure.axes[0]
         assert len(axes.texts) == 0
         shown = [label.get_text() for label in axes.get_xticklabels()]
@@ -201,14 +204,14 @@ class TestConfusionMatrix:
 
     def test_names_stand_upright_only_when_they_do_not_fit(self, figure_of):
         def rotation(names):
-            figure = figure_of(classifier.confusion_matrix, np.arange(2), np.arange(2), names)
+            figure = figure_of(classifier.confusion_matrix, np.diag([1, 1]), names)
             return figure.axes[0].get_xticklabels()[0].get_rotation()
 
         assert rotation(["even", "odd"]) == 0
         assert rotation(["even but rather long", "odd"]) == 90
 
     def test_a_class_without_examples(self, figure_of):
-        figure = figure_of(classifier.confusion_matrix, np.array([0]), np.array([0]), ["a", "b"])
+        figure = figure_of(classifier.confusion_matrix, np.diag([1, 0]), ["a", "b"])
         np.testing.assert_array_equal(figure.axes[0].images[0].get_array(), [[1, 0], [0, 0]])
 
 

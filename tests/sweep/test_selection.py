@@ -373,6 +373,7 @@ def test_the_temperature_stays_within_its_bounds():
     probabilities = np.array([[0.6, 0.4], [0.4, 0.6]])
     assert fit_temperature(np.log(probabilities), np.array([0, 1])) == 1
     np.testing.assert_allclose(fit_temperature(np.log(probabilities), np.array([1, 0])), 20, rtol=1e-3)
+    assert fit_temperature(np.full((2, 2), np.nan), np.array([0, 1])) == 1
 
 
 @pytest.mark.parametrize("num_examples", [6, 100])

@@ -157,8 +157,9 @@ def own_handler():
 def test_ctrl_c_ends_the_run_after_the_call_with_what_it_has(own_handler):
     result = run(evaluate=interrupting_scores(3), num_epochs=100_000)
     assert signal.getsignal(signal.SIGINT) is own_handler
-    # A call has at most four times as many epochs as the one before.
-    assert result.interrupted and 3 <= int(result.best_epoch) <= 5
+    # A call has at most four times as many epochs as the one before: after 1, epochs 2 to 5, or on a slow
+    # machine after 1 and 1, epochs 3 to 6.
+    assert result.interrupted and 3 <= int(result.best_epoch) <= 6
     np.testing.assert_array_equal(
         result.history["validation_score"], np.arange(1, 1 + int(result.best_epoch))
     )
