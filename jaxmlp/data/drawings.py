@@ -28,17 +28,6 @@ def read_picture(path: Path) -> Image.Image:
         raise InputError(f"{path}: cannot be read as a picture ({error}); give a PNG or a JPEG") from None
 
 
-def to_network_input(
-    image: Image.Image,
-    input_shape: tuple[int, ...],
-    low: Numbers,
-    high: Numbers,
-    extent: float | int = MNIST_EXTENT,
-) -> Float[np.ndarray, "..."]:
-    """The inputs of ``read_drawing``."""
-    return read_drawing(image, input_shape, low, high, extent)[0]
-
-
 def read_drawing(
     image: Image.Image,
     input_shape: tuple[int, ...],

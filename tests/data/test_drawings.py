@@ -6,8 +6,9 @@ from PIL import Image, ImageDraw
 from sklearn.datasets import load_digits
 
 from jaxmlp.data import drawings
-from jaxmlp.data.drawings import drawing_extent, to_network_input
+from jaxmlp.data.drawings import drawing_extent
 from jaxmlp.types import InputError
+from tests.support.drawings import to_network_input
 from tests.support.figures import sheet
 
 DIGITS = load_digits()

@@ -11,12 +11,12 @@ import pytest
 from PIL import Image
 
 import jaxmlp
-from jaxmlp.data.drawings import to_network_input
 from jaxmlp.models.model import load, save, with_spec
 from jaxmlp.models.prediction import predict_proba
 from jaxmlp.page.assembly import build_page, describe_page
 from tests.support.browser import needs_browser, open_browser, requests_of
 from tests.support.commands import command
+from tests.support.drawings import to_network_input
 from tests.support.figures import sheet
 
 RESULTS = Path(__file__).parents[2] / "results"

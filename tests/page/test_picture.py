@@ -6,8 +6,9 @@ from PIL import Image, ImageDraw, ImageOps
 from sklearn.datasets import load_digits
 
 from experiments.photographs.camera import photograph
-from jaxmlp.data.drawings import read_drawing, to_network_input
+from jaxmlp.data.drawings import read_drawing
 from jaxmlp.data.sources import load_dataset
+from tests.support.drawings import to_network_input
 from tests.support.figures import sheet
 from tests.support.node import needs_node, run_script
 
