@@ -109,7 +109,7 @@ def ratio(name: str, seconds: dict[str, list[float]]) -> dict[str, Any]:
 
 
 def counted(row: dict[str, Timed], num_examples: int) -> dict[str, dict[str, list[float]]]:
-    """Seconds of the systems whose accuracy is ours, with 32-bit products and with any."""
+    """Seconds of the systems whose accuracy is ours, with 32-bit products, with 16-bit ones and with any."""
     if "jaxmlp" not in row:
         return {}
     expected = row["jaxmlp"].accuracy
@@ -118,8 +118,9 @@ def counted(row: dict[str, Timed], num_examples: int) -> dict[str, dict[str, lis
         for name, one in row.items()
         if name not in peers.PARTS and agrees(one.accuracy, expected, num_examples)
     }
-    whole = {name: epochs for name, epochs in agreeing.items() if "bfloat16" not in name}
-    return {"": whole, "_any_precision": agreeing}
+    half = {name: epochs for name, epochs in agreeing.items() if "bfloat16" in name}
+    whole = {name: epochs for name, epochs in agreeing.items() if name not in half}
+    return {"": whole, "_bfloat16": half, "_any_precision": agreeing}
 
 
 def agrees(accuracy: float, other: float, num_examples: int) -> bool:
