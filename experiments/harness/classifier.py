@@ -19,6 +19,7 @@ from experiments.harness.network_pictures import (
     draw_confusion,
     draw_data,
     draw_neurons,
+    num_snapshots,
     write_page,
 )
 from experiments.harness.receipt import Findings
@@ -29,6 +30,7 @@ from jaxmlp.models.evaluation import evaluate
 from jaxmlp.models.fitting import FitResult, fit_mlp
 from jaxmlp.models.model import Model, save, with_spec
 from jaxmlp.models.model import load as load_model
+from jaxmlp.models.snapshots import save_snapshots
 from jaxmlp.nn import mlp
 from jaxmlp.nn.augment import random_deformation
 from jaxmlp.nn.metrics import metric_unit
@@ -111,6 +113,7 @@ def run(config: Config) -> Findings:
             clear_checkpoints(kept)
     model, chosen = best_network(outcomes)
     save(config.folder / "model.safetensors", model)
+    save_snapshots(config.folder / "snapshots", chosen.fit.snapshots)
     varied, interrupted = "split" if config.num_splits > 1 else "seed", outcomes[-1].fit.interrupted
     return Findings(
         config.dataset,
@@ -132,6 +135,7 @@ def train_seeds(config: Config, splits: Splits, kept: Checkpoints) -> Outcome:
         **given | dataclasses.asdict(config.hyperparams),
         augment=random_deformation if config.augment else None,
         mesh=make_mesh(config.mesh, num_members=config.num_seeds),
+        num_snapshots=num_snapshots(num_params(config, splits)),
         checkpoints=kept,
     )
     return Outcome(splits, result, measure(result, splits))
@@ -154,11 +158,9 @@ def varied_values(config: Config, outcomes: list[Outcome], name: str) -> np.ndar
 
 def best_network(outcomes: list[Outcome]) -> tuple[Model, Outcome]:
     """The network with the best validation accuracy, with what it reached, and where it came from."""
-    scores = np.stack([outcome.metrics["validation_accuracy"] for outcome in outcomes])
-    split, seed = np.unravel_index(np.argmax(scores), scores.shape)
-    outcome = outcomes[split]
-    reached = {name: float(values[seed]) for name, values in outcome.metrics.items()}
-    return with_spec(outcome.fit.models[seed], metrics=reached), outcome
+    found = max(outcomes, key=lambda outcome: outcome.metrics["validation_accuracy"][outcome.fit.best])
+    reached = {name: float(values[found.fit.best]) for name, values in found.metrics.items()}
+    return with_spec(found.fit.model, metrics=reached), found
 
 
 def curves_of(outcomes: list[Outcome]) -> dict[str, list[list[float]]]:
@@ -179,13 +181,17 @@ def draw(record: Record, folder: Path) -> None:
     draw_confusion(record["tables"], folder / "confusion.png")
 
 
+def num_params(config: Config, splits: Splits) -> int:
+    """Weights and biases of each network."""
+    return sum((i + 1) * o for i, o in pairwise(layer_sizes(splits, config.hidden_sizes)))
+
+
 def describe(config: Config, splits: Splits) -> None:
     """Say what is about to be trained, on what."""
     sizes = layer_sizes(splits, config.hidden_sizes)
-    num_params = sum((i + 1) * o for i, o in pairwise(sizes))
     networks = f"{config.num_seeds} network{'s' * (config.num_seeds > 1)} of {'-'.join(map(str, sizes))}"
     print(f"{splits.name}: {splits.summary()['examples']}", flush=True)
-    print(f"{networks}, {num_params:,} parameters each", flush=True)
+    print(f"{networks}, {num_params(config, splits):,} parameters each", flush=True)
 
 
 def answer(record: Record) -> Answer:

@@ -11,6 +11,7 @@ from experiments.harness.answers import Record
 from jaxmlp.data.splits import Splits
 from jaxmlp.models.model import Model
 from jaxmlp.models.prediction import predict, predict_proba
+from jaxmlp.models.snapshots import load_snapshots
 from jaxmlp.nn.augment import random_deformation
 from jaxmlp.page.assembly import build_page, describe_page
 from jaxmlp.page.fields import Truth
@@ -19,7 +20,7 @@ from jaxmlp.runtime.files import write_atomic
 from jaxmlp.statistics import confusion_counts
 from jaxmlp.types import Layer
 
-MAX_PAGE_BYTES = 3_000_000
+MAX_PAGE_BYTES, NUM_SNAPSHOTS = 3_000_000, 12
 
 
 def confusion_table(model: Model, splits: Splits) -> dict[str, Any]:
@@ -41,11 +42,19 @@ def draw_neurons(model: Model, path: Path) -> None:
         weights.neuron_weights(first.weight, shape, path, title=model.spec.dataset)
 
 
-def write_page(model: Model, record: Record, path: Path, truth: Truth | None = None) -> None:
-    """The network as one HTML file to try out, with the known ``truth`` of a plane; one that is too large to
-    keep beside a record is left out, as a line says.
+def num_snapshots(num_params: int) -> int:
+    """How many moments of a network's training are kept beside a record, for the slider of its page: none
+    where they would be large.
     """
-    page = build_page(describe_page(model, record=record, truth=truth)).encode("utf-8", "backslashreplace")
+    return NUM_SNAPSHOTS if 4 * num_params * NUM_SNAPSHOTS <= MAX_PAGE_BYTES else 0
+
+
+def write_page(model: Model, record: Record, path: Path, truth: Truth | None = None) -> None:
+    """The network as one HTML file to try out, with what it was on its way, where that lies beside it, and
+    the known ``truth`` of a plane; one that is too large to keep beside a record is left out, as a line says.
+    """
+    content = describe_page(model, load_snapshots(path.parent / "snapshots"), record, truth)
+    page = build_page(content).encode("utf-8", "backslashreplace")
     if len(page) <= MAX_PAGE_BYTES:
         write_atomic(path, page)
     else:

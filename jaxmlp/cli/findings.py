@@ -8,6 +8,7 @@ import numpy as np
 from jaxmlp.data.splits import Splits
 from jaxmlp.models import evaluation
 from jaxmlp.models.model import save, with_spec
+from jaxmlp.models.snapshots import save_snapshots
 from jaxmlp.nn.metrics import METRICS, metric_unit
 from jaxmlp.plots import charts, classifier, sweeps, weights
 from jaxmlp.report.pictures import draw_members
@@ -32,10 +33,11 @@ class Outcome(NamedTuple):
 
 
 def save_models(folder: Path, outcome: Outcome) -> None:
-    """The ensemble and the best member as files."""
+    """The ensemble, what it was on its way, if that was kept, and the best member as files."""
     for name, model in {"model": outcome.found.ensemble, "best_member": outcome.found.best}.items():
         finite = {name: pair for name, pair in outcome.intervals.items() if np.isfinite(pair).all()}
         save(folder / f"{name}.safetensors", with_spec(model, metrics=outcome.metrics, intervals=finite))
+    save_snapshots(folder / "snapshots", outcome.found.snapshots)
 
 
 def measured(splits: Splits, found: "SearchResult") -> Outcome:

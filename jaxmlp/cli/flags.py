@@ -101,6 +101,8 @@ class SearchFlags:
     """Votes in the ensemble; a candidate may have several."""
     max_candidates: Annotated[int | None, default("as many as help; 4 or 8 of images", "INT")] = None
     """Different ones in the ensemble, each with a network for each fold."""
+    num_snapshots: int = 0
+    """Moments of the training that are kept beside the model; its page then has a slider through them."""
     time_budget: Annotated[float | None, default("none", "MINUTES")] = None
     """Minutes after which nothing more is begun; the epochs are fitted into them."""
     validation_fraction: float = 0.1
@@ -112,6 +114,7 @@ def check_flags(flags: SearchFlags) -> dict[str, space.Distribution]:
     names = "num_epochs", "batch_size", "data_bytes", "num_members", "num_folds", "halving"
     for name in (*names, "max_programs", "max_ensemble", "max_candidates"):
         checks.integer(name, 1 if getattr(flags, name) is None else getattr(flags, name))
+    checks.integer("num_snapshots", flags.num_snapshots, at_least=0)
     if flags.time_budget is not None:
         checks.positive("time_budget", flags.time_budget)
     if flags.schedule is not None:
@@ -138,6 +141,7 @@ def plan_of(
         precision=flags.precision,
         max_ensemble=flags.max_ensemble,
         data_bytes=flags.data_bytes,
+        num_snapshots=flags.num_snapshots,
         seed=seed,
         mesh=make_mesh(mesh, num_members=flags.num_members or 4),
         time_budget=None if flags.time_budget is None else 60 * flags.time_budget,

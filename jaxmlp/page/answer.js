@@ -80,9 +80,9 @@ function makeAnswer(page) {
     const meaning =
       model.head === "regression" && model.margins ? "The bar should hold 90 % of what is measured. " : "";
     const truth = page.truth ? `Its label says ${page.truth}. ` : "";
-    note.textContent = answer
-      ? page.remark + truth + meaning + (several ? `Each dot is what one of ${model.networks.length} networks says.` : "")
-      : "";
+    const doubt = page.isUnfamiliar ? UNFAMILIAR : "";
+    const dots = several ? `Each dot is what one of ${model.networks.length} networks says.` : "";
+    note.textContent = answer ? page.remark + doubt + truth + meaning + dots : "";
   });
   return element("section", { class: "answer" }, element("h2", {}, "What it says"), verdict, bars, note);
 }

@@ -13,12 +13,23 @@ from jaxmlp.page.examples import find_examples, read_images
 from jaxmlp.page.exciting import describe_neurons
 from jaxmlp.page.fields import Truth, describe_fields, map_truth
 from jaxmlp.page.members import describe_members
+from jaxmlp.page.novelty import describe_familiar
 from jaxmlp.page.packing import pack_model, pack_networks
 from jaxmlp.page.timeline import choose_frames
 
 STYLES = "page.css", "parts.css", "tables.css"
 SCRIPTS = (
-    *("nn.js", "picture.js", "ink.js", "dom.js", "state.js", "pad.js", "examples.js", "confusion.js"),
+    *(
+        "nn.js",
+        "picture.js",
+        "ink.js",
+        "novelty.js",
+        "dom.js",
+        "state.js",
+        "pad.js",
+        "examples.js",
+        "confusion.js",
+    ),
     *("answer.js", "exciting.js", "weights.js", "neurons.js", "fields.js", "maps.js", "contours.js"),
     *("heights.js", "plane.js", "timeline.js", "members.js", "ideas.js", "main.js"),
 )
@@ -42,6 +53,7 @@ def describe_page(
         "fields": describe_fields(model),
         "examples": find_examples(model, raw),
         "neurons": describe_neurons(model, raw),
+        "familiar": describe_familiar(model, raw),
         "truth": None if truth is None else map_truth(model, truth),
         "timeline": [_frame(*one) for one in choose_frames(model, snapshots or {}).items()],
         "members": describe_members(model.spec, record or {}),

@@ -1,6 +1,6 @@
 // What all parts of the page share: the example, the neurons that are off, the weights, the answer.
 
-function makePage({ model, fields, neurons, examples }) {
+function makePage({ model, fields, neurons, examples, familiar }) {
   const watchers = [];
   const repainters = [];
   const recolourers = [];
@@ -21,6 +21,7 @@ function makePage({ model, fields, neurons, examples }) {
     message: null,
     truth: null,
     remark: "",
+    isUnfamiliar: false,
     version: 0,
     traces: null,
     axes: null,
@@ -40,6 +41,7 @@ function makePage({ model, fields, neurons, examples }) {
   page.update = () => {
     const { inputs, network } = page;
     page.scaled = inputs && scaleInputs(model, inputs);
+    page.isUnfamiliar = Boolean(inputs && familiar && seemsUnfamiliar(familiar, page.scaled));
     page.answer = inputs && predict(model, inputs, page.options);
     page.layers = inputs && forward(model.networks[network], page.scaled, page.options[network]);
     page.notify();

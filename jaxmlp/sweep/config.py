@@ -34,6 +34,9 @@ class SweepConfig(NamedTuple):
     """Seconds after which nothing more is begun."""
     mesh: Mesh | None = None
     """The devices, where there are several (``devices.make_mesh``)."""
+    num_snapshots: int = 0
+    """Epochs, from before the first to the last and most of them early, after which the parameters of all
+    members are kept."""
     data_bytes: int | None = None
     """Training data of more than this reach the device in parts; None: half of its memory."""
     seed: int = 0

@@ -1,5 +1,6 @@
 """What follows from the reports of members: who is lost, who is cut, the ensemble, the time left."""
 
+import sys
 from bisect import bisect_right
 from collections.abc import Sequence
 
@@ -13,6 +14,7 @@ from jaxmlp.sweep.programs import Chunk
 from jaxmlp.sweep.selection import Candidate, HeldOut
 from jaxmlp.sweep.space import Member
 from jaxmlp.sweep.state import SweepState
+from jaxmlp.train.snapshots import plan_snapshots
 
 TIMED_EPOCHS = [1, 2]
 """After which the time budget is looked at: the first one takes longer than those that follow."""
@@ -116,6 +118,20 @@ def fit_to_budget(state: SweepState, config: SweepConfig, seconds: float) -> Swe
     share = num_epochs / state.num_epochs
     chunks = [scale_num_steps(chunk, share) for chunk in state.chunks]
     return state._replace(num_epochs=num_epochs, chunks=chunks)
+
+
+def next_snapshot(state: SweepState, config: SweepConfig) -> int:
+    """The epoch of the first one that not all members have behind them; beyond all where there is none."""
+    planned = plan_snapshots(state.num_epochs, config.num_snapshots)
+    return min((epoch for epoch in planned if epoch > state.epoch), default=sys.maxsize)
+
+
+def keep_snapshot(state: SweepState, config: SweepConfig) -> SweepState:
+    """The state with the parameters of all who were not cut, if those after this epoch are to be kept."""
+    if state.epoch not in plan_snapshots(state.num_epochs, config.num_snapshots):
+        return state
+    now = {member: member_params(*place) for member, place in member_places(state).items()}
+    return state._replace(snapshots={**state.snapshots, state.epoch: now})
 
 
 def member_places(state: SweepState) -> dict[int, tuple[Chunk, int]]:

@@ -1,6 +1,6 @@
 """From what a sweep chose to calibrated models, and what they reach."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -68,6 +68,9 @@ class SearchResult(NamedTuple):
     """The 95 % intervals of these measures, over the examples."""
     out_of_fold: OutOfFold
     """What these measures follow from, row by row."""
+    snapshots: Mapping[int, Model] = {}
+    """What the networks of the ensemble were after so many epochs, and at last the ensemble; none where
+    ``num_snapshots`` was 0."""
 
     def summary(self) -> dict[str, Any]:
         """What was found, in words."""
@@ -86,17 +89,57 @@ def build_models(splits: Splits, scaling: Scaling, folds: Folds, result: SweepRe
     models, answers, constants = {}, {}, dict(enumerate(constant_inputs(folds)))
     if folds.ends_with_all:
         constants = dict([constants.popitem()])
-    for name, (candidates, predictions, unseen) in found.items():
+
+    def build(candidates: Sequence[Candidate]) -> Model:
         networks = _networks(result, candidates, constants)
-        model = build_model(splits, scaling, networks, clip=held_out.task == "regression")
-        models[name], answers[name] = _calibrate(model, predictions, unseen, held_out, scaling)
+        return build_model(splits, scaling, networks, clip=held_out.task == "regression")
+
+    for name, (candidates, predictions, unseen) in found.items():
+        models[name], answers[name] = _calibrate(build(candidates), predictions, unseen, held_out, scaling)
     out_of_fold = _out_of_fold(splits, scaling, folds, held_out, answers["ensemble"])
     judged = out_of_fold.predictions, out_of_fold.targets, out_of_fold.weights, out_of_fold.groups
     score, intervals = weighted_measures(held_out.task, *judged)
     named = {f"held_out_{measure}": value for measure, value in score.items()}
     bounds = {f"held_out_{measure}": pair for measure, pair in intervals.items()}
     ensemble = with_spec(models["ensemble"], metrics=named, intervals=bounds)
-    return SearchResult(result, models["best"], ensemble, score, intervals, out_of_fold)
+    snapshots = _snapshot_models(result, ensemble, build)
+    return SearchResult(result, models["best"], ensemble, score, intervals, out_of_fold, snapshots)
+
+
+def _snapshot_models(
+    result: SweepResult, ensemble: Model, build: Callable[[Sequence[Candidate]], Model]
+) -> dict[int, Model]:
+    """The ensemble with its networks as they were at each snapshot before it was complete, and itself; each
+    with what the networks reached then, in the mean.
+    """
+    if not result.snapshots:
+        return {}
+    chosen, models = result.ensemble, {}
+    last = max(one.epoch for one in chosen)
+    for epoch, kept in result.snapshots.items():
+        if epoch < last:
+            then = [one if one.epoch <= epoch else one._replace(params=kept[one.member]) for one in chosen]
+            models[epoch] = build(then)
+    # Calibrated as it is at the end, so that the last step changes nothing but the weights.
+    same = {name: getattr(ensemble.spec, name) for name in ("temperature", "noise_scale")}
+    return {
+        epoch: with_spec(model, metrics=_mean_reached(result, epoch), **same)
+        for epoch, model in {**models, last: ensemble}.items()
+    }
+
+
+def _mean_reached(result: SweepResult, epoch: int) -> dict[str, float]:
+    """How the networks of the ensemble validated after ``epoch``, or where they stopped before it."""
+    if epoch == 0:
+        return {}
+    chosen = result.ensemble
+    rows = {
+        name: [values[one.member, min(epoch, one.epoch) - 1] for one in chosen]
+        for name, values in result.history.items()
+        if name.startswith("validation_")
+    }
+    votes = [one.counts[0] for one in chosen]
+    return {name: float(np.average(values, weights=votes)) for name, values in rows.items()}
 
 
 def _networks(

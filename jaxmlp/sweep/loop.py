@@ -24,7 +24,9 @@ from jaxmlp.sweep.decisions import (
     candidate_loss,
     choose_ensemble,
     fit_to_budget,
+    keep_snapshot,
     next_event,
+    next_snapshot,
     num_member_epochs,
     prune,
 )
@@ -81,14 +83,14 @@ def run_sweep(
         ended = False
         while state.epoch < state.num_epochs and not ended:
             event = next_event(state, config)
-            until = min(event, next_save(checkpoints, state.epoch, state.num_epochs))
+            until = min(event, _next_kept(checkpoints, state, config))
             state, whole = advance_chunks(state, until, find, stop, bar, _at_once(arrays[0]))
             state = state._replace(seconds=time.perf_counter() - began)
             if asked := processes.all_processes_max(asked_to_stop()):
                 note_stop(asked)
             if whole and until == event:
                 state = _decide(choose_ensemble(state, config, members, held_out), config, bar)
-            _save_if_due(checkpoints, state, run, stopped=bool(asked))
+            state = _keep_if_due(checkpoints, state, config, run, whole=whole, stopped=bool(asked))
             ended = not whole
         if ended:
             # Not in the checkpoint: all will have come further when it is chosen there.
@@ -149,14 +151,27 @@ def _decide(state: SweepState, config: SweepConfig, bar: Any) -> SweepState:
     return prune(state, config)
 
 
-def _save_if_due(
-    checkpoints: Checkpoints | None, state: SweepState, run: dict[str, Any], *, stopped: bool
-) -> None:
-    """A checkpoint, if one is due."""
+def _next_kept(checkpoints: Checkpoints | None, state: SweepState, config: SweepConfig) -> int:
+    """The epoch after which the next checkpoint or snapshot is due."""
+    return min(next_save(checkpoints, state.epoch, state.num_epochs), next_snapshot(state, config))
+
+
+def _keep_if_due(
+    checkpoints: Checkpoints | None,
+    state: SweepState,
+    config: SweepConfig,
+    run: dict[str, Any],
+    *,
+    whole: bool,
+    stopped: bool,
+) -> SweepState:
+    """The state, with a snapshot where all members have come equally far, and its checkpoint, if due."""
+    state = keep_snapshot(state, config) if whole else state
     if checkpoints is not None:
         last = state.epoch == state.num_epochs
         if should_save(checkpoints, state.epoch, last=last, stopped=stopped):
             save_sweep(checkpoints, state, run)
+    return state
 
 
 def init_sweep(
@@ -168,7 +183,7 @@ def init_sweep(
     """The state before the first step."""
     num_folds, num_examples = len(folds.held_out.inputs), len(folds.train.inputs)
     made = make_groups(members, network_of, config, num_examples, num_folds)
-    return SweepState(
+    state = SweepState(
         chunks=[chunk for group in made for chunk in chunks.init_chunks(group, num_folds)],
         num_epochs=config.num_epochs,
         history={},
@@ -179,6 +194,7 @@ def init_sweep(
         losses=[math.inf] * len(members),
         num_measured=num_folds - folds.ends_with_all,
     )
+    return keep_snapshot(state, config)
 
 
 def _progress_text(state: SweepState) -> str:
@@ -215,4 +231,5 @@ def _make_result(
         seconds={"compile": state.compile_seconds, "train": state.train_seconds},
         num_programs=len(group_by_structure(members)),
         interrupted=interrupted,
+        snapshots=state.snapshots,
     )

@@ -1,7 +1,7 @@
 """A sweep on its way to the disk and back."""
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -43,8 +43,8 @@ def sweep_fingerprint(
     members: Sequence[Member], config: SweepConfig, folds: Folds, run: Mapping[str, Any]
 ) -> dict[str, Any]:
     """What makes this sweep another than others, for its checkpoints."""
-    # Devices, memory and time may be others when it is gone on with.
-    fixed = config._replace(mesh=None, time_budget=None, data_bytes=None)._asdict()
+    # Devices, memory, time and what is kept may be others when it is gone on with.
+    fixed = config._replace(mesh=None, time_budget=None, data_bytes=None, num_snapshots=0)._asdict()
     names = ("training data", "held out data")
     prints = {name: data_fingerprint(part) for name, part in zip(names, folds[:2], strict=True)}
     # Their shapes and numbers by name, to say what differs, and all that they are.
@@ -66,6 +66,7 @@ def save_sweep(checkpoints: Checkpoints, state: SweepState, run: Mapping[str, An
         "predictions": {str(number): c.predictions for number, c in enumerate(state.candidates)},
         "history": state.history,
         "outputs": {str(member): outputs for member, outputs in state.outputs.items()},
+        "snapshots": _flatten_snapshots(state.snapshots),
     }
     notes = {
         "chunks": [[structures.index(c.program.structure), c.members, c.epoch] for c in state.chunks],
@@ -79,6 +80,11 @@ def save_sweep(checkpoints: Checkpoints, state: SweepState, run: Mapping[str, An
 def restore_sweep(kept: Checkpoint, begun: SweepState, members: Sequence[Member]) -> SweepState:
     """The state that ``save_sweep`` saved, of the sweep that begins with ``begun``."""
     programs = {repr(chunk.program.structure): chunk for chunk in begun.chunks}
+
+    def params_like(member: int) -> PyTree:
+        chunk = programs[repr(members[member].structure)]
+        return jax.tree.map(_member_shape, chunk.state.best.params)
+
     like = [programs[kept.notes["structures"][number]] for number, *_ in kept.notes["chunks"]]
     carried = restore(kept, "chunks", [(chunk.hyperparams, chunk.state) for chunk in like])
     chunks = [
@@ -87,21 +93,18 @@ def restore_sweep(kept: Checkpoint, begun: SweepState, members: Sequence[Member]
     ]
     return begun._replace(
         chunks=chunks,
-        candidates=_restore_candidates(kept, programs, members),
+        candidates=_restore_candidates(kept, params_like),
+        snapshots=_unflatten_snapshots(restore_arrays(kept, "snapshots"), params_like),
         history=restore_arrays(kept, "history"),
         outputs={int(member): outputs for member, outputs in restore_arrays(kept, "outputs").items()},
         **{name: kept.notes[name] for name in _NOTES},
     )
 
 
-def _restore_candidates(
-    kept: Checkpoint, programs: Mapping[str, Chunk], members: Sequence[Member]
-) -> list[Candidate]:
-    """The candidates, whose parameters look like those of the programs' members."""
-    noted, templates = kept.notes["candidates"], []
-    for member, *_ in noted:
-        chunk = programs[repr(members[member].structure)]
-        templates.append(jax.tree.map(_member_shape, chunk.state.best.params))
+def _restore_candidates(kept: Checkpoint, params_like: Callable[[int], PyTree]) -> list[Candidate]:
+    """The candidates, whose parameters look like those of their members."""
+    noted = kept.notes["candidates"]
+    templates = [params_like(member) for member, *_ in noted]
     params, predictions = restore(kept, "candidates", templates), restore_arrays(kept, "predictions")
     return [
         Candidate(member, epoch, temperature, np.array(counts), predictions[str(number)], params[number])
@@ -115,3 +118,28 @@ def _member_shape(leaf: Any) -> PyTree:
 
 def _structures(chunks: Sequence[Chunk]) -> list[Any]:
     return list(dict.fromkeys(chunk.program.structure for chunk in chunks))
+
+
+def _flatten_snapshots(snapshots: Mapping[int, Mapping[int, PyTree]]) -> dict[str, np.ndarray]:
+    """Their leaves by epoch, member and place."""
+    return {
+        f"{epoch}/{member}/{place}": leaf
+        for epoch, members in snapshots.items()
+        for member, params in members.items()
+        for place, leaf in enumerate(jax.tree.leaves(params))
+    }
+
+
+def _unflatten_snapshots(
+    flat: Mapping[str, np.ndarray], like: Callable[[int], PyTree]
+) -> dict[int, dict[int, PyTree]]:
+    """The parameters by epoch and member, of the structure of ``like(member)``."""
+    leaves: dict[tuple[int, int], dict[int, Any]] = {}
+    for name, leaf in flat.items():
+        epoch, member, place = map(int, name.split("/"))
+        leaves.setdefault((epoch, member), {})[place] = leaf
+    found: dict[int, dict[int, PyTree]] = {}
+    for (epoch, member), each in sorted(leaves.items(), key=lambda pair: pair[0]):
+        params = jax.tree.unflatten(jax.tree.structure(like(member)), [each[i] for i in range(len(each))])
+        found.setdefault(epoch, {})[member] = params
+    return found

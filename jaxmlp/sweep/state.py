@@ -1,6 +1,6 @@
 """The nouns of a sweep: what it carries from call to call, and what it found."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,6 +10,7 @@ from jaxmlp.printing import printable
 from jaxmlp.sweep.programs import Chunk
 from jaxmlp.sweep.selection import Candidate, HeldOut
 from jaxmlp.sweep.space import Member
+from jaxmlp.types import PyTree
 
 
 @printable
@@ -37,6 +38,9 @@ class SweepResult(NamedTuple):
     num_programs: int
     interrupted: int
     """The number of the signal that ended the sweep before its time; 0 if none did."""
+    snapshots: Mapping[int, Mapping[int, PyTree]] = {}
+    """By the number of epochs before, the parameters of each member that went on then; folds on the first
+    axis."""
 
     @property
     def ensemble(self) -> list[Candidate]:
@@ -77,5 +81,7 @@ class SweepState(NamedTuple):
     """Since the beginning."""
     epoch: int = 0
     """Epochs that all have behind them; some chunks may be further, on the way to what comes next."""
+    snapshots: Mapping[int, Mapping[int, PyTree]] = {}
+    """As in SweepResult."""
     num_measured: int | None = None
     """Folds whose measures count: all, or but the last, which has learnt what it would be measured on."""

@@ -7,7 +7,7 @@ import pytest
 
 import jaxmlp
 from jaxmlp.models.prediction import predict_proba
-from jaxmlp.models.snapshots import save_snapshots
+from jaxmlp.models.snapshots import load_snapshots, save_snapshots
 from jaxmlp.page import timeline
 from jaxmlp.page.assembly import build_page, describe_page
 from jaxmlp.page.timeline import choose_frames
@@ -59,6 +59,22 @@ def test_the_command_finds_them_beside_the_model(tmp_path, capsys, result):
     first.write_bytes(first.read_bytes()[:-3])
     status, _, err = command(capsys, "page", path, "--out", tmp_path / "other.html")
     assert status == 2 and str(first) in err and not (tmp_path / "other.html").exists()
+
+
+def test_the_networks_of_an_ensemble_begin_untrained_and_end_as_it_is(tmp_path):
+    splits = jaxmlp.load_dataset("iris")
+    found = jaxmlp.fit_ensemble(splits, num_epochs=16, num_snapshots=4, progress=False)
+    epochs = list(found.snapshots)
+    assert epochs[0] == 0 and len(epochs) > 2
+    assert epochs[-1] == max(one.epoch for one in found.sweep.ensemble)
+    reached = [jaxmlp.evaluate(model, splits.test)["accuracy"] for model in found.snapshots.values()]
+    assert reached[0] < 0.5 < reached[-1] == jaxmlp.evaluate(found.ensemble, splits.test)["accuracy"]
+    save_snapshots(tmp_path, found.snapshots)
+    frames = describe_page(found.ensemble, load_snapshots(tmp_path))["timeline"]
+    assert frames[0]["score"] is None and frames[0]["epoch"] == 0
+    assert frames[-1]["networks"] == describe_page(found.ensemble)["model"]["networks"]
+    accuracy = np.nanmax(found.sweep.history["validation_accuracy"])
+    assert 0.5 < frames[-1]["score"] <= accuracy
 
 
 @needs_browser

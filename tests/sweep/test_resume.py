@@ -24,7 +24,8 @@ MEMBERS = draw_members(SPACE, 9, max_programs=2)
 
 
 def swept(folder=None, *, resume=False, every=1, run=None, members=MEMBERS, **changes):
-    settings = SETTINGS._replace(**{"num_epochs": 27, "chunk_size": 3, "max_ensemble": 8} | changes)
+    sizes = {"num_epochs": 27, "chunk_size": 3, "max_ensemble": 8, "num_snapshots": 5}
+    settings = SETTINGS._replace(**sizes | changes)
     kept = folder and Checkpoints(folder, every, resume, run or {})
     return run_sweep(members, one_network, FOLDS, settings, checkpoints=kept, progress=False)
 
@@ -65,10 +66,27 @@ def test_a_sweep_stopped_anywhere_and_resumed_finds_the_same(calls, whole, tmp_p
     assert {k: v for k, v in found.ensemble_history.items() if k != "seconds"} == {
         k: v for k, v in whole.ensemble_history.items() if k != "seconds"
     }
-    names = "history", "losses", "best", "candidates"
+    names = "history", "losses", "best", "candidates", "snapshots"
     same, expected = ([getattr(one, name) for name in names] for one in (found, whole))
     for ours, theirs in zip(jax.tree.leaves(same), jax.tree.leaves(expected), strict=True):
         np.testing.assert_array_equal(ours, theirs)
+
+
+def test_snapshots_change_nothing_and_are_of_those_who_went_on(whole):
+    without = swept(num_snapshots=0)
+    assert without.snapshots == {}
+    np.testing.assert_array_equal(without.losses, whole.losses)
+    jax.tree.map(np.testing.assert_array_equal, without.best, whole.best)
+    assert list(whole.snapshots) == [0, 1, 3, 9, 27]
+    # Nine members, of whom the rungs after epochs 3 and 10 leave a third.
+    assert [len(members) for members in whole.snapshots.values()] == [9, 9, 3, 3, 1]
+    (last,) = whole.snapshots[27]
+    for one in whole.candidates:
+        if one.epoch in whole.snapshots:
+            kept = whole.snapshots[one.epoch][one.member]
+            jax.tree.map(np.testing.assert_array_equal, kept, one.params)
+    start, end = (jax.tree.leaves(whole.snapshots[epoch][last])[0] for epoch in (0, 27))
+    assert np.any(start != end)
 
 
 def test_the_time_before_it_was_stopped_counts(tmp_path, monkeypatch):
