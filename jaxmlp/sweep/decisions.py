@@ -33,13 +33,14 @@ def choose_ensemble(
     """The ensemble again, from the candidates of before and the members that have trained since, as they are
     now.
     """
-    fresh, losses = make_candidates(state, members, held_out), list(state.losses)
-    for candidate in fresh:
-        loss = candidate_loss(candidate, held_out)
-        losses[candidate.member] = min(losses[candidate.member], loss)
-    state, pool = state._replace(outputs={}, losses=losses), [*state.candidates, *fresh]
+    fresh = make_candidates(state, members, held_out)
+    now = {candidate.member: candidate_loss(candidate, held_out) for candidate in fresh}
+    latest = [now.get(member, np.inf) for member in range(len(members))]
+    lowest = [min(pair) for pair in zip(state.losses, latest, strict=True)]
+    state, pool = state._replace(outputs={}, losses=lowest), [*state.candidates, *fresh]
     if not fresh:
         return state
+    state = state._replace(latest_losses=latest)
     known = np.stack(
         [one.counts > 0 for one in state.candidates] + [one.counts >= 0 for one in fresh], axis=1
     )
@@ -92,7 +93,8 @@ def prune(state: SweepState, config: SweepConfig) -> SweepState:
     keep, factor = set(alive), config.halving
     rungs = rung_epochs(state.num_epochs, factor, len(state.statuses), config.schedule)
     if factor is not None and epoch in rungs:
-        keep = select_survivors(alive, np.array(state.losses), factor)
+        # What they have come to, since who has collapsed on the way does not recover.
+        keep = select_survivors(alive, np.array(state.latest_losses), factor)
     statuses = list(state.statuses)
     for member in set(alive) - keep:
         statuses[member] = f"cut after epoch {epoch}"

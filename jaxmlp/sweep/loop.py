@@ -192,6 +192,7 @@ def init_sweep(
         candidates=[],
         ensemble_history={"epochs": [], "loss": [], "size": [], "candidates": [], "seconds": []},
         losses=[math.inf] * len(members),
+        latest_losses=[math.inf] * len(members),
         num_measured=num_folds - folds.ends_with_all,
     )
     return keep_snapshot(state, config)

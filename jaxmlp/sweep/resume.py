@@ -31,6 +31,7 @@ _NOTES = (
     "statuses",
     "ensemble_history",
     "losses",
+    "latest_losses",
     "compile_seconds",
     "train_seconds",
     "seconds",

@@ -75,6 +75,8 @@ class SweepState(NamedTuple):
     ensemble_history: dict[str, list[float]]
     losses: list[float]
     """The lowest of each member; infinite where there is none."""
+    latest_losses: list[float]
+    """Of each member when the ensemble was last chosen; infinite where there was none."""
     compile_seconds: float = 0.0
     train_seconds: float = 0.0
     seconds: float = 0.0

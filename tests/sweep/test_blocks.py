@@ -56,7 +56,7 @@ def test_a_model_in_time_has_learnt_from_the_latest_rows_too():
 
 
 def test_curves_are_of_the_folds_that_hold_something_out():
-    state = SweepState([], 3, {}, ["finished"], {}, [], {}, [np.inf], num_measured=2)
+    state = SweepState([], 3, {}, ["finished"], {}, [], {}, [np.inf], [np.inf], num_measured=2)
     report = {
         "train_loss": np.array([[[3.0], [2.0], [1.0]]]),
         "validation_r2": np.array([[[0.1], [0.3], [0.9]]]),

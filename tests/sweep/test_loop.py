@@ -16,7 +16,7 @@ from jaxmlp.nn.preprocessing import Affine
 from jaxmlp.sweep import calls, loop
 from jaxmlp.sweep.chunks import member_params
 from jaxmlp.sweep.config import SweepConfig
-from jaxmlp.sweep.decisions import choose_ensemble, fit_to_budget
+from jaxmlp.sweep.decisions import choose_ensemble, fit_to_budget, prune
 from jaxmlp.sweep.halving import members_per_epoch, rung_epochs, select_survivors, snapshot_epochs
 from jaxmlp.sweep.loop import run_sweep
 from jaxmlp.sweep.sampling import draw_members
@@ -120,9 +120,8 @@ def test_each_rung_keeps_a_third_and_the_others_are_not_trained_further(nine):
 
 
 def test_who_is_cut_was_no_better_than_who_stayed(nine):
-    # Without a cut, all have the losses of the candidates they were.
     for epoch in (1, 3):
-        losses = swept(halving=None, num_epochs=epoch).losses
+        losses = nine.history["validation_log_loss"][:, epoch - 1]
         cut = [i for i, status in enumerate(nine.statuses) if status == f"cut after epoch {epoch}"]
         stayed = np.flatnonzero(np.isfinite(nine.history["train_loss"][:, epoch]))
         assert cut and len(stayed) and max(losses[stayed]) <= min(losses[cut]) + 1e-5
@@ -185,6 +184,19 @@ def test_a_candidate_is_forgotten_by_a_choice_that_passed_it_over():
     found = choose_ensemble(state, SETTINGS, members, held_out).candidates
     assert [c[:2] for c in found] == [(0, 1), (1, 0)]
     assert [c.counts.tolist() for c in found] == [[20, 20, 0, 20], [0, 0, 20, 0]]
+
+
+def test_who_has_collapsed_is_cut_however_good_it_was_before():
+    members, held_out = draw_members(SPACE, 3, max_programs=1), held_out_rows("multiclass", FOLDS)
+    state = loop.init_sweep(members, one_network, SETTINGS, FOLDS)
+    right = np.eye(3, dtype=np.float32)[held_out.targets]
+    # Once the first was the best of the three; now the second is.
+    for sizes in ([9, 2, 1], [-9, 2, 1]):
+        state = state._replace(outputs={i: size * right for i, size in enumerate(sizes)})
+        state = choose_ensemble(state, SETTINGS, members, held_out)
+    assert np.argmin(state.losses) == 0
+    state = prune(state._replace(epoch=3), SETTINGS)
+    assert state.statuses == ["cut after epoch 3", "finished", "cut after epoch 3"]
 
 
 def test_smoothed_labels_are_undone_by_a_temperature():
@@ -285,7 +297,7 @@ def test_a_slow_first_epoch_is_made_good_for_after_the_second(epoch, num_epochs)
     # It took ten seconds, after ten of compiling, and the second one took one; 50 s are left.
     times, config = [20.0, 21.0][:epoch], SweepConfig("binary", time_budget=70.0, num_epochs=90)
     history = {"seconds": times}
-    begun = SweepState([], 6 if epoch == 2 else 90, {}, ["finished"], {}, [], history, [0.0])
+    begun = SweepState([], 6 if epoch == 2 else 90, {}, ["finished"], {}, [], history, [0.0], [0.0])
     state = begun._replace(epoch=epoch, seconds=times[-1], train_seconds=times[-1] - 10)
     assert fit_to_budget(state, config, 50.0).num_epochs == num_epochs
     assert fit_to_budget(state, config, 1e6).num_epochs == 90
