@@ -21,15 +21,16 @@ function dots(values, shareOf, nameOf) {
 }
 
 function classBars(model, { mean, members }) {
+  // Before there is an answer, rows without numbers hold its place.
   const best = mean.indexOf(Math.max(...mean));
   return shownClasses(mean).flatMap((label) => {
     const strong = label === best ? " best" : "";
     const opinions = members.map((row) => row[label]);
-    const fill = element("div", { class: "fill", style: `width:${100 * mean[label]}%` });
+    const fill = element("div", { class: "fill", style: `width:${100 * (mean[label] || 0)}%` });
     return [
       element("div", { class: `name${strong}` }, model.class_names[label]),
       element("div", { class: "track" }, fill, ...dots(opinions, (share) => share, percent)),
-      element("div", { class: `number${strong}` }, percent(mean[label])),
+      element("div", { class: `number${strong}` }, Number.isNaN(mean[label]) ? "" : percent(mean[label])),
     ];
   });
 }
@@ -73,9 +74,8 @@ function makeAnswer(page) {
   page.watch(() => {
     const { model, answer, message } = page;
     verdict.textContent = message ?? (answer ? verdictOf(model, answer) : "Draw something");
-    bars.replaceChildren(
-      ...(answer ? (model.head === "regression" ? valueRows : classBars)(model, answer) : []),
-    );
+    const blank = { mean: model.class_names.map(() => NaN), members: [] };
+    bars.replaceChildren(...(model.head === "regression" ? valueRows : classBars)(model, answer ?? blank));
     const several = answer && model.networks.length > 1;
     const meaning =
       model.head === "regression" && model.margins ? "The bar should hold 90 % of what is measured. " : "";

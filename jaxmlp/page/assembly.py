@@ -9,7 +9,8 @@ from typing import Any
 
 from jaxmlp.models.model import Model
 from jaxmlp.nn.metrics import METRICS
-from jaxmlp.page.examples import find_examples, read_images
+from jaxmlp.page.effects import measure_effects
+from jaxmlp.page.examples import find_examples, read_images, tried_images
 from jaxmlp.page.exciting import describe_neurons
 from jaxmlp.page.fields import Truth, describe_fields, map_truth
 from jaxmlp.page.members import describe_members
@@ -46,13 +47,16 @@ def describe_page(
     the record of its run tells, and for two numbers the truth about them, where it is known.
     """
     raw = read_images(model)
+    neurons = describe_neurons(model, raw)
+    effects = measure_effects(model, *tried_images(model, raw), neurons) if raw and neurons else None
     return {
         "title": title_of(model),
         "model": pack_model(model),
         "summary": model.summary(),
         "fields": describe_fields(model),
         "examples": find_examples(model, raw),
-        "neurons": describe_neurons(model, raw),
+        "neurons": neurons,
+        "effects": effects,
         "familiar": describe_familiar(model, raw),
         "truth": None if truth is None else map_truth(model, truth),
         "timeline": [_frame(*one) for one in choose_frames(model, snapshots or {}).items()],
@@ -72,7 +76,7 @@ def build_page(content: dict[str, Any]) -> str:
 
 def title_of(model: Model) -> str:
     """What the page is called."""
-    about = f"{model.spec.target} of {model.spec.dataset}" if model.spec.target else model.spec.dataset
+    about = f"{model.spec.target}: {model.spec.dataset}" if model.spec.target else model.spec.dataset
     return f"A network for {about}"
 
 

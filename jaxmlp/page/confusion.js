@@ -72,7 +72,7 @@ function makeConfusion(page) {
   const text = `Of all ${which}: a row for what an image is, a column for what it is taken for. Press a mistake to see its images.${part}`;
   const table = element("table", { class: "confusion" }, element("tr", {}, element("td"), ...head), ...rows);
   const about = element("p", { class: "muted" }, text);
-  const title = element("h2", {}, "What it takes for what");
+  const title = element("h2", {}, "What it mistakes for what");
   return element(
     "section",
     { class: "wide" },

@@ -2,35 +2,43 @@
 
 const MOST_WORST = 12;
 
-function exampleButton(page, input, label) {
+const LONGEST_CAPTION = 3;
+
+/** An image to click; of a mistake also what it is `taken` for. */
+function exampleButton(page, input, label, taken) {
   const canvas = element("canvas");
-  const name = page.model.class_names[label];
+  const [name, other] = [label, taken].map((index) => page.model.class_names[index]);
+  const title = other === undefined ? name : `${name} taken for ${other}`;
   paintInput(canvas, page.model, input);
-  return button(canvas, () => page.showImage(input, name), {
+  const node = button(canvas, () => page.showImage(input, name), {
     class: "example",
-    title: name,
-    "aria-label": `Example: ${name}`,
+    title,
+    "aria-label": `Example: ${title}`,
   });
+  const isShort = other !== undefined && Math.max(name.length, other.length) <= LONGEST_CAPTION;
+  if (isShort) node.append(element("span", {}, `${name} → ${other}`));
+  return node;
 }
 
 /** One of the images that Python packed. */
-function packedButton(page, { images, labels }, place) {
+function packedButton(page, { images, labels, predicted }, place) {
   const size = images.length / labels.length;
-  return exampleButton(page, images.subarray(place * size, (place + 1) * size), labels[place]);
+  const input = images.subarray(place * size, (place + 1) * size);
+  return exampleButton(page, input, labels[place], predicted?.[place]);
 }
 
 function exampleGroup(page, packed, places) {
   return element("div", { class: "examples" }, ...places.map((place) => packedButton(page, packed, place)));
 }
 
-/** The section's part with examples; "" where the data set was not at hand. */
+/** The section of examples; "" where the data set was not at hand. */
 function makeExamples(page) {
   if (!page.examples) return "";
   const { typical, mistakes, unseen } = page.examples;
   const origin = unseen ? "Test images, which it has never learnt from" : "Images of its data set";
-  const node = element("div", {}, element("h3", {}, origin));
+  const node = element("section", {}, element("h2", {}, origin));
   node.append(exampleGroup(page, typical, [...typical.labels.keys()]));
   const worst = [...mistakes.labels.keys()].slice(0, MOST_WORST);
-  if (worst.length) node.append(element("h3", {}, "Its worst mistakes"), exampleGroup(page, mistakes, worst));
+  if (worst.length) node.append(element("h2", {}, "Its worst mistakes"), exampleGroup(page, mistakes, worst));
   return node;
 }

@@ -5,7 +5,7 @@ of mistake.
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Int, Integer
+from jaxtyping import Int, Integer, Shaped
 
 from jaxmlp.models.model import Model
 from jaxmlp.models.prediction import predict_proba
@@ -39,8 +39,7 @@ def find_examples(model: Model, raw: "RawData | None") -> dict[str, Any] | None:
     """
     if raw is None:
         return None
-    images, labels = (np.asarray(part) for part in raw.test or (raw.inputs, raw.targets))
-    images, num_classes = images.reshape(-1, *model.spec.input_shape), len(model.spec.class_names)
+    (images, labels), num_classes = tried_images(model, raw), len(model.spec.class_names)
     probabilities = predict_proba(model, images)
     predicted = probabilities.argmax(axis=1)
     wrong = np.flatnonzero(predicted != labels)
@@ -55,6 +54,14 @@ def find_examples(model: Model, raw: "RawData | None") -> dict[str, Any] | None:
         "confusion": confusion_counts(labels, predicted, num_classes).tolist(),
         "unseen": raw.test is not None,
     }
+
+
+def tried_images(
+    model: Model, raw: "RawData"
+) -> tuple[Shaped[np.ndarray, "n ..."], Integer[np.ndarray, " n"]]:
+    """Images and labels that a page tries the model on: of the test part, where the set has one."""
+    images, labels = (np.asarray(part) for part in raw.test or (raw.inputs, raw.targets))
+    return images.reshape(-1, *model.spec.input_shape), labels
 
 
 def _read(name: str) -> "RawData | None":

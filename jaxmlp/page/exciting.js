@@ -12,13 +12,13 @@ function sortByStrokes(page) {
 
 /** Stroke or static, in words; "" where it is not known. */
 function describeLook(page, layer, unit) {
-  const value = layer === 0 ? (autocorrelations(page)[unit] ?? null) : null;
+  const value = layer === 0 && page.isTrained ? (autocorrelations(page)[unit] ?? null) : null;
   if (value === null) return "";
   const order = sortByStrokes(page);
   const limit = page.neurons.static_limit;
   const rank = `more like strokes than ${order.indexOf(unit)} of the ${order.length} in its layer`;
   const word = value > limit ? rank : `static, as random weights are, and ${rank}`;
-  return `Trained, it is ${word}: its Moran's I is ${value.toFixed(2)} (0 is static, 1 is smooth; random weights stay below ${limit.toFixed(2)}).`;
+  return `It is ${word}: neighbouring weights are alike to ${value.toFixed(2)} (Moran's I: 0 for static, 1 for a smooth picture; random weights stay below ${limit.toFixed(2)}).`;
 }
 
 /** {node, look, update}: the images that excite the pointed-at neuron most, to click; stroke or static, in words. */
@@ -34,11 +34,11 @@ function makeExciting(page) {
   let shown = null;
   function update() {
     const { layer, unit } = page.pointed;
-    const key = `${page.network} ${layer} ${unit}`;
+    const key = `${page.network} ${layer} ${unit} ${page.isTrained}`;
     if (shown === key) return;
     shown = key;
     look.textContent = describeLook(page, layer, unit);
-    const rows = page.neurons?.exciting[page.network]?.[layer]?.[unit] ?? [];
+    const rows = (page.isTrained && page.neurons?.exciting[page.network]?.[layer]?.[unit]) || [];
     node.hidden = rows.length === 0;
     images.replaceChildren(...rows.map((row) => packedButton(page, page.neurons, row)));
   }

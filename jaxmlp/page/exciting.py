@@ -18,20 +18,25 @@ if TYPE_CHECKING:
 MAX_BYTES = 400_000
 """Of all these images in a page, before they are written as text."""
 _MOST_IMAGES = 4
+_MOST_OFF = 10
+"""Neurons to switch off by their look, at most: a sixth of them."""
 
 
 def describe_neurons(model: Model, raw: "RawData | None") -> dict[str, Any] | None:
-    """Of each network's first layer, how alike neighbouring weights are (Moran's I) and what static reaches;
-    of each layer's neurons, in order and as far as there is room, the training images that excite them most.
+    """Of each network's first layer, how alike neighbouring weights are (Moran's I) and what static reaches,
+    and how many neurons are to be switched off by their look; of each layer's neurons, in order and as far
+    as there is room, the training images that excite them most.
     """
     if raw is None:
         return None
     images = np.asarray(raw.inputs).reshape(-1, *model.spec.input_shape)
     first = [one.weight for network in model.networks for one in network[:1] if isinstance(one, Layer)]
     exciting = list(_exciting_rows(model, images))
+    looks = [_listed(autocorrelation_of_neurons(weight, images)) for weight in first]
     rows = np.unique([row for layers in exciting for rows in layers for row in rows.ravel()]).astype(int)
     return {
-        "autocorrelation": [_listed(autocorrelation_of_neurons(weight, images)) for weight in first],
+        "autocorrelation": looks,
+        "num_strokes": [int(np.clip(round(len(each) / 6), 1, _MOST_OFF)) for each in looks],
         "static_limit": static_limit(inked_pixels(images)),
         "exciting": [[np.searchsorted(rows, one).tolist() for one in layers] for layers in exciting],
         "labels": np.asarray(raw.targets)[rows].tolist(),

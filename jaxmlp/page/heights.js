@@ -38,7 +38,10 @@ function drawNeuronLines(context, page, { network, size, layers }) {
   // What was drawn last may be the map of another network.
   if (layers.length < 2 || network !== page.network) return;
   const { layer, unit } = page.pointed;
+  if (page.isOff(layer, unit)) return;
+  context.setLineDash([10, 8]);
   drawLine(context, contour(layers[layer].sums[unit], size, 0), css(COLOURS.ink), 3);
+  context.setLineDash([]);
 }
 
 /** A value's colour between the lowest and the highest of the plane. */
@@ -87,7 +90,7 @@ function makeTruth(page, truth) {
   // After the first answer.
   setTimeout(draw);
   const title = element("h2", {}, "The known truth");
-  const text = "What drew these data: nothing that learns from them can know more.";
+  const text = "By these probabilities the data were made: nothing that learns from them can know more.";
   return element(
     "section",
     {},

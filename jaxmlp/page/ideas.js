@@ -8,9 +8,9 @@ function isPlain({ networks, preprocess }) {
 
 const NUMBER_WORDS = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"];
 
-/** Neurons off by what they look like: the sixth of them that is most like strokes, or most like static. */
+/** Neurons off by what they look like. */
 function strokesIdea(page) {
-  const number = clip(Math.round(sortByStrokes(page).length / 6), 1, 10);
+  const number = page.neurons.num_strokes[page.network];
   const off = (from, to) => () => page.switchOnly(0, sortByStrokes(page).slice(from, to));
   const many = number > 1 ? `${NUMBER_WORDS[number]} neurons` : "neuron";
   return [
@@ -29,7 +29,7 @@ function drawingIdea(page) {
   const pair = page.examples && commonMistake(page.examples);
   const [one, other] = pair ? pair.map((label) => page.model.class_names[label]) : [];
   const what = pair
-    ? `Draw a ${one} that it takes for a ${other}`
+    ? `Draw “${one}” so that it reads “${other}”`
     : "Draw something that it takes for another class";
   return [`${what}, and look at the neurons that misled it.`];
 }
@@ -43,7 +43,7 @@ function ideasFor(page) {
     if (sortByStrokes(page).length > 1) ideas.unshift(strokesIdea(page));
   } else {
     if (isPlain(page.model))
-      ideas.push(["Press “Without activations”: whatever the weights, the line stays straight."]);
+      ideas.push(["Press “Without activations”: whatever the weights, the line stays straight, or leaves the square."]);
     if (first.activation === "relu")
       ideas.push([
         "Move the point across a neuron's line: on one side ReLU turns it off, and it adds nothing.",

@@ -18,8 +18,8 @@ function makeDrawing(page) {
   const pad = makePad(page, page.setInputs);
   page.showImage = pad.show;
   const title = "Draw here, or drop a picture";
-  const parts = [element("h2", {}, title), pad.node, makeSeen(page), makeExamples(page)];
-  return element("section", { class: "drawing" }, ...parts);
+  const drawing = element("section", { class: "drawing" }, element("h2", {}, title), pad.node, makeSeen(page));
+  return element("div", { class: "left" }, drawing, makeExamples(page));
 }
 
 /** What the model is, as jaxmlp show tells it. */

@@ -175,7 +175,7 @@ function neuronTools(page) {
   return element("div", { class: "row" }, ...tools);
 }
 
-const POINT = "Point at one to look inside it; a click holds it.";
+const POINT = "Point at one, or tap it, to look inside; a click holds it.";
 
 /** What the grids show. */
 function explain(page) {
@@ -185,12 +185,34 @@ function explain(page) {
   return `Orange weights excite a neuron, blue ones inhibit it; its frame shines with its activation. ${POINT}`;
 }
 
+/** How much is read right by the network as it is now, where that was measured. */
+function describeEffect(page) {
+  const { effects } = page;
+  if (!effects || !page.isTrained || page.isChanged()) return "";
+  const { linear, off = {} } = page.options[0];
+  const gone = Object.entries(off).flatMap(([layer, units]) => [...units].map((unit) => `${layer} ${unit}`));
+  const order = sortByStrokes(page).map((unit) => `0 ${unit}`);
+  const number = page.neurons.num_strokes[0];
+  const isGone = (units) => units.length === gone.length && units.every((unit) => gone.includes(unit));
+  const name = gone.length
+    ? isGone(order.slice(-number))
+      ? "strokes"
+      : isGone(order.slice(0, number)) && "static"
+    : linear
+      ? "linear"
+      : "whole";
+  if (!name || (gone.length && linear)) return "";
+  const which = page.examples.unseen ? "test images" : "images of its data set, most of which it has learnt from,";
+  return `Like this it reads ${percent(effects[name])} of all ${which} right.`;
+}
+
 /** The section of all hidden neurons. */
 function makeNeurons(page) {
   const about = [element("h2", {}, "Its hidden neurons"), element("p", { class: "muted" }, explain(page))];
   if (page.dense().length === 1) return element("section", { class: "neurons" }, ...about);
   const inner = element("div");
   const details = makeDetails(page);
+  const effect = element("p", { role: "status" });
   let grids = [];
   let network = null;
   function build() {
@@ -206,10 +228,11 @@ function makeNeurons(page) {
     if (network !== page.network) build();
     grids.forEach(({ update }) => update());
     details.update();
+    effect.textContent = describeEffect(page);
   });
   page.onRepaint(() => {
     grids.forEach(({ repaint }) => repaint());
     details.update();
   });
-  return element("section", { class: "neurons" }, ...about, neuronTools(page), details.node, inner);
+  return element("section", { class: "neurons" }, ...about, neuronTools(page), effect, details.node, inner);
 }

@@ -32,7 +32,8 @@ def describe_familiar(model: Model, raw: "RawData | None") -> dict[str, Any] | N
     shift, scale = model.affine
     images = (np.asarray(raw.inputs)[rows].reshape(len(rows), -1) - np.ravel(shift)) / np.ravel(scale)
     own, others = images[::2], images[1::2]
-    count = min(_MOST_COMPONENTS, _MAX_BYTES // (2 * images.shape[1]), len(own) // 10)
+    size = images.shape[1]
+    count = min(_MOST_COMPONENTS, _MAX_BYTES // (2 * size), size // 4, len(own) // 10)
     if count < 1 or not np.isfinite(images).all():
         return None
     from sklearn.decomposition import PCA

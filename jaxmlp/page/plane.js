@@ -137,15 +137,11 @@ function makePlane(page) {
   const shown =
     model.head === "regression"
       ? `Orange is a high ${model.target ?? "value"}, blue a low one; lines join equal values.`
-      : `Orange is where ${classes.length ? "this class" : model.class_names[1]} is likely; on the thick line no class leads.`;
+      : `Orange is where ${classes.length ? "this class" : model.class_names[1]} is likely; on the thick line ${classes.length ? "no class leads" : "both are as likely"}.`;
   const lines = hasLines(page)
-    ? "On each thin line a neuron of the first layer changes sign."
-    : "Point at a neuron to see the line on which it changes sign.";
-  const title = element(
-    "h2",
-    {},
-    model.head === "regression" ? "What it says everywhere" : "How likely it says it is",
-  );
+    ? "On each thin line a neuron of the first layer changes sign; dashed is that of the neuron shown large."
+    : "On the dashed line the neuron shown large changes sign.";
+  const title = element("h2", {}, "What it says everywhere");
   return element(
     "section",
     { class: "plane" },

@@ -1,6 +1,12 @@
 // What all parts of the page share: the example, the neurons that are off, the weights, the answer.
 
-function makePage({ model, fields, neurons, examples, familiar }) {
+/** The neuron of the first layer with the largest value. */
+function strongest([{ values }]) {
+  const sizes = Array.from(values, Math.abs);
+  return { layer: 0, unit: sizes.indexOf(Math.max(...sizes)) };
+}
+
+function makePage({ model, fields, neurons, effects, examples, familiar }) {
   const watchers = [];
   const repainters = [];
   const recolourers = [];
@@ -8,6 +14,7 @@ function makePage({ model, fields, neurons, examples, familiar }) {
     model,
     fields,
     neurons,
+    effects,
     examples,
     // The weights without what was dragged.
     given: model.networks,
@@ -22,6 +29,8 @@ function makePage({ model, fields, neurons, examples, familiar }) {
     truth: null,
     remark: "",
     isUnfamiliar: false,
+    isTrained: true,
+    isFresh: true,
     version: 0,
     traces: null,
     axes: null,
@@ -44,6 +53,7 @@ function makePage({ model, fields, neurons, examples, familiar }) {
     page.isUnfamiliar = Boolean(inputs && familiar && seemsUnfamiliar(familiar, page.scaled));
     page.answer = inputs && predict(model, inputs, page.options);
     page.layers = inputs && forward(model.networks[network], page.scaled, page.options[network]);
+    if (page.isFresh && page.layers && page.dense().length > 1) page.pointed = strongest(page.layers);
     page.notify();
   };
   page.setInputs = (inputs, truth = null, remark = "") => {
@@ -82,9 +92,10 @@ function makePage({ model, fields, neurons, examples, familiar }) {
     page.update();
     page.repaint();
   }
-  /** Other weights for the same networks. */
-  page.showNetworks = (networks) => {
+  /** Other weights for the same networks, which are those of the end of training or not. */
+  page.showNetworks = (networks, isTrained) => {
     page.given = networks;
+    page.isTrained = isTrained;
     setNetworks(networks);
   };
   /** One number of a dense layer of the chosen network. */
@@ -109,6 +120,7 @@ function makePage({ model, fields, neurons, examples, familiar }) {
   page.point = (layer, unit, click = false) => {
     const same = page.pointed?.layer === layer && page.pointed?.unit === unit;
     if (page.pinned && !click) return;
+    page.isFresh = false;
     page.pinned = click && !(same && page.pinned);
     page.pointed = { layer, unit };
     page.notify();

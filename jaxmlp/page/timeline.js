@@ -41,7 +41,7 @@ function makeTimeline(page, frames) {
     slider.value = index;
     text.textContent = describeFrame(frames[index]);
     slider.setAttribute("aria-valuetext", text.textContent);
-    page.showNetworks(frames[index].networks);
+    page.showNetworks(frames[index].networks, Number(index) === last);
   }
 
   function stop() {

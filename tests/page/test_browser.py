@@ -48,7 +48,8 @@ def find(driver, selector):
 def answers(driver):
     """The probabilities of the bars, in the order of the classes."""
     wait(driver)
-    return np.array([float(one.text.rstrip(" %")) for one in find(driver, ".answer .number")]) / 100
+    told = [one.text.rstrip(" %") for one in find(driver, ".answer .number")]
+    return np.array([float(text) for text in told if text]) / 100
 
 
 def stroke(driver, points):

@@ -1,5 +1,6 @@
 """Inside a page's network: what excites its neurons, strokes and static, and every kind of mistake."""
 
+import re
 from base64 import b64decode
 from itertools import pairwise
 from pathlib import Path
@@ -16,7 +17,7 @@ from jaxmlp.nn.neurons import autocorrelation_of_neurons
 from jaxmlp.page import examples, exciting
 from jaxmlp.page.assembly import build_page, describe_page
 from jaxmlp.types import Layer
-from tests.page.test_browser import find, press, wait
+from tests.page.test_browser import find, press, shown, wait
 from tests.support.browser import needs_browser, open_browser
 
 RESULTS = Path(__file__).parents[2] / "results"
@@ -138,3 +139,36 @@ def test_a_cell_of_the_matrix_opens_its_mistakes(driver, tmp_path, model):
     wait(driver)
     assert f"Its label says {label}" in find(driver, ".answer")[0].text
     assert find(driver, ".verdict")[0].text.startswith(f"{taken}, ")
+
+
+@needs_browser
+def test_the_share_read_right_is_told_as_neurons_go(driver, model, tmp_path):
+    inputs, labels, *_ = examples.read_images(model)
+    shown(driver, model, tmp_path / "page.html")
+
+    def told():
+        wait(driver)
+        text = find(driver, ".neurons > [role=status]")[0].text
+        return float(re.search(r"reads ([\d.]+) %", text)[1]) if text else None
+
+    def reached(model):
+        return pytest.approx(100 * np.mean(jaxmlp.predict(model, inputs) == labels), abs=0.06)
+
+    assert told() == reached(model)
+    first, second = model.networks[0]
+    order = np.argsort(describe_page(model)["neurons"]["autocorrelation"][0], kind="stable")
+    for name, units in {"Static off": order[:10], "Strokes off": order[-10:]}.items():
+        press(driver, name)
+        weight = np.array(second.weight)
+        weight[units] = 0
+        assert told() == reached(model._replace(networks=((first, second._replace(weight=weight)),)))
+    press(driver, "All on")
+    press(driver, "Without activations")
+    first, second = ([np.asarray(part) for part in layer] for layer in model.networks[0])
+    weight, bias = first[0] @ second[0], first[1] @ second[0] + second[1]
+    scaled = (inputs.reshape(len(inputs), -1) - np.ravel(model.affine.shift)) / np.ravel(model.affine.scale)
+    right = (scaled @ weight + bias).argmax(axis=1) == labels
+    assert told() == pytest.approx(100 * right.mean(), abs=0.06) and told() < reached(model).expected
+    find(driver, ".neuron")[0].click()
+    press(driver, "Switch it off")
+    assert told() is None
