@@ -1,6 +1,6 @@
 """Training at all rates, what the networks at the chosen rate show, and what a step costs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -9,16 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from experiments.harness.epoch_timer import epoch_seconds
-from experiments.harness.training import all_rates, make_network
-from jaxmlp.data.splits import Splits
+from experiments.harness.training import all_rates, epoch_timer, make_network
+from jaxmlp import Network, Splits, Train, apply_affine, fit_affine, make_train, seed_keys
 from jaxmlp.nn import metrics, mlp
-from jaxmlp.nn.network import Network
-from jaxmlp.nn.preprocessing import apply_affine, fit_affine
 from jaxmlp.train import batching, optimizers
-from jaxmlp.train.population import seed_keys
-from jaxmlp.train.state import Train
-from jaxmlp.train.step import make_train
 from jaxmlp.train.tuning import fit_population
 from jaxmlp.types import Dataset, Hyperparams, Params
 
@@ -87,7 +81,7 @@ def measures(config: "Config", dataset: Dataset, outcomes: Mapping[Cell, Outcome
     """What the record says of each cell, the cost of training among it. A seed that did not get to the goal
     counts as one epoch more than there were, the least it can be."""
     runs = [outcome.alone for outcome in outcomes.values()]
-    costs = dict(zip(outcomes, seconds_in_turn(runs, dataset, config.seed, NUM_TIMINGS), strict=True))
+    costs = dict(zip(outcomes, seconds_in_turn(runs, dataset, NUM_TIMINGS), strict=True))
     num_steps = batching.num_batches(len(dataset.inputs), config.batch_size)
     found: dict[Cell, Measures] = {}
     for (depth, name), (seen, _, _) in outcomes.items():
@@ -113,12 +107,12 @@ def epochs_to(goal: float, accuracy: np.ndarray) -> np.ndarray:
 
 
 def seconds_in_turn(
-    runs: Sequence[tuple[Train, Hyperparams]], dataset: Dataset, seed: int, num_rounds: int
+    runs: Iterable[tuple[Train, Hyperparams]], dataset: Dataset, num_rounds: int
 ) -> np.ndarray:
     """Seconds of an epoch as [runs][rounds]: all in each round, so that a slow minute meets them alike."""
-    key, data_key = jax.random.split(jax.random.key(seed))
-    once = partial(epoch_seconds, dataset=dataset, key=key, data_key=data_key, num_epochs=1)
-    return np.array([[once(train, hyperparams=own)[0] for train, own in runs] for _ in range(num_rounds)]).T
+    dataset = jax.device_put(dataset)
+    epochs = [epoch_timer(train, dataset, hyperparams) for train, hyperparams in runs]
+    return np.array([[epoch() for epoch in epochs] for _ in range(num_rounds)]).T
 
 
 def pre_activations(activation: mlp.Activation, params: Params, x: Array) -> list[Array]:

@@ -24,10 +24,9 @@ from experiments.harness.command import main
 from experiments.harness.flags import Count, ImageConfig, Rule, Sizes, TrainingConfig, load
 from experiments.harness.receipt import Findings
 from experiments.harness.training import total_seconds
-from jaxmlp import checks
+from jaxmlp import InputError, checks
 from jaxmlp.data.splits import Splits, layer_sizes
 from jaxmlp.plots import charts, images
-from jaxmlp.types import InputError
 
 WIDE, WIDE_DROPOUT = (512, 512), 0.2
 

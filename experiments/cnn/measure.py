@@ -8,13 +8,11 @@ import numpy as np
 
 import jaxmlp
 from experiments.cnn.network import lax_convolution, make_cnn, moving, patches_times_matrix
-from experiments.harness.epoch_timer import epoch_seconds
-from experiments.harness.training import make_network
+from experiments.harness.training import epoch_timer, make_network
+from jaxmlp import Network, fit
 from jaxmlp.data.splits import Splits, layer_sizes
 from jaxmlp.nn import metrics
-from jaxmlp.nn.network import Network
 from jaxmlp.train import batching
-from jaxmlp.train.loop import fit
 from jaxmlp.train.state import Evaluate, RunResult
 from jaxmlp.types import Dataset, Hyperparams, Numbers
 
@@ -90,15 +88,14 @@ def train_rival(
 
 def step_times(config: "Config", splits: Splits) -> Measures:
     """The time of a training step both ways: the mean of four, measured as often as there are epochs."""
-    size, (key, data_key) = 4 * config.batch_size, jax.random.split(jax.random.key(config.seed))
+    size = 4 * config.batch_size
     few = jax.tree.map(lambda values: np.resize(values, (size, *values.shape[1:])), splits.train)
     hyperparams = Hyperparams(config.learning_rate, dropout=DROPOUT, num_steps=1000)
-    options = {"key": key, "data_key": data_key, "num_epochs": config.num_epochs}
     times = {}
     for name, convolve in {"patches": patches_times_matrix, "lax": lax_convolution}.items():
         form = enter(config, name, make_cnn(config, splits, convolve), DROPOUT)
-        seconds = epoch_seconds(form.train, few, hyperparams=hyperparams, **options)
-        times[name] = 1000 * np.array(seconds) / 4
+        epoch = epoch_timer(form.train, few, hyperparams)
+        times[name] = 1000 * np.array([epoch() for _ in range(config.num_epochs)]) / 4
     slowdown: Measures = {"lax_slowdown": (times["lax"] / np.mean(times["patches"]), "1")}
     return slowdown | {f"{name}_step": (values, "ms") for name, values in times.items()}
 

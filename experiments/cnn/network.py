@@ -9,11 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 
 import jaxmlp
+from jaxmlp import Hyperparams, Network
 from jaxmlp.data.splits import Splits, layer_sizes
 from jaxmlp.nn import heads, mlp
 from jaxmlp.nn.augment import random_shift, with_augmentation
-from jaxmlp.nn.network import Network
-from jaxmlp.types import Hyperparams
 
 if TYPE_CHECKING:
     from experiments.cnn.__main__ import Config

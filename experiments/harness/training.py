@@ -1,6 +1,7 @@
-"""Networks for data, and the training of all seeds at all learning rates as one program."""
+"""Networks for data, the training of all seeds at all learning rates as one program, and an epoch's time."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -8,9 +9,10 @@ import numpy as np
 
 import jaxmlp
 from experiments.harness.flags import TrainingConfig
-from jaxmlp import Hyperparams, Network
+from jaxmlp import Dataset, Hyperparams, Network, Train
 from jaxmlp.data.splits import Splits, layer_sizes
 from jaxmlp.nn.mlp import Activation
+from jaxmlp.train.epoch import epoch_index
 
 
 def make_network(
@@ -41,3 +43,19 @@ def total_seconds(parts: Iterable[Mapping[str, Any]]) -> dict[str, float]:
     """Seconds of compiling and training, of all parts of an experiment together."""
     parts = list(parts)
     return {key: float(sum(np.sum(part[key]) for part in parts)) for key in ("compile", "train")}
+
+
+def epoch_timer(train: Train, dataset: Dataset, hyperparams: Hyperparams) -> Callable[[], float]:
+    """A function that trains one network for an epoch, by a program compiled here, and gives the seconds."""
+    dataset = jax.device_put(dataset)
+    key, data_key = jax.random.split(jax.random.key(0))
+    state, advance = jax.jit(train.start)(key, hyperparams), jax.jit(train.advance, donate_argnums=0)
+
+    def epoch() -> float:
+        nonlocal state
+        began = time.perf_counter()
+        state, _ = jax.block_until_ready(advance(state, hyperparams, dataset, epoch_index(0), data_key))
+        return time.perf_counter() - began
+
+    epoch()
+    return epoch

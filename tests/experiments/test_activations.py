@@ -123,12 +123,15 @@ def test_the_initial_weights_are_named(name, initializer):
 def test_runs_are_timed_in_rounds(monkeypatch):
     order = []
 
-    def epoch_seconds(train, *, hyperparams, num_epochs, **_):
-        order.append(train)
-        return [len(order) + hyperparams] * num_epochs
+    def epoch_timer(train, dataset, hyperparams):
+        def epoch():
+            order.append(train)
+            return len(order) + hyperparams
 
-    monkeypatch.setattr(measure, "epoch_seconds", epoch_seconds)
-    seconds = measure.seconds_in_turn([("a", 100), ("b", 200)], None, 0, 3)
+        return epoch
+
+    monkeypatch.setattr(measure, "epoch_timer", epoch_timer)
+    seconds = measure.seconds_in_turn([("a", 100), ("b", 200)], (), 3)
     assert order == ["a", "b"] * 3
     np.testing.assert_array_equal(seconds, [[101, 103, 105], [202, 204, 206]])
 
