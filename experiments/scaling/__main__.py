@@ -14,6 +14,7 @@ would be busy. runs/scaling holds record and picture.
 import tempfile
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -24,11 +25,10 @@ from experiments.harness.command import main
 from experiments.harness.flags import Count, Counts, ImageConfig, Rule, Sizes, TrainingConfig, load
 from experiments.harness.receipt import Findings
 from experiments.scaling.memory import memory
-from experiments.scaling.processes import agreement, cores, kinds, timed
+from experiments.scaling.processes import agreement, cores, timed, ways_of
 from experiments.scaling.roofline import roofline
-from jaxmlp import checks
+from jaxmlp import InputError, checks
 from jaxmlp.plots import charts
-from jaxmlp.types import InputError
 
 AXES = {"data": "batches shared out", "members": "networks shared out"}
 KINDS = {"strong": "the same work", "weak": "work for each"}
@@ -86,36 +86,32 @@ def run(config: Config) -> Findings:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         measured = agreement(config, folder) | memory(folder, config.num_streamed)
-        seconds = {kind: timed(config, folder, ways) for kind, ways in kinds(config, splits.train).items()}
+        seconds = timed(config, folder, ways_of(config, splits.train))
     return Findings(
         splits.name,
         measured | scaling(config, seconds) | costs(seconds),
-        tables={"seconds": {name: {str(key): v for key, v in ways.items()} for name, ways in seconds.items()}}
-        | {"roofline": roofline()},
+        tables={"seconds": seconds, "roofline": roofline()},
         notes={"varied": "repetition", "cores": len(cores())},
     )
 
 
-def scaling(config: Config, seconds: dict[str, dict[Any, list[float]]]) -> dict[str, tuple[Any, str]]:
+def scaling(config: Config, seconds: dict[str, list[float]]) -> dict[str, tuple[Any, str]]:
     """How many times as much is done per second by more processes, of each kind."""
     found = {}
-    for axis in config.axes:
-        for kind in ("strong", "weak"):
-            times = {n: np.array(values) for n, values in seconds[f"{kind} {axis}"].items()}
-            for number in config.processes[1:]:
-                # An epoch is as much work with larger batches, but more with more networks.
-                work = number if (kind, axis) == ("weak", "members") else 1
-                found[f"{kind}_{axis}_{number}"] = work * times[1] / times[number], "1"
+    for axis, number in product(config.axes, config.processes[1:]):
+        alone = np.array(seconds[f"strong {axis} 1"])
+        found[f"strong_{axis}_{number}"] = alone / seconds[f"strong {axis} {number}"], "1"
+        # An epoch is as much work with larger batches, but more with more networks.
+        work = number if axis == "members" else 1
+        found[f"weak_{axis}_{number}"] = work * alone / seconds[f"weak {axis} {number}"], "1"
     return found
 
 
-def costs(seconds: dict[str, dict[Any, list[float]]]) -> dict[str, tuple[Any, str]]:
+def costs(seconds: dict[str, list[float]]) -> dict[str, tuple[Any, str]]:
     """The speed of parts as a share of that in memory, and the share of the time that deforming takes."""
-    whole, parts = (np.array(seconds["streaming"][way]) for way in ("in memory", "parts"))
-    plain, deformed = (np.array(seconds["deformation"][way]) for way in ("as it is", "deformed"))
     return {
-        "streaming_speed": (whole / parts, "fraction"),
-        "deformation_share": (1 - plain / deformed, "fraction"),
+        "streaming_speed": (np.divide(seconds["in memory"], seconds["parts"]), "fraction"),
+        "deformation_share": (1 - np.divide(seconds["as it is"], seconds["deformed"]), "fraction"),
     }
 
 

@@ -8,19 +8,9 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
-from jaxmlp.data.splits import from_arrays
-from jaxmlp.nn import heads
-from jaxmlp.nn.metrics import CLASSIFICATION
-from jaxmlp.nn.network import make_network
-from jaxmlp.nn.preprocessing import Affine
-from jaxmlp.train.loop import fit
-from jaxmlp.train.optimizers import make_optimizer
-from jaxmlp.train.step import make_evaluate, make_train
-from jaxmlp.types import Hyperparams
+from jaxmlp import fit_mlp, from_arrays
 
 
 def memory(folder: Path, num_examples: int) -> dict[str, tuple[Any, str]]:
@@ -49,21 +39,9 @@ def streamed_memory(folder: Path, num_examples: int) -> float:
         validation_fraction=100 / num_examples,
         test_fraction=100 / num_examples,
     )
-    network = make_network((784, 60, 10), heads.multiclass, Affine(jnp.zeros(()), jnp.asarray(255.0)))
-    key, data_key = jax.random.split(jax.random.key(0))
+    options: dict[str, Any] = {"hidden_sizes": (60,), "batch_size": 128, "num_epochs": 1, "progress": False}
     with watched_memory() as most:
-        fit(
-            make_train(network.init_fn, network.loss_fn, make_optimizer("adam"), 128),
-            make_evaluate(network.predict_fn, CLASSIFICATION),
-            splits.train,
-            splits.validation,
-            key=key,
-            data_key=data_key,
-            hyperparams=Hyperparams(1e-3),
-            num_epochs=1,
-            data_bytes=20_000_000,
-            progress=False,
-        )
+        fit_mlp(splits, data_bytes=20_000_000, **options)
     return most()
 
 

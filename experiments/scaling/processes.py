@@ -17,6 +17,9 @@ from jaxmlp.types import Dataset
 if TYPE_CHECKING:
     from experiments.scaling.__main__ import Config
 
+Way = tuple[int | None, tuple[str, ...]]
+"""Processes, None for one on all cores, and flags of experiments.mnist."""
+
 
 def cores() -> list[int]:
     """The cores that this process may use."""
@@ -83,40 +86,32 @@ def agreement(config: "Config", folder: Path) -> dict[str, tuple[Any, str]]:
     return found
 
 
-def kinds(config: "Config", train: Dataset) -> dict[str, dict[Any, dict[str, Any]]]:
-    """What is timed: of each kind the ways to be compared, as arguments of ``trained``."""
-    network = "--hidden-sizes", *map(str, config.hidden_sizes)
-    size, members = config.batch_size, config.num_members
+def ways_of(config: "Config", train: Dataset) -> dict[str, Way]:
+    """What is timed, and as what: the work of all processes together or, as weak scaling, of each."""
+    network, wide = (
+        ("--hidden-sizes", *map(str, sizes)) for sizes in (config.hidden_sizes, config.deformed_sizes)
+    )
 
-    def data(number: int, batch_size: int) -> dict[str, Any]:
-        flags = *network, "--batch-size", str(batch_size), "--mesh", f"data={number}"
-        return {"flags": flags, "number": number}
+    def shared(axis: str, number: int, times: int) -> Way:
+        of_members = "--hidden-sizes", "60", "--num-seeds", str(config.num_members * times)
+        of_data = *network, "--batch-size", str(config.batch_size * times)
+        return number, (*(of_members if axis == "members" else of_data), "--mesh", f"{axis}={number}")
 
-    def population(number: int, num_members: int) -> dict[str, Any]:
-        flags = "--hidden-sizes", "60", "--num-seeds", str(num_members), "--mesh", f"members={number}"
-        return {"flags": flags, "number": number}
-
-    numbers = config.processes
-    wide = "--hidden-sizes", *map(str, config.deformed_sizes)
+    ways: dict[str, Way] = {}
+    for axis in config.axes:
+        ways |= {f"strong {axis} {number}": shared(axis, number, 1) for number in config.processes}
+        ways |= {f"weak {axis} {number}": shared(axis, number, number) for number in config.processes[1:]}
     # Two of a tenth of the data are on the device, the one in use and the next.
     part = str(max(train.inputs.nbytes // 5, 300 * train.inputs[0].nbytes))
-    shared: dict[str, dict[Any, dict[str, Any]]] = {
-        "strong data": {n: data(n, size) for n in numbers},
-        "weak data": {n: data(n, size * n) for n in numbers},
-        "strong members": {n: population(n, members) for n in numbers},
-        "weak members": {n: population(n, members * n) for n in numbers},
-    }
-    return {kind: ways for kind, ways in shared.items() if kind.split()[1] in config.axes} | {
-        "streaming": {"in memory": {"flags": network}, "parts": {"flags": (*network, "--data-bytes", part)}},
-        "deformation": {"as it is": {"flags": wide}, "deformed": {"flags": (*wide, "--augment")}},
-    }
+    ways |= {"in memory": (None, network), "parts": (None, (*network, "--data-bytes", part))}
+    return ways | {"as it is": (None, wide), "deformed": (None, (*wide, "--augment"))}
 
 
-def timed(config: "Config", folder: Path, ways: dict[Any, dict[str, Any]]) -> dict[Any, list[float]]:
+def timed(config: "Config", folder: Path, ways: dict[str, Way]) -> dict[str, list[float]]:
     """Seconds of training of each way, in turns."""
-    seconds: dict[Any, list[float]] = {way: [] for way in ways}
+    seconds: dict[str, list[float]] = {way: [] for way in ways}
     for _ in range(config.num_seeds):
-        for way, arguments in ways.items():
-            record = trained(config, folder, *arguments["flags"], number=arguments.get("number"))
+        for way, (number, flags) in ways.items():
+            record = trained(config, folder, *flags, number=number)
             seconds[way].append(record["seconds"]["train"])
     return seconds

@@ -1,5 +1,6 @@
 """What the experiment on scaling works out from seconds and data sheets, by hand."""
 
+import itertools
 import resource
 
 import numpy as np
@@ -7,38 +8,48 @@ import pytest
 
 from experiments.harness.pages import module_of
 from experiments.scaling.memory import watched_memory
+from experiments.scaling.processes import ways_of
 from experiments.scaling.roofline import roofline
 from jaxmlp.records import metric_summary
+from jaxmlp.types import Dataset
 
 scaling = module_of("scaling")
 Config = scaling.Config
 
 
 def test_speeds_follow_from_seconds():
-    config = Config(processes=(1, 2))
     seconds = {
-        "strong data": {1: [4.0, 6.0], 2: [2.0, 4.0]},
-        "weak data": {1: [4.0, 4.0], 2: [4.0, 2.0]},
-        "strong members": {1: [9.0, 9.0], 2: [3.0, 9.0]},
+        "strong data 1": [4.0, 6.0],
+        "strong data 2": [2.0, 4.0],
+        "weak data 2": [8.0, 3.0],
+        "strong members 1": [9.0, 9.0],
+        "strong members 2": [3.0, 9.0],
         # Twice as many networks in the same time is twice as much work.
-        "weak members": {1: [5.0, 5.0], 2: [5.0, 10.0]},
+        "weak members 2": [9.0, 18.0],
     }
-    found = {name: values.tolist() for name, (values, _) in scaling.scaling(config, seconds).items()}
-    assert found == {
+    found = scaling.scaling(Config(processes=(1, 2)), seconds)
+    assert {name: values.tolist() for name, (values, _) in found.items()} == {
         "strong_data_2": [2.0, 1.5],
-        "weak_data_2": [1.0, 2.0],
+        "weak_data_2": [0.5, 2.0],
         "strong_members_2": [3.0, 1.0],
         "weak_members_2": [2.0, 1.0],
     }
 
 
 def test_costs_follow_from_seconds():
-    seconds = {
-        "streaming": {"in memory": [9.0], "parts": [10.0]},
-        "deformation": {"as it is": [3.0], "deformed": [4.0]},
-    }
+    seconds = {"in memory": [9.0], "parts": [10.0], "as it is": [3.0], "deformed": [4.0]}
     found = {name: values[0] for name, (values, _) in scaling.costs(seconds).items()}
     assert found == {"streaming_speed": 0.9, "deformation_share": 0.25}
+
+
+def test_each_process_has_as_much_to_do_in_weak_scaling():
+    images = Dataset(np.zeros((1000, 8, 8), np.uint8), np.zeros(1000))
+    ways = ways_of(Config(processes=(1, 2), batch_size=64, num_members=3), images)
+    kinds = {f"{kind} {axis} 2" for kind in ("strong", "weak") for axis in ("data", "members")}
+    assert {name for name, (number, _) in ways.items() if number == 2} == kinds
+    flags = {name: dict(itertools.pairwise(flags)) for name, (_, flags) in ways.items()}
+    assert [flags[f"{kind} data 2"]["--batch-size"] for kind in ("strong", "weak")] == ["64", "128"]
+    assert [flags[f"{kind} members 2"]["--num-seeds"] for kind in ("strong", "weak")] == ["3", "6"]
 
 
 def test_the_roofline_of_one_host_by_hand():
@@ -48,7 +59,9 @@ def test_the_roofline_of_one_host_by_hand():
     assert row["images_per_step_for_one_network"] == pytest.approx(
         8 * row["images_per_gpu_for_one_network"], abs=4
     )
-    np.testing.assert_allclose(row["gradient_mb"], 4 * (785 * 512 + 513 * 512 + 513 * 10) / 1e6)
+    network = 785 * 512 + 513 * 512 + 513 * 10
+    found = row["networks_per_gpu_to_fill_a_step_of_128"]
+    np.testing.assert_allclose(found, 8e-6 * 247.5e12 / (6 * 128 * network), atol=0.05)
 
 
 @pytest.mark.parametrize(
