@@ -8,11 +8,9 @@ from typing import Annotated, Any, ClassVar, get_type_hints
 
 import tyro
 
-from jaxmlp import checks
+from jaxmlp import Checkpoints, InputError, checks
 from jaxmlp.data import sources
 from jaxmlp.data.splits import Splits, first_examples
-from jaxmlp.train.checkpoints import Checkpoints
-from jaxmlp.types import InputError
 
 SMOKE_EXAMPLES = 512
 MAX_SEEDS = 100_000

@@ -17,16 +17,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.harness.answers import Answer, Record, compared, said, sign
+from experiments.harness.answers import Answer, Record, compared, said, sign, slug
 from experiments.harness.command import main
 from experiments.harness.flags import ImageConfig, Rule, Sizes, TrainingConfig, load
 from experiments.harness.receipt import Findings
 from experiments.harness.training import make_network
 from experiments.neurons.figures import draw, draw_images
 from experiments.neurons.measure import ORDERS, Tables, removal_scores, remove, settings, train
-from jaxmlp import checks, fit_affine
+from jaxmlp import InputError, checks, fit_affine
 from jaxmlp.nn.neurons import most_exciting
-from jaxmlp.types import InputError
 
 
 @dataclass(frozen=True)
@@ -90,16 +89,12 @@ def measures(tables: Tables) -> dict[str, Any]:
     gain = {order: half["static_first"][:, 1] - half[order][:, 1] for order in ORDERS[1:]}
     found |= {f"static_first_minus_{order}": (values, "fraction") for order, values in gain.items()}
     for index, setting in enumerate(tables["settings"]):
-        key, strokes = key_of(setting), tables["autocorrelation"][-1]
+        key, strokes = slug(setting), tables["autocorrelation"][-1]
         found[f"{key}_autocorrelation"] = strokes[:, index], "1"
         found[f"{key}_validation_accuracy"] = tables["accuracy"][-1][:, index], "fraction"
         if index:
             found[f"{key}_minus_neither"] = strokes[:, index] - strokes[:, 0], "1"
     return found
-
-
-def key_of(setting: str) -> str:
-    return setting.replace(" ", "_").replace(".", "_").replace("-", "_")
 
 
 def answer(record: Record) -> Answer:

@@ -6,11 +6,10 @@ import numpy as np
 
 from experiments.harness.answers import Record
 from experiments.neurons.measure import ORDERS, Tables
-from jaxmlp.data.splits import Splits
+from jaxmlp import Params, Splits
 from jaxmlp.plots import charts, lettering
 from jaxmlp.plots.images import image_grid
 from jaxmlp.plots.weights import neuron_animation, neuron_weights
-from jaxmlp.types import Params
 
 
 def draw_images(splits: Splits, tables: Tables, networks: list[Params], folder: Path) -> None:

@@ -86,8 +86,8 @@ def judge(record: Record) -> dict[tuple[str, str, str], str]:
     found = {}
     for name, rival in product(record["dataset"].split(", "), RIVALS):
         for measure, metric in MEASURES[TASKS[name]].items():
-            difference = values(record, f"{name}_network_minus_{rival}_{measure}")
-            interval = resampled_interval(difference, TEST_FRACTION)
+            ours, theirs = (values(record, f"{name}_{method}_{measure}") for method in ("network", rival))
+            interval = resampled_interval(ours - theirs, TEST_FRACTION)
             found[name, rival, measure] = verdict(*interval, bool(metric.higher_is_better))
     return found
 

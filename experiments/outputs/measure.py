@@ -1,7 +1,6 @@
 """The same splits for our network and scikit-learn's models, and what each makes of the test parts."""
 
 import warnings
-from itertools import product
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
@@ -109,20 +108,11 @@ def ask(model: Any, split: Splits) -> np.ndarray:
     return np.log(np.maximum(model.predict_proba(split.test.inputs), np.finfo(float).eps))
 
 
-def differences(outcome: Outcome) -> dict[tuple[str, str], np.ndarray]:
-    """Our network minus each rival by each measure, split by split."""
-    ours, pairs = outcome.scores["network"], product(RIVALS, MEASURES[outcome.task])
-    return {(rival, measure): ours[measure] - outcome.scores[rival][measure] for rival, measure in pairs}
-
-
 def measured(outcome: Outcome) -> dict[str, tuple[np.ndarray, str]]:
     """What the record says of one data set, one value per split."""
-    values = {f"{method}_{m}": (v, m) for method, by in outcome.scores.items() for m, v in by.items()}
-    values |= {f"network_minus_{rival}_{m}": (v, m) for (rival, m), v in differences(outcome).items()}
     units = {measure: metric.unit for measure, metric in MEASURES[outcome.task].items()}
-    return {name: (v, units[m]) for name, (v, m) in values.items()} | {
-        name: (v, "1") for name, v in outcome.choices.items()
-    }
+    scores = {f"{method}_{m}": (v, units[m]) for method, by in outcome.scores.items() for m, v in by.items()}
+    return scores | {name: (v, "1") for name, v in outcome.choices.items()}
 
 
 def confidence(logits: Numbers, labels: np.ndarray) -> dict[str, np.ndarray]:

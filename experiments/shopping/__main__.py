@@ -29,12 +29,10 @@ from experiments.harness.receipt import Findings
 from experiments.harness.training import all_rates, make_network, total_seconds
 from experiments.shopping.buyers import MOTIVES, buying_probability, draw_buyers, indices
 from experiments.shopping.model import model_of
-from jaxmlp.data.splits import Splits, from_arrays
-from jaxmlp.models.model import save
+from jaxmlp import Splits, TuneResult, from_arrays, save
 from jaxmlp.nn import heads, metrics
 from jaxmlp.plots import charts
 from jaxmlp.train import batching, tuning
-from jaxmlp.train.tuning import TuneResult
 
 APPEARS, NUM_UNTRAINED, SIDE = 0.9, 500, 60
 PLANE = np.stack(np.meshgrid(*[(np.arange(SIDE) + 0.5) / SIDE] * 2), axis=-1).reshape(-1, 2)
