@@ -5,7 +5,6 @@ import os
 import socket
 import subprocess
 import sys
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,17 +40,11 @@ def trained(
         own = ["--out", str(folder / str(index))]
         own += [*address, "--process-id", str(index)] if (number or 1) > 1 else []
         command = [sys.executable, "-m", "experiments.mnist", *shared, *flags, *own]
-        core = {cores()[index % len(cores())]} if number else set(cores())
         with (folder / f"{index}.log").open("w") as log:
-            started.append(
-                subprocess.Popen(
-                    command,
-                    env=os.environ | environment,
-                    stdout=log,
-                    stderr=log,
-                    preexec_fn=partial(os.sched_setaffinity, 0, core),
-                )
-            )
+            process = subprocess.Popen(command, env=os.environ | environment, stdout=log, stderr=log)
+        if number:
+            os.sched_setaffinity(process.pid, {cores()[index % len(cores())]})
+        started.append(process)
     for index, process in enumerate(started):
         if process.wait() != 0:
             for other in started:
