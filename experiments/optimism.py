@@ -23,7 +23,6 @@ from experiments.harness.flags import Config as Flags
 from experiments.harness.flags import Count, Sizes
 from experiments.harness.receipt import Findings
 from experiments.tabular import tables
-from experiments.tabular.measure import SMOKE_ROWS
 from experiments.tabular.peers import SMOKE
 from experiments.tabular.tables import TARGET
 from jaxmlp import checks
@@ -41,6 +40,7 @@ NOISE_ROWS = 200, 2_000
 
 @dataclass(frozen=True)
 class Config(Flags):
+    SMOKE: ClassVar[Sizes] = {"num_seeds": 2, "num_draws": 2}
     QUICK: ClassVar[Sizes] = {"num_seeds": 3, "num_draws": 5, "datasets": (NOISE, "wine")}
 
     num_seeds: int = 10
@@ -79,15 +79,13 @@ def excess(losses: Mapping[str, Numbers]) -> np.ndarray:
 def draw_parts(source: str, config: Config) -> "Iterator[tuple[pandas.DataFrame, pandas.DataFrame, int]]":
     """The rows to learn from, new ones, and the seed of each split."""
     seeds = range(config.seed, config.seed + (config.num_draws if source == NOISE else config.num_seeds))
-    for seed in seeds[: 2 if config.smoke else None]:
-        if source == NOISE:
+    frame = None if source == NOISE else tables.read_rows(source, config.smoke)
+    for seed in seeds:
+        if frame is None:
             yield *noise(seed), seed
-            continue
-        frame = tables.read_rows(source)
-        if config.smoke:
-            frame = frame.sample(min(len(frame), SMOKE_ROWS), random_state=seed)
-        split = tables.cut(frame, seed)
-        yield frame.loc[split.train.index], frame.loc[split.test.index], seed
+        else:
+            split = tables.cut(frame, seed)
+            yield frame.loc[split.train.index], frame.loc[split.test.index], seed
 
 
 def noise(seed: int) -> "tuple[pandas.DataFrame, pandas.DataFrame]":

@@ -27,10 +27,11 @@ import numpy as np
 from experiments.benchmark import measures, peers
 from experiments.benchmark.figures import draw
 from experiments.benchmark.measures import Race, Results, Timed
-from experiments.benchmark.process import Ask, ProcessError, save, started
+from experiments.benchmark.process import save, started
 from experiments.benchmark.work import Data, Work
 from experiments.benchmark.workloads import growing, load_all, works_of
 from experiments.harness.answers import Answer, Record, by_sign, said, slug
+from experiments.harness.apart import Ask, ProcessError
 from experiments.harness.command import main
 from experiments.harness.flags import Count, ImageConfig, Share, Sizes
 from experiments.harness.receipt import Findings
@@ -103,8 +104,8 @@ def named(name: str, parts: Sequence[str]) -> bool:
 
 
 def compared(config: Config, names: Iterable[str]) -> list[str]:
-    """This library, the parts of its work, and the systems that the flags name."""
-    always = {"jaxmlp", *peers.PARTS}
+    """This library, the products alone, and the systems that the flags name."""
+    always = {"jaxmlp", peers.PRODUCTS}
     return [name for name in names if name in always or named(name, config.systems)]
 
 
@@ -120,7 +121,7 @@ def compare(config: Config, work: Work, folder: Path) -> tuple[dict[str, Timed],
             # Before the next process starts, which would disturb it.
             first |= answers(asks, "epoch", [name])
         for _ in range(config.num_seeds):
-            peaks += answers(asks, "peak", ["products"]).values()
+            peaks += answers(asks, "peak", [peers.PRODUCTS]).values()
             turns.append(answers(asks, "epoch"))
         accuracy, memory = answers(asks, "accuracy"), answers(asks, "memory")
     found = {
@@ -168,13 +169,11 @@ def race_once(name: str, work: Work, goal: float, folder: Path, environment: dic
     """One system in a new process, validated after each epoch; 300 epochs may not be enough."""
     began = time.perf_counter()
     with started(name, work, folder, environment) as ask:
-        ask("epoch")
-        start = time.perf_counter() - began
         for _ in range(300):
-            if ask("accuracy") >= goal:
-                return Race(start, time.perf_counter() - began)
             ask("epoch")
-    return Race(start, None)
+            if ask("accuracy") >= goal:
+                return Race(time.perf_counter() - began)
+    return Race(None)
 
 
 def grow(config: Config, works: dict[int, Work], folder: Path) -> dict[int, list[float]]:

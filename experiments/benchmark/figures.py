@@ -5,10 +5,12 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from experiments.benchmark import peers
 from experiments.benchmark.measures import Results, Timed, each_race
+from experiments.benchmark.peers import POPULATIONS, SYSTEMS
 from experiments.harness.answers import Record, slug
 from jaxmlp.plots import charts
+
+SHOWN = {*SYSTEMS, *POPULATIONS}
 
 
 def draw(record: Record, folder: Path) -> None:
@@ -17,7 +19,7 @@ def draw(record: Record, folder: Path) -> None:
     draw_epochs(folder, results.timed)
     draw_costs(folder, results.timed)
     races: dict[str, dict[str, dict[str, list[float]]]] = {}
-    for name, way, seconds, _ in each_race(results):
+    for name, way, seconds in each_race(results):
         races.setdefault(name, {})[way] = seconds
     for name, goals in races.items():
         path = folder / f"races_{slug(name)}.png"
@@ -39,7 +41,7 @@ def draw_epochs(folder: Path, timed: dict[str, dict[str, Timed]]) -> None:
     """A picture for what each work's name begins with, a panel for each work."""
     pictures: dict[str, dict[str, dict[str, list[float]]]] = {}
     for name, row in timed.items():
-        rows = {system: one.epochs for system, one in row.items() if system not in peers.PARTS}
+        rows = {system: one.epochs for system, one in row.items() if system in SHOWN}
         pictures.setdefault(name.partition(",")[0], {})[name] = rows
     for name, panels in pictures.items():
         path = folder / f"epochs_{slug(name)}.png"
@@ -52,7 +54,7 @@ def draw_costs(folder: Path, timed: dict[str, dict[str, Timed]]) -> None:
     memory: dict[str, list[float | None]] = {}
     for row in timed.values():
         for system, one in row.items():
-            if system not in peers.PARTS:
+            if system in SHOWN:
                 compiling.setdefault(system, []).append(one.first - float(np.median(one.epochs)))
                 memory.setdefault(system, []).append(one.memory)
     charts.point_plot(

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from msgspec import Struct
 
-from experiments.benchmark import peers
+from experiments.benchmark.peers import PRODUCTS
 from experiments.benchmark.work import Data, Work
 from experiments.harness.answers import slug
 
@@ -23,12 +23,13 @@ class Timed(Struct):
 
 
 class Race(Struct):
-    """Seconds since its process was started until a system had trained for an epoch, and until the goal, None
-    where it never came there.
-    """
+    """Seconds from the start of its process until a system reached the goal, None where it never did."""
 
-    start: float
     goal: float | None
+
+    @property
+    def seconds(self) -> float:
+        return np.inf if self.goal is None else self.goal
 
 
 class Results(Struct):
@@ -54,40 +55,25 @@ def measures(results: Results, works: dict[str, Work], data: dict[str, Data]) ->
         for kind, seconds in counted(row, num_validation(works[name], data)).items():
             measured |= ratio(f"ratio_{slug(name)}{kind}", seconds)
     measured |= population_ratios(results.timed, works, data)
-    for name, way, goals, _ in each_race(results):
+    for name, way, goals in each_race(results):
         measured |= ratio(f"ratio_{way}_to_goal_{slug(name)}", goals)
+        measured |= {f"{way}_to_goal_{slug(name)}_{slug(s)}": (times, "s") for s, times in goals.items()}
+    measured |= {f"exponent_{axis}": (exponents(each), "1") for axis, each in results.grown.items()}
     for name, row in results.timed.items():
-        if "products" in row and "jaxmlp" in row:
+        if PRODUCTS in row and "jaxmlp" in row:
             bound = limit(works[name], len(data[works[name].dataset].inputs)) / np.array(results.peaks[name])
             measured[f"share_of_peak_{slug(name)}"] = bound / row["jaxmlp"].epochs, "fraction"
-            measured[f"products_share_of_peak_{slug(name)}"] = bound / row["products"].epochs, "fraction"
-    for name, way, goals, starts in each_race(results):
-        for system in goals:
-            measured[f"{way}_to_goal_{slug(name)}_{slug(system)}"] = goals[system], "s"
-            measured[f"{way}_start_{slug(name)}_{slug(system)}"] = starts[system], "s"
-    measured |= {f"exponent_{axis}": (exponents(each), "1") for axis, each in results.grown.items()}
-    return measured | epochs_of(results.timed)
+            measured[f"products_share_of_peak_{slug(name)}"] = bound / row[PRODUCTS].epochs, "fraction"
+        for system, one in row.items():
+            measured[f"epoch_{slug(name)}_{slug(system)}"] = 1000 * np.array(one.epochs), "ms"
+    return measured
 
 
-def epochs_of(timed: dict[str, dict[str, Timed]]) -> dict[str, Any]:
-    """Milliseconds of an epoch of each system at each work."""
-    return {
-        f"epoch_{slug(name)}_{slug(system)}": (1000 * np.array(one.epochs), "ms")
-        for name, row in timed.items()
-        for system, one in row.items()
-    }
-
-
-def each_race(results: Results) -> Iterator[tuple[str, str, dict[str, list[float]], dict[str, list[float]]]]:
-    """Of each work and way the seconds to the goal, and to the end of the first epoch, of each system."""
+def each_race(results: Results) -> Iterator[tuple[str, str, dict[str, list[float]]]]:
+    """Of each work and way the seconds to the goal of each system, inf where it never came there."""
     for name, ways in results.races.items():
         for way, each in ways.items():
-            goals = {
-                system: [np.inf if run.goal is None else run.goal for run in runs]
-                for system, runs in each.items()
-            }
-            starts = {system: [run.start for run in runs] for system, runs in each.items()}
-            yield name, way, goals, starts
+            yield name, way, {system: [run.seconds for run in runs] for system, runs in each.items()}
 
 
 def num_validation(work: Work, data: dict[str, Data]) -> int:
@@ -116,7 +102,7 @@ def counted(row: dict[str, Timed], num_examples: int) -> dict[str, dict[str, lis
     agreeing = {
         name: one.epochs
         for name, one in row.items()
-        if name not in peers.PARTS and agrees(one.accuracy, expected, num_examples)
+        if name != PRODUCTS and agrees(one.accuracy, expected, num_examples)
     }
     half = {name: epochs for name, epochs in agreeing.items() if "bfloat16" in name}
     whole = {name: epochs for name, epochs in agreeing.items() if name not in half}

@@ -2,13 +2,11 @@
 
 import json
 import math
-import os
-import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +14,8 @@ import numpy as np
 
 from experiments.benchmark import peers
 from experiments.benchmark.work import Data, Work
-
-Ask = Callable[[str], float]
-"""Command -> what it returned."""
-
-
-class ProcessError(RuntimeError):
-    """The system is not installed, or its process ended before its time."""
+from experiments.harness import apart
+from experiments.harness.apart import Ask
 
 
 def load(path: Path) -> Data:
@@ -45,57 +38,29 @@ def peak_memory() -> float:
     return next((float(line.split()[1]) / 1e6 for line in lines if line.startswith("VmHWM")), math.nan)
 
 
-@contextmanager
 def started(
     system: str, work: Work, folder: Path, environment: Mapping[str, str] | None = None
-) -> Iterator[Ask]:
-    """A process with ``system`` at ``work``, as a function that tells it what to do: "epoch", whose answer
-    are its seconds, "accuracy", "memory" in GB, or "peak", the machine's operations per second. That function
-    raises ProcessError.
+) -> AbstractContextManager[Ask]:
+    """A process with ``system`` at ``work``, told "epoch", whose answer are its seconds, "accuracy", "memory"
+    in GB, or "peak", the machine's operations per second.
     """
-    command = [sys.executable, "-m", "experiments.benchmark.process", system, json.dumps(work), str(folder)]
-    with tempfile.TemporaryFile("w+") as errors:
-        pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": errors, "text": True}
-        with subprocess.Popen(command, env=os.environ | dict(environment or {}), **pipes) as child:
-
-            def ask(command: str) -> float:
-                assert child.stdin is not None and child.stdout is not None
-                # Where it has ended, its last words say why.
-                with suppress(BrokenPipeError):
-                    print(command, file=child.stdin, flush=True)
-                line = child.stdout.readline()
-                if not line:
-                    child.wait()
-                    errors.seek(0)
-                    raise ProcessError((errors.read().strip() or "it ended without a word").splitlines()[-1])
-                return json.loads(line)
-
-            try:
-                yield ask
-            finally:
-                child.kill()
+    arguments = system, json.dumps(work), folder
+    return apart.started("experiments.benchmark.process", *arguments, environment=environment)
 
 
-def serve(system: str, work: Work, folder: Path) -> None:
-    """Answer each command on standard input in a line of JSON."""
-    # What a system prints goes elsewhere.
-    with os.fdopen(os.dup(1), "w", buffering=1) as answers:
-        os.dup2(2, 1)
-        data = load(folder / work.dataset)
-        if work.num_examples is not None:
-            fewer = {
-                name: getattr(data, name)[: work.num_examples] for name in ("inputs", "labels", "pixels")
-            }
-            data = data._replace(**fewer)
-        trainer = peers.systems_for(work)[system](work, data)
-        commands: dict[str, Callable[[], float]] = {
-            "epoch": lambda: seconds_of(trainer.epoch),
-            "accuracy": trainer.accuracy,
-            "memory": peak_memory,
-            "peak": machine_peak,
-        }
-        for line in sys.stdin:
-            print(json.dumps(commands[line.strip()]()), file=answers)
+def commands_of(system: str, work: Work, folder: Path) -> dict[str, Callable[[], float]]:
+    """What such a process is told to do."""
+    data = load(folder / work.dataset)
+    if work.num_examples is not None:
+        fewer = {name: getattr(data, name)[: work.num_examples] for name in ("inputs", "labels", "pixels")}
+        data = data._replace(**fewer)
+    trainer = peers.systems_for(work)[system](work, data)
+    return {
+        "epoch": partial(seconds_of, trainer.epoch),
+        "accuracy": trainer.accuracy,
+        "memory": peak_memory,
+        "peak": machine_peak,
+    }
 
 
 def machine_peak() -> float:
@@ -116,4 +81,5 @@ def seconds_of(function: Callable[[], Any]) -> float:
 if __name__ == "__main__":
     system, fields, folder = sys.argv[1:]
     work = Work(*json.loads(fields))
-    serve(system, work._replace(layer_sizes=tuple(work.layer_sizes)), Path(folder))
+    work = work._replace(layer_sizes=tuple(work.layer_sizes))
+    apart.serve(lambda: commands_of(system, work, Path(folder)))

@@ -7,10 +7,9 @@ import numpy as np
 
 from experiments.benchmark.work import Data, Work
 from experiments.harness.flags import load
+from jaxmlp import InputError, fit_affine
 from jaxmlp.data import sources
 from jaxmlp.data.splits import Splits, from_arrays, standardize
-from jaxmlp.nn.preprocessing import fit_affine
-from jaxmlp.types import InputError
 
 if TYPE_CHECKING:
     from experiments.benchmark.__main__ import Config

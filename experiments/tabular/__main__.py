@@ -11,22 +11,23 @@ measured again, so that a run goes on where another one ended. runs/tabular then
 mean ranks, loss ratios with their interval over tables, and seconds.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 
-from experiments.benchmark.process import ProcessError
 from experiments.harness import flags
 from experiments.harness.answers import Answer, Record, slug
+from experiments.harness.apart import ProcessError
 from experiments.harness.command import main
 from experiments.harness.flags import Count, Sizes
 from experiments.harness.receipt import Findings
 from experiments.tabular import comparison, figures, tables
-from experiments.tabular.comparison import by_table
-from experiments.tabular.measure import Outcome, Outcomes, measure_apart
+from experiments.tabular.comparison import frame_of
+from experiments.tabular.measure import Outcome, measure_apart, read_outcomes, write_outcomes
 from experiments.tabular.peers import OURS, Peer, ablations, is_installed, peers
 from jaxmlp import checks
 from jaxmlp.runtime.signals import exit_if_stopped
@@ -65,15 +66,19 @@ def run(config: Config) -> Iterator[Findings]:
     path = kept_in(config.folder, config.smoke)
     if config.smoke:
         path.unlink(missing_ok=True)
-    outcomes = Outcomes(path)
+    outcomes = read_outcomes(path)
     for name, source in sources.items():
-        for outcome in measured(config, name, source, systems, outcomes):
-            outcomes.add(outcome)
-        if found := by_table(outcomes):
+        for system, seed in product(systems, splits_of(config, source)):
+            key = name, system, seed
+            if key not in outcomes and (found := outcome(config, source, *key)):
+                outcomes[key] = found
+                write_outcomes(path, outcomes)
+        if outcomes:
+            frame = frame_of(outcomes.values())
             yield Findings(
-                ", ".join(found),
-                comparison.measures(found),
-                tables=comparison.summaries(found),
+                ", ".join(frame["table"].unique()),
+                comparison.measures(frame),
+                tables=comparison.summaries(frame),
                 notes={"varied": "split"},
             )
 
@@ -85,7 +90,7 @@ def kept_in(folder: Path, is_trial: bool) -> Path:
 
 def draw(record: Record, folder: Path) -> None:
     """The pictures, from the file of outcomes beside the record."""
-    figures.draw(folder, by_table(Outcomes(kept_in(folder, record["config"]["smoke"]))))
+    figures.draw(folder, frame_of(read_outcomes(kept_in(folder, record["config"]["smoke"])).values()))
 
 
 def answer(record: Record) -> Answer:
@@ -129,25 +134,18 @@ def chosen_systems(config: Config) -> dict[str, Peer]:
     return {name: peer for name, peer in wanted.items() if is_installed(peer)}
 
 
-def measured(
-    config: Config, name: str, source: str, systems: Mapping[str, Peer], outcomes: Outcomes
-) -> Iterator[Outcome]:
-    """What the systems reach on the splits of one table that they have not been measured on."""
-    seeds = splits_of(config, source)
-    for system in systems:
-        for seed in seeds:
-            exit_if_stopped()
-            if (name, system, seed) in outcomes:
-                continue
-            try:
-                found = measure_apart(system, source, seed, config.smoke)
-            except ProcessError as error:
-                print(f"{name}, split {seed}: {system} is left out: {error}", flush=True)
-                continue
-            told = ", ".join(f"{measure} {value:.4g}" for measure, value in found.losses.items())
-            clock = ", ".join(f"{clock} {value:.1f} s" for clock, value in found.seconds.items())
-            print(f"{name}, split {seed}: {system} {told}; {clock}", flush=True)
-            yield Outcome(name, system, seed, found)
+def outcome(config: Config, source: str, name: str, system: str, seed: int) -> Outcome | None:
+    """What a system reaches on one split of a table, and a line of it; None if it could not do it."""
+    exit_if_stopped()
+    try:
+        found = measure_apart(system, source, seed, config.smoke)
+    except ProcessError as error:
+        print(f"{name}, split {seed}: {system} is left out: {error}", flush=True)
+        return None
+    told = ", ".join(f"{measure} {value:.4g}" for measure, value in found.losses.items())
+    clock = ", ".join(f"{clock} {value:.1f} s" for clock, value in found.seconds.items())
+    print(f"{name}, split {seed}: {system} {told}; {clock}", flush=True)
+    return Outcome(name, system, seed, found)
 
 
 def splits_of(config: Config, source: str) -> range:

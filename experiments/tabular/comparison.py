@@ -1,10 +1,11 @@
 """What the measured losses say together: ranks, ratios to this library's, and who wins how often."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
-from scipy.stats import rankdata
+import pandas as pd
 
 from experiments.harness.answers import slug
 from experiments.tabular.measure import Outcome
@@ -13,8 +14,7 @@ from experiments.tabular.peers import OURS
 NUM_RESAMPLES = 10_000
 LOSSES = {"log_loss": "nats", "rmse": "target's unit"}
 """What systems are compared by, and its unit."""
-Tables = Mapping[str, Mapping[str, Mapping[int, Outcome]]]
-"""Table -> system -> split -> outcome."""
+UNITS = LOSSES | {"accuracy": "fraction"} | dict.fromkeys(("wall", "cpu", "warm_wall", "warm_cpu"), "s")
 
 
 class Ratio(NamedTuple):
@@ -31,49 +31,36 @@ class Ratio(NamedTuple):
     num_tables: int
 
 
-def by_table(outcomes: Iterable[Outcome]) -> Tables:
-    """The outcomes by table, system and split; tables and systems in the order of their first."""
-    found: dict[str, dict[str, dict[int, Outcome]]] = {}
-    for one in outcomes:
-        found.setdefault(one.table, {}).setdefault(one.system, {})[one.split] = one
-    return found
+def frame_of(outcomes: Iterable[Outcome]) -> pd.DataFrame:
+    """A row for each outcome: table, system, split, version, all measures by name, and as "loss" what systems
+    are compared by.
+    """
+    rows = []
+    for table, system, split, measured in map(msgspec.structs.astuple, outcomes):
+        loss = next(value for name, value in measured.losses.items() if name in LOSSES)
+        row = {"table": table, "system": system, "split": split, "version": measured.version, "loss": loss}
+        rows.append(row | measured.losses | measured.seconds)
+    return pd.DataFrame(rows)
 
 
-def systems_of(tables: Tables) -> list[str]:
+def systems_of(frame: pd.DataFrame) -> list[str]:
     """All that were measured on any table, this library first."""
-    names = dict.fromkeys(system for systems in tables.values() for system in systems)
-    return sorted(names, key=lambda name: name != OURS)
+    return sorted(frame["system"].unique(), key=lambda name: name != OURS)
 
 
-def is_ablation(system: str) -> bool:
-    """Whether it is this library without a part of its recipe."""
-    return system.startswith(f"{OURS} ")
-
-
-def loss(outcome: Outcome) -> float:
-    """What systems are compared by."""
-    return next(value for name, value in outcome.measured.losses.items() if name in LOSSES)
-
-
-def mean_loss(splits: Mapping[int, Outcome]) -> float:
-    return float(np.mean([loss(one) for one in splits.values()]))
-
-
-def log_ratios(tables: Tables, system: str) -> dict[str, np.ndarray]:
+def log_ratios(frame: pd.DataFrame, system: str) -> dict[str, np.ndarray]:
     """Of each table on which both were measured, the logarithm of the system's loss over this library's, on
     the splits that both have.
     """
-    found = {}
-    for name, systems in tables.items():
-        ours, theirs = systems.get(OURS, {}), systems.get(system, {})
-        if common := sorted(ours.keys() & theirs.keys()):
-            found[name] = np.array([np.log(loss(theirs[split]) / loss(ours[split])) for split in common])
-    return found
+    losses = frame.set_index(["table", "split"])["loss"]
+    ours, theirs = (losses[frame["system"].to_numpy() == name] for name in (OURS, system))
+    ratios = np.log(theirs / ours).dropna()
+    return {str(table): each.to_numpy() for table, each in ratios.groupby("table", sort=False)}
 
 
-def compare(tables: Tables, system: str) -> Ratio | None:
+def compare(frame: pd.DataFrame, system: str) -> Ratio | None:
     """The Ratio of a system's losses to this library's; None if they have no table in common."""
-    of_tables = np.sort([values.mean() for values in log_ratios(tables, system).values()])
+    of_tables = np.sort([values.mean() for values in log_ratios(frame, system).values()])
     if not len(of_tables):
         return None
     fewer = of_tables[:-2]
@@ -98,53 +85,32 @@ def bootstrap_interval(logarithms: np.ndarray) -> tuple[float, float] | None:
     return low, high
 
 
-def ranks(tables: Tables) -> dict[str, list[float]]:
+def ranks(frame: pd.DataFrame) -> dict[str, list[float]]:
     """Of each system its rank by mean loss, from 1, on each table on which all of them were measured."""
-    compared = [system for system in systems_of(tables) if not is_ablation(system)]
-    complete = [systems for systems in tables.values() if all(name in systems for name in compared)]
-    each = [rankdata([mean_loss(systems[name]) for name in compared]) for systems in complete]
-    return {name: [float(row[i]) for row in each] for i, name in enumerate(compared) if each}
+    means = frame.pivot_table("loss", "table", "system", sort=False).dropna()
+    return {name: means.rank(axis=1)[name].tolist() for name in systems_of(frame) if len(means)}
 
 
-def measures(tables: Tables) -> dict[str, Any]:
+def measures(frame: pd.DataFrame) -> dict[str, Any]:
     """Ranks first, then the logarithms of the ratios, table by table, then all losses and seconds."""
-    measured: dict[str, Any] = {
-        f"mean_rank_{slug(system)}": (values, "1") for system, values in ranks(tables).items()
-    }
-    for system in systems_of(tables):
-        each = log_ratios(tables, system)
+    measured: dict[str, Any] = {f"mean_rank_{slug(name)}": (each, "1") for name, each in ranks(frame).items()}
+    for system in systems_of(frame):
+        each = log_ratios(frame, system)
         if system != OURS and each:
             means = [values.mean() for values in each.values()]
             measured[f"log_loss_ratio_{slug(system)}"] = means, "1"
-    for name, systems in tables.items():
-        for system, splits in systems.items():
-            measured |= _of_splits(f"{slug(name)}_{slug(system)}", list(splits.values()))
+    for (table, system), rows in frame.groupby(["table", "system"], sort=False):
+        for name in rows.columns.intersection([*UNITS]):
+            label = f"{slug(table)}_{slug(system)}_{name}" + "_time" * (UNITS[name] == "s")
+            if len(values := rows[name].dropna()):
+                measured[label] = values.to_numpy(), UNITS[name]
     return measured
 
 
-def _of_splits(label: str, outcomes: list[Outcome]) -> dict[str, Any]:
-    """Every loss and all seconds of one system on one table."""
-    units = LOSSES | {"accuracy": "fraction"}
-    losses = {name: [one.measured.losses[name] for one in outcomes] for name in outcomes[0].measured.losses}
-    clocks = outcomes[0].measured.seconds
-    seconds = {name: [one.measured.seconds[name] for one in outcomes] for name in clocks}
-    return {f"{label}_{name}": (values, units[name]) for name, values in losses.items()} | {
-        f"{label}_{name}_time": (values, "s") for name, values in seconds.items()
-    }
-
-
-def summaries(tables: Tables) -> dict[str, Any]:
-    """For the record: the ratios, on which tables the ranks are, and the versions of the systems."""
-    others = [system for system in systems_of(tables) if system != OURS]
-    ratios = {system: compare(tables, system) for system in others}
+def summaries(frame: pd.DataFrame) -> dict[str, Any]:
+    """For the record: the ratios, and the versions in which each system was measured."""
+    ratios = {system: compare(frame, system) for system in systems_of(frame) if system != OURS}
     return {
         "ratios": {system: ratio for system, ratio in ratios.items() if ratio is not None},
-        "ranks": ranks(tables),
-        "versions": {system: versions(tables, system) for system in systems_of(tables)},
+        "versions": {system: sorted(rows["version"].unique()) for system, rows in frame.groupby("system")},
     }
-
-
-def versions(tables: Tables, system: str) -> list[str]:
-    """Those that a system was measured in."""
-    found = [systems.get(system, {}).values() for systems in tables.values()]
-    return sorted({one.measured.version for splits in found for one in splits})

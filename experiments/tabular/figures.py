@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FormatStrFormatter, NullFormatter
 
-from experiments.tabular.comparison import Tables, log_ratios, ranks, systems_of
+from experiments.tabular.comparison import log_ratios, ranks, systems_of
 from experiments.tabular.peers import OURS
 from jaxmlp.plots import charts
 from jaxmlp.plots.lettering import MAX_LABEL_LENGTH, log_locator, shorten
@@ -19,18 +20,16 @@ MAX_ACROSS = 4
 Panels = Mapping[str, Mapping[str, np.ndarray]]
 
 
-def draw(folder: Path, tables: Tables) -> None:
+def draw(folder: Path, frame: pd.DataFrame) -> None:
     """The ranks of all systems, their losses over this library's, and the seconds they train for."""
-    if placed := ranks(tables):
+    if placed := ranks(frame):
         rows = dict(sorted(placed.items(), key=lambda row: np.mean(row[1])))
         title = "Rank by loss on each table (small), their mean and its 95 % interval"
         charts.point_plot({"": rows}, folder / "ranks.png", xlabel="rank; 1 is best", title=title)
-    others = [system for system in systems_of(tables) if system != OURS]
-    each = {system: log_ratios(tables, system) for system in others}
-    ratios = {
-        name: {system: np.exp(each[system][name]) for system in others if name in each[system]}
-        for name in tables
-    }
+    ratios: dict[str, dict[str, np.ndarray]] = {table: {} for table in frame["table"].unique()}
+    for system in systems_of(frame):
+        for table, each in log_ratios(frame, system).items() if system != OURS else ():
+            ratios[table][system] = np.exp(each)
     if any(ratios.values()):
         log_points(
             {name: rows for name, rows in ratios.items() if rows},
@@ -39,19 +38,19 @@ def draw(folder: Path, tables: Tables) -> None:
             title=f"Loss on each split as a multiple of that of {OURS}: right of the line {OURS} is better",
             line=1.0,
         )
-    log_points(seconds(tables), folder / "seconds.png", xlabel="seconds", title="Seconds of the training")
+    log_points(seconds(frame), folder / "seconds.png", xlabel="seconds", title="Seconds of the training")
 
 
-def seconds(tables: Tables) -> dict[str, dict[str, np.ndarray]]:
+def seconds(frame: pd.DataFrame) -> dict[str, dict[str, np.ndarray]]:
     """Of each table and system those on the clock; of this library with an empty cache and a full one."""
     found: dict[str, dict[str, np.ndarray]] = {}
-    for name, systems in tables.items():
-        rows = found.setdefault(name, {})
-        for system in sorted(systems, key=systems_of(tables).index):
-            clocks = [one.measured.seconds for one in systems[system].values()]
-            rows[system] = np.array([clock["wall"] for clock in clocks])
+    for table, rows in frame.groupby("table", sort=False):
+        of_table = found[str(table)] = {}
+        for system in systems_of(rows):
+            own = rows[rows["system"] == system]
+            of_table[system] = own["wall"].to_numpy()
             if system == OURS:
-                rows[f"{OURS}, compiled before"] = np.array([clock["warm_wall"] for clock in clocks])
+                of_table[f"{OURS}, compiled before"] = own["warm_wall"].to_numpy()
     return found
 
 

@@ -1,22 +1,27 @@
 """The systems that are compared on tables: this library, what people would pick instead, and this library
 without parts of its recipe.
 
-Each is a function ``split -> System``, and imports what it needs itself, before it is timed, since every one
-runs in a process of its own. All have the settings that they come with, but for what their documentation
-names for the log-loss, and take words as they can: as categories, or in columns of zeros and ones.
+Each is a function ``split -> System``, and runs in a process of its own, where all is imported before it is
+timed. All have the settings that they come with, but for what their documentation names for the log-loss, and
+take words as they can: as categories, or in columns of zeros and ones.
 """
 
 from collections.abc import Callable, Mapping
 from functools import partial
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from sklearn.compose import TransformedTargetRegressor, make_column_selector, make_column_transformer
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.neural_network import MLPClassifier, MLPRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
-from experiments.tabular.tables import TARGET, Split, words_of
-
-if TYPE_CHECKING:
-    import pandas
+from experiments.harness.perceptron_search import perceptron_search
+from experiments.tabular.tables import TARGET, Split
 
 OURS = "jaxmlp"
 ABLATIONS: Mapping[str, Mapping[str, Any]] = {
@@ -32,11 +37,10 @@ ABLATIONS: Mapping[str, Mapping[str, Any]] = {
     "no dropout": {"space": {"dropout": 0.0}},
     "a validation part": {"num_folds": 1},
 }
-"""Part of the recipe -> what ``fit_ensemble`` is told to do without it."""
+"""What stands in a part's place -> what ``fit_ensemble`` is told for it."""
+NUMBERS, WORDS = make_column_selector(dtype_include="number"), make_column_selector(dtype_exclude="number")
 SMOKE: Mapping[str, Any] = {"num_epochs": 3}
 """What ``fit_ensemble`` is told for a run of seconds."""
-NUM_CANDIDATES = 27
-"""Settings that scikit-learn's search begins with."""
 
 
 class System(NamedTuple):
@@ -56,7 +60,7 @@ class Peer(NamedTuple):
 
 
 def peers() -> dict[str, Peer]:
-    """All systems but those without parts of the recipe, the quick ones first."""
+    """All systems, the quick ones first."""
     return {
         OURS: Peer(jaxmlp, "jaxmlp"),
         "linear": Peer(linear, "sklearn"),
@@ -64,17 +68,14 @@ def peers() -> dict[str, Peer]:
         "LightGBM": Peer(lightgbm, "lightgbm"),
         "CatBoost": Peer(catboost, "catboost"),
         "MLP tuned": Peer(tuned_mlp, "sklearn"),
-        "RealMLP": Peer(realmlp, "pytabkit"),
-        "TabM": Peer(tabm, "pytabkit"),
+        "RealMLP": Peer(partial(pytabkit_network, kind="RealMLP_TD", use_ls=False), "pytabkit"),
+        "TabM": Peer(partial(pytabkit_network, kind="TabM_D"), "pytabkit"),
     }
 
 
 def ablations() -> dict[str, Peer]:
     """This library without each part of its recipe."""
-    return {
-        f"{OURS} with {part}": Peer(partial(jaxmlp, **arguments), "jaxmlp")
-        for part, arguments in ABLATIONS.items()
-    }
+    return {f"{OURS} with {part}": Peer(partial(jaxmlp, **told), OURS) for part, told in ABLATIONS.items()}
 
 
 def is_installed(peer: Peer) -> bool:
@@ -121,47 +122,26 @@ def estimator(model: Any, split: Split) -> System:
 
 def linear(split: Split) -> System:
     """scikit-learn's logistic or ridge regression."""
-    from sklearn.linear_model import LogisticRegression, Ridge
-    from sklearn.pipeline import make_pipeline
-
     model = LogisticRegression(max_iter=1000) if split.classes else Ridge()
-    return estimator(make_pipeline(numbers_alone(split), model), split)
+    return estimator(make_pipeline(numbers_alone(), model), split)
 
 
 def tuned_mlp(split: Split) -> System:
     """scikit-learn's perceptron on scaled targets, tuned by successive halving, up to all rows, over what
     matters most, and for what it is judged by.
     """
-    from scipy.stats import loguniform
-    from sklearn.compose import TransformedTargetRegressor
-    from sklearn.experimental import enable_halving_search_cv  # noqa: F401
-    from sklearn.model_selection import HalvingRandomSearchCV
-    from sklearn.neural_network import MLPClassifier, MLPRegressor
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    kind, prefix, scoring = MLPRegressor, "regressor__mlpregressor", "neg_mean_squared_error"
+    kind, way, scoring = MLPRegressor, "regressor__mlpregressor", "neg_mean_squared_error"
     if split.classes:
-        kind, prefix, scoring = MLPClassifier, "mlpclassifier", "neg_log_loss"
-    model = make_pipeline(numbers_alone(split), kind(random_state=split.seed))
+        kind, way, scoring = MLPClassifier, "mlpclassifier", "neg_log_loss"
+    model = make_pipeline(numbers_alone(), kind(random_state=split.seed))
     if not split.classes:
         model = TransformedTargetRegressor(model, transformer=StandardScaler())
-    ranges = {
-        f"{prefix}__learning_rate_init": loguniform(1e-4, 1e-1),
-        f"{prefix}__alpha": loguniform(1e-6, 1e1),
-        f"{prefix}__hidden_layer_sizes": [(64,), (128,), (256,), (64, 64), (128, 128), (256, 256)],
-        f"{prefix}__activation": ["relu", "tanh"],
-    }
-    options: dict[str, Any] = {"n_candidates": NUM_CANDIDATES, "min_resources": "exhaust", "cv": 3}
-    search = HalvingRandomSearchCV(model, ranges, scoring=scoring, random_state=split.seed, **options)
-    return estimator(search, split)
+    options = {"min_resources": "exhaust", "random_state": split.seed}
+    return estimator(perceptron_search(model, way, scoring=scoring, **options), split)
 
 
 def hist_gradient_boosting(split: Split) -> System:
     """scikit-learn's gradient boosting of histograms."""
-    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-    from sklearn.pipeline import make_pipeline
-
     kind = HistGradientBoostingClassifier if split.classes else HistGradientBoostingRegressor
     model = kind(categorical_features="from_dtype", random_state=split.seed)
     return estimator(make_pipeline(as_categories(), model), split)
@@ -170,7 +150,6 @@ def hist_gradient_boosting(split: Split) -> System:
 def lightgbm(split: Split) -> System:
     """LightGBM."""
     from lightgbm import LGBMClassifier, LGBMRegressor
-    from sklearn.pipeline import make_pipeline
 
     kind = LGBMClassifier if split.classes else LGBMRegressor
     return estimator(make_pipeline(as_categories(), kind(random_state=split.seed, verbosity=-1)), split)
@@ -182,63 +161,32 @@ def catboost(split: Split) -> System:
 
     kind = CatBoostClassifier if split.classes else CatBoostRegressor
     options = {"random_seed": split.seed, "verbose": False, "allow_writing_files": False}
-    return estimator(kind(cat_features=words_of(split.train), **options), split)
+    return estimator(kind(cat_features=WORDS(split.train), **options), split)
 
 
-def realmlp(split: Split) -> System:
-    """RealMLP, which holds out a part of what it is given for itself."""
-    from pytabkit import RealMLP_TD_Classifier, RealMLP_TD_Regressor
+def pytabkit_network(split: Split, kind: str, **of_classes: Any) -> System:
+    """A network of pytabkit's, which holds out a part of what it is given for itself, and refuses gaps: they
+    are filled with medians. ``of_classes`` are arguments of its classifier alone.
+    """
+    import pytabkit
 
-    if split.classes:
-        return pytabkit(RealMLP_TD_Classifier, split, val_metric_name="cross_entropy", use_ls=False)
-    return pytabkit(RealMLP_TD_Regressor, split)
-
-
-def tabm(split: Split) -> System:
-    """TabM as pytabkit has it, which holds out a part of what it is given for itself."""
-    from pytabkit import TabM_D_Classifier, TabM_D_Regressor
-
-    if split.classes:
-        return pytabkit(TabM_D_Classifier, split, val_metric_name="cross_entropy")
-    return pytabkit(TabM_D_Regressor, split)
-
-
-def pytabkit(kind: Any, split: Split, **options: Any) -> System:
-    """A network of pytabkit, which refuses gaps: they are filled with medians."""
-    from sklearn.compose import make_column_transformer
-    from sklearn.impute import SimpleImputer
-    from sklearn.pipeline import make_pipeline
-
-    columns = split.train.columns.difference(words_of(split.train), sort=False)
+    of_classes |= {"val_metric_name": "cross_entropy"}
+    name, options = (f"{kind}_Classifier", of_classes) if split.classes else (f"{kind}_Regressor", {})
     filled = make_column_transformer(
-        (SimpleImputer(strategy="median"), columns), remainder="passthrough", verbose_feature_names_out=False
+        (SimpleImputer(strategy="median"), NUMBERS), remainder="passthrough", verbose_feature_names_out=False
     ).set_output(transform="pandas")
-    model = kind(device="cpu", random_state=split.seed, **options)
+    model = getattr(pytabkit, name)(device="cpu", random_state=split.seed, **options)
     return estimator(make_pipeline(filled, as_categories(), model), split)
 
 
-def numbers_alone(split: Split) -> Any:
+def numbers_alone() -> Any:
     """Standardised numbers, whose gaps are filled with medians, and a column of zeros and ones per word."""
-    from sklearn.compose import make_column_transformer
-    from sklearn.impute import SimpleImputer
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import OneHotEncoder, StandardScaler
-
-    words = words_of(split.train)
     return make_column_transformer(
-        (
-            make_pipeline(SimpleImputer(strategy="median"), StandardScaler()),
-            split.train.columns.difference(words, sort=False),
-        ),
-        (OneHotEncoder(handle_unknown="ignore", sparse_output=False), words),
+        (make_pipeline(SimpleImputer(strategy="median"), StandardScaler()), NUMBERS),
+        (OneHotEncoder(handle_unknown="ignore", sparse_output=False), WORDS),
     )
 
 
 def as_categories() -> Any:
     """Words as pandas' categories."""
-    from sklearn.preprocessing import FunctionTransformer
-
-    def categories(frame: "pandas.DataFrame") -> "pandas.DataFrame":
-        return frame.astype(dict.fromkeys(words_of(frame), "category"))
-
-    return FunctionTransformer(categories)
+    return FunctionTransformer(lambda frame: frame.astype(dict.fromkeys(WORDS(frame), "category")))

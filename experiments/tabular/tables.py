@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pandas
 
 TARGET = "target"
-MAX_ROWS = 12_000
+MAX_ROWS, TRIAL_ROWS = 12_000, 300
 SMALL = 2_000
 """Fewer rows than these are a small table."""
 MAX_CLASSES = 20
@@ -61,8 +61,9 @@ def find_tables(folder: Path | None) -> dict[str, str]:
     return sources | {path.name.partition(".csv")[0]: str(path.resolve()) for path in paths}
 
 
-def read_rows(source: str) -> "pandas.DataFrame":
-    """At most 12,000 rows of a table, whose gaps are nan in a column of numbers and else the empty word.
+def read_rows(source: str, trial: bool = False) -> "pandas.DataFrame":
+    """At most 12,000 rows of a table, or 300, whose gaps are nan in a column of numbers and else the empty
+    word.
 
     InputError if there is no column called target.
     """
@@ -74,9 +75,10 @@ def read_rows(source: str) -> "pandas.DataFrame":
         frame = pandas.read_csv(source, keep_default_na=False, na_values=[""])
     if TARGET not in frame:
         raise InputError(f"tables: {source!r} must have a column called {TARGET!r}")
-    words = words_of(frame)
+    words = frame.select_dtypes(exclude="number").columns
     frame[words] = frame[words].astype(object).fillna("").astype(str)
-    return frame.sample(MAX_ROWS, random_state=0) if len(frame) > MAX_ROWS else frame
+    most = TRIAL_ROWS if trial else MAX_ROWS
+    return frame.sample(most, random_state=0) if len(frame) > most else frame
 
 
 def cut(frame: "pandas.DataFrame", seed: int) -> Split:
@@ -98,8 +100,3 @@ def read_targets(column: "pandas.Series") -> tuple[np.ndarray, tuple[str, ...]]:
     whole = column.astype(int) if numeric else column
     classes, labels = np.unique(whole, return_inverse=True)
     return labels, tuple(map(str, classes))
-
-
-def words_of(frame: "pandas.DataFrame") -> list[str]:
-    """The columns that do not hold numbers."""
-    return frame.select_dtypes(exclude="number").columns.tolist()

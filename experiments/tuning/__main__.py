@@ -8,9 +8,6 @@ this library with nothing compiled yet ("cold") and then with what that left in 
 runs/tuning holds the record and the picture of seconds and accuracies.
 """
 
-import os
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -21,16 +18,15 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from experiments.harness.answers import Answer, Record, compared, said, sign, slug, values
+from experiments.harness.apart import started
 from experiments.harness.command import main
 from experiments.harness.flags import Config as Flags
 from experiments.harness.flags import Sizes
 from experiments.harness.receipt import Findings
-from jaxmlp.data.sources import load_dataset
+from jaxmlp import InputError, load_dataset
 from jaxmlp.plots import charts
 from jaxmlp.runtime.signals import exit_if_stopped
-from jaxmlp.types import InputError
 
-CHECKOUT = Path(__file__).parents[2]
 WAYS = {"jaxmlp, cold": "jaxmlp", "jaxmlp, warm": "jaxmlp", "scikit-learn": "scikit-learn"}
 """What is measured -> the system."""
 
@@ -72,27 +68,20 @@ def write_rows(name: str, seed: int, folder: Path) -> None:
     splits = load_dataset(name, split_seed=seed, validation_fraction=0.0)
     if not splits.class_names:
         raise InputError(f"dataset: must be of classes, got {name!r}")
-    parts = {"train": splits.train, "test": splits.test}
     rows: dict[str, Any] = {}
-    for part, own in parts.items():
+    for part in ("train", "test"):
+        own = getattr(splits, part)
         rows |= {f"{part}_inputs": np.asarray(own.inputs), f"{part}_labels": np.asarray(own.targets)}
     np.savez(folder / "rows.npz", **rows)
 
 
 def search(system: str, seed: int, folder: Path) -> Search:
     """One search in a process of its own, with the cache of programs that is in ``folder``."""
-    arguments = [system, str(folder / "rows.npz"), str(seed), str(folder / "found")]
-    command = [sys.executable, "-m", "experiments.tuning.worker", *arguments]
-    options: dict[str, Any] = {"cwd": CHECKOUT, "env": os.environ | {"JAXMLP_CACHE_DIR": str(folder)}}
-    began = time.perf_counter()
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **options) as process:
-        assert process.stdout
-        cpu = process.stdout.readline()
-        wall = time.perf_counter() - began
-        accuracy = process.stdout.readline()
-    if not accuracy:
-        raise InputError(f"{system}: its process ended with status {process.returncode}, see above")
-    return Search(wall, float(cpu), float(accuracy))
+    arguments, began = (system, folder / "rows.npz", seed, folder / "found"), time.time()
+    environment = {"JAXMLP_CACHE_DIR": str(folder)}
+    with started("experiments.tuning.worker", *arguments, environment=environment) as ask:
+        saved, cpu, accuracy = ask("search")
+    return Search(saved - began, cpu, accuracy)
 
 
 def measures(found: Mapping[str, list[Search]]) -> dict[str, tuple[Any, str]]:

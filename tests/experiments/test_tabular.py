@@ -11,8 +11,8 @@ from sklearn.model_selection import train_test_split
 
 from experiments.harness.pages import module_of
 from experiments.tabular import comparison, peers, tables
-from experiments.tabular.comparison import by_table
-from experiments.tabular.measure import Measured, Outcome, Outcomes, losses_of, measure
+from experiments.tabular.comparison import frame_of
+from experiments.tabular.measure import Measured, Outcome, losses_of, measure, read_outcomes, write_outcomes
 from jaxmlp import records
 from jaxmlp.types import InputError
 from tests.support.commands import refused, run
@@ -35,7 +35,7 @@ def compared():
         for table, factor in factors.items()
         for split in (0, 1)
     ]
-    return by_table(each)
+    return frame_of(each)
 
 
 @pytest.fixture(scope="module")
@@ -133,17 +133,16 @@ def test_losses_are_those_of_the_rows_to_test_on():
 # What is kept
 
 
-def test_outcomes_are_kept_line_by_line_and_replaced(tmp_path):
-    kept = Outcomes(tmp_path / "measured.jsonl")
-    for one in (outcome("a", "x", 0, 0.5), outcome("a", "x", 1, 0.6), outcome("a", "x", 0, 0.7)):
-        kept.add(one)
-    again = Outcomes(tmp_path / "measured.jsonl")
-    assert list(again) == [outcome("a", "x", 0, 0.7), outcome("a", "x", 1, 0.6)]
-    assert ("a", "x", 1) in again and ("a", "x", 2) not in again
-    with (tmp_path / "measured.jsonl").open("a") as file:
+def test_outcomes_are_kept_line_by_line(tmp_path):
+    path, kept = tmp_path / "measured.jsonl", [outcome("a", "x", 0, 0.7), outcome("a", "x", 1, 0.6)]
+    assert read_outcomes(path) == {}
+    write_outcomes(path, {("a", "x", split): one for split, one in enumerate(kept)})
+    assert path.read_bytes().count(b"\n") == 2
+    assert read_outcomes(path) == {("a", "x", split): one for split, one in enumerate(kept)}
+    with path.open("a") as file:
         file.write('{"table": "a"')
     with pytest.raises(InputError, match=r"measured.jsonl' is damaged"):
-        Outcomes(tmp_path / "measured.jsonl")
+        read_outcomes(path)
 
 
 def test_a_run_goes_on_where_another_one_ended(tmp_path, capsys):
@@ -197,7 +196,7 @@ def test_an_interval_is_the_bootstraps_and_needs_two_tables():
 
 
 def test_only_splits_of_both_are_compared():
-    found = by_table(
+    found = frame_of(
         [outcome("a", "jaxmlp", 0, 0.1), outcome("a", "other", 0, 0.2), outcome("a", "other", 1, 9)]
     )
     np.testing.assert_allclose(comparison.log_ratios(found, "other")["a"], [np.log(2)])
@@ -205,9 +204,7 @@ def test_only_splits_of_both_are_compared():
 
 def test_ranks_are_over_tables_that_all_were_measured_on(compared):
     assert comparison.ranks(compared) == {"jaxmlp": [1, 1, 2, 1], "other": [2, 2, 1, 2]}
-    more = {name: dict(systems) for name, systems in compared.items()}
-    more["a"] |= {"third": {0: outcome("a", "third", 0, 0.2)}}
-    more["b"] |= {"jaxmlp with x": {0: outcome("b", "jaxmlp with x", 0, 0.3)}}
+    more = pd.concat([compared, frame_of([outcome("a", "third", 0, 0.2)])])
     # Mean losses on the one table of all three: .15, .3 and .2.
     assert comparison.ranks(more) == {"jaxmlp": [1], "other": [3], "third": [2]}
 
@@ -215,7 +212,7 @@ def test_ranks_are_over_tables_that_all_were_measured_on(compared):
 def test_versions_that_are_mixed_are_told():
     versions = {0: "2", 1: "1"}
     each = [outcome("a", "other", split, 0.2, version) for split, version in versions.items()]
-    found = by_table([*each, outcome("a", "jaxmlp", 0, 0.1)])
+    found = frame_of([*each, outcome("a", "jaxmlp", 0, 0.1)])
     text = tabular.answer({"metrics": {}, "tables": records._plain(comparison.summaries(found))}).text
     assert text.endswith("; other was measured in several versions, 1, 2")
     assert "the loss of other, the best of the others, is 2.00 times ours" in text
@@ -227,6 +224,7 @@ def test_versions_that_are_mixed_are_told():
 def test_parts_of_the_recipe_are_systems_beside_the_whole(monkeypatch):
     monkeypatch.setattr(peers, "ABLATIONS", {"folds": {"num_epochs": 1}})
     assert list(tabular.chosen_systems(tabular.Config(ablation=True))) == ["jaxmlp", "jaxmlp with folds"]
+    assert peers.ablations()["jaxmlp with folds"].package == "jaxmlp"
 
 
 def test_a_system_that_is_not_installed_is_named_and_left_out(monkeypatch, capsys):

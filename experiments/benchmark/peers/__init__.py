@@ -12,7 +12,7 @@ from experiments.benchmark.peers.equinox import equinox
 from experiments.benchmark.peers.flax import flax
 from experiments.benchmark.peers.keras import keras
 from experiments.benchmark.peers.ours import jaxmlp, jaxmlp_population
-from experiments.benchmark.peers.parts import optimizer, products
+from experiments.benchmark.peers.products import products
 from experiments.benchmark.peers.sklearn import sklearn
 from experiments.benchmark.peers.torch import torch, torch_by_hand, torch_func
 from experiments.benchmark.work import Data, Trainer, Work
@@ -36,10 +36,9 @@ POPULATIONS: dict[str, Callable[[Work, Data], Trainer]] = {
     "PyTorch by hand, bfloat16": partial(torch_by_hand, bfloat16=True),
     "torch.func": torch_func,
 }
-PARTS: dict[str, Callable[[Work, Data], Trainer]] = {"products": products, "optimizer": optimizer}
-"""What an epoch of one network consists of, and nothing else."""
+PRODUCTS = "products"
 
 
 def systems_for(work: Work) -> dict[str, Callable[[Work, Data], Trainer]]:
-    """Those that can do this work."""
-    return POPULATIONS if work.num_members > 1 else SYSTEMS | PARTS
+    """Those that can do this work, and of one network nothing but its matrix products."""
+    return POPULATIONS if work.num_members > 1 else SYSTEMS | {PRODUCTS: products}

@@ -1,4 +1,4 @@
-"""What an epoch of one network consists of, and nothing else."""
+"""What no system can save: the matrix products of an epoch of one network."""
 
 from typing import Any
 
@@ -27,21 +27,3 @@ def products(work: Work, data: Data) -> Trainer:
 
     run = jax.jit(lambda weights: jax.lax.scan(step, weights, length=num_steps)[0])
     return Trainer(lambda: jax.block_until_ready(run(weights)), lambda: 0.0)
-
-
-def optimizer(work: Work, data: Data) -> Trainer:
-    """Nothing but Adam's update in each step, with the parameters as their own gradients."""
-    import jax
-    import jax.numpy as jnp
-    import optax
-
-    num_steps = len(data.inputs) // work.batch_size
-    adam, params = optax.adam(work.learning_rate), jax.tree.map(jnp.asarray, initial(work))
-
-    def step(carry: Any, _: None) -> tuple[Any, None]:
-        params, opt_state = carry
-        updates, opt_state = adam.update(params, opt_state, params)
-        return (optax.apply_updates(params, updates), opt_state), None
-
-    run = jax.jit(lambda params: jax.lax.scan(step, (params, adam.init(params)), length=num_steps)[0])
-    return Trainer(lambda: jax.block_until_ready(run(params)), lambda: 0.0)
