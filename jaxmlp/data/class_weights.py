@@ -1,16 +1,38 @@
 """Examples weighed by their class."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Integer
 
 from jaxmlp import checks
 from jaxmlp.data.arrays import float_dtype
+from jaxmlp.data.cells import shown
+from jaxmlp.runtime.console import warn
 from jaxmlp.types import AnyArray, Dataset, InputError
 
-ClassWeight = str | Mapping[int, float | int]
+ClassWeight = str | Mapping[Any, float | int]
 """What a person says of classes: "balanced", or a weight for each label."""
+
+
+def weights_by_label(class_weight: ClassWeight | None, classes: Sequence[Any]) -> ClassWeight | None:
+    """Weights for ``classes``, by their names, as weights for labels. A class without one counts 1, as with
+    scikit-learn, and a weight without a class nothing; both are said. InputError where no class has one.
+    """
+    if not isinstance(class_weight, Mapping) or not classes:
+        return class_weight
+    for name, weight in class_weight.items():
+        checks.at_least_zero(f"class_weight[{name!r}]", weight)
+    others = [name for name in class_weight if name not in classes]
+    lacking = [name for name in classes if name not in class_weight]
+    if len(lacking) == len(classes):
+        raise InputError(f"class_weight: must weigh classes, {shown(classes)}, got {shown(class_weight)}")
+    if others:
+        warn(f"class_weight: weighs {shown(others)}, which does not occur; classes are {shown(classes)}")
+    if lacking:
+        warn(f"class_weight: says nothing of {shown(lacking)}, which counts 1")
+    return {label: class_weight.get(name, 1) for label, name in enumerate(classes)}
 
 
 def with_class_weights(dataset: Dataset, class_weight: ClassWeight) -> Dataset:

@@ -1,9 +1,11 @@
 """The rows of each part of a data set: given by hand, or cut off at random, stratified by class."""
 
+import math
 import tempfile
 from typing import Any
 
 import numpy as np
+from jaxtyping import Bool
 from numpy.typing import ArrayLike
 
 from jaxmlp import checks
@@ -110,15 +112,30 @@ def _cut(
     checks.integer("split_seed", split_seed, at_least=0)
     if fraction == 0:
         return rows, rows[:0]
-    stratify = None if labels is None else labels[rows]
-    try:
-        kept, cut = train_test_split(rows, test_size=fraction, random_state=split_seed, stratify=stratify)
-    except ValueError as error:
+    num_cut = math.ceil(fraction * len(rows))
+    # A single row measures no classes.
+    if not (1 if labels is None else 2) <= num_cut < len(rows):
         raise InputError(
             f"{argument}: cannot cut {fraction} off {len(rows)} examples; take another share, 0 for none, or "
-            f"find more examples ({checks.first_line(error)})"
-        ) from error
+            "find more examples"
+        )
+    stratify = None if labels is None else labels[rows]
+    num_classes = len(np.unique(stratify)) if stratify is not None else 1
+    if stratify is not None and min(num_cut, len(rows) - num_cut) < num_classes:
+        warn(f"{argument}: {num_cut} of {len(rows)} examples are too few for each of {num_classes} classes")
+        is_cut = _deal_cut(stratify, num_cut, split_seed)
+        return rows[~is_cut], rows[is_cut]
+    kept, cut = train_test_split(rows, test_size=num_cut, random_state=split_seed, stratify=stratify)
     return kept, cut
+
+
+def _deal_cut(labels: AnyArray, num_cut: int, split_seed: int) -> Bool[np.ndarray, " rows"]:
+    """So many rows, at equal steps of all, which are sorted by class and otherwise shuffled."""
+    draws, is_cut = np.random.default_rng(split_seed), np.zeros(len(labels), bool)
+    order = np.lexsort((draws.random(len(labels)), labels))
+    places = (np.arange(num_cut) + draws.random()) * (len(labels) / num_cut)
+    is_cut[order[places.astype(int)]] = True
+    return is_cut
 
 
 def _check_rows(part: str, given: ArrayLike, rows: np.ndarray, num_examples: int) -> np.ndarray:

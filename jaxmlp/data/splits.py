@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from jaxtyping import Shaped
+from jaxtyping import Bool, Shaped
 from numpy.typing import ArrayLike
 
 from jaxmlp import checks
@@ -24,10 +24,13 @@ from jaxmlp.data.blocks import Blocks, make_blocks
 from jaxmlp.data.class_weights import ClassWeight, weigh_classes
 from jaxmlp.data.columns import MAX_LINES, Column
 from jaxmlp.data.parts import Part, scale_sample_weight, select, take_part, with_sample_weight
-from jaxmlp.nn.preprocessing import Affine, Quantiles, fit_affine, scale_on_host
+from jaxmlp.nn.preprocessing import MIN_SPAN, Affine, Quantiles, fit_affine, scale_on_host
 from jaxmlp.printing import printable
-from jaxmlp.runtime.console import note
+from jaxmlp.runtime.console import note, warn
 from jaxmlp.types import AnyArray, ClassName, Dataset, InputError
+
+_MIN_SPAN = 1e-37
+"""Of smaller numbers the squares might be none in double precision, and the scale none on a device."""
 
 
 @printable
@@ -145,7 +148,7 @@ def from_arrays(
     rows, cut, validation_part = take(data, rows, "validation", validation, validation_fraction)
     blocks = None if blocks is None else blocks.take(np.concatenate([rows, cut]))
     train, validation_part = scale_sample_weight(select(data, rows), validation_part)
-    tell_constant(train.inputs)
+    check_inputs(train.inputs)
     parts = train, validation_part, test_part._replace(weights=None)
     places = np.arange(len(validation_part.inputs)) if isinstance(validation, tuple) else cut
     own: dict[str, Any] = {"validation_is_cut": validation is None, "blocks": blocks}
@@ -165,14 +168,22 @@ def join_parts(splits: Splits) -> Splits:
     return splits._replace(train=Dataset(inputs, targets, weights), validation=empty)
 
 
-def tell_constant(inputs: AnyArray) -> None:
-    """Say which columns of a table ``fit_affine`` leaves out."""
-    if inputs.ndim == 2 and inputs.shape[1] > 1:
-        constant = np.flatnonzero(np.min(inputs, axis=0) == np.max(inputs, axis=0))
-        if len(constant):
-            named = ", ".join(map(str, constant[:5])) + (", …" if len(constant) > 5 else "")
-            share = f"{len(constant)} of {inputs.shape[1]} columns"
-            note(f"inputs: {share} never change in training and are left out: {named}")
+def check_inputs(inputs: AnyArray) -> None:
+    """Say which columns of a table ``fit_affine`` leaves out; InputError for images that are alike."""
+    if inputs.ndim > 2:
+        if inputs.dtype.kind == "f" and (span := float(np.max(inputs)) - float(np.min(inputs))) < _MIN_SPAN:
+            raise InputError(f"inputs: images differ by {span:g} at most, too little to learn from")
+    elif inputs.ndim == 2:
+        span = np.subtract(np.max(inputs, axis=0), np.min(inputs, axis=0), dtype=float)
+        _tell_left_out(note, (span == 0) & (len(span) > 1), "never change in training and are left out")
+        narrow = (span > 0) & (span < MIN_SPAN)
+        _tell_left_out(warn, narrow, f"differ by less than {MIN_SPAN:g}, too little to learn from")
+
+
+def _tell_left_out(tell: Callable[[str], None], columns: Bool[np.ndarray, " columns"], why: str) -> None:
+    if len(places := np.flatnonzero(columns)):
+        named = ", ".join(map(str, places[:5])) + (", …" if len(places) > 5 else "")
+        tell(f"inputs: {len(places)} of {len(columns)} columns {why}: {named}")
 
 
 def layer_sizes(splits: Splits, hidden_sizes: Sequence[int]) -> tuple[int, ...]:
@@ -217,7 +228,7 @@ def fit_target_affine(splits: Splits) -> Affine | None:
     values = splits.train.targets.reshape(len(splits.train.targets), -1)
     shift, scale = fit_affine(values)
     span = np.ptp(values, axis=0)
-    if (narrow := np.isinf(scale) & (span > 0)).any():
+    if (narrow := (span > 0) & (span < _MIN_SPAN)).any():
         raise InputError(
             f"targets: differ by {span[narrow][0]:g} at most, too little to compute with; give another unit"
         )

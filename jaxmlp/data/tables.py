@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from jaxmlp import checks
 from jaxmlp.data import splits
 from jaxmlp.data.cells import shown
-from jaxmlp.data.class_weights import ClassWeight
+from jaxmlp.data.class_weights import ClassWeight, weights_by_label
 from jaxmlp.data.encoding import encode_cells, transform_columns
 from jaxmlp.data.frames import about_part, as_frame, is_table
 from jaxmlp.data.leaks import warn_leaks
@@ -55,10 +55,10 @@ def read_table(
     The target is taken for classes if it holds words, truth values or at most 20 different whole numbers,
     otherwise for real values; ``task`` says otherwise. ``sample_weight`` names a column that says how much a
     row counts, ``groups`` one whose values never lie on two sides of a split, and ``time`` one of dates or
-    numbers, by which the rows are split in their order; none of these is an input. ``class_weight`` is that
-    of ``from_arrays``. What fills gaps and which categories there are is learnt from the training rows and
-    those of a validation part that is cut off here, never from parts of their own or the test part. What
-    ``leaks`` finds is said on stderr. Raises InputError.
+    numbers, by which the rows are split in their order; none of these is an input. ``class_weight`` is
+    "balanced", or a weight for each class by its name. What fills gaps and which categories there are is
+    learnt from the training rows and those of a validation part that is cut off here, never from parts of
+    their own or the test part. What ``leaks`` finds is said on stderr. Raises InputError.
     """
     said = dict(columns or {})
     frame, target_kind = _read_checked(table, target, said.pop(target, None))
@@ -79,7 +79,7 @@ def read_table(
         task=task,
         class_names=class_names,
         sample_weight=None if sample_weight is None else strict_numbers(sample_weight, frame[sample_weight]),
-        class_weight=class_weight,
+        class_weight=weights_by_label(class_weight, class_names),
         name=data_name(table) if isinstance(table, str | Path) else "table",
         split_seed=split_seed,
         validation_fraction=validation_fraction,
@@ -117,7 +117,7 @@ def _with_inputs(
                 parts[name] = part._replace(inputs=transform_columns(own[name], learnt))
         else:
             parts[name] = part._replace(inputs=values[_numbers_of(part)])
-    splits.tell_constant(parts["train"].inputs)
+    splits.check_inputs(parts["train"].inputs)
     return numbered._replace(**parts, columns=learnt)
 
 

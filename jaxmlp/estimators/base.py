@@ -10,14 +10,13 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils import Tags, check_array, check_consistent_length, column_or_1d
-from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from jaxmlp import checks
 from jaxmlp.data.arrays import check_unmasked
 from jaxmlp.data.blocks import as_key
-from jaxmlp.data.class_weights import class_factors
+from jaxmlp.data.class_weights import class_factors, weights_by_label
 from jaxmlp.data.frames import as_frame
 from jaxmlp.data.leaks import warn_leaks
 from jaxmlp.data.parts import with_sample_weight
@@ -211,11 +210,8 @@ class Classifier(ClassifierMixin, Estimator):
         own = super()._weigh(targets, sample_weight)
         if self.class_weight is None:
             return own
-        if self.class_weight == "balanced":
-            of_class = class_factors(targets, "balanced", own)[targets]
-        else:
-            of_class = compute_sample_weight(self.class_weight, self.classes_[targets])
-        checks.weights("class_weight", of_class)
+        by_label: Any = weights_by_label(self.class_weight, self.classes_.tolist())
+        of_class = class_factors(targets, by_label, own)[targets]
         return super()._weigh(targets, of_class if own is None else of_class * own)
 
 

@@ -9,6 +9,9 @@ from jaxtyping import Array, Bool, Float, Int, Shaped
 
 from jaxmlp.types import AnyArray
 
+MIN_SPAN = 1e-300
+"""Of a column that differs by less, the deviation might be no normal number."""
+
 
 class Affine(NamedTuple):
     """``(x - shift) / scale``: one number for all values of an image, or one per column of a table. A column
@@ -36,16 +39,19 @@ def fit_affine(inputs: Shaped[AnyArray, "examples ..."]) -> Affine:
 
     Images share one range, because pixels share one unit and a black border carries no information. A
     constant image set keeps scale 1. What a constant column does could not be learnt, so it is left out, as
-    is one so narrow that its scale is no normal number.
+    is one that differs by less than MIN_SPAN.
     """
     images = inputs.ndim > 2
     axis = None if images else 0
     low, high = (np.asarray(bound(inputs, axis=axis), float) for bound in (np.min, np.max))
     if images:
         return Affine(low, np.where(high > low, high - low, 1.0))
-    mean, deviation = np.mean(inputs, axis=0, dtype=float), np.std(inputs, axis=0, dtype=float)
+    # Of smaller numbers the squares would be none; a power of two changes no other bit.
+    factor = np.where((high > low) & (high - low < 2.0**-400), 2.0**600, 1.0)
+    mean, enlarged = np.mean(inputs, axis=0, dtype=float), inputs if (factor == 1).all() else inputs * factor
+    deviation = np.std(enlarged, axis=0, dtype=float) / factor
     # Asked of the values, since rounding gives a constant column a deviation of about 1e-17.
-    varied = (high > low) & (deviation >= np.finfo(float).tiny)
+    varied = high - low >= MIN_SPAN
     return Affine(mean, np.where(varied, deviation, np.inf))
 
 
@@ -88,8 +94,8 @@ def fit_uniform_affine(
     huge. Constant columns are left out, as by ``fit_affine``.
     """
     low, high = (np.asarray(bound(inputs, axis=0), float) for bound in (np.min, np.max))
-    scale = (high - low) / 2
-    scale = np.where(scale >= np.finfo(float).tiny, np.where(indicators, 1, scale), np.inf)
+    scale = np.where(indicators, 1, (high - low) / 2)
+    scale = np.where(high - low >= MIN_SPAN, scale, np.inf)
     shift = np.where(indicators, 0, (low + high) / 2)
     if quantiles is not None:
         shift[quantiles.numbers], scale[quantiles.numbers] = 1 / 2, 1 / np.sqrt(12)

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 import sklearn.datasets
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
 from jaxmlp.data import class_weights, sources
@@ -22,6 +24,51 @@ def rows(dataset: Dataset) -> set[bytes]:
 def one_line(error: pytest.ExceptionInfo) -> str:
     assert "\n" not in str(error.value)
     return str(error.value)
+
+
+@settings(deadline=None, max_examples=40, derandomize=True)
+@given(
+    st.lists(st.integers(2, 6), min_size=30, max_size=80),
+    st.sampled_from([0.05, 0.1, 0.2, 1 / 3, 0.5]),
+    st.integers(0, 99),
+)
+def test_of_more_classes_than_rows_of_a_part_each_is_learnt_and_none_loses_more_than_its_share(
+    counts, fraction, seed
+):
+    labels = np.random.default_rng(seed).permutation(np.repeat(np.arange(len(counts)), counts))
+    options = {"validation_fraction": 0.0, "test_fraction": fraction, "split_seed": seed}
+    splits = from_arrays(np.arange(2.0 * len(labels)).reshape(-1, 2), labels, **options)
+    cut = np.bincount(splits.test.targets, minlength=len(counts))
+    assert len(rows(splits.train) | rows(splits.test)) == len(labels) and len(splits.class_names) == len(
+        counts
+    )
+    assert cut.sum() == np.ceil(fraction * len(labels))
+    # The stratified cut of scikit-learn, where there is room for each class, comes as near.
+    assert (np.abs(cut - cut.sum() * np.array(counts) / len(labels)) < 1 + 1e-9).all()
+    assert (np.bincount(splits.train.targets) > 0).all()
+
+
+def test_seventy_classes_of_three_hundred_rows_are_split_and_it_is_said(capsys):
+    labels = np.random.default_rng(0).permutation(np.arange(300) % 70)
+    splits = from_arrays(np.random.default_rng(1).normal(size=(300, 3)), labels)
+    assert [len(part.inputs) for part in splits[:3]] == [216, 24, 60]
+    assert capsys.readouterr().err == (
+        "warning: test_fraction: 60 of 300 examples are too few for each of 70 classes\n"
+        "warning: validation_fraction: 24 of 240 examples are too few for each of 70 classes\n"
+    )
+
+
+def test_columns_that_differ_too_little_are_said(capsys):
+    for table, which in ((TABLE * [1, 1e-305], "1 of 2"), (TABLE[:, 1:] * 1e-305, "1 of 1")):
+        from_arrays(table, LABELS)
+        says = f"warning: inputs: {which} columns differ by less than 1e-300, too little to learn from: "
+        assert capsys.readouterr().err == f"{says}{len(table[0]) - 1}\n"
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-45, 1e-40, 0.0])
+def test_images_without_differences_are_refused(scale):
+    with pytest.raises(InputError, match=r"^inputs: images differ by .* at most, too little to learn from$"):
+        from_arrays(scale * TABLE.reshape(60, 2, 1), LABELS)
 
 
 # What scikit-learn ships
@@ -377,6 +424,28 @@ def test_class_weight_guards(class_weight, says):
     with pytest.raises(InputError, match=says) as error:
         class_weights.with_class_weights(labelled([0, 1, 1]), class_weight)
     one_line(error)
+
+
+@pytest.mark.parametrize(
+    ("given", "by_label", "says"),
+    [
+        ({"yes": 2, "no": 1}, {0: 1, 1: 2}, ""),
+        ({"yes": 5}, {0: 1, 1: 5}, "class_weight: says nothing of 'no', which counts 1"),
+        (
+            {"yes": 2, "no": 3, "Yes": 9},
+            {0: 3, 1: 2},
+            "class_weight: weighs 'Yes', which does not occur; classes are 'no', 'yes'",
+        ),
+    ],
+)
+def test_what_weights_by_class_lack_or_add_is_said(capsys, given, by_label, says):
+    assert class_weights.weights_by_label(given, ["no", "yes"]) == by_label
+    assert capsys.readouterr().err == (f"warning: {says}\n" if says else "")
+
+
+def test_weights_of_no_class_are_refused():
+    with pytest.raises(InputError, match="class_weight: must weigh classes, 'no', 'yes', got 'Yes', 'No'"):
+        class_weights.weights_by_label({"Yes": 2, "No": 1}, ["no", "yes"])
 
 
 def test_class_weights_refuse_regression():

@@ -338,8 +338,11 @@ _GIVEN = ("X", "y", "sample_weight", "groups", "time")
         ({"random_state": -1}, "random_state: must be a whole number of at least 0"),
         ({"validation_fraction": 1.0}, "validation_fraction: must be at least 0 and below 1"),
         ({"hidden_sizes": (0,)}, "hidden_sizes: "),
-        ({"class_weight": {9: 1.0}}, "class_weight"),
-        ({"class_weight": {0: -1.0, 1: 1.0, 2: 1.0}}, "class_weight: must be at least 0"),
+        ({"class_weight": {9: 1.0}}, "class_weight: must weigh classes, 0, 1, 2, got 9"),
+        (
+            {"class_weight": {0: -1.0, 1: 1.0, 2: 1.0}},
+            r"class_weight\[0\]: must be a finite number of at least 0",
+        ),
         ({"X": np.ma.masked_array(np.eye(178), np.eye(178))}, "X: must have no masked values"),
         ({"X": np.full((178, 2), np.datetime64(0, "D"))}, "X: holds dates or times"),
         ({"X": pd.DataFrame(index=range(178))}, "table: must hold at least one column"),

@@ -48,6 +48,14 @@ def test_tables_are_standardised_as_in_scikit_learn():
     np.testing.assert_allclose(found, scaler.transform(TABLE.astype(float)), rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.parametrize("power", [100, 400, 500, 530, 700, 990])
+def test_the_scale_of_small_numbers_is_that_of_large_ones(power):
+    table = np.random.default_rng(0).normal(3, 1, (50, 2))
+    plain, small = fit_affine(table), fit_affine(table * [1, 2.0**-power])
+    np.testing.assert_array_equal(small.scale, plain.scale * [1, 2.0**-power])
+    np.testing.assert_array_equal(small.shift, plain.shift * [1, 2.0**-power])
+
+
 def test_whole_numbers_in_tables_do_not_overflow():
     table = np.array([[255, 0], [255, 250], [253, 200]], np.uint8)
     found = apply_all(fit_affine(table), table)
