@@ -1,7 +1,7 @@
 """``jaxmlp predict``: what a saved model says of pictures, or of the rows of tables."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -15,11 +15,13 @@ from PIL import Image
 import jaxmlp
 from jaxmlp import checks
 from jaxmlp.cli.flags import TextFlags, default
+from jaxmlp.data.cells import shown
 from jaxmlp.data.drawings import MNIST_EXTENT, read_drawing, read_picture
 from jaxmlp.data.frames import read_frame
 from jaxmlp.data.ink import composite_on, shrink
 from jaxmlp.data.tables import data_name
-from jaxmlp.data.targets import read_target, transform_targets
+from jaxmlp.data.targets import UNKNOWN, read_known
+from jaxmlp.data.text_files import write_like
 from jaxmlp.models.evaluation import score_predictions
 from jaxmlp.models.model import Model
 from jaxmlp.models.schema import ModelSpec
@@ -45,8 +47,9 @@ class Predict:
     jaxmlp predict runs/customers/model.safetensors new_customers.csv
 
     A table needs the columns of the one the model learnt from, in any order; the predictions stand beside its
-    own columns in a CSV file, and are scored where the target is there. A picture is a PNG or a JPEG of any
-    size, dark on light or light on dark, with one digit or drawing that stands free.
+    own columns in a CSV file, with separator and decimal mark as in the one that was read, and are scored
+    where the target is there. A picture is a PNG or a JPEG of any size, dark on light or light on dark, with
+    one digit or drawing that stands free.
     """
 
     model: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="MODEL")]
@@ -142,23 +145,40 @@ def _predict_table(
     clash = [name for name in predicted if name in frame]
     if clash:
         raise InputError(f"has a column {clash[0]!r} already; rename it")
-    frame.join(predicted).to_csv(target, index=False)
+    written = write_like(target, frame.join(predicted), frame)
     print(f"{path}: {len(frame)} rows predicted in {target}")
+    if written:
+        print(f"  with {written}, as in this file")
     if model.spec.target in frame:
-        print(f"  {score(model.spec, frame[model.spec.target], predicted)}")
+        for line in score(model.spec, frame[model.spec.target], predicted):
+            print(f"  {line}")
         if data_name(path) == model.spec.dataset:
             print("  the model learnt from a file of this name: on rows it knows, a score is too good")
 
 
-def score(spec: ModelSpec, values: "pandas.Series", predicted: "pandas.DataFrame") -> str:
-    """The measure that chooses, on the rows whose target is known, with its interval over such rows."""
-    values, _ = read_target(values, spec.target_kind)
-    known = values.notna()
+def score(spec: ModelSpec, values: "pandas.Series", predicted: "pandas.DataFrame") -> Iterator[str]:
+    """The measure that chooses, on the rows whose target the model knows, with its interval over such rows;
+    and which rows these are not.
+    """
+    try:
+        targets, missing = read_known(values, spec.target_kind, spec.class_names)
+    except InputError as error:
+        yield f"nothing could be measured: {error}"
+        return
+    known = targets != UNKNOWN if spec.class_names else np.isfinite(targets)
     # R² compares with the spread of the targets, which one has not.
     if known.sum() < (1 if spec.class_names else 2):
-        return f"too few rows with a target to be scored: {known.sum()}"
-    targets = transform_targets(values[known], spec.class_names)
-    answers = predicted["prediction"][known].to_numpy()[:, None]
+        yield f"nothing could be measured: {known.sum()} of {len(known)} rows have a target that is known"
+    else:
+        yield _measure(spec, targets[known], predicted["prediction"][known].to_numpy()[:, None])
+    fault = "a class that was not learnt" if spec.class_names else "what is no number"
+    unread = ~known & ~missing
+    reasons = {"no target": missing.sum(), f"{fault}, {shown(values[unread])}": unread.sum()}
+    if left_out := [f"{count:,} with {reason}" for reason, count in reasons.items() if count]:
+        yield one_line(f"left out of this: {' and '.join(left_out)}")
+
+
+def _measure(spec: ModelSpec, targets: np.ndarray, answers: Shaped[np.ndarray, "rows 1"]) -> str:
     if spec.class_names:
         answers = (answers == np.array(spec.class_names, object)).astype(float)
     else:

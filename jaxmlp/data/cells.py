@@ -80,7 +80,7 @@ def as_words(values: "pandas.Series") -> np.ndarray:
     """Each cell as text without space around it, so that 1, 1.0 and "1", or True and "true", are one word;
     "" where there is none, or one of MISSING.
     """
-    return map_different(values, lambda cells: np.array([_word(cell) for cell in cells], object), "")
+    return map_different(values, lambda cells: np.array([as_word(cell) for cell in cells], object), "")
 
 
 def sample_words(values: "pandas.Series") -> list[str]:
@@ -93,12 +93,13 @@ def sample_words(values: "pandas.Series") -> list[str]:
 
 def is_known(values: "pandas.Series") -> Bool[np.ndarray, " rows"]:
     """Where a cell holds something."""
-    return map_different(values, lambda cells: [_word(cell) != "" for cell in cells], missing=False).astype(
+    return map_different(values, lambda cells: [as_word(cell) != "" for cell in cells], missing=False).astype(
         bool
     )
 
 
-def _word(cell: Any) -> str:
+def as_word(cell: Any) -> str:
+    """One cell of ``as_words``."""
     word = str(cell).strip()
     if (small := word.casefold()) in MISSING:
         return ""

@@ -66,12 +66,12 @@ def transform_columns(
     read = read_cells(frame, columns)
     for column, cells in read:
         if isinstance(column, NumberColumn):
-            _check_marks(column, frame[column.name])
+            check_marks(column, frame[column.name])
         check_new_cells(column, cells, frame[column.name])
     return encode_cells(read)
 
 
-def _check_marks(column: NumberColumn, values: "pandas.Series") -> None:
+def check_marks(column: NumberColumn, values: "pandas.Series") -> None:
     """InputError where more of the texts are numbers with another decimal mark than with the one that was
     learnt; a warning where as many are, and are other numbers, as "9,604" is.
     """

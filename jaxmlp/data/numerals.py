@@ -13,6 +13,8 @@ from jaxmlp.data.cells import Cells, is_dated, is_known, map_different
 if TYPE_CHECKING:
     import pandas
 
+MOST = 0.95
+"""Of the cells of a column of numbers, at least so many are."""
 _CURRENCIES = "$€£¥₹₽₩₺₫₴₪฿¢₦₱"
 _NUMBER = re.compile(
     rf"""(?P<sign>[+-]?) \s* (?P<before>[A-Z]{{0,3}}[{_CURRENCIES}]|[A-Z]{{3}}\s|) \s* (?P<inner>[+-]?)
@@ -106,6 +108,16 @@ def find_decimals(words: Sequence[str], unit: str) -> list[str]:
         # Thousands stand beside each other here, so what separates is no group.
         return [mark for mark in _DECIMALS if any(mark in one for one in digits)] or best
     return best
+
+
+def shown_decimals(words: Sequence[str]) -> list[str]:
+    """The decimal mark of ``words`` that nearly all are numbers of which one has decimals; none where two
+    marks fit.
+    """
+    unit = find_unit(words)
+    marks = find_decimals(words, unit)
+    is_shown = len(marks) == 1 and any(marks[0] in word for word in words)
+    return marks if is_shown and np.isfinite(parse_numbers(words, marks[0], unit)).mean() >= MOST else []
 
 
 def parse_numbers(words: Sequence[str], decimal: str, unit: str) -> Float[np.ndarray, " words"]:

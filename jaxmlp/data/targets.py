@@ -4,13 +4,15 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from jaxtyping import Bool, Int
 
 from jaxmlp.data.arrays import MAX_CLASSES
-from jaxmlp.data.cells import MISSING, has_leading_zeros, is_dated, shown
+from jaxmlp.data.cells import MISSING, as_word, has_leading_zeros, is_dated, sample_words, shown
 from jaxmlp.data.columns import DateColumn, NumberColumn
+from jaxmlp.data.encoding import check_marks
 from jaxmlp.data.frames import import_pandas
 from jaxmlp.data.inference import NUMBER_KINDS, infer_columns
-from jaxmlp.data.numerals import parse_numbers
+from jaxmlp.data.numerals import find_unit, parse_numbers
 from jaxmlp.runtime.console import warn
 from jaxmlp.types import InputError
 
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     import pandas
 
 _PLACEHOLDERS = frozenset(("?", "-", "--", "."))
+UNKNOWN = -1
+"""The label of a class that was not learnt."""
 _TIMES = ("datetime", "datetime64", "date", "time", "timedelta", "timedelta64")
 
 
@@ -99,15 +103,40 @@ def transform_targets(values: "pandas.Series", class_names: Sequence[Any]) -> np
     """The target of other rows as labels of these classes, or as real values where there are none."""
     if not class_names:
         return strict_numbers(str(values.name), values)
+    labels = _find_labels(values, class_names)
+    if (unknown := labels == UNKNOWN).any():
+        odd = shown(values[unknown], 1)
+        raise InputError(f"target: {values.name!r} has the class {odd}, which was not learnt")
+    return labels
+
+
+def _find_labels(values: "pandas.Series", class_names: Sequence[Any]) -> Int[np.ndarray, " rows"]:
     texts = list(map(str, class_names))
     # A class 1.0 is 1 among whole numbers; what is written in full goes first.
-    places = {text.removesuffix(".0"): place for place, text in enumerate(texts)}
+    places = {word: place for place, text in enumerate(texts) if (word := as_word(text))}
     places |= {text: place for place, text in enumerate(texts)}
-    found = [str(value) for value in _class_values(values).tolist()]
-    found = [text if text in places else text.removesuffix(".0") for text in found]
-    if unknown := sorted({*found} - {*places}):
-        raise InputError(f"target: {values.name!r} has the class {unknown[0]!r}, which was not learnt")
-    return np.array([places[name] for name in found], np.int32)
+    found = map(str, _class_values(values).tolist())
+    return np.array([places.get(text, places.get(as_word(text), UNKNOWN)) for text in found], np.int32)
+
+
+def read_known(
+    values: "pandas.Series", kind: str | None, class_names: Sequence[Any]
+) -> tuple[np.ndarray, Bool[np.ndarray, " rows"]]:
+    """The target of new rows as ``transform_targets`` gives it, but UNKNOWN or nan where it is none that was
+    learnt; and where there is nothing at all. InputError for another decimal mark than that of ``kind``, and
+    for dates.
+    """
+    if class_names:
+        values, _ = read_target(values, kind)
+        there = values.notna().to_numpy(bool)
+        labels = np.full(len(values), UNKNOWN)
+        labels[there] = _find_labels(values[there], class_names)
+        return labels, ~there
+    decimal = "," if kind == "decimal-comma" else "."
+    column = NumberColumn(str(values.name), decimal=decimal, unit=find_unit(sample_words(values)))
+    check_marks(column, values)
+    cells = column.read(values)
+    return cells.values, ~cells.known
 
 
 def tell_classes(before: "pandas.Series", after: "pandas.Series") -> None:

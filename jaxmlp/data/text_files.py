@@ -9,7 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jaxmlp.data.text_layout import SAMPLE_BYTES, Layout, find_layout
+from jaxmlp.data.cells import is_plain, sample_words
+from jaxmlp.data.numerals import MARK_NAMES, shown_decimals
+from jaxmlp.data.text_layout import SAMPLE_BYTES, SEPARATOR_NAMES, Layout, find_layout
 from jaxmlp.runtime.console import warn
 from jaxmlp.runtime.devices import memory_bytes
 from jaxmlp.types import InputError
@@ -26,6 +28,8 @@ def _open_zip(path: Path) -> Any:
     return archive.open(members[0])
 
 
+_LAYOUT = "layout of jaxmlp"
+"""The attribute of a frame that says how its file separates cells and stores letters."""
 _OPENERS: dict[str, Callable[[Path], Any]] = {
     ".gz": gzip.open,
     ".bz2": bz2.open,
@@ -55,7 +59,24 @@ def read_text(path: Path, separator: str | None, encoding: str | None) -> "panda
         frame = _read_cells(path, layout)
     for note in layout.notes:
         warn(note)
+    frame.attrs[_LAYOUT] = layout.separator, layout.encoding
     return frame
+
+
+def write_like(path: Path, frame: "pandas.DataFrame", original: "pandas.DataFrame") -> str:
+    """Write ``frame`` as a text file that opens where the one opens that ``original`` was read from: with its
+    separator and decimal mark, and letters that a spreadsheet finds. Where no number shows a mark, it is a
+    comma between semicolons, as spreadsheets have it. Returns in words what is no plain comma or point.
+    """
+    separator, encoding = original.attrs.get(_LAYOUT, (",", "utf-8"))
+    texts = [original[name] for name in original if not is_plain(original[name])]
+    marks = {mark for values in texts for mark in shown_decimals(sample_words(values))}
+    decimal = marks.pop() if len(marks) == 1 else "," if separator == ";" else "."
+    # Of another encoding, not all letters of the classes may be had.
+    encoding = encoding if encoding.lower().startswith("utf") else "utf-8-sig"
+    frame.to_csv(path, index=False, sep=separator, decimal=decimal, encoding=encoding)
+    named = [SEPARATOR_NAMES.get(separator, repr(separator)), MARK_NAMES[decimal]]
+    return "" if (separator, decimal) == (",", ".") else " and ".join(named)
 
 
 def _read_cells(path: Path, layout: Layout) -> "pandas.DataFrame":

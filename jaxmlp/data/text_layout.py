@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from jaxmlp.types import InputError
 
 _SEPARATORS = (",", ";", "\t", "|", " ")
-_SEPARATOR_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "spaces"}
+SEPARATOR_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "spaces"}
 _BY_NAME = {"\\t": "\t", "tab": "\t"}
 _BYTE_ORDER_MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 SAMPLE_BYTES, _SAMPLE_LINES = 2**18, 200
@@ -41,7 +41,7 @@ def find_layout(sample: bytes, separator: str | None, encoding: str | None) -> L
     if separator is None:
         separator = _find_separator(lines)
         if separator != "," and separator in lines[0]:
-            notes.append(f"its columns are separated by {_SEPARATOR_NAMES[separator]}")
+            notes.append(f"its columns are separated by {SEPARATOR_NAMES[separator]}")
     elif len(separator := _BY_NAME.get(separator, separator)) != 1:
         raise InputError(f"separator: must be one character, got {separator!r}")
     header, *rows = _cells(lines, separator)

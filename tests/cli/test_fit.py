@@ -113,8 +113,43 @@ def test_rows_whose_target_is_known_are_scored(folder, capsys):
     _, out, _ = command(capsys, "predict", model, folder / "one.csv", "--out", folder / "one-out.csv")
     assert f"accuracy {'100.00' if right_one else '0.00'} % of 1 rows with a target, 95 % interval" in out
     fresh.assign(bought="perhaps").to_csv(folder / "odd.csv", index=False)
-    status, _, err = command(capsys, "predict", model, folder / "odd.csv", "--out", folder / "odd-out.csv")
-    assert status == 2 and "'bought' has the class 'perhaps', which was not learnt" in err
+    status, out, _ = command(capsys, "predict", model, folder / "odd.csv", "--out", folder / "odd-out.csv")
+    assert status == 0 and len(pandas.read_csv(folder / "odd-out.csv")) == 300
+    assert out.splitlines()[1:] == [
+        "  nothing could be measured: 0 of 300 rows have a target that is known",
+        "  left out of this: 300 with a class that was not learnt, 'perhaps'",
+    ]
+
+
+def test_rows_whose_class_was_not_learnt_are_predicted_and_left_out_of_the_measure(folder, capsys):
+    fresh, _ = shop(300, seed=2)
+    fresh.loc[:9, "bought"], fresh.loc[10:14, "bought"] = None, "perhaps"
+    fresh.to_csv(folder / "partly.csv", index=False)
+    given = folder / "run" / "model.safetensors", folder / "partly.csv", "--out", folder / "partly-out.csv"
+    status, out, _ = command(capsys, "predict", *given)
+    predicted = pandas.read_csv(folder / "partly-out.csv")
+    right = np.mean(predicted["prediction"][15:] == fresh["bought"][15:])
+    assert status == 0 and predicted["prediction"].isin(["yes", "no"]).all() and len(predicted) == 300
+    first, second = out.splitlines()[1:]
+    assert first.startswith(f"  accuracy {100 * right:.2f} % of 285 rows with a target, 95 % interval ")
+    assert second == "  left out of this: 10 with no target and 5 with a class that was not learnt, 'perhaps'"
+
+
+def test_predictions_of_a_german_table_open_where_it_does(tmp_path, capsys):
+    frame, worth = shop(60)
+    path, out = tmp_path / "german.csv", tmp_path / "out.csv"
+    german = frame.drop(columns="bought").assign(worth=worth)
+    german.to_csv(path, index=False, sep=";", decimal=",", encoding="utf-8-sig")
+    splits = jaxmlp.read_table(path, "worth")
+    model = jaxmlp.fit_mlp(splits, hidden_sizes=(4,), num_epochs=1, progress=False).model
+    jaxmlp.save(tmp_path / "model.safetensors", model)
+    status, printed, _ = command(capsys, "predict", tmp_path / "model.safetensors", path, "--out", out)
+    assert status == 0 and "  with semicolons and decimal commas, as in this file" in printed.splitlines()
+    assert f"r2 {r2_score(worth, jaxmlp.predict_table(model, path)['prediction']):.2f} of 60 rows" in printed
+    written = pandas.read_csv(out, sep=";", decimal=",", encoding="utf-8-sig")
+    pandas.testing.assert_frame_equal(written[german.columns], german)
+    predicted = jaxmlp.predict_table(model, path).reset_index(drop=True)
+    pandas.testing.assert_frame_equal(written[predicted.columns], predicted, check_exact=True)
 
 
 def test_a_threshold_says_from_which_probability_on_a_class_is_predicted(folder, capsys):
