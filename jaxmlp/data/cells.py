@@ -15,6 +15,7 @@ MISSING = frozenset(
     ("", "na", "n/a", "#n/a", "#n/a n/a", "#na", "<na>", "nat", "null", "none", *_MISSING_NUMBERS)
 )
 """Words in small letters that stand for nothing, among them all that pandas takes for gaps."""
+_LONG = re.compile(r"-?\d{16,300}")
 _WHOLE = re.compile(r"(-?\d+)\.0+")
 # So many cells, evenly spread, show how a column is written.
 _SAMPLE = 5000
@@ -98,9 +99,14 @@ def is_known(values: "pandas.Series") -> Bool[np.ndarray, " rows"]:
     )
 
 
+def without_apostrophe(text: str) -> str:
+    """The text without that with which spreadsheets keep a number from being one."""
+    return text[1:] if re.match(r"'[-+]?[\d.,]", text) else text
+
+
 def as_word(cell: Any) -> str:
     """One cell of ``as_words``."""
-    word = str(cell).strip()
+    word = without_apostrophe(str(cell).strip())
     if (small := word.casefold()) in MISSING:
         return ""
     whole = _WHOLE.fullmatch(word)
@@ -112,6 +118,14 @@ def counts_rows(numbers: np.ndarray) -> bool:
     """Whether they are whole and all different, as those that only name the rows are."""
     whole = np.isfinite(numbers).all() and (numbers == numbers.round()).all()
     return bool(whole) and len(np.unique(numbers)) == len(numbers)
+
+
+def floats_merge(values: "pandas.Series") -> bool:
+    """Whether different whole numbers among the cells would be one float, as those of 17 digits may be."""
+    if values.dtype.kind in "fc" or not any(map(_LONG.fullmatch, sample_words(values))):
+        return False
+    words = {word for word in as_words(values).tolist() if _LONG.fullmatch(word)}
+    return len({*map(float, words)}) < len({*map(int, words)})
 
 
 def has_leading_zeros(words: Sequence[str]) -> bool:

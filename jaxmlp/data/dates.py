@@ -1,5 +1,7 @@
 """Dates and times as people write them, as days since 1970."""
 
+import contextlib
+import datetime
 import re
 from collections.abc import Sequence
 from itertools import product
@@ -20,9 +22,21 @@ _MONTH_FIRST = tuple(f"%m{mark}%d{mark}{year}" for year, mark in product(("%Y", 
 _NAMED = ("%d %B %Y", "%d %b %Y", "%B %d, %Y", "%b %d, %Y", "%d-%b-%Y", "%d-%b-%y", "%B %Y", "%b %Y")
 _TIMES = ("%H:%M", "%H:%M:%S", "%H:%M:%S.%f", "%I:%M %p", "%I:%M:%S %p")
 _DAYS = (*_YEAR_FIRST, *_DAY_FIRST, *_MONTH_FIRST, *_NAMED)
-_FORMATS = (ISO, *_DAYS, *_TIMES, *(f"{day} {time}" for day, time in product(_DAYS, _TIMES)))
+_MONTHS = ("%m/%Y", "%m.%Y", "%m-%Y", "%b-%Y", "%B-%Y")
+_SHORT_YEARS = ("%b-%y", "%b %y", "%b/%y", "%B-%y", "%B %y")
+"""Formats whose year may be a day as well."""
+_FORMATS = (
+    ISO,
+    *_DAYS,
+    *_MONTHS,
+    *_SHORT_YEARS,
+    *_TIMES,
+    *(f"{day} {time}" for day, time in product(_DAYS, _TIMES)),
+)
 # What no date lacks: two groups of digits, or the name of a month and a year.
-_LOOKS = re.compile(r"\d\D+\d|[^\W\d]{3,9} \d{4}")
+_LOOKS = re.compile(r"\d\D+\d|[^\W\d]{3,9}[ /-]\d{2}")
+_QUARTER = re.compile(r"(?P<year>\d{4})[ -]?[Qq](?P<number>[1-4])|[Qq](?P<first>[1-4])[ -/](?P<last>\d{4})")
+_WEEK = re.compile(r"(\d{4})-?W(\d{2})")
 _SAMPLE = 50
 CYCLES = {"day": 1.0, "week": 7.0, "year": 365.2425}
 """What may repeat itself, and after how many days."""
@@ -40,15 +54,28 @@ def read_days(values: "pandas.Series", form: str) -> Cells:
         values = values.dt.to_timestamp()
     options = {} if is_dated(values) else {"format": form}
     if options:
-        values = values.astype(object).where(known).map(str, na_action="ignore").str.strip()
+        values = values.astype(object).where(known).map(_as_day, na_action="ignore")
     times = pandas.to_datetime(values, errors="coerce", utc=True, **options)
     days = times.dt.tz_localize(None).to_numpy("datetime64[us]").astype(np.int64) / 86_400e6
     return Cells(np.where(times.isna(), np.nan, days), known)
 
 
-def find_formats(words: Sequence[str], day_first: bool | None = None) -> list[str]:
+def _as_day(cell: object) -> str:
+    """The cell as a text; of a quarter or a week its first day."""
+    text = str(cell).strip()
+    if found := _QUARTER.fullmatch(text):
+        number = int(found["number"] or found["first"])
+        return f"{found['year'] or found['last']}-{3 * number - 2:02}-01"
+    with contextlib.suppress(ValueError):
+        if found := _WEEK.fullmatch(text):
+            return datetime.date.fromisocalendar(int(found[1]), int(found[2]), 1).isoformat()
+    return text
+
+
+def find_formats(words: Sequence[str], day_first: bool | None = None, *, is_said: bool = False) -> list[str]:
     """The formats in which most of ``words`` are dates: several where they are other dates in each, as
-    "01/02/2024" is, unless it is said whether the day stands first. None where these are no dates.
+    "01/02/2024" is, unless it is said whether the day stands first. None where these are no dates, or may be
+    days of any year, as "Jan-14", unless it is said that they are dates.
     """
     words = [word for word in words if _LOOKS.search(word)]
     if not words:
@@ -59,12 +86,24 @@ def find_formats(words: Sequence[str], day_first: bool | None = None) -> list[st
         form for form in _FORMATS if _days(words[:_SAMPLE], form)[1] and not form.startswith(others or "-")
     ]
     read = {form: _days(words, form) for form in few}
+    if not is_said:
+        read = {form: own for form, own in read.items() if not _may_be_days(words, form, own[1])}
     most = max((count for _, count in read.values()), default=0)
     best: dict[bytes, str] = {}
     for form, (days, count) in read.items():
         if count == most:
             best.setdefault(days.tobytes(), form)
     return list(best.values()) if 2 * most > len(words) else []
+
+
+def may_be_months(words: Sequence[str]) -> bool:
+    """Whether most of ``words`` are months with two digits, which may be a year or a day."""
+    few = [word for word in words[:_SAMPLE] if _LOOKS.search(word)]
+    return any(2 * _days(few, form)[1] > len(words[:_SAMPLE]) for form in _SHORT_YEARS if few)
+
+
+def _may_be_days(words: Sequence[str], form: str, count: int) -> bool:
+    return form in _SHORT_YEARS and _days(words, form.replace("%y", "%d"))[1] == count
 
 
 def _days(words: Sequence[str], form: str) -> tuple[Float[np.ndarray, " words"], int]:

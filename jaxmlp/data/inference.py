@@ -2,7 +2,8 @@
 
 Of a column of texts, what stands for nothing aside:
 
-1. with leading zeros, as postal codes have them: categories;
+1. with leading zeros, as postal codes have them: categories; whole numbers so long that floats would merge
+   them, as identifiers are: texts, with which 4 and 5 go on; months as 03.2024: dates;
 2. of which 95 % are numbers, after separators, signs and a unit that they share: numbers, the others missing;
 3. of which 95 % are dates or times: dates;
 4. that are pages, or all different: left out;
@@ -20,7 +21,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jaxmlp import checks
-from jaxmlp.data.cells import as_words, counts_rows, has_leading_zeros, is_plain, sample_words, shown
+from jaxmlp.data.cells import (
+    as_words,
+    counts_rows,
+    floats_merge,
+    has_leading_zeros,
+    is_plain,
+    sample_words,
+    shown,
+)
 from jaxmlp.data.columns import (
     MAX_CATEGORIES,
     MAX_LENGTH,
@@ -33,7 +42,7 @@ from jaxmlp.data.columns import (
 )
 from jaxmlp.data.dates import find_formats
 from jaxmlp.data.frames import import_pandas
-from jaxmlp.data.numerals import find_decimals, find_unit
+from jaxmlp.data.numerals import MOST, find_decimals, find_unit
 from jaxmlp.types import InputError
 
 if TYPE_CHECKING:
@@ -42,7 +51,8 @@ if TYPE_CHECKING:
 KINDS = ("number", "decimal-point", "decimal-comma", "date", "day-first", "month-first", "text", "drop")
 """What a column may be said to be."""
 NUMBER_KINDS, _DATE_KINDS = KINDS[:3], KINDS[3:6]
-_MOST, _FEW, _NEARLY_ALL = 0.95, 0.05, 0.9
+_FEW, _NEARLY_ALL = 0.05, 0.9
+_MONTH = re.compile(r"(0?[1-9]|1[0-2])\.(19|20)\d\d")
 _UNNAMED = re.compile(r"(Unnamed: \d+|index|level_0|)")
 
 
@@ -90,7 +100,10 @@ def _infer(name: str, values: "pandas.Series", said: str, marks: set[str] | None
         raise InputError(f"column {name!r}: must hold real numbers, got complex ones; drop it")
     if said in ("drop", "text"):
         return CategoryColumn(name) if said == "text" else DroppedColumn(name, "as was said")
-    if (typed := infer_from_type(name, values)) is not None and (not said or _matches(typed, said)):
+    typed = infer_from_type(name, values)
+    if not said and not isinstance(typed, CategoryColumn | DateColumn) and floats_merge(values):
+        return _as_texts(name, values, 0.0)
+    if typed is not None and (not said or _matches(typed, said)):
         return typed
     sample = sample_words(values)
     if not sample:
@@ -105,10 +118,12 @@ def _of_texts(
     if not said and has_leading_zeros(sample):
         return CategoryColumn(name)
     share = 0.0
+    if not said and all(map(_MONTH.fullmatch, sample)) and len(sample) > 1:
+        return DateColumn(name, "%m.%Y")
     if said in ("", *NUMBER_KINDS):
         column: Column = _as_numbers(name, values, sample, said, marks)
         share = _share_read(column, values)
-        if said or share >= _MOST:
+        if said or share >= MOST:
             return column
     if said or share <= _FEW:
         dates = _as_dates(name, values, sample, said)
@@ -133,7 +148,7 @@ def _as_numbers(
     unit = find_unit(words)
     decimals = {"decimal-point": ["."], "decimal-comma": [","]}.get(said) or find_decimals(words, unit)
     columns = [NumberColumn(name, decimal=mark, unit=unit) for mark in decimals]
-    if len(columns) == 1 or _share_read(columns[0], values) < _MOST:
+    if len(columns) == 1 or _share_read(columns[0], values) < MOST:
         return columns[0]
     commas = [word for word in words if "," in word]
     if marks is not None and (len(marks) == 1 or not commas):
@@ -155,9 +170,9 @@ def _decimal_marks(column: Column | str, values: "pandas.Series") -> set[str]:
 
 
 def _as_dates(name: str, values: "pandas.Series", words: Sequence[str], said: str) -> Column | None:
-    formats = find_formats(words, {"day-first": True, "month-first": False}.get(said))
+    formats = find_formats(words, {"day-first": True, "month-first": False}.get(said), is_said=bool(said))
     columns = [DateColumn(name, form) for form in formats]
-    if not columns or (not said and _share_read(columns[0], values) < _MOST):
+    if not columns or (not said and _share_read(columns[0], values) < MOST):
         if said:
             raise InputError(f"column {name!r}: was said to hold dates, got {shown(words)}")
         return None

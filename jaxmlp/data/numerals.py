@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
-from jaxmlp.data.cells import Cells, is_dated, is_known, map_different
+from jaxmlp.data.cells import Cells, is_dated, is_known, map_different, without_apostrophe
 
 if TYPE_CHECKING:
     import pandas
@@ -76,7 +76,7 @@ def _is_magnitude(unit: str) -> bool:
 
 def split_number(text: str) -> tuple[str, str, str, str]:
     """Sign, digits with their marks, exponent and unit; no digits where it is no number."""
-    text = text.strip().translate(_MARKS)
+    text = without_apostrophe(text.strip().translate(_MARKS))
     if text.startswith("(") and text.endswith(")"):
         # As accountants write it.
         text = f"-{text[1:-1]}"

@@ -1,11 +1,20 @@
 """What somebody should know of how the columns of a table were read, in lines."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from jaxmlp.data.cells import Cells, counts_rows, has_leading_zeros, is_plain, sample_words, shown
+from jaxmlp.data.cells import (
+    Cells,
+    counts_rows,
+    floats_merge,
+    has_leading_zeros,
+    is_plain,
+    sample_words,
+    shown,
+)
 from jaxmlp.data.columns import (
     MAX_CATEGORIES,
     CategoryColumn,
@@ -15,10 +24,14 @@ from jaxmlp.data.columns import (
     NumberColumn,
     infer_from_type,
 )
+from jaxmlp.data.dates import may_be_months
+from jaxmlp.data.numerals import find_decimals, shown_decimals
 
 if TYPE_CHECKING:
     import pandas
 
+_CODE = re.compile(r"\d+[eE]\d+")
+"""What may be a number with an exponent, or a code."""
 _OFTEN, _SEVERAL = 0.01, 10
 """The share of rows in which a number that stands for a gap is, and how many others there are beside it."""
 
@@ -36,8 +49,11 @@ def remark_columns(
             found = _remark_lost(column, cells[name], frame[name])
             if name not in said:
                 found += _remark_doubtful(column, cells[name], frame[name])
+                found += _remark_thousands(column, frame) if isinstance(column, NumberColumn) else []
         else:
             found = [] if name in said else [f"is {column.describe()}"]
+        if isinstance(column, CategoryColumn | DroppedColumn) and name not in said:
+            found += _remark_months(frame[name])
         remarks += [f"column {name!r}: {remark}" for remark in found]
     return remarks
 
@@ -76,10 +92,20 @@ def _remark_lost(column: Column, cells: Cells, values: "pandas.Series") -> list[
 def _remark_doubtful(column: Column, cells: Cells, values: "pandas.Series") -> list[str]:
     """What may have been meant otherwise."""
     if isinstance(column, CategoryColumn):
+        if floats_merge(values):
+            return ["is taken for categories, since its whole numbers are too long to compute with"]
         return [] if infer_from_type(column.name, values) is not None else _remark_numerals(values)
     if isinstance(column, NumberColumn):
         return _remark_sentinels(cells.values) + (_remark_bare(column.unit, values) if column.unit else [])
     return _remark_sentinels(cells.values, is_date=True) if isinstance(column, DateColumn) else []
+
+
+def _remark_months(values: "pandas.Series") -> list[str]:
+    """Texts that may be months of a year, or days of any."""
+    words = [] if infer_from_type("", values) is not None else sample_words(values)
+    if not may_be_months(words):
+        return []
+    return [f"looks like months of years, such as {words[0]!r}; if it holds these, say that it is date"]
 
 
 def _remark_numerals(values: "pandas.Series") -> list[str]:
@@ -92,6 +118,18 @@ def _remark_numerals(values: "pandas.Series") -> list[str]:
         f"is taken for categories, though most are numbers, since others are not, {shown(others)}; where "
         "these stand for gaps, say that it is number"
     ]
+
+
+def _remark_thousands(column: NumberColumn, frame: "pandas.DataFrame") -> list[str]:
+    """Numbers such as 1.250, where no column of texts shows what stands before decimals."""
+    texts = {name: frame[name] for name in frame if not is_plain(frame[name])}
+    words = sample_words(texts[column.name]) if column.name in texts and column.decimal == "." else []
+    grouped = [word for word in words if "." in word]
+    if not grouped or len(find_decimals(words, column.unit)) < 2:
+        return []
+    if any(shown_decimals(sample_words(values)) for values in texts.values()):
+        return []
+    return [f"{grouped[0]!r} is taken for a decimal; if points group thousands, say that it is decimal-comma"]
 
 
 def _remark_bare(unit: str, values: "pandas.Series") -> list[str]:
@@ -135,7 +173,7 @@ def _note_writing(column: NumberColumn | DateColumn, values: "pandas.Series") ->
     import pandas
 
     words = [] if infer_from_type(column.name, values) is not None else sample_words(values)
-    words = [word for word in words if not _is_plain_number(word)]
+    words = [word for word in words if _CODE.fullmatch(word) or not _is_plain_number(word)]
     numbers = column.read(pandas.Series(words, dtype=object)).values
     for word, number in zip(words, numbers, strict=True):
         if np.isfinite(number):

@@ -34,6 +34,119 @@ def swap_marks(text):
     return text.translate(str.maketrans(",.", ".,"))
 
 
+# What spreadsheets add
+
+
+def test_an_apostrophe_before_a_number_is_none_of_it():
+    plain, marked = [f"{x:.2f}" for x in NUMBERS], [f"'{x:.2f}" for x in NUMBERS]
+    columns = learn(x=plain)
+    assert learn(x=marked) == columns
+    np.testing.assert_array_equal(encoded(columns, x=marked), encoded(columns, x=plain))
+    codes = [f"'{row % 7:03}" for row in range(NUM_ROWS)]
+    assert learn(x=codes) == (CategoryColumn("x", tuple(f"{row:03}" for row in range(7))),)
+    assert learn(x=["'tis", "'n"] * 9) == (CategoryColumn("x", ("'n", "'tis")),)
+
+
+@pytest.mark.parametrize(
+    ("columns", "is_said"),
+    [
+        ({"x": ["950", "1.050", "2.300"]}, True),
+        ({"x": ["950", "1.050", "2.300"], "y": ["0.5", "1", "2"]}, False),
+        ({"x": ["950", "0.050", "2.300"]}, False),
+        ({"x": [950, 1.05, 2.3]}, False),
+        ({"x": ["950", "1.050,5", "2.300"]}, False),
+    ],
+)
+def test_points_that_may_group_thousands_are_said(capsys, columns, is_said):
+    learn(**{name: cells * 20 for name, cells in columns.items()})
+    says = (
+        "column 'x': '1.050' is taken for a decimal; if points group thousands, say that it is decimal-comma"
+    )
+    assert (says in capsys.readouterr().err) is is_said
+
+
+def test_codes_that_are_numbers_with_an_exponent_are_said_to_be_read_so(capsys):
+    columns = learn(x=["3E1", "4E2", "5"] * 20)
+    assert encoded(columns, x=["4E2"]).tolist() == [[400]]
+    assert "column 'x': '3E1' is the number 30\n" in capsys.readouterr().err
+
+
+# Identifiers
+
+
+def long_numbers(number, each=1):
+    return [str(10**17 + row // each) for row in range(number)]
+
+
+@pytest.mark.parametrize("write", [list, lambda texts: [int(text) for text in texts]])
+def test_whole_numbers_that_floats_would_merge_are_identifiers(capsys, write):
+    different, repeated, short = long_numbers(NUM_ROWS), long_numbers(NUM_ROWS, 50), [*range(NUM_ROWS)]
+    given = {"a": write(different), "b": write(repeated), "c": short}
+    columns = learn(**given)
+    assert columns[0] == DroppedColumn("a", "its texts are all different")
+    assert columns[1] == CategoryColumn("b", tuple(sorted({*repeated})))
+    assert isinstance(columns[2], NumberColumn)
+    err = capsys.readouterr().err
+    assert "column 'a': is left out: its texts are all different" in err
+    assert "column 'b': is taken for categories, since its whole numbers are too long to compute with" in err
+    rows = encoded(columns, b=write(repeated)[::50], c=short[:4])
+    np.testing.assert_array_equal(rows[:, :4], np.eye(4))
+    assert isinstance(learn({"a": "number"}, **given)[0], NumberColumn)
+
+
+@pytest.mark.parametrize("step", [1000, 10**15])
+def test_long_numbers_that_floats_tell_apart_stay_numbers(step):
+    assert isinstance(learn(x=[str(10**18 + step * row) for row in range(NUM_ROWS)])[0], NumberColumn)
+
+
+# Months, quarters and weeks
+
+
+QUARTERS = ["2024-01-01", "2024-04-01", "2024-10-01", "2025-07-01"]
+
+
+@pytest.mark.parametrize(
+    ("texts", "days"),
+    [
+        (["2024Q1", "2024Q2", "2024Q4", "2025Q3"], QUARTERS),
+        (["2024-q1", "2024-q2", "2024-q4", "2025-q3"], QUARTERS),
+        (["Q1 2024", "Q2 2024", "Q4 2024", "Q3 2025"], QUARTERS),
+        (["01/2024", "04/2024", "10/2024", "07/2025"], QUARTERS),
+        (["01.2024", "04.2024", "10.2024", "07.2025"], QUARTERS),
+        (["2024/01", "2024/04", "2024/10", "2025/07"], QUARTERS),
+        (["Jan-2024", "Apr-2024", "Oct-2024", "Jul-2025"], QUARTERS),
+        (["2024-W01", "2024-W14", "2024-W40", "2025W27"], [*QUARTERS[:2], "2024-09-30", "2025-06-30"]),
+        (["Jan-94", "Apr-94", "Oct-94", "Jul-95"], ["1994-01-01", "1994-04-01", "1994-10-01", "1995-07-01"]),
+    ],
+)
+def test_months_quarters_and_weeks_are_their_first_days(texts, days):
+    (column,) = columns = learn(x=texts * 5)
+    assert isinstance(column, DateColumn)
+    first = np.array(days, "datetime64[D]").astype(int)
+    np.testing.assert_array_equal(encoded(columns, x=texts)[:, 0], first)
+
+
+@pytest.mark.parametrize("number", [40, 10])
+def test_months_with_a_year_or_a_day_are_said_to_look_like_dates(capsys, number):
+    # Some come again, or all are different.
+    texts = [f"{month}-{year}" for month in ("Jan", "Apr", "Oct") for year in range(10, 24)][:number]
+    texts *= 40 // number
+    assert not isinstance(learn(x=texts, n=[*range(40)])[0], DateColumn)
+    says = "column 'x': looks like months of years, such as 'Jan-10'; if it holds these, say that it is date"
+    assert says in capsys.readouterr().err
+    columns = learn({"x": "date"}, x=texts)
+    assert encoded(columns, x=["Jan-10"])[0, 0] == 14610 and "looks like" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [["2024Q5", "2024Q7"], ["2024-W54", "2024-W60"], ["13/2024", "14/2024"], ["abc-12", "xyz-14"], ["A-12"]],
+)
+def test_what_no_month_quarter_or_week_is_stays_a_category(capsys, texts):
+    assert not isinstance(learn(x=[*texts, "other"] * 9)[0], DateColumn)
+    assert "looks like" not in capsys.readouterr().err
+
+
 # Numbers
 
 
