@@ -113,7 +113,8 @@ def _deal_folds(
     sides = deal_groups(blocks.of_row, bin_targets(targets), [1.0] * num_folds, seed)
     folds = np.random.default_rng(seed).permutation(num_folds)[sides]
     alone = [label for label in classes if len(np.unique(folds[targets == label])) == 1]
-    folds[np.isin(blocks.of_row, blocks.of_row[np.isin(targets, alone)])] = NO_FOLD
+    if alone:
+        folds[np.isin(blocks.of_row, blocks.of_row[np.isin(targets, alone)])] = NO_FOLD
     if len(np.unique(folds[folds != NO_FOLD])) < num_folds:
         raise InputError(
             f"groups: {len(alone)} of {len(classes)} classes lie in too few of the {number} groups to be "

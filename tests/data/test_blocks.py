@@ -59,10 +59,10 @@ def test_no_group_is_in_two_parts_and_the_parts_are_about_as_large_as_asked_for(
 
 
 @FEW
-@given(SIZES, st.integers(0, 9), st.sampled_from([2, 4, 6]), st.booleans())
-def test_no_group_is_in_two_folds_and_the_folds_are_about_as_large(sizes, seed, num_folds, is_class):
+@given(SIZES, st.integers(0, 9), st.sampled_from([2, 4, 6]), st.sampled_from(["classes", "one", "two"]))
+def test_no_group_is_in_two_folds_and_the_folds_are_about_as_large(sizes, seed, num_folds, kind):
     groups, real = rows_of(sizes, seed)
-    targets = (real > 0).astype(int) if is_class else real
+    targets = {"classes": (real > 0).astype(int), "one": real, "two": np.stack([real, -real], axis=1)}[kind]
     folds = assign_folds(targets, num_folds, seed=seed, blocks=Blocks(groups))
     assert all(len(np.unique(folds[groups == group])) == 1 for group in range(len(sizes)))
     assert np.ptp(np.bincount(folds, minlength=num_folds)) <= max(sizes)
