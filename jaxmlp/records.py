@@ -45,15 +45,8 @@ def metric_summary(values: Numbers, unit: str) -> dict[str, Any]:
 
     ``unit`` is "fraction" (of 1), "nats", "1" (a pure number) or any other unit's name.
     """
-    mean, standard_error, interval, n = summarize(values)
-    return {
-        "mean": mean,
-        "standard_error": standard_error,
-        "interval": interval,
-        "n": n,
-        "unit": unit,
-        "values": np.ravel(np.asarray(values, float)).tolist(),
-    }
+    whole = np.ravel(np.asarray(values, float)).tolist()
+    return summarize(values)._asdict() | {"unit": unit, "values": whole}
 
 
 def thin_curves(curves: Curves) -> tuple[list[int], dict[str, list[list[float]]]]:

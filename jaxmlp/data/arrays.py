@@ -11,7 +11,8 @@ from jaxmlp import checks
 from jaxmlp.runtime.console import note, warn
 from jaxmlp.types import ClassName, Dataset, InputError
 
-_LARGEST = 1e37
+MAX_NUMBER = 1e37
+"""Of larger ones, a device could not compute the scale."""
 MAX_CLASSES = 20
 """So many different whole numbers, at most, look like classes."""
 TASKS = ("binary", "multiclass", "regression")
@@ -55,13 +56,13 @@ def as_floats(argument: str, array: np.ndarray) -> np.ndarray:
     for good, rule in (
         (np.isfinite(floats), "got NaN or infinity"),
         # Their squares must be finite in double precision, their scale on a device.
-        (np.abs(floats) <= _LARGEST, "got numbers near the largest there is"),
+        (np.abs(floats) <= MAX_NUMBER, "got numbers near the largest there is"),
     ):
         broken = ~good.reshape(len(floats), -1).all(axis=1)
         if broken.any():
             raise InputError(
-                f"{argument}: must be finite numbers of at most {_LARGEST:.0e}, {rule} in {broken.sum()} of "
-                f"{len(broken)} rows, the first is row {broken.argmax()}; fill or drop them"
+                f"{argument}: must be finite numbers of at most {MAX_NUMBER:.0e}, {rule} in {broken.sum()} "
+                f"of {len(broken)} rows, the first is row {broken.argmax()}; fill or drop them"
             )
     return floats
 

@@ -117,12 +117,12 @@ def _as_times(values: Shaped[np.ndarray, " rows"]) -> Shaped[np.ndarray, " rows"
 
 def deal_groups(
     of_row: Int[np.ndarray, " rows"],
-    strata: Int[np.ndarray, " rows"],
+    targets: Shaped[np.ndarray, "rows ..."],
     shares: Sequence[float],
     seed: int,
 ) -> Int[np.ndarray, " rows"]:
     """The side of each row, 0…len(shares)−1, that of its whole group: on each as near as can be to its share
-    of all rows, and of those of every stratum.
+    of all rows, and of those of every class, or of every fifth of one real target.
 
     The largest first, each group goes where it makes the sum of squares of what a side has, over its share,
     the least (as sklearn's StratifiedGroupKFold deals by the deviation, but by their number of rows, too).
@@ -130,6 +130,7 @@ def deal_groups(
     """
     draws, (numbers, group) = np.random.default_rng(seed), np.unique(of_row, return_inverse=True)
     group = draws.permutation(len(numbers))[group] % _MOST_DEALT
+    strata = targets if targets.dtype.kind in "iu" else rank_targets(targets) * 5 // len(targets)
     kinds, stratum = np.unique(strata, return_inverse=True)
     counts = np.zeros((group.max() + 1, len(kinds)))
     np.add.at(counts, (group, stratum), 1)
@@ -144,14 +145,11 @@ def deal_groups(
     return sides[group]
 
 
-def bin_targets(targets: Shaped[np.ndarray, "rows ..."], num_bins: int = 5) -> Int[np.ndarray, " rows"]:
-    """Classes as they are; of one real target its stretch, of several nothing to tell apart."""
-    if targets.dtype.kind in "iu":
-        return targets
+def rank_targets(targets: Shaped[np.ndarray, "rows ..."]) -> Int[np.ndarray, " rows"]:
+    """Of one real target the place of each row in its order; of several nothing to tell apart."""
     if targets[:1].size != 1:
         return np.zeros(len(targets), int)
-    ranks = np.argsort(np.argsort(targets.reshape(len(targets)), kind="stable"))
-    return ranks * num_bins // len(targets)
+    return np.argsort(np.argsort(targets.reshape(len(targets)), kind="stable"))
 
 
 def find_starts(of_row: Int[np.ndarray, " rows"], places: Int[np.ndarray, " stretches"]) -> np.ndarray:
@@ -187,7 +185,7 @@ def cut_blocks(
         )
     if blocks.ordered:
         return of_row >= find_starts(of_row, np.array([len(of_row) - wanted]))[0]
-    cut = deal_groups(of_row, bin_targets(targets), (1 - fraction, fraction), seed) == 1
+    cut = deal_groups(of_row, targets, (1 - fraction, fraction), seed) == 1
     # Where even the smallest is more than is wanted.
     return cut if cut.any() else of_row == numbers[counts.argmin()]
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float
 
+from jaxmlp.data.arrays import MAX_NUMBER
 from jaxmlp.data.cells import Cells, is_plain, sample_words, shown
 from jaxmlp.data.columns import CategoryColumn, Column, DateColumn, NumberColumn, Used, used_columns
 from jaxmlp.data.frames import check_frame
@@ -16,8 +17,6 @@ from jaxmlp.types import InputError
 if TYPE_CHECKING:
     import pandas
 
-MAX_NUMBER = 1e37
-"""Of larger ones, a device could not compute the scale."""
 # What is wrong with cells that cannot be read, and what they count as.
 _UNREAD = {
     NumberColumn: ("are no numbers", "missing"),

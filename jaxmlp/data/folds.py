@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
 from jaxmlp import checks
-from jaxmlp.data.blocks import Blocks, bin_targets, deal_groups, stretch_folds
+from jaxmlp.data.blocks import Blocks, deal_groups, rank_targets, stretch_folds
 from jaxmlp.runtime.console import warn
 from jaxmlp.types import AnyArray, ClassName, Dataset, InputError
 
@@ -85,7 +85,8 @@ def _deal_rows(
     targets: Shaped[np.ndarray, "rows ..."], num_folds: int, seed: int
 ) -> tuple[Int[np.ndarray, " rows"], Int[np.ndarray, " rare"]]:
     draws = np.random.default_rng(seed)
-    strata = targets if targets.dtype.kind in "iu" else _strata(targets, num_folds)
+    # Of one real target neighbours, as many as there are folds.
+    strata = targets if targets.dtype.kind in "iu" else rank_targets(targets) // num_folds
     classes, counts = np.unique(strata, return_counts=True)
     rare = classes[counts < num_folds] if targets.dtype.kind in "iu" else classes[:0]
     (rows,) = np.nonzero(~np.isin(strata, rare))
@@ -110,7 +111,7 @@ def _deal_folds(
     """
     if (number := len(np.unique(blocks.of_row))) < num_folds:
         raise InputError(f"num_folds: must be at most the number of groups, {number}, got {num_folds}")
-    sides = deal_groups(blocks.of_row, bin_targets(targets), [1.0] * num_folds, seed)
+    sides = deal_groups(blocks.of_row, targets, [1.0] * num_folds, seed)
     folds = np.random.default_rng(seed).permutation(num_folds)[sides]
     alone = [label for label in classes if len(np.unique(folds[targets == label])) == 1]
     if alone:
@@ -121,14 +122,6 @@ def _deal_folds(
             f"both learnt and held out in {num_folds} folds; take fewer folds, or put classes together"
         )
     return folds, np.array(alone, int)
-
-
-def _strata(targets: Shaped[np.ndarray, "rows ..."], num_folds: int) -> Int[np.ndarray, " rows"]:
-    """Rows that are neighbours in one target, as many as there are folds; of several targets, all rows."""
-    if targets[:1].size != 1:
-        return np.zeros(len(targets), int)
-    ranks = np.argsort(np.argsort(targets.reshape(len(targets)), kind="stable"))
-    return ranks // num_folds
 
 
 def cross_folds(data: Dataset, folds: Int[np.ndarray, " rows"], *, ordered: bool = False) -> Folds:

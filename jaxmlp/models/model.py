@@ -18,7 +18,7 @@ from jaxmlp.nn import mlp
 from jaxmlp.nn.metrics import metric_unit
 from jaxmlp.nn.preprocessing import Affine, Quantiles
 from jaxmlp.printing import printable
-from jaxmlp.runtime.files import pack, unpack, write_atomic
+from jaxmlp.runtime.files import pack, unpack, write_file
 from jaxmlp.runtime.selftest import check_backend
 from jaxmlp.statistics import format_mean
 from jaxmlp.types import AnyArray, Embedding, InputError, Layer, Layers
@@ -73,13 +73,7 @@ def save(path: str | Path, model: Model) -> Path:
     Raises InputError when the model is one that ``load`` would refuse (an activation without a name, weights
     that are not finite, shapes that disagree) or when the file cannot be written.
     """
-    path, content = Path(path), to_bytes(model)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(path, content)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror or error}") from None
-    return path
+    return write_file(path, to_bytes(model))
 
 
 def to_bytes(model: Model) -> bytes:

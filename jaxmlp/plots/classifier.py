@@ -15,11 +15,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FormatStrFormatter, MaxNLocator
 
 from jaxmlp.plots import charts, lettering
+from jaxmlp.statistics import wilson_interval
 from jaxmlp.types import ClassName, InputError, Numbers
 
 SPLIT_COLOURS = dict(zip(("train", "validation", "test"), charts.COLOURS, strict=False))
 OTHER_COLOURS = charts.COLOURS[len(SPLIT_COLOURS) :]
 MAX_NUMBERED_CLASSES = 20
+_NUM_BINS = 10
 
 Curves = Mapping[str, Sequence[Sequence[float | None]]]
 """Name → [num_runs][num_epochs], one run for each seed or split; nan or None where a run has ended early."""
@@ -73,16 +75,10 @@ def confusion_matrix(
     return charts.save_figure(figure, path)
 
 
-def reliability(
-    panels: Mapping[str, tuple[Numbers, Numbers]],
-    path: str | Path,
-    *,
-    num_bins: int = 10,
-    title: str = "",
-) -> Path:
+def reliability(panels: Mapping[str, tuple[Numbers, Numbers]], path: str | Path, *, title: str = "") -> Path:
     """Is what was called 80 % sure right in 80 % of cases? One panel per title: (confidences, whether right).
 
-    Predictions are put into ``num_bins`` equal bins of confidence. A dot's height is the share that was
+    Predictions are put into ten equal bins of confidence. A dot's height is the share that was
     right, its bar that share's 95 % interval (Wilson 1927), its size the number of predictions; on the
     diagonal the calibration is perfect. InputError if there is no panel.
     """
@@ -92,7 +88,7 @@ def reliability(
     figure.suptitle(title)
     grid = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
     for axes, (name, (confidences, right)) in zip(grid, panels.items(), strict=True):
-        _draw_reliability(axes, np.asarray(confidences, float), np.asarray(right, bool), num_bins)
+        _draw_reliability(axes, np.asarray(confidences, float), np.asarray(right, bool))
         axes.set(xlabel="confidence", title=name, xlim=(0, 1.03), ylim=(0, 1.03), aspect="equal")
         charts.style_axes(axes, percent="xy")
     grid[0].set_ylabel("share that was right")
@@ -169,18 +165,14 @@ def _write_counts(
 
 
 def _draw_reliability(
-    axes: Axes,
-    confidences: Float[np.ndarray, " examples"],
-    right: Bool[np.ndarray, " examples"],
-    num_bins: int,
+    axes: Axes, confidences: Float[np.ndarray, " examples"], right: Bool[np.ndarray, " examples"]
 ) -> None:
     axes.plot([0, 1], [0, 1], color="#999999", linewidth=1)
-    bins = np.minimum((confidences * num_bins).astype(int), num_bins - 1)
+    bins = np.minimum((confidences * _NUM_BINS).astype(int), _NUM_BINS - 1)
     for index in np.unique(bins):
         chosen = bins == index
-        n, share, z = int(chosen.sum()), float(right[chosen].mean()), 1.96
-        middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-        half = z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
-        x = float(confidences[chosen].mean())
-        axes.plot([x, x], [middle - half, middle + half], color=charts.COLOURS[0], linewidth=1.4)
-        axes.plot([x], [share], "o", color=charts.COLOURS[0], markersize=3 + 9 * np.sqrt(n / len(right)))
+        n, x = int(chosen.sum()), float(confidences[chosen].mean())
+        interval = wilson_interval(int(right[chosen].sum()), n)
+        axes.plot([x, x], interval, color=charts.COLOURS[0], linewidth=1.4)
+        size = 3 + 9 * np.sqrt(n / len(right))
+        axes.plot([x], [right[chosen].mean()], "o", color=charts.COLOURS[0], markersize=size)

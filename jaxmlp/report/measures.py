@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from jaxmlp.report.judged import Judged
-from jaxmlp.statistics import wilson_interval
+from jaxmlp.statistics import num_equal, wilson_interval
 
 MAX_TARGETS = 5
 """Of several targets, so many are measured one by one."""
@@ -85,8 +85,7 @@ def _within(interval: Interval, name: str) -> Interval:
 
 
 def _wilson(judged: Judged, accuracy: float) -> Interval:
-    # As many rows of equal weight would be as sure (Kish 1965).
-    count = round(judged.weights.sum() ** 2 / np.square(judged.weights).sum())
+    count = round(num_equal(judged.weights / judged.weights.sum()))
     return wilson_interval(round(accuracy * count), count)
 
 

@@ -21,7 +21,7 @@ from jaxmlp.report.markup import page, paragraph
 from jaxmlp.report.measures import measure
 from jaxmlp.report.thresholds import Cost, check_cost, choose_thresholds
 from jaxmlp.runtime.console import warn
-from jaxmlp.runtime.files import write_atomic
+from jaxmlp.runtime.files import write_file
 from jaxmlp.types import AnyArray, InputError
 
 if TYPE_CHECKING:
@@ -177,7 +177,6 @@ def rarer_class(splits: Splits) -> int:
 
 def write_page(report: Report, path: str | Path) -> Path:
     """The report as one file; InputError when it cannot be written."""
-    path = Path(path)
     with tempfile.TemporaryDirectory() as folder:
         shown = [
             (name, _section(name, make, report, Path(folder)))
@@ -185,12 +184,7 @@ def write_page(report: Report, path: str | Path) -> Path:
             if _suits(name, report)
         ]
     content = page(f"{report.splits.name}: what was learnt of {report.target}", shown)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(path, content.encode())
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror or error}") from None
-    return path
+    return write_file(path, content.encode())
 
 
 def _suits(name: str, report: Report) -> bool:

@@ -37,6 +37,19 @@ def write_atomic(path: str | Path, content: bytes) -> None:
         beside.unlink(missing_ok=True)
 
 
+def write_file(path: str | Path, content: bytes) -> Path:
+    """``write_atomic`` into a folder that is made if need be; returns the path. InputError where it cannot be
+    written.
+    """
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(path, content)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror or error}") from None
+    return path
+
+
 class FolderLock:
     """A folder for one process alone: to the end of a with statement, or until nobody holds this any more or
     the process has ended in any way.
