@@ -36,22 +36,10 @@ class Recipe(NamedTuple):
     """Whether it trains other parameters than those it evaluates (schedule-free; Defazio et al. 2024)."""
 
 
-def _adam_like(factory: Callable[..., optax.GradientTransformation], **defaults: Any) -> Recipe:
-    return Recipe(factory, **{"learning_rate": 1e-3, "low": 1e-4, "high": 1e-2, **defaults})
-
-
-def _sign_like(factory: Callable[..., optax.GradientTransformation], **defaults: Any) -> Recipe:
-    return Recipe(factory, **{"learning_rate": 1e-4, "low": 1e-5, "high": 1e-3, **defaults})
-
-
-def _sgd_like(factory: Callable[..., optax.GradientTransformation], **defaults: Any) -> Recipe:
-    return Recipe(factory, **{"learning_rate": 0.1, "low": 1e-2, "high": 1.0, **defaults})
-
-
-def _rate_free(factory: Callable[..., optax.GradientTransformation], **defaults: Any) -> Recipe:
-    return Recipe(factory, **{"learning_rate": 1.0, "low": 0.1, "high": 10.0, **defaults})
-
-
+_adam_like = partial(Recipe, learning_rate=1e-3, low=1e-4, high=1e-2)
+_sign_like = partial(Recipe, learning_rate=1e-4, low=1e-5, high=1e-3)
+_sgd_like = partial(Recipe, learning_rate=0.1, low=1e-2, high=1.0)
+_rate_free = partial(Recipe, learning_rate=1.0, low=0.1, high=10.0)
 _contrib = optax.contrib
 RECIPES: dict[str, Recipe] = {
     "acprop": _adam_like(_contrib.acprop),
@@ -222,8 +210,5 @@ def _is_weight(params: PyTree) -> PyTree:
 
 
 def _average(opt_state: PyTree, params: PyTree) -> PyTree:
-    def is_state(node: Any) -> bool:
-        return isinstance(node, optax.contrib.ScheduleFreeState)
-
-    (state,) = (node for node in jax.tree.leaves(opt_state, is_leaf=is_state) if is_state(node))
+    state = optax.tree.get(opt_state, "ScheduleFreeState")
     return optax.contrib.schedule_free_eval_params(state, params)
