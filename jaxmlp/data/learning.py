@@ -25,7 +25,10 @@ def learn_columns(
     """
     columns = infer_columns(frame, said)
     cells = {column.name: own for column, own in read_cells(frame, columns)}
-    learnt = tuple(_fit_column(column, cells.get(column.name), rows) for column in columns)
+    learnt = tuple(
+        column if isinstance(column, DroppedColumn) else column.fit(cells[column.name].take(rows))
+        for column in columns
+    )
     for remark in remark_columns(learnt, cells, frame, said):
         warn(remark)
     for remark in note_columns(learnt, cells, frame, said):
@@ -35,7 +38,3 @@ def learn_columns(
             f"table: no column is left to learn from; {learnt[0].name!r} is {learnt[0].describe()}"
         )
     return learnt, [(column, cells[column.name]) for column in used_columns(learnt)]
-
-
-def _fit_column(column: Column, cells: Cells | None, rows: np.ndarray) -> Column:
-    return column if cells is None or isinstance(column, DroppedColumn) else column.fit(cells.take(rows))

@@ -8,13 +8,6 @@ from jaxtyping import Float, Integer
 from scipy.special import log_softmax, logsumexp
 
 
-def weighted_mean(
-    outputs: Float[np.ndarray, "networks examples outputs"], counts: Sequence[int]
-) -> Float[np.ndarray, "examples outputs"]:
-    """The average of the networks' outputs, each as often as it counts."""
-    return np.average(outputs, axis=0, weights=np.asarray(counts, float))
-
-
 def log_mean(
     log_probabilities: Float[np.ndarray, "networks examples classes"], counts: Sequence[int]
 ) -> Float[np.ndarray, "examples classes"]:

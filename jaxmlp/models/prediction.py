@@ -13,7 +13,7 @@ from scipy.special import log_softmax
 
 from jaxmlp.data.arrays import as_floats, as_numbers
 from jaxmlp.data.frames import is_table
-from jaxmlp.models.calibration import apply_temperature, log_mean, weighted_mean
+from jaxmlp.models.calibration import apply_temperature, log_mean
 from jaxmlp.models.model import Model
 from jaxmlp.models.schema import ModelSpec
 from jaxmlp.nn import mlp
@@ -120,7 +120,7 @@ def predict(model: Model, inputs: Shaped[AnyArray, "examples ..."]) -> Shaped[np
     """
     if model.spec.head != "regression":
         return np.argmax(predict_log_proba(model, inputs), axis=1).astype(np.int32)
-    values = weighted_mean(network_outputs(model, inputs), _counts(model))
+    values = np.average(network_outputs(model, inputs), axis=0, weights=_counts(model))
     return values[:, 0] if values.shape[1] == 1 else values
 
 

@@ -88,17 +88,13 @@ def format_number(value: float) -> str:
 
 def encode_values(column: InputColumn, values: Values) -> Inputs:
     """What the column's inputs are for these values."""
-    if column.kind is None:
+    kind, known, cells = column.kind, ~np.isnan(values), values
+    if kind is None:
         return values[:, None]
-    known = ~np.isnan(values)
-    if not isinstance(column.kind, CategoryColumn):
-        return np.column_stack(column.kind.encode(Cells(values, known))).astype(float)
-    words = np.array([_category(column.kind, value) for value in values], object)
-    return np.column_stack(column.kind.encode(Cells(words, known))).astype(float)
-
-
-def _category(kind: CategoryColumn, value: float) -> str | None:
-    return None if np.isnan(value) else kind.categories[int(value)]
+    if isinstance(kind, CategoryColumn):
+        words = [None if np.isnan(value) else kind.categories[int(value)] for value in values]
+        cells = np.array(words, object)
+    return np.column_stack(kind.encode(Cells(cells, known))).astype(float)
 
 
 def typical_values(column: InputColumn, inputs: Inputs) -> Float[np.ndarray, " points"]:

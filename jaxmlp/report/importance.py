@@ -4,11 +4,10 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-import msgspec
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from jaxmlp.models.model import Model
+from jaxmlp.models.model import Model, with_spec
 from jaxmlp.models.prediction import predict, predict_proba
 from jaxmlp.report.columns import InputColumn, encode_values, typical_values
 from jaxmlp.report.contents import NUM_REPEATS, Effect
@@ -22,14 +21,12 @@ _MAX_ROWS = 1000
 Predict = Callable[[Shaped[np.ndarray, "rows ..."]], Float[np.ndarray, "rows outputs"]]
 
 
-def honest_sample(
-    found: "SearchResult", judged: Judged, test: Judged, seed: int = 0
-) -> tuple[Judged, Predict]:
+def honest_sample(found: "SearchResult", judged: Judged, test: Judged) -> tuple[Judged, Predict]:
     """At most 1,000 of the held out rows, as many of each fold, and what the networks that have not learnt
     from them predict where these rows have other inputs; or of ``test`` rows, where the networks have learnt
     from all others, as those do that predict what is later. InputError where there are none.
     """
-    own, draws = found.out_of_fold.folds, np.random.default_rng(seed)
+    own, draws = found.out_of_fold.folds, np.random.default_rng(0)
     num_folds, ensemble = len(found.out_of_fold.learnt), found.ensemble
     if len(ensemble.networks) < num_folds * len(found.sweep.ensemble):
         if not len(test.targets):
@@ -61,18 +58,17 @@ def outputs_of(model: Model, inputs: Shaped[np.ndarray, "rows ..."]) -> Float[np
 
 def _fold_model(model: Model, fold: int, num_folds: int) -> Model:
     """The networks of one fold, which stand in turn."""
-    networks = model.networks[fold::num_folds]
-    spec = msgspec.structs.replace(model.spec, networks=model.spec.networks[fold::num_folds])
-    return model._replace(networks=networks, spec=spec)
+    own = slice(fold, None, num_folds)
+    return with_spec(model._replace(networks=model.networks[own]), networks=model.spec.networks[own])
 
 
 def column_importance(
-    sample: Judged, predict_rows: Predict, columns: Sequence[InputColumn], seed: int = 0
+    sample: Judged, predict_rows: Predict, columns: Sequence[InputColumn]
 ) -> dict[str, Float[np.ndarray, " repeats"]]:
     """How much the loss of ``row_losses`` rises when all inputs of a column are shuffled together among the
     rows (Breiman 2001), for each shuffle; the most important column comes first.
     """
-    draws, found = np.random.default_rng(seed), {}
+    draws, found = np.random.default_rng(0), {}
     before = row_losses(sample, sample.predictions)
     orders = [draws.permutation(len(before)) for _ in range(NUM_REPEATS)]
     for column in columns:

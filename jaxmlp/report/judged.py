@@ -13,7 +13,6 @@ _SMALLEST = np.finfo(np.float32).tiny
 class Judged(NamedTuple):
     """Rows, what is true of them and what was predicted."""
 
-    task: str
     class_names: tuple[ClassName, ...]
     inputs: Shaped[np.ndarray, "rows ..."]
     """As the splits have them."""

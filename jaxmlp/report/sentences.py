@@ -132,15 +132,14 @@ def reached(report: Report) -> list[str]:
     return lines
 
 
-def format_measure(measure: Measure, *, with_interval: bool = True) -> str:
+def format_measure(measure: Measure) -> str:
     """The value with its interval."""
     if not np.isfinite(measure.value):
         return "not to be measured"
-    value = _format(measure.value, measure.unit)
-    return value + (f" ({format_interval(measure.interval, measure.unit)})" if with_interval else "")
+    return f"{_format(measure.value, measure.unit)} ({_format_interval(measure.interval, measure.unit)})"
 
 
-def format_interval(interval: Interval, unit: str) -> str:
+def _format_interval(interval: Interval, unit: str) -> str:
     """The two ends, or that there are too few rows."""
     return (
         "too few rows for an interval"
@@ -152,13 +151,10 @@ def format_interval(interval: Interval, unit: str) -> str:
 def _format(value: float, unit: str) -> str:
     if unit == "fraction":
         return f"{100 * value:.1f} %"
-    return _plain(value).replace("-", "−")
-
-
-def _plain(value: float) -> str:
     if abs(value) < 0.0005:
         return "0.000"
-    return f"{value:.3f}" if abs(value) < 10 else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:#.4g}"
+    text = f"{value:.3f}" if abs(value) < 10 else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:#.4g}"
+    return text.replace("-", "−")
 
 
 def decisions(report: Report) -> list[str]:

@@ -163,9 +163,7 @@ def judge(
         # The number of values is said, since there may be no rows to count it from.
         targets = targets.reshape(len(targets), int(np.prod(targets.shape[1:]))).astype(float)
     predictions = np.asarray(predictions, float)
-    return Judged(
-        splits.task, splits.class_names, np.asarray(inputs), targets, predictions, own, rarer_class(splits)
-    )
+    return Judged(splits.class_names, np.asarray(inputs), targets, predictions, own, rarer_class(splits))
 
 
 def rarer_class(splits: Splits) -> int:

@@ -13,8 +13,8 @@ from jaxmlp.report.writing import held_out_rows, rarer_class
 from jaxmlp.types import InputError
 
 
-def judged(task, inputs, targets, predictions, class_names=()):
-    return Judged(task, class_names, inputs, targets, predictions, np.ones(len(targets)))
+def judged(inputs, targets, predictions, class_names=()):
+    return Judged(class_names, inputs, targets, predictions, np.ones(len(targets)))
 
 
 def two_classes(num_rows, seed=0, share=0.2):
@@ -22,9 +22,7 @@ def two_classes(num_rows, seed=0, share=0.2):
     draws = np.random.default_rng(seed)
     labels = (draws.random(num_rows) < share).astype(int)
     chances = 1 / (1 + np.exp(-(draws.normal(size=num_rows) + 2 * labels - 2)))
-    return judged(
-        "binary", np.zeros((num_rows, 1)), labels, np.column_stack([1 - chances, chances]), ("a", "b")
-    )
+    return judged(np.zeros((num_rows, 1)), labels, np.column_stack([1 - chances, chances]), ("a", "b"))
 
 
 def test_the_threshold_for_f1_is_that_of_trying_all():
@@ -139,7 +137,7 @@ def test_all_inputs_of_a_column_are_shuffled_together(mixed):
         seen.append(changed)
         return changed[:, found[1].places][:, :1]
 
-    rows = judged("regression", inputs, inputs[:, [2]].astype(float), predict_rows(inputs))
+    rows = judged(inputs, inputs[:, [2]].astype(float), predict_rows(inputs))
     rises = importance.column_importance(rows, predict_rows, found)
     # The model knows the first word alone, of which two rows disagree with probability 2 p (1 − p).
     assert next(iter(rises)) == "word" and (rises["number"] == 0).all() and (rises["day"] == 0).all()
@@ -158,7 +156,7 @@ def test_partial_dependence_is_the_average_where_all_have_the_value(mixed):
     def predict_rows(changed):
         return (3 * changed[:, :1] + changed[:, word.places] @ [[1.0], [10.0], [100.0]]).astype(float)
 
-    rows = judged("regression", inputs, inputs[:, [0]].astype(float), predict_rows(inputs))
+    rows = judged(inputs, inputs[:, [0]].astype(float), predict_rows(inputs))
     effect = importance.partial_dependence(rows, predict_rows, word)
     np.testing.assert_allclose(effect.averages[:, 0] - 3 * inputs[:, 0].mean(), [1, 10, 100], rtol=1e-5)
     effect = importance.partial_dependence(rows, predict_rows, number)
@@ -175,7 +173,7 @@ def test_losses_of_rows_are_those_of_r2_and_of_log_loss():
     draws = np.random.default_rng(0)
     targets = draws.normal(size=(50, 2)) * [1, 1000]
     values = targets + draws.normal(size=(50, 2)) * [0.5, 100]
-    rows = judged("regression", np.zeros((50, 1)), targets, values)
+    rows = judged(np.zeros((50, 1)), targets, values)
     np.testing.assert_allclose(1 - row_losses(rows, values).mean(), r2_score(targets, values))
     rows = two_classes(50)
     np.testing.assert_allclose(
@@ -189,16 +187,14 @@ def test_what_cannot_be_measured_is_nan_and_has_no_interval():
     found = measure(alone)
     assert np.isnan(found["AUC"].value) and found["AUC"].interval is None
     assert found["accuracy"].interval is not None
-    assert (
-        measure(judged("regression", np.zeros((1, 1)), np.ones((1, 1)), np.ones((1, 1))))["RMSE"].value == 0
-    )
+    assert measure(judged(np.zeros((1, 1)), np.ones((1, 1)), np.ones((1, 1))))["RMSE"].value == 0
 
 
 def test_intervals_end_where_measures_do_and_groups_are_drawn_whole():
     labels = np.arange(40) % 2
     sure = np.where(labels[:, None] == [0, 1], 0.9, 0.1)
     sure[0] = 0.4, 0.6
-    rows = judged("binary", np.zeros((40, 1)), labels, sure, ("a", "b"))
+    rows = judged(np.zeros((40, 1)), labels, sure, ("a", "b"))
     for one in (rows, rows._replace(groups=np.arange(40) // 4)):
         found = measure(one)
         for name in ("accuracy", "balanced accuracy", "AUC", "average precision", "F1"):
