@@ -33,9 +33,11 @@ def summarize(values: Numbers) -> Summary:
         raise InputError("values: must hold at least one number, got none")
     if n == 1:
         return Summary(float(sample[0]), None, None, n)
+    from scipy.stats import t
+
     with np.errstate(invalid="ignore"):
         mean, error = float(sample.mean()), float(sample.std(ddof=1)) / math.sqrt(n)
-    margin = _student_t_quantile(0.975, n - 1) * error
+    margin = float(t.ppf(0.975, n - 1)) * error
     return Summary(mean, error, (mean - margin, mean + margin), n)
 
 
@@ -77,12 +79,6 @@ def verdict(differences: Numbers, unit: str) -> str:
     mean, error, _, n = summarize(differences)
     shown = {1: "above 0", -1: "below 0", 0: "no difference shown"}[significant_sign(differences)]
     return f"{format_mean(mean, error, unit)} (n = {n}): {shown}"
-
-
-def _student_t_quantile(probability: float, degrees_of_freedom: int) -> float:
-    from scipy.stats import t
-
-    return float(t.ppf(probability, degrees_of_freedom))
 
 
 def variance_of_mean(costs: AnyArray, shares: AnyArray, groups: AnyArray | None = None) -> float:

@@ -149,11 +149,7 @@ def score_predictions(
 
 
 def weighted_measures(
-    head: str,
-    predictions: AnyArray,
-    targets: AnyArray,
-    weights: AnyArray,
-    groups: AnyArray | None = None,
+    head: str, predictions: AnyArray, targets: AnyArray, weights: AnyArray, groups: AnyArray | None = None
 ) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:
     """The two first measures of ``METRICS``, and their 95 % intervals over the examples, or over groups of
     them, from probabilities or values and how much each example counts.

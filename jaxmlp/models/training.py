@@ -91,10 +91,7 @@ def _indicators(columns: Sequence[Column]) -> Bool[np.ndarray, " inputs"]:
 
 
 def prepare_training(
-    splits: Splits,
-    precision: str = "float32",
-    scaling: Scaling | None = None,
-    loss: Loss | None = None,
+    splits: Splits, precision: str = "float32", scaling: Scaling | None = None, loss: Loss | None = None
 ) -> tuple[Callable[[NetworkSpec], Network], Splits]:
     """The network of each specification, and the data as these networks take them, on ``scaling`` or that
     of the training part.

@@ -87,9 +87,7 @@ def random_shift(
 
 
 def random_deformation(
-    key: Key[Array, ""],
-    image: Shaped[Array, "height width *channels"],
-    limits: Deformation = _HANDWRITING,
+    key: Key[Array, ""], image: Shaped[Array, "height width *channels"], limits: Deformation = _HANDWRITING
 ) -> Float[Array, "height width *channels"]:
     """``image`` turned, sheared, scaled, moved and bent at random, each evenly within its limits."""
     (height, width), (key, noise_key) = image.shape[:2], jax.random.split(key)

@@ -6,7 +6,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from typing import Any
 
 from jaxmlp.types import InputError
 
@@ -96,8 +96,4 @@ def note_stop(number: int) -> None:
 def exit_if_stopped() -> None:
     """End the process if a loop of this ``single_run`` was stopped by a signal."""
     if _stops:
-        _exit(_stops[0])
-
-
-def _exit(number: int) -> NoReturn:
-    sys.exit(128 + number)
+        sys.exit(128 + _stops[0])

@@ -212,13 +212,7 @@ def _fail(
 
 
 def _save(
-    course: LoopConfig,
-    done: int,
-    state: FitState,
-    told: Told,
-    notes: dict[str, Any],
-    *,
-    stopped: bool,
+    course: LoopConfig, done: int, state: FitState, told: Told, notes: dict[str, Any], *, stopped: bool
 ) -> None:
     """A checkpoint, if one is due."""
     last = done == course.num_epochs or notes["ended"]

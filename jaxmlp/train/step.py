@@ -139,9 +139,7 @@ def _batch_loss(
 
 
 def make_evaluate(
-    predict_fn: PredictFn,
-    metrics: Mapping[str, Metric | Callable[..., Array]],
-    batch_size: int = 1024,
+    predict_fn: PredictFn, metrics: Mapping[str, Metric | Callable[..., Array]], batch_size: int = 1024
 ) -> Evaluate:
     """The companion of ``make_train``. ``metrics`` are functions ``(logits, targets) -> scalar``, as a Metric
     where one of them is to be monitored, which says in what direction it improves.
