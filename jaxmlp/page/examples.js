@@ -8,15 +8,17 @@ const LONGEST_CAPTION = 3;
 function exampleButton(page, input, label, taken) {
   const canvas = element("canvas");
   const [name, other] = [label, taken].map((index) => page.model.class_names[index]);
+  const caption = `${name} → ${other}`;
   const title = other === undefined ? name : `${name} taken for ${other}`;
+  const isShort = other !== undefined && Math.max(name.length, other.length) <= LONGEST_CAPTION;
   paintInput(canvas, page.model, input);
   const node = button(canvas, () => page.showImage(input, name), {
     class: "example",
     title,
-    "aria-label": `Example: ${title}`,
+    // What is read aloud holds what is seen.
+    "aria-label": `Example${isShort ? ` ${caption}` : ""}: ${title}`,
   });
-  const isShort = other !== undefined && Math.max(name.length, other.length) <= LONGEST_CAPTION;
-  if (isShort) node.append(element("span", {}, `${name} → ${other}`));
+  if (isShort) node.append(element("span", {}, caption));
   return node;
 }
 
