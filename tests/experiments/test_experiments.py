@@ -3,6 +3,7 @@
 import dataclasses
 import importlib
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -31,7 +32,7 @@ def smoke(tmp_path_factory):
 def test_a_run_leaves_record_model_page_and_pictures(smoke):
     names = {path.name for path in smoke.iterdir()}
     pictures = {"curves.png", "neurons.png", "confusion.png", "most_wrong.png"}
-    assert names == {"record.json", "model.safetensors", "page.html"} | pictures
+    assert names == {"record.json", "model.safetensors", "page.html", "snapshots"} | pictures
 
 
 @pytest.mark.long
@@ -84,7 +85,8 @@ def test_what_it_confuses_and_its_weights_are_drawn_again_from_what_is_kept(smok
 
 def test_a_page_that_is_too_large_is_left_out_and_named(smoke, tmp_path, monkeypatch, capsys):
     record = json.loads((smoke / "record.json").read_text())
-    (tmp_path / "model.safetensors").write_bytes((smoke / "model.safetensors").read_bytes())
+    shutil.copytree(smoke / "snapshots", tmp_path / "snapshots")
+    shutil.copy(smoke / "model.safetensors", tmp_path)
     size = (smoke / "page.html").stat().st_size
     monkeypatch.setattr(network_pictures, "MAX_PAGE_BYTES", size - 1)
     digits.draw(record, tmp_path)
