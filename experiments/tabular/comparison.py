@@ -1,15 +1,17 @@
 """What the measured losses say together: ranks, ratios to this library's, and who wins how often."""
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 import numpy as np
-import pandas as pd
 
 from experiments.harness.answers import slug
 from experiments.tabular.measure import Outcome
 from experiments.tabular.peers import OURS
+
+if TYPE_CHECKING:
+    import pandas
 
 NUM_RESAMPLES = 10_000
 LOSSES = {"log_loss": "nats", "rmse": "target's unit"}
@@ -31,24 +33,26 @@ class Ratio(NamedTuple):
     num_tables: int
 
 
-def frame_of(outcomes: Iterable[Outcome]) -> pd.DataFrame:
+def frame_of(outcomes: Iterable[Outcome]) -> "pandas.DataFrame":
     """A row for each outcome: table, system, split, version, all measures by name, and as "loss" what systems
     are compared by.
     """
+    import pandas
+
     rows = []
     for table, system, split, measured in map(msgspec.structs.astuple, outcomes):
         loss = next(value for name, value in measured.losses.items() if name in LOSSES)
         row = {"table": table, "system": system, "split": split, "version": measured.version, "loss": loss}
         rows.append(row | measured.losses | measured.seconds)
-    return pd.DataFrame(rows)
+    return pandas.DataFrame(rows)
 
 
-def systems_of(frame: pd.DataFrame) -> list[str]:
+def systems_of(frame: "pandas.DataFrame") -> list[str]:
     """All that were measured on any table, this library first."""
     return sorted(frame["system"].unique(), key=lambda name: name != OURS)
 
 
-def log_ratios(frame: pd.DataFrame, system: str) -> dict[str, np.ndarray]:
+def log_ratios(frame: "pandas.DataFrame", system: str) -> dict[str, np.ndarray]:
     """Of each table on which both were measured, the logarithm of the system's loss over this library's, on
     the splits that both have.
     """
@@ -58,7 +62,7 @@ def log_ratios(frame: pd.DataFrame, system: str) -> dict[str, np.ndarray]:
     return {str(table): each.to_numpy() for table, each in ratios.groupby("table", sort=False)}
 
 
-def compare(frame: pd.DataFrame, system: str) -> Ratio | None:
+def compare(frame: "pandas.DataFrame", system: str) -> Ratio | None:
     """The Ratio of a system's losses to this library's; None if they have no table in common."""
     of_tables = np.sort([values.mean() for values in log_ratios(frame, system).values()])
     if not len(of_tables):
@@ -85,13 +89,13 @@ def bootstrap_interval(logarithms: np.ndarray) -> tuple[float, float] | None:
     return low, high
 
 
-def ranks(frame: pd.DataFrame) -> dict[str, list[float]]:
+def ranks(frame: "pandas.DataFrame") -> dict[str, list[float]]:
     """Of each system its rank by mean loss, from 1, on each table on which all of them were measured."""
     means = frame.pivot_table("loss", "table", "system", sort=False).dropna()
     return {name: means.rank(axis=1)[name].tolist() for name in systems_of(frame) if len(means)}
 
 
-def measures(frame: pd.DataFrame) -> dict[str, Any]:
+def measures(frame: "pandas.DataFrame") -> dict[str, Any]:
     """Ranks first, then the logarithms of the ratios, table by table, then all losses and seconds."""
     measured: dict[str, Any] = {f"mean_rank_{slug(name)}": (each, "1") for name, each in ranks(frame).items()}
     for system in systems_of(frame):
@@ -107,7 +111,7 @@ def measures(frame: pd.DataFrame) -> dict[str, Any]:
     return measured
 
 
-def summaries(frame: pd.DataFrame) -> dict[str, Any]:
+def summaries(frame: "pandas.DataFrame") -> dict[str, Any]:
     """For the record: the ratios, and the versions in which each system was measured."""
     ratios = {system: compare(frame, system) for system in systems_of(frame) if system != OURS}
     return {

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FormatStrFormatter, NullFormatter
@@ -15,12 +15,15 @@ from jaxmlp.plots import charts
 from jaxmlp.plots.lettering import MAX_LABEL_LENGTH, log_locator, shorten
 from jaxmlp.statistics import summarize
 
+if TYPE_CHECKING:
+    import pandas
+
 MAX_ACROSS = 4
 """Panels side by side."""
 Panels = Mapping[str, Mapping[str, np.ndarray]]
 
 
-def draw(folder: Path, frame: pd.DataFrame) -> None:
+def draw(folder: Path, frame: "pandas.DataFrame") -> None:
     """The ranks of all systems, their losses over this library's, and the seconds they train for."""
     if placed := ranks(frame):
         rows = dict(sorted(placed.items(), key=lambda row: np.mean(row[1])))
@@ -41,7 +44,7 @@ def draw(folder: Path, frame: pd.DataFrame) -> None:
     log_points(seconds(frame), folder / "seconds.png", xlabel="seconds", title="Seconds of the training")
 
 
-def seconds(frame: pd.DataFrame) -> dict[str, dict[str, np.ndarray]]:
+def seconds(frame: "pandas.DataFrame") -> dict[str, dict[str, np.ndarray]]:
     """Of each table and system those on the clock; of this library with an empty cache and a full one."""
     found: dict[str, dict[str, np.ndarray]] = {}
     for table, rows in frame.groupby("table", sort=False):

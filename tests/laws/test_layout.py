@@ -19,6 +19,18 @@ MAY_IMPORT = {
     "tests": {"jaxmlp", "experiments", "tests"},
 }
 HEAVY = {"matplotlib", "sklearn", "tensorflow", "tensorflow_datasets", "tqdm", "tyro", "pandas"}
+EXTRAS = {
+    "pandas",
+    "polars",
+    "optuna",
+    "torch",
+    "keras",
+    "flax",
+    "equinox",
+    "catboost",
+    "lightgbm",
+    "pytabkit",
+}
 DOORS = {"jaxmlp.cli", "jaxmlp.estimators"}
 MAX_FLOORS = 7
 MAX_CHAIN = 10
@@ -292,3 +304,18 @@ def test_every_package_is_in_the_readme():
     page = (ROOT / "README.md").read_text("utf-8").split("## How to read the code")[1].split("\n## ")[0]
     packages = {path.parent.name for path in (ROOT / "jaxmlp").glob("*/__init__.py")}
     assert packages <= set(re.findall(r"`([a-z_]+)/?`", page))
+
+
+def test_pages_of_results_are_made_without_an_extra():
+    """A record without a sentence of its own is told by its experiment, whose module is imported for it."""
+    told = [
+        path for path in files("experiments") if "peers" not in path.parts and path.stem != "ask_and_tell"
+    ]
+    found = {
+        (module_name(path), name.partition(".")[0])
+        for path in told
+        for node in ast.parse(path.read_text("utf-8")).body
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in imported(ast.unparse(node))
+    }
+    assert len(told) > 50 and not [pair for pair in found if pair[1] in EXTRAS]
