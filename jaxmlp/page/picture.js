@@ -26,13 +26,18 @@ function quantile(values, share) {
 
 const median = (values) => quantile(values, 0.5);
 
+// By places, since to iterate over the pixels of a sheet takes milliseconds.
 function lowest(values) {
   let least = Infinity;
-  for (const value of values) if (value < least) least = value;
+  for (let i = 0; i < values.length; i++) if (values[i] < least) least = values[i];
   return least;
 }
 
-const highest = (values) => -lowest(values.map((value) => -value));
+function highest(values) {
+  let most = -Infinity;
+  for (let i = 0; i < values.length; i++) if (values[i] > most) most = values[i];
+  return most;
+}
 
 // ---- Planes: {width, height, values}, row by row
 

@@ -36,7 +36,7 @@ def test_the_page_of_a_run_has_its_members(run, tmp_path, capsys):
     assert build_page(content) == (tmp_path / "page.html").read_text("utf-8")
     members = content["members"]
     assert (
-        members["curves"] == record["curves"]["member_validation_accuracy"] and len(members["curves"]) == 64
+        members["curves"] == record["curves"]["member_validation_accuracy"] and len(members["curves"]) == 32
     )
     assert members["settings"]["dropout"] == record["tables"]["settings"]["dropout"]
     assert describe_page(model)["members"] is None
@@ -62,7 +62,7 @@ def test_each_curve_tells_its_setting(run, tmp_path):
     driver = open_browser()
     try:
         driver.get((tmp_path / "page.html").as_uri())
-        assert len(find(driver, ".members polyline")) == 64
+        assert len(find(driver, ".members polyline")) == 32
         find(driver, "select[aria-label=Member] option")[2].click()
         (shown,) = find(driver, ".members .shown")
         assert shown.get_attribute("points") == find(driver, ".members polyline")[1].get_attribute("points")
