@@ -64,12 +64,9 @@ function makeConfusion(page) {
     const cells = classes.map((taken) => confusionCell(page, label, taken, open));
     return element("tr", {}, element("th", { scope: "row" }, names[label]), ...cells);
   });
-  const which = page.examples.unseen
-    ? "test images"
-    : "images of its data set, most of which it has learnt from";
   const part =
     classes.length < names.length ? ` Shown are the ${classes.length} classes with most mistakes.` : "";
-  const text = `Of all ${which}: a row for what an image is, a column for what it is taken for. Press a mistake to see its images.${part}`;
+  const text = `Of all ${triedOn(page.examples)}: a row for what an image is, a column for what it is taken for. Press a mistake to see its images.${part}`;
   const table = element("table", { class: "confusion" }, element("tr", {}, element("td"), ...head), ...rows);
   const about = element("p", { class: "muted" }, text);
   const title = element("h2", {}, "What it mistakes for what");

@@ -33,6 +33,10 @@ function exampleGroup(page, packed, places) {
   return element("div", { class: "examples" }, ...places.map((place) => packedButton(page, packed, place)));
 }
 
+/** Which images its mistakes are among. */
+const triedOn = ({ unseen }) =>
+  unseen ? "test images" : "images of its data set, most of which it has learnt from";
+
 /** The section of examples; "" where the data set was not at hand. */
 function makeExamples(page) {
   if (!page.examples) return "";

@@ -193,17 +193,11 @@ function describeEffect(page) {
   const gone = Object.entries(off).flatMap(([layer, units]) => [...units].map((unit) => `${layer} ${unit}`));
   const order = sortByStrokes(page).map((unit) => `0 ${unit}`);
   const number = page.neurons.num_strokes[0];
+  const states = { whole: [], strokes: order.slice(-number), static: order.slice(0, number) };
   const isGone = (units) => units.length === gone.length && units.every((unit) => gone.includes(unit));
-  const name = gone.length
-    ? isGone(order.slice(-number))
-      ? "strokes"
-      : isGone(order.slice(0, number)) && "static"
-    : linear
-      ? "linear"
-      : "whole";
-  if (!name || (gone.length && linear)) return "";
-  const which = page.examples.unseen ? "test images" : "images of its data set, most of which it has learnt from,";
-  return `Like this it reads ${percent(effects[name])} of all ${which} right.`;
+  const found = Object.keys(states).find((name) => isGone(states[name]));
+  const name = linear ? found === "whole" && "linear" : found;
+  return name ? `Of all ${triedOn(page.examples)}: like this it reads ${percent(effects[name])} right.` : "";
 }
 
 /** The section of all hidden neurons. */
