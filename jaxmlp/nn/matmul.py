@@ -5,10 +5,12 @@ more of them in the same time. Parameters, their updates and all else stay as th
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import jax
 import jax.numpy as jnp
 from jax.custom_batching import custom_vmap
+from jax.experimental.layout import Layout, with_layout_constraint
 from jaxtyping import Array, Float
 
 Product = Callable[[Float[Array, " inputs"], Float[Array, "inputs outputs"]], Float[Array, " outputs"]]
@@ -45,18 +47,23 @@ def _bfloat16_matmul(
 
 def _forward(x: Array, weight: Array) -> tuple[Array, tuple[Array, Array]]:
     factors = x.astype(jnp.bfloat16), weight.astype(jnp.bfloat16)
-    return jnp.matmul(*factors, preferred_element_type=weight.dtype), factors
+    return _by_rows(jnp.matmul(*factors, preferred_element_type=weight.dtype)), factors
 
 
 def _backward(factors: tuple[Array, Array], grads: Array) -> tuple[Array, Array]:
     (x, weight), rounded = factors, grads.astype(jnp.bfloat16)
-    # Laid out anew: read in place, XLA's fast products on CPU would not take it, and of members that share
-    # their inputs it could not be computed at all.
-    x_transposed = jax.lax.optimization_barrier(x.T)
     return (
-        jnp.matmul(rounded, weight.T, preferred_element_type=grads.dtype),
-        jnp.matmul(x_transposed, rounded, preferred_element_type=grads.dtype),
+        _by_rows(jnp.matmul(rounded, _by_rows(weight.T), preferred_element_type=grads.dtype)),
+        _by_rows(jnp.matmul(_by_rows(x.T), rounded, preferred_element_type=grads.dtype)),
     )
+
+
+def _by_rows(matrix: Array) -> Array:
+    """The matrix laid out by rows on CPU, where XLA's fast products take and give no other: of factors that
+    are transposed as they are read it computes in float32, and of members that share them not at all.
+    """
+    rows = partial(with_layout_constraint, layouts=Layout((0, 1)))
+    return jax.lax.platform_dependent(matrix, cpu=rows, default=lambda same: same)
 
 
 _bfloat16_matmul.defvjp(_forward, _backward)
