@@ -132,8 +132,9 @@ def keep_snapshot(state: SweepState, config: SweepConfig) -> SweepState:
     """The state with the parameters of all who were not cut, if those after this epoch are to be kept."""
     if state.epoch not in plan_snapshots(state.num_epochs, config.num_snapshots):
         return state
-    now = {member: member_params(*place) for member, place in member_places(state).items()}
-    return state._replace(snapshots={**state.snapshots, state.epoch: now})
+    places = member_places(state).items()
+    now = {(state.epoch, member): member_params(*place) for member, place in places}
+    return state._replace(snapshots={**state.snapshots, **now})
 
 
 def member_places(state: SweepState) -> dict[int, tuple[Chunk, int]]:

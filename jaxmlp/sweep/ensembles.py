@@ -116,10 +116,13 @@ def _snapshot_models(
         return {}
     chosen, models = result.ensemble, {}
     last = max(one.epoch for one in chosen)
-    for epoch, kept in result.snapshots.items():
-        if epoch < last:
-            then = [one if one.epoch <= epoch else one._replace(params=kept[one.member]) for one in chosen]
-            models[epoch] = build(then)
+    for epoch in sorted({epoch for epoch, _ in result.snapshots if epoch < last}):
+        models[epoch] = build(
+            [
+                one if one.epoch <= epoch else one._replace(params=result.snapshots[epoch, one.member])
+                for one in chosen
+            ]
+        )
     # Calibrated as it is at the end, so that the last step changes nothing but the weights.
     same = {name: getattr(ensemble.spec, name) for name in ("temperature", "noise_scale")}
     return {

@@ -24,6 +24,7 @@ from jaxmlp.train.checkpoints import (
     restore_arrays,
     save_checkpoint,
 )
+from jaxmlp.train.snapshots import flatten_snapshots, unflatten_snapshots
 from jaxmlp.types import PyTree
 
 _NOTES = (
@@ -67,7 +68,7 @@ def save_sweep(checkpoints: Checkpoints, state: SweepState, run: Mapping[str, An
         "predictions": {str(number): c.predictions for number, c in enumerate(state.candidates)},
         "history": state.history,
         "outputs": {str(member): outputs for member, outputs in state.outputs.items()},
-        "snapshots": _flatten_snapshots(state.snapshots),
+        "snapshots": flatten_snapshots(state.snapshots),
     }
     notes = {
         "chunks": [[structures.index(c.program.structure), c.members, c.epoch] for c in state.chunks],
@@ -95,7 +96,7 @@ def restore_sweep(kept: Checkpoint, begun: SweepState, members: Sequence[Member]
     return begun._replace(
         chunks=chunks,
         candidates=_restore_candidates(kept, params_like),
-        snapshots=_unflatten_snapshots(restore_arrays(kept, "snapshots"), params_like),
+        snapshots=unflatten_snapshots(restore_arrays(kept, "snapshots"), lambda key: params_like(key[1])),
         history=restore_arrays(kept, "history"),
         outputs={int(member): outputs for member, outputs in restore_arrays(kept, "outputs").items()},
         **{name: kept.notes[name] for name in _NOTES},
@@ -119,28 +120,3 @@ def _member_shape(leaf: Any) -> PyTree:
 
 def _structures(chunks: Sequence[Chunk]) -> list[Any]:
     return list(dict.fromkeys(chunk.program.structure for chunk in chunks))
-
-
-def _flatten_snapshots(snapshots: Mapping[int, Mapping[int, PyTree]]) -> dict[str, np.ndarray]:
-    """Their leaves by epoch, member and place."""
-    return {
-        f"{epoch}/{member}/{place}": leaf
-        for epoch, members in snapshots.items()
-        for member, params in members.items()
-        for place, leaf in enumerate(jax.tree.leaves(params))
-    }
-
-
-def _unflatten_snapshots(
-    flat: Mapping[str, np.ndarray], like: Callable[[int], PyTree]
-) -> dict[int, dict[int, PyTree]]:
-    """The parameters by epoch and member, of the structure of ``like(member)``."""
-    leaves: dict[tuple[int, int], dict[int, Any]] = {}
-    for name, leaf in flat.items():
-        epoch, member, place = map(int, name.split("/"))
-        leaves.setdefault((epoch, member), {})[place] = leaf
-    found: dict[int, dict[int, PyTree]] = {}
-    for (epoch, member), each in sorted(leaves.items(), key=lambda pair: pair[0]):
-        params = jax.tree.unflatten(jax.tree.structure(like(member)), [each[i] for i in range(len(each))])
-        found.setdefault(epoch, {})[member] = params
-    return found

@@ -38,9 +38,9 @@ class SweepResult(NamedTuple):
     num_programs: int
     interrupted: int
     """The number of the signal that ended the sweep before its time; 0 if none did."""
-    snapshots: Mapping[int, Mapping[int, PyTree]] = {}
-    """By the number of epochs before, the parameters of each member that went on then; folds on the first
-    axis."""
+    snapshots: Mapping[tuple[int, ...], PyTree] = {}
+    """By the number of epochs before and the member, the parameters of each that went on then; folds on the
+    first axis."""
 
     @property
     def ensemble(self) -> list[Candidate]:
@@ -83,7 +83,7 @@ class SweepState(NamedTuple):
     """Since the beginning."""
     epoch: int = 0
     """Epochs that all have behind them; some chunks may be further, on the way to what comes next."""
-    snapshots: Mapping[int, Mapping[int, PyTree]] = {}
+    snapshots: Mapping[tuple[int, ...], PyTree] = {}
     """As in SweepResult."""
     num_measured: int | None = None
     """Folds whose measures count: all, or but the last, which has learnt what it would be measured on."""

@@ -37,7 +37,7 @@ from jaxmlp.train.divergence import failure_message, first_failure, last_member
 from jaxmlp.train.epoch import Advance, RunFunctions, epoch_index, lower_epochs, make_init, next_num_epochs
 from jaxmlp.train.history import Told, append_curves, progress_text
 from jaxmlp.train.resume import restore_state, run_fingerprint
-from jaxmlp.train.snapshots import Snapshots, flatten_snapshot, plan_snapshots, unflatten_snapshots
+from jaxmlp.train.snapshots import Snapshots, flatten_snapshots, plan_snapshots, unflatten_snapshots
 from jaxmlp.train.state import Best, EarlyStopping, Evaluate, FitState, Info, RunResult, Train
 from jaxmlp.train.step import early_stopping
 from jaxmlp.train.streaming import place_data
@@ -149,8 +149,9 @@ def _make_result(
     best = best if course.mesh is None else unpad_members(gather(best), course.members)
     score = np.asarray(best.score) * (1 if course.choice.higher_is_better else -1)
     epoch = 1 + np.asarray(best.epoch)
-    taken = unflatten_snapshots(told["snapshots"], best.params)
-    outcome = epoch, score, course.choice, told["history"], seconds, stopped, taken
+    taken = unflatten_snapshots(told["snapshots"], lambda _: best.params)
+    snapshots = {epoch: params for (epoch,), params in taken.items()}
+    outcome = epoch, score, course.choice, told["history"], seconds, stopped, snapshots
     return RunResult(best.params, best.model_state, *outcome)
 
 
@@ -226,7 +227,7 @@ def _with_snapshot(course: LoopConfig, told: Told, state: FitState, done: int) -
     if done not in course.snapshots.epochs:
         return told
     params = course.snapshots.eval_params(state.train, course.hyperparams)
-    taken = flatten_snapshot(done, unpad_members(gather(params), course.members))
+    taken = flatten_snapshots({(done,): unpad_members(gather(params), course.members)})
     return told | {"snapshots": told["snapshots"] | taken}
 
 

@@ -62,16 +62,24 @@ def plan_snapshots(num_epochs: int, num_snapshots: int) -> tuple[int, ...]:
     return tuple(sorted({0, *map(round, ratios.tolist())}))
 
 
-def flatten_snapshot(epoch: int, params: PyTree) -> dict[str, np.ndarray]:
-    """Its leaves by epoch and place, on the host."""
-    return {f"{epoch}/{place}": np.asarray(leaf) for place, leaf in enumerate(jax.tree.leaves(params))}
-
-
-def unflatten_snapshots(flat: Mapping[str, np.ndarray], template: PyTree) -> dict[int, PyTree]:
-    """The parameters by epoch, of the structure of ``template``."""
-    leaves, structure = jax.tree.flatten(template)
-    epochs = sorted({int(name.partition("/")[0]) for name in flat})
+def flatten_snapshots(snapshots: Mapping[tuple[int, ...], PyTree]) -> dict[str, np.ndarray]:
+    """Their leaves on the host, by the numbers that name each and by place."""
     return {
-        epoch: jax.tree.unflatten(structure, [flat[f"{epoch}/{place}"] for place in range(len(leaves))])
-        for epoch in epochs
+        "/".join(map(str, (*numbers, place))): np.asarray(leaf)
+        for numbers, params in snapshots.items()
+        for place, leaf in enumerate(jax.tree.leaves(params))
+    }
+
+
+def unflatten_snapshots(
+    flat: Mapping[str, np.ndarray], like: Callable[[tuple[int, ...]], PyTree]
+) -> dict[tuple[int, ...], PyTree]:
+    """The parameters by the numbers that name each, ascending, of the structure of ``like(numbers)``."""
+    leaves: dict[tuple[int, ...], dict[int, np.ndarray]] = {}
+    for name, leaf in flat.items():
+        *numbers, place = map(int, name.split("/"))
+        leaves.setdefault(tuple(numbers), {})[place] = leaf
+    return {
+        numbers: jax.tree.unflatten(jax.tree.structure(like(numbers)), [each[i] for i in range(len(each))])
+        for numbers, each in sorted(leaves.items())
     }
