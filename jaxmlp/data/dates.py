@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
-from jaxmlp.data.cells import Cells, is_dated, is_known
+from jaxmlp.data.cells import Cells, as_words, is_dated, is_known, is_plain, sample_words
 
 if TYPE_CHECKING:
     import pandas
 
 ISO = "ISO8601"
+COMPACT = "%Y%m%d"
 _YEAR_FIRST = tuple(f"%Y{mark}%m{mark}%d" for mark in "/.")
 _DAY_FIRST = tuple(f"%d{mark}%m{mark}{year}" for year, mark in product(("%Y", "%y"), "/.-"))
 _MONTH_FIRST = tuple(f"%m{mark}%d{mark}{year}" for year, mark in product(("%Y", "%y"), "/.-"))
@@ -36,6 +37,7 @@ _FORMATS = (
 # What no date lacks: two groups of digits, or the name of a month and a year.
 _LOOKS = re.compile(r"\d\D+\d|[^\W\d]{3,9}[ /-]\d{2}")
 _QUARTER = re.compile(r"(?P<year>\d{4})[ -]?[Qq](?P<number>[1-4])|[Qq](?P<first>[1-4])[ -/](?P<last>\d{4})")
+_COMPACT = re.compile(r"(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])")
 _WEEK = re.compile(r"(\d{4})-?W(\d{2})")
 _SAMPLE = 50
 CYCLES = {"day": 1.0, "week": 7.0, "year": 365.2425}
@@ -48,8 +50,11 @@ def read_days(values: "pandas.Series", form: str) -> Cells:
 
     known = is_known(values)
     if pandas.api.types.is_numeric_dtype(values.dtype):
-        # Of what unit would they be?
-        return Cells(np.full(len(values), np.nan), known)
+        if form != COMPACT:
+            # Of what unit would they be?
+            return Cells(np.full(len(values), np.nan), known)
+        values = pandas.Series(as_words(values), dtype=object)
+        known = is_known(values)
     if isinstance(values.dtype, pandas.PeriodDtype):
         values = values.dt.to_timestamp()
     options = {} if is_dated(values) else {"format": form}
@@ -70,6 +75,14 @@ def _as_day(cell: object) -> str:
         if found := _WEEK.fullmatch(text):
             return datetime.date.fromisocalendar(int(found[1]), int(found[2]), 1).isoformat()
     return text
+
+
+def are_compact(values: "pandas.Series") -> bool:
+    """Whether the cells are days such as 20240131, with which numbers have nothing but digits in common."""
+    if is_plain(values) and not values.dropna().between(19000101, 20991231).all():
+        return False
+    words = sample_words(values)
+    return len(words) > 1 and all(map(_COMPACT.fullmatch, words))
 
 
 def find_formats(words: Sequence[str], day_first: bool | None = None, *, is_said: bool = False) -> list[str]:

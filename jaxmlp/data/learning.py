@@ -9,7 +9,7 @@ from jaxmlp.data.cells import Cells
 from jaxmlp.data.columns import Column, DroppedColumn, Used, used_columns
 from jaxmlp.data.encoding import read_cells
 from jaxmlp.data.inference import infer_columns
-from jaxmlp.data.remarks import note_columns, remark_columns
+from jaxmlp.data.remarks import note_columns, remark_columns, remark_last_row
 from jaxmlp.runtime.console import note, warn
 from jaxmlp.types import InputError
 
@@ -29,7 +29,7 @@ def learn_columns(
         column if isinstance(column, DroppedColumn) else column.fit(cells[column.name].take(rows))
         for column in columns
     )
-    for remark in remark_columns(learnt, cells, frame, said):
+    for remark in remark_columns(learnt, cells, frame, said) + remark_last_row(frame):
         warn(remark)
     for remark in note_columns(learnt, cells, frame, said):
         note(remark)

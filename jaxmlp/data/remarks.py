@@ -8,6 +8,8 @@ import numpy as np
 
 from jaxmlp.data.cells import (
     Cells,
+    as_word,
+    as_words,
     counts_rows,
     floats_merge,
     has_leading_zeros,
@@ -32,6 +34,11 @@ if TYPE_CHECKING:
 
 _CODE = re.compile(r"\d+[eE]\d+")
 """What may be a number with an exponent, or a code."""
+_TOTAL = re.compile(
+    r"((grand |sub)?totals?|sum|summe|gesamt(summe)?|insgesamt|somme|suma|totale|итого|合计|合計)\s*:?",
+    re.IGNORECASE,
+)
+_DECIMALS = re.compile(r"\d+\.\d+")
 _OFTEN, _SEVERAL = 0.01, 10
 """The share of rows in which a number that stands for a gap is, and how many others there are beside it."""
 
@@ -56,6 +63,16 @@ def remark_columns(
             found += _remark_months(frame[name])
         remarks += [f"column {name!r}: {remark}" for remark in found]
     return remarks
+
+
+def remark_last_row(frame: "pandas.DataFrame") -> list[str]:
+    """Whether the last row seems to be the sum of the others, as spreadsheets have it below them."""
+    for name in frame:
+        values = frame[name]
+        word = "" if is_plain(values) else as_word(values.iloc[-1])
+        if _TOTAL.fullmatch(word) and (as_words(values) == word).sum() == 1:
+            return [f"the last row holds {word!r}; if it sums up the others, leave it out"]
+    return []
 
 
 def note_columns(
@@ -142,7 +159,7 @@ def _remark_bare(unit: str, values: "pandas.Series") -> list[str]:
 def _note_numbers(
     column: NumberColumn | DateColumn, cells: Cells, values: "pandas.Series", is_said: bool
 ) -> list[str]:
-    notes = _note_writing(column, values)
+    notes = _note_writing(column, values) + _note_versions(column, values)
     if not is_said and isinstance(column, NumberColumn) and counts_rows(cells.values):
         notes.append("holds whole numbers that are all different; if they only name the rows, leave it out")
     return notes
@@ -181,6 +198,17 @@ def _note_writing(column: NumberColumn | DateColumn, values: "pandas.Series") ->
                 f"{word!r} is {f'the number {number:.15g}' if isinstance(column, NumberColumn) else 'a date'}"
             ]
     return []
+
+
+def _note_versions(column: NumberColumn | DateColumn, values: "pandas.Series") -> list[str]:
+    """Numbers with and without zeros at their end, as versions have them: 3.9 and 3.10."""
+    if is_plain(values) or not isinstance(column, NumberColumn) or column.unit:
+        return []
+    decimals = {word: word.partition(".")[2] for word in sample_words(values) if _DECIMALS.fullmatch(word)}
+    padded = next((word for word, digits in decimals.items() if digits.endswith("0")), None)
+    if padded is None or len({*map(len, decimals.values())}) == 1:
+        return []
+    return [f"{padded!r} is the number {float(padded):.15g}; if these are versions, say that it is text"]
 
 
 def _is_plain_number(word: str) -> bool:

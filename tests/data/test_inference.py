@@ -74,6 +74,28 @@ def test_codes_that_are_numbers_with_an_exponent_are_said_to_be_read_so(capsys):
 # Identifiers
 
 
+@pytest.mark.parametrize(
+    ("texts", "is_told"),
+    [
+        (["3.8", "3.9", "3.10"], True),
+        (["1.5", "1.50"], True),
+        (["1.50", "2.00"], False),
+        (["1.5", "2"], False),
+    ],
+)
+def test_numbers_that_may_be_versions_are_said_to_be_numbers(capsys, texts, is_told):
+    assert isinstance(learn(x=texts * 9)[0], NumberColumn)
+    assert ("if these are versions, say that it is text" in capsys.readouterr().err) == is_told
+
+
+@pytest.mark.parametrize("word", ["Total", "GRAND TOTAL", "Summe:", "total"])
+def test_a_last_row_that_may_sum_up_the_others_is_told(capsys, word):
+    learn(region=["north", "south", "east"] * 5 + [word], x=[*range(15), 105])
+    assert f"the last row holds {word!r}; if it sums up the others, leave it out" in capsys.readouterr().err
+    learn(region=["north", word, "east"] * 5 + [word], x=[*range(16)])
+    assert "the last row" not in capsys.readouterr().err
+
+
 def long_numbers(number, each=1):
     return [str(10**17 + row // each) for row in range(number)]
 
@@ -145,6 +167,25 @@ def test_months_with_a_year_or_a_day_are_said_to_look_like_dates(capsys, number)
 def test_what_no_month_quarter_or_week_is_stays_a_category(capsys, texts):
     assert not isinstance(learn(x=[*texts, "other"] * 9)[0], DateColumn)
     assert "looks like" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("write", [str, int])
+def test_days_without_marks_are_days(write):
+    texts = [*map(write, ("20231230", "20231231", "20240101", "20240331"))]
+    (column,) = columns = learn(x=texts * 5)
+    assert isinstance(column, DateColumn)
+    days = encoded(columns, x=texts)[:, 0]
+    assert np.diff(days).tolist() == [1, 1, 90]
+    np.testing.assert_array_equal(encoded(columns, x=[*map(str, texts)])[:, 0], days)
+    assert not isinstance(learn({"x": "number"}, x=texts * 5)[0], DateColumn)
+
+
+@pytest.mark.parametrize(
+    "others", [[20231345, 20231231], [20240101, 5], [19000000, 20000000], [20240101] * 2]
+)
+def test_numbers_of_eight_digits_that_are_no_days_stay_numbers(others):
+    found, _ = learn(x=others * 10, n=[*range(20)])
+    assert not isinstance(found, DateColumn)
 
 
 # Numbers
