@@ -15,6 +15,7 @@ from jaxmlp.sweep.selection import Candidate, HeldOut
 from jaxmlp.sweep.space import Member
 from jaxmlp.sweep.state import SweepState
 from jaxmlp.train.snapshots import plan_snapshots
+from jaxmlp.types import PyTree
 
 TIMED_EPOCHS = [1, 2]
 """After which the time budget is looked at: the first one takes longer than those that follow."""
@@ -133,7 +134,9 @@ def keep_snapshot(state: SweepState, config: SweepConfig) -> SweepState:
     if state.epoch not in plan_snapshots(state.num_epochs, config.num_snapshots):
         return state
     places = member_places(state).items()
-    now = {(state.epoch, member): member_params(*place) for member, place in places}
+    now: dict[tuple[int, ...], PyTree] = {
+        (state.epoch, member): member_params(*place) for member, place in places
+    }
     return state._replace(snapshots={**state.snapshots, **now})
 
 
