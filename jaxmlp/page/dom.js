@@ -40,6 +40,25 @@ function choice(label, options, chosen, action) {
   return node;
 }
 
+const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+
+/** Buttons in rows, of which Tab reaches the one that was last there and arrow keys the others. */
+function rove(nodes) {
+  const reach = (node) => nodes.forEach((one) => (one.tabIndex = one === node ? 0 : -1));
+  function step(event) {
+    if (!STEPS[event.key]) return;
+    event.preventDefault();
+    const columns = nodes.filter((node) => node.offsetTop === nodes[0].offsetTop).length;
+    const [across, down] = STEPS[event.key];
+    nodes[nodes.indexOf(event.currentTarget) + across + columns * down]?.focus();
+  }
+  for (const node of nodes) {
+    node.addEventListener("focus", () => reach(node));
+    node.addEventListener("keydown", step);
+  }
+  reach(nodes[0]);
+}
+
 // ---- Colours
 
 const COLOURS = {};

@@ -30,7 +30,9 @@ function packedButton(page, { images, labels, predicted }, place) {
 }
 
 function exampleGroup(page, packed, places) {
-  return element("div", { class: "examples" }, ...places.map((place) => packedButton(page, packed, place)));
+  const nodes = places.map((place) => packedButton(page, packed, place));
+  rove(nodes);
+  return element("div", { class: "examples" }, ...nodes);
 }
 
 /** Which images its mistakes are among. */

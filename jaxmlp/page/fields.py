@@ -1,5 +1,6 @@
 """What stands in the columns of a table, for the controls of a page: from where to where, and the middle."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -11,8 +12,9 @@ from jaxmlp.models.model import Model
 from jaxmlp.page.binary import pack_array
 from jaxmlp.types import InputError
 
-_DEVIATIONS = 2.0
-"""How far a control reaches on both sides of the mean, where quantiles are not known."""
+_DEVIATIONS = math.sqrt(3)
+"""How far a control reaches on both sides of the mean, where quantiles are not known: as far as values that
+are spread evenly."""
 _TRUTH_SIDE = 61
 Truth = Callable[[Float[np.ndarray, "places 2"]], Float[np.ndarray, " places"]]
 """What is true of two numbers: a probability of the second class, or a value."""
@@ -64,7 +66,10 @@ def _range(model: Model, place: int) -> tuple[float, float, float]:
         return float(knots[0]), float(np.median(knots)), float(knots[-1])
     shift, scale = (np.broadcast_to(part, model.spec.input_shape)[place] for part in model.affine)
     reach = _DEVIATIONS * float(scale) if np.isfinite(scale) else 1.0
-    return float(shift) - reach, float(shift), float(shift) + reach
+    # An estimate, so told in round numbers, none of which is -0.
+    digits = 1 - math.floor(math.log10(reach))
+    low, high = (round(float(shift) + side * reach, digits) + 0.0 for side in (-1, 1))
+    return low, float(shift), high
 
 
 def _category(model: Model, place: int, column: CategoryColumn) -> dict[str, Any]:

@@ -91,11 +91,8 @@ function makeTruth(page, truth) {
   setTimeout(draw);
   const title = element("h2", {}, "The known truth");
   const text = "By these probabilities the data were made: nothing that learns from them can know more.";
-  return element(
-    "section",
-    {},
-    title,
-    element("p", { class: "muted" }, text),
-    element("div", { class: "map" }, canvas),
-  );
+  const [across, up] = [false, true].map((isUp) => axisOf(page, isUp ? 1 : 0, [], null, isUp));
+  const map = element("div", { class: "map" }, canvas);
+  const frame = element("div", { class: "frame" }, ...framed(map, across, up));
+  return element("section", {}, title, element("p", { class: "muted" }, text), frame);
 }

@@ -66,6 +66,7 @@ function neuronGrid(page, layer) {
   const nodes = Array.from({ length: count }, (_, unit) => neuronButton(page, layer, unit));
   const size = count <= 16 ? 88 : page.hasImages(layer) ? 52 : 30;
   const node = element("div", { class: "grid", style: `--size:${size}px` }, ...nodes);
+  rove(nodes);
   const update = () => {
     const values = page.layers?.[layer].values ?? [];
     const most = values.reduce((a, b) => Math.max(a, Math.abs(b)), 0);

@@ -10,7 +10,6 @@ const FINE = 1.5e8;
 
 /** The point, moved by pointer and keys; `move` is called with its shares of the way along both axes. */
 function makePoint(map, move, at) {
-  const keys = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
   const node = element("button", {
     type: "button",
     class: "point",
@@ -18,9 +17,12 @@ function makePoint(map, move, at) {
   });
   const keep = (shares) => shares.map((share) => Math.min(Math.max(share, 0), 1));
   node.addEventListener("keydown", (event) => {
-    if (!keys[event.key]) return;
+    if (!STEPS[event.key]) return;
     event.preventDefault();
-    move(keep(at().map((share, i) => share + (event.shiftKey ? 0.1 : 0.01) * keys[event.key][i])));
+    const size = event.shiftKey ? 0.1 : 0.01;
+    const [across, down] = STEPS[event.key];
+    const [x, y] = at();
+    move(keep([x + size * across, y - size * down]));
   });
   let held = false;
   const follow = (event) => {
@@ -53,6 +55,9 @@ function axisOf(page, index, numeric, choose, vertical) {
     ...(vertical ? parts.reverse() : parts),
   );
 }
+
+/** The map with what stands along its sides. */
+const framed = (map, across, up) => [up, map, element("span"), across];
 
 /** The section of the plane; "" where the table has not two numbers. */
 function makePlane(page) {
@@ -124,7 +129,7 @@ function makePlane(page) {
     const [across, up] = [0, 1].map((i) =>
       axisOf(page, axes[i], numeric, (index) => choose(i, index), i === 1),
     );
-    frame.replaceChildren(up, map, element("span"), across);
+    frame.replaceChildren(...framed(map, across, up));
   }
 
   layOut();

@@ -27,6 +27,9 @@ def driver():
     driver.quit()
 
 
+ARROW_LEFT, ARROW_UP, ARROW_RIGHT, ARROW_DOWN = "\ue012", "\ue013", "\ue014", "\ue015"
+
+
 def plane():
     """Two numbers, a category and a known truth."""
     draws = np.random.default_rng(0)
@@ -60,3 +63,23 @@ def test_axe_finds_nothing_serious(driver, tmp_path, make, scheme):
     found = driver.execute_async_script(RUN)
     told = [(one["id"], one["impact"], [node["html"] for node in one["nodes"]]) for one in found]
     assert [one for one in told if one[1] in ("serious", "critical")] == [], told
+
+
+@needs_browser
+def test_tab_reaches_one_neuron_of_a_layer_and_arrow_keys_the_others(driver, tmp_path):
+    (tmp_path / "page.html").write_text(build_page(sweep()), "utf-8")
+    driver.get((tmp_path / "page.html").as_uri())
+    neurons = find(driver, ".neuron")
+    columns = len({one.location["x"] for one in neurons})
+    assert 1 < columns < len(neurons)
+
+    def reached():
+        return [place for place, one in enumerate(neurons) if one.get_attribute("tabindex") == "0"]
+
+    driver.execute_script("arguments[0].focus()", neurons[0])
+    steps = (ARROW_UP, 0), (ARROW_RIGHT, 1), (ARROW_DOWN, 1 + columns), (ARROW_LEFT, columns), (ARROW_UP, 0)
+    for key, place in steps:
+        driver.switch_to.active_element.send_keys(key)
+        assert reached() == [place]
+        assert driver.switch_to.active_element == neurons[place]
+    assert "Neuron 1 of layer 1" in [one.text for one in find(driver, ".details h3")]

@@ -70,4 +70,7 @@ def test_a_field_reaches_over_what_was_learnt(model):
     options = {"num_epochs": 2, "progress": False, "numeric_scaling": "quantile"}
     (of_ranks,) = describe_fields(jaxmlp.fit_mlp(ranks, **options).model)
     assert fields[2]["low"] < 0 < fields[2]["start"] < 6 < fields[2]["high"]
+    even = jaxmlp.from_arrays(np.linspace(0, 40, 300)[:, None], np.tile([0, 1], 150))
+    (of_even,) = describe_fields(jaxmlp.fit_mlp(even, num_epochs=2, progress=False).model)
+    assert (of_even["low"], of_even["high"]) == (0, 40)
     assert of_ranks["low"] < 1.5 and of_ranks["high"] > 2500 and 30 < of_ranks["start"] < 90
