@@ -24,12 +24,12 @@ import jaxmlp
 from experiments.harness.answers import Answer, Record, compared, said, sign, slug, values
 from experiments.harness.command import main
 from experiments.harness.flags import Count, Positives, Sizes, TrainingConfig
-from experiments.harness.network_pictures import write_page
+from experiments.harness.network_pictures import NUM_SNAPSHOTS, write_page
 from experiments.harness.receipt import Findings
 from experiments.harness.training import all_rates, make_network, total_seconds
 from experiments.shopping.buyers import MOTIVES, buying_probability, draw_buyers, indices
-from experiments.shopping.model import model_of
-from jaxmlp import Splits, TuneResult, from_arrays, save
+from experiments.shopping.model import layers_of, model_of, path_of, snapshots_of
+from jaxmlp import Splits, TuneResult, from_arrays, save, save_snapshots
 from jaxmlp.nn import heads, metrics
 from jaxmlp.plots import charts
 from jaxmlp.train import batching, tuning
@@ -63,11 +63,12 @@ def run(config: Config) -> Findings:
     mlp = models["mlp"]
     keys, _ = jaxmlp.seed_keys(range(config.seed, config.seed + max(config.num_seeds, NUM_UNTRAINED)))
     initial, _ = jax.vmap(mlp.network.init_fn, in_axes=(0, None))(keys, jaxmlp.Hyperparams())
+    path = path_of(mlp.tuned, int(np.argmin(mlp.tuned.scores[:, mlp.tuned.setting])))
     trained, untrained = (resemblance(mlp.network, params) for params in (mlp.tuned.params, initial))
     return Findings(
         f"{len(offers)} buyers with three motives",
         appearances(trained, untrained) | decisions(config, splits.test, models),
-        tables={"inputs": jaxmlp.fit_affine(splits.train.inputs)}
+        tables={"inputs": jaxmlp.fit_affine(splits.train.inputs), "path": path}
         | {name: model.tuned.params for name, model in models.items()},
         seconds=total_seconds(model.tuned.fit.seconds for model in models.values()),
     )
@@ -84,7 +85,7 @@ def train(config: Config, splits: Splits, *hidden_sizes: int) -> Model:
     """All seeds at all learning rates as one program; the rate of the best validation loss is chosen."""
     num_steps = config.num_epochs * batching.num_batches(len(splits.train.inputs), config.batch_size)
     options = all_rates(config, config.learning_rates, jaxmlp.Hyperparams(num_steps=num_steps))
-    options |= {"monitor": "log_loss", "metrics": MEASURES}
+    options |= {"monitor": "log_loss", "metrics": MEASURES, "num_snapshots": NUM_SNAPSHOTS}
     network, adam = make_network(splits, hidden_sizes), jaxmlp.make_optimizer("adam", "cosine")
     return Model(network, jaxmlp.tune(network, adam, splits.train, splits.validation, **options))
 
@@ -157,12 +158,9 @@ def answer(record: Record) -> Answer:
 def network_of(record: Record, name: str) -> tuple[jaxmlp.Network, Any]:
     """The networks of one kind, of all seeds, as the record holds them."""
 
-    def arrays(kind: Any, stored: Any) -> Any:
-        return kind(*(np.array(stored[field], np.float32) for field in kind._fields))
-
-    layers = tuple(arrays(jaxmlp.Layer, layer) for layer in record["tables"][name])
+    layers, inputs = layers_of(record["tables"][name]), record["tables"]["inputs"]
     sizes = layers[0].weight.shape[1], *(layer.bias.shape[1] for layer in layers)
-    affine = arrays(jaxmlp.Affine, record["tables"]["inputs"])
+    affine = jaxmlp.Affine(*(np.array(inputs[field], np.float32) for field in jaxmlp.Affine._fields))
     return jaxmlp.make_network(sizes, heads.binary, affine), layers
 
 
@@ -175,6 +173,7 @@ def draw(record: Record, folder: Path) -> None:
     network, params = network_of(record, "mlp")
     model = model_of(record, params, best)
     save(folder / "model.safetensors", model)
+    save_snapshots(folder / "snapshots", snapshots_of(record, model))
     if not record["config"]["smoke"]:
         write_page(model, record, folder / "page.html", buying_probability)
     sums, r = by_motive(tuning.population_logits(network, params[:1], PLANE)[best])
