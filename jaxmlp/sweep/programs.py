@@ -143,7 +143,7 @@ def num_parameters(program: Program, member: Member) -> int:
 def _state_shapes(train: Train, structure: Any) -> FitState:
     # Not the program's own ``make_init``, which may spread members over more devices than one member fills.
     hyperparams = jax.tree.unflatten(structure, [jnp.zeros(1)] * structure.num_leaves)
-    return jax.eval_shape(make_init(train), fold_keys([0], 1), hyperparams)
+    return jax.eval_shape(make_init(train), jax.eval_shape(lambda: fold_keys([0], 1)), hyperparams)
 
 
 def stack_numbers(*values: float) -> Array:
