@@ -29,10 +29,17 @@ def known_name(argument: str, name: str, known: Iterable[str]) -> str:
     known = sorted(known)
     if name in known:
         return name
-    nearest = difflib.get_close_matches(str(name), known, n=1)
+    nearest = nearest_name(str(name), known)
     more = f" and {len(known) - _MOST_NAMES:,} more" if len(known) > _MOST_NAMES else ""
-    hint = f"did you mean {nearest[0]!r}?" if nearest else f"known: {', '.join(known[:_MOST_NAMES])}{more}"
+    hint = f"did you mean {nearest!r}?" if nearest else f"known: {', '.join(known[:_MOST_NAMES])}{more}"
     raise InputError(f"{argument}: unknown name {_shown(name)}; {hint}")
+
+
+def nearest_name(name: str, known: Iterable[str]) -> str | None:
+    """The one that may have been meant; letters of the other case are no difference."""
+    small = {one.casefold(): one for one in known}
+    found = difflib.get_close_matches(name.casefold(), small, n=1)
+    return small[found[0]] if found else None
 
 
 def integer(argument: str, value: Any, at_least: int = 1) -> int:

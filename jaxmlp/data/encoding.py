@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float
 
+from jaxmlp import checks
 from jaxmlp.data.arrays import MAX_NUMBER
 from jaxmlp.data.cells import Cells, is_plain, sample_words, shown
 from jaxmlp.data.columns import CategoryColumn, Column, DateColumn, NumberColumn, Used, used_columns
@@ -30,9 +31,11 @@ def read_cells(frame: "pandas.DataFrame", columns: Sequence[Column]) -> list[tup
     found = []
     for column in used_columns(columns):
         if column.name not in frame:
-            raise InputError(
-                f"column {column.name!r}: is not in the table, which has {_format_names(frame.columns)}"
+            nearest = checks.nearest_name(column.name, frame.columns)
+            there = (
+                f"; did you mean {nearest!r}?" if nearest else f", which has {_format_names(frame.columns)}"
             )
+            raise InputError(f"column {column.name!r}: is not in the table{there}")
         found.append((column, column.read(frame[column.name])))
     return found
 

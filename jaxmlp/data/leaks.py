@@ -45,23 +45,35 @@ def warn_leaks(splits: Splits) -> Splits:
 
 
 def _remark_twins(splits: Splits) -> Iterator[str]:
-    """The parts that have rows of those that are learnt from; where both are cut, that of the test part says
-    it of both.
+    """The parts that have rows of those that are learnt from; without any, of these rows those that are there
+    twice, where some are held out of them by chance.
     """
-    looked_at = {"validation": splits.validation, "test": splits.test}
-    if splits.validation_is_cut and len(splits.test.inputs):
-        del looked_at["validation"]
-    for name, part in looked_at.items():
-        rows, others = _hash_rows(part), {*_hash_rows(splits.train)}
-        if name == "test" and splits.validation_is_cut:
-            others.update(_hash_rows(splits.validation))
-        number = sum(row in others for row in rows)
-        if number >= max(2, _SHARE * len(rows)) and not _has_twins_by_chance(splits):
-            yield (
-                f"{name}: {number:,} of {len(rows):,} rows have twins among those to learn from, with all "
-                "inputs and the target, so that the score there is too good; drop one of each, or name what "
-                "they share as groups"
+    train, cut = _hash_rows(splits.train), splits.validation_is_cut
+    learnt = train + _hash_rows(splits.validation) if cut else train
+    parts = {} if cut else {"validation": splits.validation}
+    known, counts = {*learnt}, Counter(learnt)
+    for name, part in {**parts, "test": splits.test}.items():
+        rows = _hash_rows(part)
+        number = sum(row in known for row in rows)
+        if _are_many(number, len(rows), splits):
+            yield _tell_twins(
+                f"{name}: {number:,} of {len(rows):,} rows have twins among those to learn from"
             )
+            cut = False
+    number = sum(count for count in counts.values() if count > 1)
+    if cut and splits.blocks is None and _are_many(number, len(learnt), splits):
+        yield _tell_twins(f"rows: {number:,} of {len(learnt):,} to learn from have twins among the others")
+
+
+def _are_many(number: int, num_rows: int, splits: Splits) -> bool:
+    return number >= max(2, _SHARE * num_rows) and not _has_twins_by_chance(splits)
+
+
+def _tell_twins(found: str) -> str:
+    return (
+        f"{found}, with all inputs and the target, so that a score is too good whose rows are held out by "
+        "chance; drop one of each, or name what they share as groups"
+    )
 
 
 def _hash_rows(part: Dataset) -> list[int]:

@@ -48,7 +48,8 @@ function ideasFor(page) {
       ideas.push([
         "Move the point across a neuron's line: on one side ReLU turns it off, and it adds nothing.",
       ]);
-    if (page.axes) ideas.push(["Drag a neuron's weight: its line turns, and the boundary bends with it."]);
+    const bent = page.model.head === "regression" ? "map" : "boundary";
+    if (page.axes) ideas.push([`Drag a neuron's weight: its line turns, and the ${bent} bends with it.`]);
   }
   ideas.push(["Switch neurons off, one after the other: when does the answer change?"]);
   return ideas.slice(0, 2);

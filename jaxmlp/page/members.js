@@ -11,11 +11,12 @@ function curvePoints(curve, epochs, low, high) {
   return known.map(([value, epoch]) => `${across(epoch).toFixed(1)},${up(value).toFixed(1)}`).join(" ");
 }
 
-/** From what a quarter of the members do not reach, since the good ones lie close together, to the best. */
+/** From what the better half of the members soon leaves behind, since the good ones lie close together, to the best. */
 function scoreRange(curves) {
-  const best = curves.map((curve) => highest(curve.filter((value) => value !== null)));
-  const known = best.filter(Number.isFinite).sort((a, b) => a - b);
-  return [known[known.length >> 2], known.at(-1)];
+  const known = curves.map((curve) => curve.filter((value) => value !== null)).filter((curve) => curve.length);
+  const better = known.sort((a, b) => highest(b) - highest(a)).slice(0, Math.ceil(known.length / 2));
+  const values = better.flat().sort((a, b) => a - b);
+  return [values[Math.floor(values.length / 10)], values.at(-1)];
 }
 
 /** The setting of a member in words. */

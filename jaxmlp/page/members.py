@@ -20,15 +20,19 @@ def describe_members(spec: ModelSpec, record: Mapping[str, Any]) -> dict[str, An
         return None
     varied = {name: column for name, column in settings.items() if len(set(column)) > 1}
     told = {"measure": measure, "epochs": record["epochs"], "curves": curves, "settings": varied}
-    return told | {"growth": _describe_growth(record["tables"].get("growth", {}))}
+    growth = _describe_growth(record["tables"].get("growth", {}), len(spec.networks))
+    return told | {"growth": growth}
 
 
-def _describe_growth(history: Mapping[str, Any]) -> dict[str, Any] | None:
-    """After each epoch in which the ensemble was chosen anew: its networks and its loss."""
+def _describe_growth(history: Mapping[str, Any], num_networks: int) -> dict[str, Any] | None:
+    """After each epoch in which the ensemble was chosen anew: its networks, of which each candidate has one
+    for each fold, and its loss.
+    """
     if not history.get("epochs"):
         return None
+    num_folds = max(1, num_networks // int(history["candidates"][-1]))
     return {
         "epochs": list(map(int, history["epochs"])),
-        "networks": list(map(int, history["candidates"])),
+        "networks": [num_folds * int(number) for number in history["candidates"]],
         "loss": history["loss"],
     }

@@ -2,6 +2,7 @@
 
 const TRACE_SIZE = 40;
 const MOST_LINES = 24;
+const MOST_LOOKED_AT = 20;
 // Products of numbers for a map at once, and for one that is finer, once nothing moves.
 const QUICK = 1.5e7;
 const FINE = 1.5e8;
@@ -56,6 +57,21 @@ function axisOf(page, index, numeric, choose, vertical) {
   );
 }
 
+/** The two numbers whose ends are answered most differently, among the first MOST_LOOKED_AT. */
+function tellingAxes(page, numeric) {
+  const answer = (index, value) => predict(page.model, toInputs(page, page.row.with(index, value)), []).mean;
+  const spread = (index) => {
+    const [low, high] = ["low", "high"].map((end) => answer(index, page.fields[index][end]));
+    return Math.max(...low.map((value, i) => Math.abs(value - high[i])));
+  };
+  const looked = numeric.slice(0, MOST_LOOKED_AT).map((index) => [spread(index), index]);
+  return looked
+    .sort((a, b) => b[0] - a[0])
+    .slice(0, 2)
+    .map(([, index]) => index)
+    .sort((a, b) => a - b);
+}
+
 /** The map with what stands along its sides. */
 const framed = (map, across, up) => [up, map, element("span"), across];
 
@@ -63,7 +79,7 @@ const framed = (map, across, up) => [up, map, element("span"), across];
 function makePlane(page) {
   const numeric = [...page.fields.keys()].filter((i) => page.fields[i].kind !== "category");
   if (numeric.length < 2) return "";
-  const axes = numeric.slice(0, 2);
+  const axes = tellingAxes(page, numeric);
   page.axes = axes;
   const canvas = element("canvas", { width: PLANE_SIDE, height: PLANE_SIDE });
   const map = element("div", { class: "map" }, canvas);

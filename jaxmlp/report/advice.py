@@ -37,7 +37,7 @@ def _about_data(report: Report) -> Iterator[str]:
     if len(report.held_out.targets) < _FEW:
         yield "Rows are few: four times as many would halve every interval."
     if len(hidden := [name for name, rises in report.importance.items() if rises.mean() <= 0]) > 1:
-        named = ", ".join(hidden[:5]) + (", …" if len(hidden) > 5 else "")
+        named = ", ".join(hidden[:5]) + (f" and {len(hidden) - 5} more" if len(hidden) > 5 else "")
         yield f"Try without columns that seem to tell nothing: {named}."
     what, wrong = ("images", "labels") if report.has_images else ("rows", "entries")
     yield f"Look at the hardest {what}: wrong {wrong} stand there first."

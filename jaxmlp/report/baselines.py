@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from jaxmlp.sweep.ensembles import OutOfFold
 
 _SHARE = 1 / 5
-"""Of the sweep's time, which baselines may take; some seconds in any case."""
-_LEAST_SECONDS = 5.0
+"""Of the sweep's time, which baselines may take; some seconds in any case, since of few rows a single fold
+says little."""
+_LEAST_SECONDS = 20.0
 _MANY_ROWS = 20_000
 _NAMES = {
     (CONSTANT, True): "always the class shares",
@@ -42,8 +43,8 @@ class _Kind(NamedTuple):
 
 def fit_baselines(judged: Judged, own: "OutOfFold", splits: Splits, sweep_seconds: float) -> Comparison:
     """Baselines that learn from the rows, by the weights, that the networks of a fold learnt from, and are
-    asked for the rows that it held out: in as many folds as fit into a fifth of ``sweep_seconds``, at least
-    one.
+    asked for the rows that it held out: in as many folds as fit into 20 seconds or a fifth of
+    ``sweep_seconds``, at least one.
 
     They see what the networks see: numbers with their gaps filled and a column that tells of these, and a
     column of 0 and 1 for each category; the trees see categories and gaps as such.
@@ -72,7 +73,7 @@ def fit_baselines(judged: Judged, own: "OutOfFold", splits: Splits, sweep_second
         paired = mean_interval(costs - theirs, weights, asked.groups)
         found.append(Baseline(kind, _NAMES[kind, classes], answers[kind], loss, *paired, seconds[kind]))
     names = {_NAMES[kind, classes]: why for kind, why in left_out.items()}
-    return Comparison(found, rows, done, float(np.average(costs, weights=weights)), names)
+    return Comparison(found, rows, done, len(folds), float(np.average(costs, weights=weights)), names)
 
 
 def _kinds(judged: Judged, splits: Splits) -> tuple[dict[str, _Kind], dict[str, str]]:

@@ -47,10 +47,19 @@ class Comparison(NamedTuple):
     baselines: list[Baseline]
     rows: Bool[np.ndarray, " rows"]
     num_folds: int
+    """That these rows are of."""
+    all_folds: int
     loss: float
     """Of the ensemble on these rows."""
     left_out: dict[str, str]
     """Those that could not be fitted or are not for such data, with the reason."""
+
+    def describe_rows(self) -> str:
+        """What it was compared on, in words."""
+        if self.num_folds == self.all_folds:
+            return f"{self.rows.sum():,} held out rows"
+        folds = f"{self.num_folds} of {self.all_folds} folds"
+        return f"{self.rows.sum():,} of {len(self.rows):,} held out rows ({folds})"
 
     def find(self, kind: str) -> Baseline | None:
         """The baseline of a kind, if there is one."""

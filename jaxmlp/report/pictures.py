@@ -105,11 +105,11 @@ def draw_effects(effects: Sequence[Effect], judged: Judged, target: str, path: P
         single = f" of {judged.class_names[places[0]]}" if len(places) == 1 else ""
         label = f"average probability{single}"
     lines = [str(judged.class_names[p]) if classes else f"target {p + 1}" for p in places]
-    panels = [_panel(effect, places) for effect in effects]
+    panels = [_panel(effect, places, "percent" if classes else "") for effect in effects]
     return reports.effect_panels(panels, lines, path, ylabel=label, percent=classes)
 
 
-def _panel(effect: Effect, places: Sequence[int]) -> reports.EffectPanel:
+def _panel(effect: Effect, places: Sequence[int], unit: str) -> reports.EffectPanel:
     """Numbers as such, with what is predicted where there is none beside the name; words and dates by their
     names.
     """
@@ -117,9 +117,13 @@ def _panel(effect: Effect, places: Sequence[int]) -> reports.EffectPanel:
     if column.is_category or isinstance(column.kind, DateColumn):
         return reports.EffectPanel(column.name, column_words(column, values), averages)
     known = ~np.isnan(values)
-    gaps = [", ".join(format_number(float(f"{value:.3g}")) for value in row) for row in averages[~known]]
-    name = column.name + "".join(f" (missing: {gap})" for gap in gaps)
+    gaps = [", ".join(_short(value, unit) for value in row) for row in averages[~known]]
+    name = column.name + "".join(f" ({gap} where missing)" for gap in gaps)
     return reports.EffectPanel(name, values[known].tolist(), averages[known])
+
+
+def _short(value: float, unit: str) -> str:
+    return f"{value:.1%}".replace("%", " %") if unit else format_number(float(f"{value:.3g}"))
 
 
 def draw_mistakes(judged: Judged, path: Path) -> Path:

@@ -49,13 +49,13 @@ def baselines(report: Report, folder: Path) -> str:
         )
         for one in compared.baselines
     ]
-    header = ("model", name, "ensemble minus it (95 % interval)", "it is", "seconds")
+    header = ("model", name, "ensemble minus this (95 % interval)", "this model is", "seconds")
     trees = ", trees see gaps and categories as such"
-    of = f"{compared.num_folds} of {len(np.unique(report.found.out_of_fold.folds))} folds"
     told = (
-        f"Each learnt from the same rows as the networks and was asked for the same {compared.rows.sum():,} "
-        f"rows, those of {of}. Lower is better; the difference is paired, row by row. With scikit-learn's "
-        f"defaults; the linear model sees the rows as the networks do{'' if report.has_images else trees}."
+        "Each learnt from the same rows as the networks and was asked for the same "
+        f"{compared.describe_rows()}. Lower is better; the difference is paired, row by row. With "
+        "scikit-learn's defaults; the linear model sees the rows as the networks do"
+        f"{'' if report.has_images else trees}."
     )
     if report.splits.class_weights:
         told += " Classes counted the same here, as in training."

@@ -59,7 +59,7 @@ def _against(compared: Comparison, classes: bool, one: Baseline) -> str:
     if not classes:
         low, high, ours, theirs = -high, -low, 1 - ours, 1 - theirs
     values = f"{_format(ours, '1')} of the ensemble against {_format(theirs, '1')}"
-    told = f"{name} {values} on {compared.rows.sum():,} rows"
+    told = f"{name} {values} on {compared.describe_rows()}"
     return f"{told}, 95 % interval of the difference {signed(low)} to {signed(high)}"
 
 

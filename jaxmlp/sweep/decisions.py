@@ -82,7 +82,9 @@ def _record_ensemble(state: SweepState, held_out: HeldOut) -> dict[str, list[flo
     chosen = [one for one in state.candidates if one.counts[0]]
     news = {"loss": float(held_out.losses([honest])[0] @ held_out.weights)}
     news |= {"size": sum(int(one.counts[0]) for one in chosen), "candidates": len(chosen)}
-    news |= {"epochs": max(one.epoch for one in chosen), "seconds": state.seconds}
+    # Where the time was over, some have come further than all have.
+    epoch = max(state.epoch, *(one.epoch for one in chosen))
+    news |= {"epochs": epoch, "seconds": state.seconds}
     return {name: [*values, float(news[name])] for name, values in state.ensemble_history.items()}
 
 

@@ -195,6 +195,9 @@ def test_predictions_leave_a_persons_own_files_and_cells_as_they_are(folder, cap
     fresh.drop(columns="brand").to_csv(folder / "less.csv", index=False)
     _, _, err = command(capsys, "predict", model, folder / "less.csv", "--out", folder / "less-out.csv")
     assert err.startswith(f"error: {folder / 'less.csv'}: column 'brand': is not in the table")
+    fresh.rename(columns={"brand": "Brand"}).to_csv(folder / "less.csv", index=False)
+    _, _, err = command(capsys, "predict", model, folder / "less.csv", "--out", folder / "less-out.csv")
+    assert "column 'brand': is not in the table; did you mean 'Brand'?\n" in err
 
 
 def test_a_model_is_shown_in_words(folder, capsys):

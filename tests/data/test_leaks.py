@@ -91,6 +91,10 @@ def test_rows_that_are_there_twice_are_told_where_they_are_on_both_sides():
     twice = pd.concat([frame, frame]).assign(row=[*range(300)] * 2)
     (line,) = leaks_of(twice.drop(columns="row"), "real")
     assert line.startswith("test: ")
+    (line,) = leaks_of(twice.drop(columns="row"), "real", test=honest(90, seed=1))
+    assert line.startswith("rows: 600 of 600 to learn from have twins among the others, with all inputs and ")
+    own = {"validation": honest(90, seed=1), "test": honest(90, seed=2)}
+    assert leaks_of(twice.drop(columns="row"), "real", **own) == []
     assert leaks_of(twice, "real", groups="row") == []
 
 

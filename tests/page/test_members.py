@@ -54,6 +54,16 @@ def test_settings_that_all_share_are_left_out():
     assert describe_members(spec, record)["settings"] == {"dropout": [0.1, 0.2]}
 
 
+def test_the_ensemble_has_a_network_of_each_fold_for_each_candidate():
+    model = jaxmlp.load(RESULTS / "mnist" / "model.safetensors")
+    networks = model.spec.networks * 12
+    spec = with_spec(model, networks=networks).spec
+    growth = {"epochs": [3.0, 9.0], "loss": [0.2, 0.1], "candidates": [2.0, 3.0]}
+    tables = {"settings": {"dropout": [0.1, 0.2]}, "growth": growth}
+    record = {"epochs": [1], "curves": {"member_validation_accuracy": [[0.1], [0.2]]}, "tables": tables}
+    assert describe_members(spec, record)["growth"]["networks"] == [8, 12]
+
+
 @needs_browser
 def test_each_curve_tells_its_setting(run, tmp_path):
     record = json.loads((run / "record.json").read_text())
