@@ -1,6 +1,8 @@
 """The cells of a table's column: which are missing, and what they are as words."""
 
 import re
+import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -22,6 +24,8 @@ _SAMPLE = 5000
 # So many of the words, where these are not all as long.
 _PADDED = 0.05
 _TRUTH = {"true": "True", "false": "False"}
+# Spaces, and what is copied along with a text and is not seen.
+_UNSEEN = "".join(filter(str.isspace, map(chr, range(0x3001)))) + "\u200b\u200e\u200f\u2060\ufeff"
 
 
 class Cells(NamedTuple):
@@ -99,14 +103,29 @@ def is_known(values: "pandas.Series") -> Bool[np.ndarray, " rows"]:
     )
 
 
-def without_apostrophe(text: str) -> str:
-    """The text without that with which spreadsheets keep a number from being one."""
+def trimmed(text: str) -> str:
+    """The text without space and what else is not seen around it; a letter and its accent are one."""
+    return unicodedata.normalize("NFC", text.strip(_UNSEEN))
+
+
+def bare(text: str) -> str:
+    """The text trimmed, without that with which spreadsheets keep a number from being one: '012, ="012"."""
+    text = trimmed(text)
+    if re.fullmatch(r'="[^"]*"', text):
+        return trimmed(text[2:-1])
     return text[1:] if re.match(r"'[-+]?[\d.,]", text) else text
+
+
+def alike(words: Sequence[str]) -> list[str]:
+    """Those of them that differ only in capitals, or in the space within."""
+    folded = [" ".join(word.casefold().split()) for word in words]
+    counts = Counter(folded)
+    return [word for word, small in zip(words, folded, strict=True) if counts[small] > 1]
 
 
 def as_word(cell: Any) -> str:
     """One cell of ``as_words``."""
-    word = without_apostrophe(str(cell).strip())
+    word = bare(str(cell))
     if (small := word.casefold()) in MISSING:
         return ""
     whole = _WHOLE.fullmatch(word)

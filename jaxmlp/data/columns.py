@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 
 from jaxmlp.data.cells import Cells, as_words, is_dated, is_plain
-from jaxmlp.data.dates import ISO, cycle_parts, find_cycles, read_days
+from jaxmlp.data.dates import ISO, cycle_parts, find_cycles, read_days, show_day
 from jaxmlp.data.numerals import read_numbers
 from jaxmlp.printing import one_line
 
@@ -90,7 +90,8 @@ class DateColumn(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="d
         """How it is read, in words."""
         also = f", and where in the {' and '.join(self.cycles)}" if self.cycles else ""
         written = "" if self.format == ISO else f", written {self.format},"
-        day = str(np.datetime64(round(self.fill), "D"))
+        # Of a date, without its time.
+        day = show_day(self.fill, self.format).split()[0]
         return f"dates{written} as days{also}{_describe_fill(day, self.gaps)}"
 
 

@@ -8,15 +8,14 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
-from jaxmlp.data.cells import Cells, as_words, is_dated, is_known, is_plain, sample_words
+from jaxmlp.data.cells import Cells, as_words, bare, is_dated, is_known, is_plain, sample_words
 
 if TYPE_CHECKING:
     import pandas
 
 ISO = "ISO8601"
-COMPACT = "%Y%m%d"
 _YEAR_FIRST = tuple(f"%Y{mark}%m{mark}%d" for mark in "/.")
 _DAY_FIRST = tuple(f"%d{mark}%m{mark}{year}" for year, mark in product(("%Y", "%y"), "/.-"))
 _MONTH_FIRST = tuple(f"%m{mark}%d{mark}{year}" for year, mark in product(("%Y", "%y"), "/.-"))
@@ -34,12 +33,29 @@ _FORMATS = (
     *_TIMES,
     *(f"{day} {time}" for day, time in product(_DAYS, _TIMES)),
 )
+_DATED = tuple(form for form in _FORMATS if form not in (*_TIMES, *_SHORT_YEARS))
 # What no date lacks: two groups of digits, or the name of a month and a year.
 _LOOKS = re.compile(r"\d\D+\d|[^\W\d]{3,9}[ /-]\d{2}")
 _QUARTER = re.compile(r"(?P<year>\d{4})[ -]?[Qq](?P<number>[1-4])|[Qq](?P<first>[1-4])[ -/](?P<last>\d{4})")
-_COMPACT = re.compile(r"(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])")
+_MONTH, _DAY, _MINUTE = (
+    r"(?:19|20)\d\d(?:0[1-9]|1[0-2])",
+    r"(?:0[1-9]|[12]\d|3[01])",
+    r"(?:[01]\d|2[0-3])[0-5]\d",
+)
+_COMPACT = {
+    "%Y%m": re.compile(_MONTH),
+    "%Y%m%d": re.compile(_MONTH + _DAY),
+    "%Y%m%d%H%M": re.compile(_MONTH + _DAY + _MINUTE),
+    "%Y%m%d%H%M%S": re.compile(_MONTH + _DAY + _MINUTE + r"[0-5]\d"),
+}
+"""Formats without marks, and what numbers have by chance too seldom to be a column of them."""
+# Of months, more than of days, since one number in eight ends with one.
+_FEWEST = {"%Y%m": 6}
+# Minutes and seconds have two digits; what has one is a score.
+_SCORE = re.compile(r":\d(?!\d)")
 _WEEK = re.compile(r"(\d{4})-?W(\d{2})")
 _SAMPLE = 50
+_FEW, _LEAST = 0.05, 190001
 CYCLES = {"day": 1.0, "week": 7.0, "year": 365.2425}
 """What may repeat itself, and after how many days."""
 
@@ -50,7 +66,7 @@ def read_days(values: "pandas.Series", form: str) -> Cells:
 
     known = is_known(values)
     if pandas.api.types.is_numeric_dtype(values.dtype):
-        if form != COMPACT:
+        if form not in _COMPACT:
             # Of what unit would they be?
             return Cells(np.full(len(values), np.nan), known)
         values = pandas.Series(as_words(values), dtype=object)
@@ -60,6 +76,9 @@ def read_days(values: "pandas.Series", form: str) -> Cells:
     options = {} if is_dated(values) else {"format": form}
     if options:
         values = values.astype(object).where(known).map(_as_day, na_action="ignore")
+        if form in _COMPACT:
+            # That of strptime takes fewer digits, too.
+            values = values.where(values.astype(str).str.fullmatch(_COMPACT[form]))
     times = pandas.to_datetime(values, errors="coerce", utc=True, **options)
     days = times.dt.tz_localize(None).to_numpy("datetime64[us]").astype(np.int64) / 86_400e6
     return Cells(np.where(times.isna(), np.nan, days), known)
@@ -67,7 +86,9 @@ def read_days(values: "pandas.Series", form: str) -> Cells:
 
 def _as_day(cell: object) -> str:
     """The cell as a text; of a quarter or a week its first day."""
-    text = str(cell).strip()
+    text = bare(str(cell))
+    if _SCORE.search(text):
+        return ""
     if found := _QUARTER.fullmatch(text):
         number = int(found["number"] or found["first"])
         return f"{found['year'] or found['last']}-{3 * number - 2:02}-01"
@@ -77,12 +98,18 @@ def _as_day(cell: object) -> str:
     return text
 
 
-def are_compact(values: "pandas.Series") -> bool:
-    """Whether the cells are days such as 20240131, with which numbers have nothing but digits in common."""
-    if is_plain(values) and not values.dropna().between(19000101, 20991231).all():
-        return False
+def find_compact(values: "pandas.Series") -> str | None:
+    """The format of days such as 20240131, of months or of minutes, with which numbers have nothing but
+    digits in common; all words are written so but one in twenty, or one that stands for a gap.
+    """
+    if is_plain(values) and not values.dropna().head(_SAMPLE).median() >= _LEAST:
+        return None
     words = sample_words(values)
-    return len(words) > 1 and all(map(_COMPACT.fullmatch, words))
+    for form, written in _COMPACT.items():
+        count = sum(map(bool, map(written.fullmatch, words)))
+        if count >= _FEWEST.get(form, 2) and len(words) - count <= max(1, _FEW * len(words)):
+            return form
+    return None
 
 
 def find_formats(words: Sequence[str], day_first: bool | None = None, *, is_said: bool = False) -> list[str]:
@@ -115,6 +142,17 @@ def may_be_months(words: Sequence[str]) -> bool:
     return any(2 * _days(few, form)[1] > len(words[:_SAMPLE]) for form in _SHORT_YEARS if few)
 
 
+def are_mostly_dates(words: Sequence[str]) -> Bool[np.ndarray, " words"] | None:
+    """Which of ``words`` are dates, in the format of most, where at least half are in any; otherwise None."""
+    few = words[:_SAMPLE]
+    if 2 * sum(bool(_LOOKS.search(word)) for word in few) < max(1, len(few)):
+        return None
+    fitting = [form for form in _DATED if _days(few, form)[1]]
+    read = [np.isfinite(_days(words, form)[0]) for form in fitting]
+    is_most = bool(read) and 2 * np.any(read, axis=0).sum() >= len(words)
+    return max(read, key=np.sum) if is_most else None
+
+
 def _may_be_days(words: Sequence[str], form: str, count: int) -> bool:
     return form in _SHORT_YEARS and _days(words, form.replace("%y", "%d"))[1] == count
 
@@ -124,6 +162,14 @@ def _days(words: Sequence[str], form: str) -> tuple[Float[np.ndarray, " words"],
 
     days = read_days(pandas.Series(words, dtype=object), form).values
     return days, int(np.isfinite(days).sum())
+
+
+def show_day(day: float, form: str) -> str:
+    """A number of days as people write it: a date, with its time if it has one, or a time alone."""
+    date, time = str(np.datetime64(round(day * 86_400), "s")).split("T")
+    if form in _TIMES:
+        return time
+    return date if time == "00:00:00" else f"{date} {time}"
 
 
 def find_cycles(days: Float[np.ndarray, " rows"]) -> tuple[str, ...]:

@@ -3,14 +3,15 @@
 Of a column of texts, what stands for nothing aside:
 
 1. with leading zeros, as postal codes have them: categories; whole numbers so long that floats would merge
-   them, as identifiers are: texts, with which 4 and 5 go on; months as 03.2024 and days as 20240331: dates;
+   them, as identifiers are: texts, with which 4 and 5 go on; months as 03.2024 or 202403, days as 20240331
+   and minutes as 202403311259, but for one in twenty or one that stands for a gap: dates;
 2. of which 95 % are numbers, after separators, signs and a unit that they share: numbers, the others missing;
 3. of which 95 % are dates or times: dates;
 4. that are pages, or all different: left out;
 5. that are at most 64 different, or of which at most 5 % are numbers: categories, the 64 most frequent;
 6. what remains is refused until somebody says what it is.
 
-Columns that have a type in memory are what it says, but for such days. The index that a file was saved with
+Columns that have a type in memory are what it says, but for such dates. The index that a file was saved with
 is left out; whole numbers that are all different stay, since they may be a price, with a warning.
 """
 
@@ -40,7 +41,7 @@ from jaxmlp.data.columns import (
     NumberColumn,
     infer_from_type,
 )
-from jaxmlp.data.dates import COMPACT, are_compact, find_formats
+from jaxmlp.data.dates import find_compact, find_formats
 from jaxmlp.data.frames import import_pandas
 from jaxmlp.data.numerals import MOST, find_decimals, find_unit
 from jaxmlp.types import InputError
@@ -100,8 +101,8 @@ def _infer(name: str, values: "pandas.Series", said: str, marks: set[str] | None
         raise InputError(f"column {name!r}: must hold real numbers, got complex ones; drop it")
     if said in ("drop", "text"):
         return CategoryColumn(name) if said == "text" else DroppedColumn(name, "as was said")
-    if said in ("", "date") and are_compact(values):
-        return DateColumn(name, COMPACT)
+    if said in ("", "date") and (form := find_compact(values)):
+        return DateColumn(name, form)
     typed = infer_from_type(name, values)
     if not said and not isinstance(typed, CategoryColumn | DateColumn) and floats_merge(values):
         return _as_texts(name, values, 0.0)

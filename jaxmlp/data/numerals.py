@@ -2,13 +2,14 @@
 
 import contextlib
 import re
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float
 
-from jaxmlp.data.cells import Cells, is_dated, is_known, map_different, without_apostrophe
+from jaxmlp.data.cells import Cells, bare, is_dated, is_known, map_different
 
 if TYPE_CHECKING:
     import pandas
@@ -34,7 +35,11 @@ _WRITTEN = {
 _DECIMALS = tuple(_WRITTEN)
 MARK_NAMES = {".": "decimal points", ",": "decimal commas"}
 # What a number beside them means without one is not what it means with it.
-_MAGNITUDES = frozenset(("k", "K", "M", "B", "bn", "mn", "Mio", "Mrd", "Tsd"))
+_MAGNITUDES = frozenset(
+    ("k", "K", "M", "B", "bn", "mn", "Mio", "Mrd", "Tsd", "thousand", "million", "billion")
+)
+# So many numbers with a unit.
+_SEVERAL = 4
 
 
 def read_numbers(values: "pandas.Series", decimal: str = ".", unit: str = "") -> Cells:
@@ -76,7 +81,7 @@ def _is_magnitude(unit: str) -> bool:
 
 def split_number(text: str) -> tuple[str, str, str, str]:
     """Sign, digits with their marks, exponent and unit; no digits where it is no number."""
-    text = without_apostrophe(text.strip().translate(_MARKS))
+    text = bare(text).translate(_MARKS)
     if text.startswith("(") and text.endswith(")"):
         # As accountants write it.
         text = f"-{text[1:-1]}"
@@ -92,6 +97,13 @@ def find_unit(words: Sequence[str]) -> str:
     units = [unit for _, digits, _, unit in map(split_number, words) if digits]
     named = [unit for unit in units if unit]
     return max(set(named), key=named.count) if 2 * len(named) > len(units) else ""
+
+
+def find_units(words: Sequence[str]) -> list[str]:
+    """The units of ``words``, the most frequent first, if nearly all are numbers with some."""
+    units = Counter(unit for _, digits, _, unit in map(split_number, words) if digits and unit)
+    often = [unit for unit, count in units.most_common() if count >= _SEVERAL]
+    return often if sum(units[unit] for unit in often) >= MOST * len(words) else []
 
 
 def find_decimals(words: Sequence[str], unit: str) -> list[str]:

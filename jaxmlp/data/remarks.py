@@ -8,11 +8,13 @@ import numpy as np
 
 from jaxmlp.data.cells import (
     Cells,
+    alike,
     as_word,
     as_words,
     counts_rows,
     floats_merge,
     has_leading_zeros,
+    is_dated,
     is_plain,
     sample_words,
     shown,
@@ -26,8 +28,8 @@ from jaxmlp.data.columns import (
     NumberColumn,
     infer_from_type,
 )
-from jaxmlp.data.dates import may_be_months
-from jaxmlp.data.numerals import find_decimals, shown_decimals
+from jaxmlp.data.dates import are_mostly_dates, may_be_months, show_day
+from jaxmlp.data.numerals import find_decimals, find_units, shown_decimals
 
 if TYPE_CHECKING:
     import pandas
@@ -60,7 +62,7 @@ def remark_columns(
         else:
             found = [] if name in said else [f"is {column.describe()}"]
         if isinstance(column, CategoryColumn | DroppedColumn) and name not in said:
-            found += _remark_months(frame[name])
+            found += _remark_missed(frame[name])
         remarks += [f"column {name!r}: {remark}" for remark in found]
     return remarks
 
@@ -111,18 +113,45 @@ def _remark_doubtful(column: Column, cells: Cells, values: "pandas.Series") -> l
     if isinstance(column, CategoryColumn):
         if floats_merge(values):
             return ["is taken for categories, since its whole numbers are too long to compute with"]
-        return [] if infer_from_type(column.name, values) is not None else _remark_numerals(values)
+        typed = infer_from_type(column.name, values) is not None
+        return [] if typed else _remark_numerals(values) + _remark_alike(cells)
     if isinstance(column, NumberColumn):
         return _remark_sentinels(cells.values) + (_remark_bare(column.unit, values) if column.unit else [])
-    return _remark_sentinels(cells.values, is_date=True) if isinstance(column, DateColumn) else []
+    if isinstance(column, DateColumn):
+        return _remark_sentinels(cells.values, is_date=True) + _remark_century(column, cells, values)
+    return []
 
 
-def _remark_months(values: "pandas.Series") -> list[str]:
-    """Texts that may be months of a year, or days of any."""
+def _remark_missed(values: "pandas.Series") -> list[str]:
+    """Of texts that are no numbers and no dates, what speaks for these."""
     words = [] if infer_from_type("", values) is not None else sample_words(values)
-    if not may_be_months(words):
+    if may_be_months(words):
+        return [f"looks like months of years, such as {words[0]!r}; if it holds these, say that it is date"]
+    if (are_dates := are_mostly_dates(words)) is not None:
+        dates, others = np.array(words, object)[are_dates], np.array(words, object)[~are_dates]
+        return [
+            f"holds dates such as {dates[0]!r}, and others that are not written so, {shown(others)}; "
+            "write all alike, or say that it is date where these stand for gaps"
+        ]
+    if len(units := find_units(words)) > 1:
+        return [f"are numbers with several units, {shown(units)}; give all in one, or say that it is text"]
+    return []
+
+
+def _remark_alike(cells: Cells) -> list[str]:
+    words = alike(sorted({*cells.values[cells.known].tolist()}))
+    return [f"{shown(words)} are different categories; write them alike if they are one"] if words else []
+
+
+def _remark_century(column: DateColumn, cells: Cells, values: "pandas.Series") -> list[str]:
+    """Years of two digits, of which those up to 68 are taken for this century."""
+    if "%y" not in column.format or not np.nanmax(cells.values) > np.datetime64("today").astype(int):
         return []
-    return [f"looks like months of years, such as {words[0]!r}; if it holds these, say that it is date"]
+    last = int(np.nanargmax(cells.values))
+    return [
+        f"{shown(values.iloc[[last]])} is the date {show_day(cells.values[last], column.format)}; if it was "
+        "earlier, write years with four digits"
+    ]
 
 
 def _remark_numerals(values: "pandas.Series") -> list[str]:
@@ -189,14 +218,14 @@ def _note_writing(column: NumberColumn | DateColumn, values: "pandas.Series") ->
     """An example of how texts are read that are more than plain numbers."""
     import pandas
 
-    words = [] if infer_from_type(column.name, values) is not None else sample_words(values)
-    words = [word for word in words if _CODE.fullmatch(word) or not _is_plain_number(word)]
+    form, typed = getattr(column, "format", ""), infer_from_type(column.name, values)
+    words = [] if typed is not None and (is_dated(values) or not form) else sample_words(values)
+    words = [word for word in words if form or _CODE.fullmatch(word) or not _is_plain_number(word)]
     numbers = column.read(pandas.Series(words, dtype=object)).values
     for word, number in zip(words, numbers, strict=True):
         if np.isfinite(number):
-            return [
-                f"{word!r} is {f'the number {number:.15g}' if isinstance(column, NumberColumn) else 'a date'}"
-            ]
+            meant = show_day(number, form) if form else f"{number:.15g}"
+            return [f"{word!r} is the {'number' if not form else 'date' if '-' in meant else 'time'} {meant}"]
     return []
 
 

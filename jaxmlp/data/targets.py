@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Int
 
 from jaxmlp.data.arrays import MAX_CLASSES
-from jaxmlp.data.cells import MISSING, as_word, has_leading_zeros, is_dated, sample_words, shown
+from jaxmlp.data.cells import MISSING, alike, as_word, bare, has_leading_zeros, is_dated, sample_words, shown
 from jaxmlp.data.columns import DateColumn, NumberColumn
 from jaxmlp.data.encoding import check_marks
 from jaxmlp.data.frames import import_pandas
@@ -62,7 +62,7 @@ def _dated_error(values: "pandas.Series") -> InputError:
 
 def _as_class(cell: Any) -> Any:
     if isinstance(cell, str):
-        return cell.strip()
+        return bare(cell)
     # Lists and the like cannot be told apart but as texts.
     return cell if import_pandas().api.types.is_hashable(cell) else str(cell)
 
@@ -147,11 +147,10 @@ def tell_classes(before: "pandas.Series", after: "pandas.Series") -> None:
     texts = {cell for cell in before if isinstance(cell, str)} if names else set()
     found = []
     if len(texts) > len(names):
-        padded = sorted(text for text in texts if text != text.strip())
+        padded = sorted(text for text in texts if text != bare(text))
         found.append(f"space around a class does not count: {shown(padded)}")
-    folded = [name.casefold() for name in names]
-    if alike := [name for name, small in zip(names, folded, strict=True) if folded.count(small) > 1]:
-        found.append(f"{shown(alike)} are different classes; write them alike if they are one")
+    if several := alike(names):
+        found.append(f"{shown(several)} are different classes; write them alike if they are one")
     if gaps := [name for name in names if name.casefold() in MISSING | _PLACEHOLDERS]:
         found.append(f"{shown(gaps)} is taken for a class; where it stands for a gap, drop these rows")
     if any("," in name for name in names) and np.isfinite(parse_numbers(names, ",", "")).all():

@@ -71,6 +71,35 @@ def test_codes_that_are_numbers_with_an_exponent_are_said_to_be_read_so(capsys):
     assert "column 'x': '3E1' is the number 30\n" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("write", ["\u200e{}", "{}\u200b", "\ufeff{}", '="{}"', "\u00a0{} "])
+def test_what_is_not_meant_around_a_cell_is_none_of_it(capsys, write):
+    columns = learn(x=[f"{x:.2f}" for x in NUMBERS], w=["a", "b"] * 100)
+    cells = {"x": [write.format(f"{x:.2f}") for x in NUMBERS], "w": [write.format("a"), "b"] * 100}
+    assert learn(**cells) == columns
+    assert encoded(columns, **cells)[:, 0].tolist() == NUMBERS.tolist()
+    assert "were not learnt" not in capsys.readouterr().err
+    assert learn(day=[write.format(f"{day}.01.2024") for day in range(10, 30)])[0].format == "%d.%m.%Y"
+
+
+def test_a_letter_and_its_accent_are_one_however_they_are_stored(capsys):
+    assert learn(x=["caf\u00e9", "cafe\u0301", "bar"] * 9) == (CategoryColumn("x", ("bar", "caf\u00e9")),)
+    assert "different categories" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["male", "Male", "female"], "'Male', 'male'"),
+        (["new york", "new  york", "rome"], "'new  york', 'new york'"),
+        (["new york", "newyork", "rome"], None),
+    ],
+)
+def test_categories_that_differ_only_in_capitals_or_space_are_told(capsys, words, told):
+    learn(x=words * 9)
+    said = capsys.readouterr().err
+    assert f"column 'x': {told} are different categories; write them" in said if told else not said
+
+
 # Identifiers
 
 
@@ -78,7 +107,7 @@ def test_codes_that_are_numbers_with_an_exponent_are_said_to_be_read_so(capsys):
     ("texts", "is_told"),
     [
         (["3.8", "3.9", "3.10"], True),
-        (["1.5", "1.50"], True),
+        (["1.5", "1.50", "2"], True),
         (["1.50", "2.00"], False),
         (["1.5", "2"], False),
     ],
@@ -178,6 +207,65 @@ def test_days_without_marks_are_days(write):
     assert np.diff(days).tolist() == [1, 1, 90]
     np.testing.assert_array_equal(encoded(columns, x=[*map(str, texts)])[:, 0], days)
     assert not isinstance(learn({"x": "number"}, x=texts * 5)[0], DateColumn)
+
+
+MONTHS = ["202311", "202312", "202401", "202402", "202403", "202404", "202405"]
+
+
+@pytest.mark.parametrize(
+    ("texts", "first", "missing"),
+    [
+        (["20231231", "20240101", "00000000"], ["2023-12-31", "2024-01-01"], "2 of 6"),
+        ([20231231, 20240101, 0, 0], ["2023-12-31", "2024-01-01"], "4 of 8"),
+        ([20231231, 20240101, 99991231], ["2023-12-31", "2024-01-01"], "2 of 6"),
+        (["20231231", "20240101", "unknown"], ["2023-12-31", "2024-01-01"], "2 of 6"),
+        (MONTHS, ["2023-11-01", "2023-12-01", "2024-01-01"], None),
+        (["202312312359", "202401010000"], ["2023-12-31T23:59", "2024-01-01"], None),
+        (["20231231235959", "20240101000000"], ["2023-12-31T23:59:59", "2024-01-01"], None),
+    ],
+)
+def test_dates_without_marks_are_dates_beside_gaps_too_and_are_said(capsys, texts, first, missing):
+    (column,) = columns = learn(x=texts * 2)
+    assert isinstance(column, DateColumn)
+    said = capsys.readouterr().err
+    assert f"column 'x': '{texts[0]}' is the date {first[0][:10]}" in said
+    assert (f"{missing} cells are no dates and count as missing: {texts[-1]!r}" in said) == bool(missing)
+    days = np.array(first, "datetime64[s]").astype(int) / 86_400
+    np.testing.assert_allclose(encoded(columns, x=texts)[: len(first), 0], days, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("numbers", [[200001, 200112], [201001, 201002, 201003, 201077, 201088, 201099]])
+def test_numbers_that_may_be_months_by_chance_stay_numbers(numbers):
+    assert isinstance(learn(x=numbers * 5)[0], NumberColumn)
+
+
+@pytest.mark.parametrize(
+    ("texts", "told"),
+    [
+        (["05.03.45", "17.03.81"], "'05.03.45' is the date 2045-03-05; if it was earlier, write years with"),
+        (["05.03.05", "17.03.81"], None),
+        (["05.03.2045", "17.03.1981"], None),
+    ],
+)
+def test_years_of_two_digits_that_are_yet_to_come_are_told(capsys, texts, told):
+    learn(day=texts * 9)
+    said = capsys.readouterr().err
+    assert f"column 'day': {told}" in said if told else "if it was earlier" not in said
+
+
+@pytest.mark.parametrize("others", [["unknown"], ["2024-01-07 (?)", "spring"], ["17.01.2024", "18.01.2024"]])
+@pytest.mark.parametrize("number", [5, 40])
+def test_dates_beside_words_or_other_dates_are_told(capsys, others, number):
+    texts = [*pd.date_range("2024-01-20", periods=number).strftime("%Y-%m-%d"), *others * 4]
+    found, _ = learn(x=texts, n=[*range(len(texts))])
+    assert not isinstance(found, DateColumn)
+    said = capsys.readouterr().err
+    assert f"holds dates such as '2024-01-20', and others that are not written so, {others[0]!r}" in said
+
+
+def test_scores_are_no_times():
+    scores = [f"{home}:{guest}" for home in range(4) for guest in range(4)]
+    assert learn(x=scores * 3) == (CategoryColumn("x", tuple(scores)),)
 
 
 @pytest.mark.parametrize(
@@ -330,7 +418,7 @@ def test_dates_are_read_as_people_write_them(form, capsys):
     # A column of dates is the same in any type.
     np.testing.assert_array_equal(encoded(columns, day=DAYS), values)
     np.testing.assert_array_equal(encoded(columns, day=DAYS.tz_localize("UTC")), values)
-    assert f"column 'day': {texts[0]!r} is a date\n" in capsys.readouterr().err
+    assert f"column 'day': {texts[0]!r} is the date {DAYS[0].date()}" in capsys.readouterr().err
 
 
 def test_a_date_whose_day_or_month_may_stand_first_is_asked_for():
@@ -342,7 +430,7 @@ def test_a_date_whose_day_or_month_may_stand_first_is_asked_for():
         assert encoded(learn({"day": kind}, day=texts), day=texts)[0, 0] == day.days
 
 
-def test_times_repeat_each_day():
+def test_times_repeat_each_day(capsys):
     times = pd.Timestamp("2024-01-01 00:30") + pd.to_timedelta(np.arange(NUM_ROWS) * 1.7, "h")
     (column,) = columns = learn(at=times.strftime("%Y-%m-%d %H:%M"))
     assert column.cycles == ("day", "week")
@@ -352,7 +440,8 @@ def test_times_repeat_each_day():
         values[:, 1:3].T, [np.sin(hours * np.pi / 12), np.cos(hours * np.pi / 12)], atol=1e-9
     )
     (column,) = learn(at=times.strftime("%H:%M"))
-    assert isinstance(column, DateColumn)
+    assert isinstance(column, DateColumn) and "is taken for 11:51:00" in column.describe()
+    assert "column 'at': '00:30' is the time 00:30:00\n" in capsys.readouterr().err
 
 
 # What is left out, and what is said
@@ -460,6 +549,7 @@ def test_new_rows_with_new_or_missing_cells_are_told_with_their_share(capsys):
     [
         (["NA", "None", "EU"], ("EU", "NA", "None")),
         (["yes ", "yes", "no"], ("no", "yes")),
+        (["\u200byes", "yes", "no"], ("no", "yes")),
         (["007", "7", "08"], ("007", "08", "7")),
         (["TRUE", "False", "true"], (False, True)),
         (["3", "1", "2"], (1, 2, 3)),
@@ -469,8 +559,8 @@ def test_classes_are_read_as_they_are_meant(tmp_path, cells, names, capsys):
     path = tmp_path / "classes.csv"
     pd.DataFrame({"x": NUMBERS[:60], "y": cells * 20}).to_csv(path, index=False)
     assert tables.read_table(path, "y").class_names == names
-    padded = "space around a class does not count: 'yes '" in capsys.readouterr().err
-    assert padded == ("yes " in cells)
+    padded = f"space around a class does not count: {cells[0]!r}" in capsys.readouterr().err
+    assert padded == (cells[1] == "yes")
 
 
 @pytest.mark.parametrize(

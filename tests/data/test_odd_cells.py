@@ -137,6 +137,15 @@ def test_thousands_are_not_mixed_with_numbers_that_are_none():
             "is taken for categories, though most are numbers, since others",
         ),
         (["A12", "A7", "12"] * 14, None),
+        (
+            [*(f"{x} EUR" for x in range(9)), *(f"{x} USD" for x in range(7))] * 3,
+            "are numbers with several units, 'EUR', 'USD'",
+        ),
+        (
+            [*(f"${x}" for x in range(9)), *(f"€{x}" for x in range(9, 14))] * 3,
+            "are numbers with several units, '$', '€'",
+        ),
+        (["1 star", "2 stars", "3 stars", "4 stars"] * 9, None),
         (["01234", "02345", "A1000"] * 14, None),
         (pd.Categorical(["1", "2", "3", "x"] * 10), None),
         (
@@ -149,5 +158,5 @@ def test_what_may_have_been_meant_otherwise_is_told(capsys, cells, told):
     frame = pd.DataFrame({"c": cells})
     learn_columns(frame, np.arange(len(frame)), {})
     said = capsys.readouterr().err
-    doubts = ("in numbers such as", "is taken for categories", "far from all others")
+    doubts = ("in numbers such as", "is taken for categories", "far from all others", "several units")
     assert f"column 'c': {told}" in said if told else not any(doubt in said for doubt in doubts)
