@@ -93,6 +93,11 @@ def _read_file(path: Path, separator: str | None, encoding: str | None) -> "pand
         return read_text(path, separator, encoding)
     except InputError:
         raise
+    except pandas.errors.ParserError as error:
+        raise InputError(
+            f"cannot be read as a table: {checks.first_line(error)}; quote what holds a separator, and close "
+            "every quote"
+        ) from None
     except Exception as error:  # pandas and pyarrow raise errors of a dozen kinds on damaged files.
         raise InputError(f"cannot be read as a table: {checks.first_line(error)}") from None
 

@@ -4,6 +4,7 @@ import bz2
 import gzip
 import io
 import lzma
+import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -57,7 +58,7 @@ def read_text(path: Path, separator: str | None, encoding: str | None) -> "panda
         layout = find_layout(sample, separator, "cp1252")
         layout.notes.append("its letters were read as cp1252 (--encoding names another)")
         frame = _read_cells(path, layout)
-    for note in layout.notes:
+    for note in layout.notes + _note_swallowed(frame, layout.separator):
         warn(note)
     frame.attrs[_LAYOUT] = layout.separator, layout.encoding
     return frame
@@ -99,6 +100,21 @@ def _read_cells(path: Path, layout: Layout) -> "pandas.DataFrame":
             keep_default_na=False,
         )
     return _without_last(frame) if layout.names[-1] == "" else frame
+
+
+def _note_swallowed(frame: "pandas.DataFrame", separator: str) -> list[str]:
+    """Whether a quote that was never closed took rows into its cell: then all cells of several lines hold as
+    many separators as so many rows.
+    """
+    for name in frame if len(frame.columns) > 1 else ():
+        cells = frame[name][frame[name].str.contains("\n", regex=False)]
+        rows = cells.str.count("\n")
+        if len(cells) and (cells.str.count(re.escape(separator)) == rows * (len(frame.columns) - 1)).all():
+            return [
+                f"its row {cells.index[0] + 1} has a cell with {rows.iloc[0]} more rows in it, "
+                f"{cells.iloc[0]!r:.60}; if a quote was not closed there, mend it"
+            ]
+    return []
 
 
 def _without_end(file: Any, encoding: str) -> io.StringIO:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+from jaxmlp.data.cells import trimmed
 from jaxmlp.types import InputError
 
 _SEPARATORS = (",", ";", "\t", "|", " ")
@@ -128,26 +129,40 @@ def _are_cut(rows: Sequence[Sequence[str]], lines: Sequence[str]) -> bool:
 
 def _names(header: list[str], rows: list[list[str]], notes: list[str]) -> list[str]:
     """A name for each cell of the rows, which may have one more than the header."""
-    names = [name.strip() or f"Unnamed: {place}" for place, name in enumerate(header)]
+    names = [" ".join(trimmed(name).split()) or f"Unnamed: {place}" for place, name in enumerate(header)]
     check_names(names)
     if len(names) > 1 and all(_is_number(name) and not name.isdecimal() for name in names):
         raise InputError(
             f"its first line holds numbers, {', '.join(names[:4])}, and no names; add a line of names"
         )
-    more = {len(row) - len(names) for row in rows}
-    if more == {1}:
-        if any(row[-1].strip() for row in rows):
+    more = [len(row) - len(names) for row in rows]
+    if {*more} == {1}:
+        if not any(row[-1].strip() for row in rows):
+            notes.append("its rows end with a separator that the header lacks")
+            return [*names, ""]
+        # Rows are named each by another name; a column that is cut in two has one number several times.
+        if len({row[0] for row in rows}) == len(rows):
             notes.append("its rows begin with a cell that the header lacks: it is taken for their names")
             return ["Unnamed: 0", *names]
-        notes.append("its rows end with a separator that the header lacks")
-        return [*names, ""]
-    if any(number > 0 for number in more):
-        place = next(place for place, row in enumerate(rows) if len(row) > len(names))
-        raise InputError(
-            f"its row {place + 1} has {len(rows[place])} cells, and its header {len(names)} names; "
-            "quote what holds a separator, or give --separator"
+    if max(more, default=0) > 0:
+        raise _too_long(names, rows)
+    # The last row that is seen may be cut off.
+    if short := [place for place, number in enumerate(more[:-1]) if number < 0]:
+        notes.append(
+            f"its row {short[0] + 1} has {len(rows[short[0]])} cells, and its header {len(names)} names: "
+            "what is not there counts as missing at its end"
         )
     return names
+
+
+def _too_long(names: Sequence[str], rows: Sequence[Sequence[str]]) -> InputError:
+    place = next(place for place, row in enumerate(rows) if len(row) > len(names))
+    if len(names) == 1 and place == 0:
+        return InputError(f"its first line, {names[0]!r:.60}, is no line of names; drop what is above it")
+    return InputError(
+        f"its row {place + 1} has {len(rows[place])} cells, and its header {len(names)} names; "
+        "quote what holds a separator, or give --separator"
+    )
 
 
 def _is_number(text: str) -> bool:

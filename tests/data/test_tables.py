@@ -250,10 +250,20 @@ def test_letters_far_down_that_are_no_utf_8_are_read_too(tmp_path, capsys):
         (["a", '"1" 5.5', '"2" 7.5'], ["Unnamed: 0", "a"], ["1", "5.5"], "begin with a cell that"),
         (["a", "1,5", "2,7", "3,1"], ["Unnamed: 0", "a"], ["1", "5"], "begin with a cell that"),
         (["a", "1,", "2,"], ["a"], ["1"], "end with a separator that the header lacks"),
+        (
+            ["a,b,c", "1,2,3", "4,5", "6,7,8"],
+            ["a", "b", "c"],
+            ["1", "2", "3"],
+            "its row 2 has 2 cells, and its",
+        ),
+        (["a,b", "1,2", "3,4"], ["a", "b"], ["1", "2"], ""),
+        (['"a\n (cm)",b', "1,2"], ["a (cm)", "b"], ["1", "2"], ""),
+        (["\ufeffu\u0308,b", "1,2"], ["\u00fc", "b"], ["1", "2"], ""),
     ],
     ids=[
         *("trailing", "row names", "index", "blank lines", "numbered", "spaces", "said separator"),
         *("quoted", "decimal commas", "words", "quoted names", "counted names", "one and nothing"),
+        *("short", "plain", "broken name", "accent"),
     ],
 )
 def test_no_column_moves_under_another_name(tmp_path, capsys, rows, names, first, told):
@@ -262,6 +272,24 @@ def test_no_column_moves_under_another_name(tmp_path, capsys, rows, names, first
     frame = frames.read_frame(path)
     assert (list(frame.columns), frame.iloc[0].tolist()) == (names, first)
     assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        (['1,2,"x', "3,4,y", '5,6,z"', "7,8,w"], "its row 1 has a cell with 2 more rows in it"),
+        (["0,1,w", '1,"2,x', '3,4",y', "5,6,z"], "its row 2 has a cell with 1 more rows in it"),
+        (['1,2,"x', 'y, and z"', "7,8,w"], None),
+        (['1,2,"x', 'y, z, a"', '7,8,"w', 'v"'], None),
+    ],
+)
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_rows_in_a_quote_that_was_not_closed_are_told(tmp_path, capsys, rows, told, end):
+    path = tmp_path / "rows.csv"
+    path.write_text(end.join(["a,b,c", *rows]) + end, newline="")
+    frames.read_frame(path)
+    said = capsys.readouterr().err
+    assert told in said if told else "more rows" not in said
 
 
 def test_no_row_of_a_single_column_is_lost(tmp_path):
@@ -450,7 +478,18 @@ def test_splits_show_how_each_column_is_read():
         (
             "far.csv",
             b"a,b\n" + b"1,2\n" * 999 + b"1,2,3\n",
-            "cannot be read as a table: .*Expected 2 fields in line 1001, saw 3",
+            "cannot be read as a table: .*Expected 2 fields in line 1001, saw 3; quote what holds a sep",
+        ),
+        ("quote.csv", b'a,b\n1,2\n1,"2\n', "cannot be read as a table: .*; .*close every quote"),
+        (
+            "title.csv",
+            b"Sales\n\na,b,c\n1,2,3\n",
+            "its first line, 'Sales', is no line of names; drop what is above it",
+        ),
+        (
+            "commas.csv",
+            b"a,b\n1,5,x\n2,5,y\n1,7,z\n",
+            "its row 1 has 3 cells, and its header 2 names; quote what holds a separator",
         ),
         ("binary.csv", bytes(range(128, 256)), "is no text, or in an encoding that has to be named"),
         ("cut.csv.gz", gzip.compress(b"a,b\n1,2\n" * 99, mtime=0)[:-9], "cannot be read as a table: "),
