@@ -48,6 +48,13 @@ def is_plain(values: "pandas.Series") -> bool:
     return types.is_numeric_dtype(values.dtype) and not types.is_bool_dtype(values.dtype)
 
 
+def is_duration(values: "pandas.Series") -> bool:
+    """Whether the column holds spans of time."""
+    from pandas.api import types
+
+    return types.infer_dtype(values, skipna=True) in ("timedelta", "timedelta64")
+
+
 def is_dated(values: "pandas.Series") -> bool:
     """Whether the column's type says that it holds dates, or months and the like."""
     from pandas.api import types

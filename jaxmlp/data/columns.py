@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
-from jaxmlp.data.cells import Cells, as_words, is_dated, is_plain
+from jaxmlp.data.cells import Cells, as_words, is_dated, is_duration, is_plain
 from jaxmlp.data.dates import ISO, cycle_parts, find_cycles, read_days, show_day
-from jaxmlp.data.numerals import read_numbers
+from jaxmlp.data.numerals import SECONDS, read_numbers
 from jaxmlp.printing import one_line
 
 if TYPE_CHECKING:
@@ -159,7 +159,9 @@ def infer_from_type(name: str, values: "pandas.Series") -> Column | None:
     """What a column is by its type in memory."""
     from pandas.api import types
 
-    if is_plain(values) or types.infer_dtype(values, skipna=True) in ("timedelta", "timedelta64"):
+    if is_duration(values):
+        return NumberColumn(name, unit=SECONDS)
+    if is_plain(values):
         return NumberColumn(name)
     if is_dated(values):
         return DateColumn(name, ISO)

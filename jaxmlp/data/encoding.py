@@ -8,10 +8,10 @@ from jaxtyping import Float
 
 from jaxmlp import checks
 from jaxmlp.data.arrays import MAX_NUMBER
-from jaxmlp.data.cells import Cells, is_plain, sample_words, shown
+from jaxmlp.data.cells import Cells, is_duration, is_plain, sample_words, shown
 from jaxmlp.data.columns import CategoryColumn, Column, DateColumn, NumberColumn, Used, used_columns
 from jaxmlp.data.frames import check_frame
-from jaxmlp.data.numerals import MARK_NAMES, parse_numbers
+from jaxmlp.data.numerals import MARK_NAMES, SECONDS, parse_numbers
 from jaxmlp.runtime.console import warn
 from jaxmlp.types import InputError
 
@@ -69,6 +69,7 @@ def transform_columns(
     for column, cells in read:
         if isinstance(column, NumberColumn):
             check_marks(column, frame[column.name])
+            _tell_durations(column, frame[column.name])
         check_new_cells(column, cells, frame[column.name])
     return encode_cells(read)
 
@@ -91,6 +92,15 @@ def check_marks(column: NumberColumn, values: "pandas.Series") -> None:
     grouped = [(word, one) for word, one, two in both if other in word and np.isfinite(two) and one != two]
     if more == 0 and grouped:
         warn(f"column {column.name!r}: {grouped[0][0]!r} is the number {grouped[0][1]:.15g}, since {learnt}")
+
+
+def _tell_durations(column: NumberColumn, values: "pandas.Series") -> None:
+    """A warning where spans of time are read as plain numbers were, or the other way round."""
+    learnt = column.unit == SECONDS
+    mixed = is_plain(values) if learnt else is_duration(values)
+    if mixed and values.notna().any():
+        new, old = ("numbers", "spans of time")[:: 1 if learnt else -1]
+        warn(f"column {column.name!r}: holds {new}, and was learnt as {old}; they count in seconds")
 
 
 def check_new_cells(column: Used, cells: Cells, values: "pandas.Series | np.ndarray") -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
-from jaxmlp.data.cells import Cells, bare, is_dated, is_known, map_different
+from jaxmlp.data.cells import Cells, bare, is_dated, is_duration, is_known, map_different
 
 if TYPE_CHECKING:
     import pandas
@@ -33,6 +33,8 @@ _WRITTEN = {
     for mark, other, indian in ((".", ",", r"|[1-9]\d?(?:,\d\d)+,\d{3}"), (",", ".", ""))
 }
 _DECIMALS = tuple(_WRITTEN)
+SECONDS = "seconds"
+"""The unit of spans of time."""
 MARK_NAMES = {".": "decimal points", ",": "decimal commas"}
 # What a number beside them means without one is not what it means with it.
 _MAGNITUDES = frozenset(
@@ -49,7 +51,7 @@ def read_numbers(values: "pandas.Series", decimal: str = ".", unit: str = "") ->
     import pandas
 
     types = pandas.api.types
-    if types.infer_dtype(values, skipna=True) in ("timedelta", "timedelta64"):
+    if is_duration(values):
         values = pandas.to_timedelta(values).dt.total_seconds()
     numbers = np.full(len(values), np.nan)
     if not is_dated(values) and (

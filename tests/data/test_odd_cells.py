@@ -69,6 +69,17 @@ def test_lists_among_numbers_and_categories_are_told_as_what_cannot_be_read(caps
     assert "2 of 3 cells are no numbers: [1]; " in told and "1 of 3 cells were not learnt: ['a']; " in told
 
 
+@pytest.mark.parametrize("learnt", ["spans of time", "numbers"])
+def test_spans_of_time_and_numbers_are_not_mixed_without_a_word(capsys, learnt):
+    kinds = {"spans of time": pd.to_timedelta(HALVES, "s"), "numbers": HALVES}
+    columns, _ = learn_columns(pd.DataFrame({"x": kinds[learnt]}), np.arange(len(HALVES)), {})
+    for kind, cells in kinds.items():
+        capsys.readouterr()
+        np.testing.assert_array_equal(transform_columns(pd.DataFrame({"x": cells}), columns)[:, 0], HALVES)
+        told = f"column 'x': holds {kind}, and was learnt as {learnt}; they count in seconds\n"
+        assert (told in capsys.readouterr().err) == (kind != learnt)
+
+
 GERMAN = [f"{x:.3f}".replace(".", ",") for x in HALVES + 0.25]
 
 
