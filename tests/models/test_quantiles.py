@@ -126,3 +126,15 @@ def test_damaged_quantiles_are_refused(tmp_path, ranked, changes, message):
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(InputError, match=message):
         jaxmlp.load(path)
+
+
+def test_new_numbers_far_from_what_was_learnt_are_told(capsys):
+    frame = pandas.DataFrame({"width": np.linspace(10, 20, 60), "answer": np.tile(["no", "yes"], 30)})
+    options = {"numeric_scaling": "quantile", "num_epochs": 1, "progress": False}
+    model = jaxmlp.fit_mlp(jaxmlp.read_table(frame, "answer", test_fraction=0.0), **options).model
+    capsys.readouterr()
+    for far, is_told in ((29.0, False), (1.0, False), (9999.0, True), (-999.0, True)):
+        jaxmlp.predict_table(model, frame[:5].assign(width=[10, far, 12, 13, far]))
+        err = capsys.readouterr().err
+        assert ("column 'width': 2 of 5 numbers lie far from what was learnt, 1" in err) == is_told
+        assert err.endswith(f", such as {far:g}\n") == is_told
