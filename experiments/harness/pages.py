@@ -160,6 +160,8 @@ def _section(name: str, record: Mapping[str, Any], folder: Path) -> str:
     ]
     command = f"```sh\n{record['command']}\n```\n"
     page = folder / name / "page.html"
+    # Those of large networks, whose way is not kept, are not published.
+    has_page = page.exists() and (folder / name / "snapshots").is_dir()
     return "\n".join(
         [
             f"## {name}\n",
@@ -167,7 +169,7 @@ def _section(name: str, record: Mapping[str, Any], folder: Path) -> str:
             f"{answer_of(record)}.\n",
             command,
             _measures(record),
-            *[f"[A page of the network to try out]({quote(f'{name}/{page.name}')})\n"] * page.exists(),
+            *[f"[A page of the network to try out]({quote(f'{name}/{page.name}')})\n"] * has_page,
             *pictures,
         ]
     )
