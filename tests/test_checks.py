@@ -108,7 +108,7 @@ def test_a_known_name_passes():
     assert checks.known_name("optimizer", "adam", {"sgd", "adam"}) == "adam"
 
 
-@pytest.mark.parametrize("name", ["adm", "Adam", "addam"])
+@pytest.mark.parametrize("name", ["adm", "Adam", "addam", "ADAM"])
 def test_an_unknown_name_suggests_the_nearest(name):
     with pytest.raises(InputError) as error:
         checks.known_name("optimizer", name, ["sgd", "adamw", "adam"])

@@ -180,8 +180,11 @@ def test_a_candidate_is_forgotten_by_a_choice_that_passed_it_over():
     state = loop.init_sweep(members, one_network, SETTINGS, FOLDS)
     right = np.eye(3, dtype=np.float32)[held_out.targets]
     kept = Candidate(0, 1, 1.0, np.array([20, 20, 0, 20]), right, member_params(state.chunks[0], 0))
-    state = state._replace(candidates=[kept], outputs={1: 0 * right})
-    found = choose_ensemble(state, SETTINGS, members, held_out).candidates
+    state = state._replace(candidates=[kept], outputs={1: 0 * right}, epoch=7)
+    chosen = choose_ensemble(state, SETTINGS, members, held_out)
+    # When it was chosen, not when its last candidate was.
+    assert chosen.ensemble_history["epochs"] == [7]
+    found = chosen.candidates
     assert [c[:2] for c in found] == [(0, 1), (1, 0)]
     assert [c.counts.tolist() for c in found] == [[20, 20, 0, 20], [0, 0, 20, 0]]
 
