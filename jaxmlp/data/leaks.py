@@ -45,24 +45,22 @@ def warn_leaks(splits: Splits) -> Splits:
 
 
 def _remark_twins(splits: Splits) -> Iterator[str]:
-    """The parts that have rows of those that are learnt from; without any, of these rows those that are there
-    twice, where some are held out of them by chance.
+    """The parts that have rows of those that are learnt from; and of these, from which folds or a validation
+    part are held out by chance, those that are there twice.
     """
     train, cut = _hash_rows(splits.train), splits.validation_is_cut
-    learnt = train + _hash_rows(splits.validation) if cut else train
+    learnt = Counter(train + _hash_rows(splits.validation) if cut else train)
     parts = {} if cut else {"validation": splits.validation}
-    known, counts = {*learnt}, Counter(learnt)
     for name, part in {**parts, "test": splits.test}.items():
         rows = _hash_rows(part)
-        number = sum(row in known for row in rows)
+        number = sum(row in learnt for row in rows)
         if _are_many(number, len(rows), splits):
             yield _tell_twins(
                 f"{name}: {number:,} of {len(rows):,} rows have twins among those to learn from"
             )
-            cut = False
-    number = sum(count for count in counts.values() if count > 1)
-    if cut and splits.blocks is None and _are_many(number, len(learnt), splits):
-        yield _tell_twins(f"rows: {number:,} of {len(learnt):,} to learn from have twins among the others")
+    number = sum(count for count in learnt.values() if count > 1)
+    if cut and splits.blocks is None and _are_many(number, learnt.total(), splits):
+        yield _tell_twins(f"rows: {number:,} of {learnt.total():,} to learn from have twins among the others")
 
 
 def _are_many(number: int, num_rows: int, splits: Splits) -> bool:

@@ -34,6 +34,7 @@ from jaxmlp.estimators.inputs import (
 from jaxmlp.models.calibration import interval_margin
 from jaxmlp.models.model import Model, from_bytes, to_bytes
 from jaxmlp.models.prediction import predict, predict_proba
+from jaxmlp.models.tables import warn_far
 from jaxmlp.types import Dataset, InputError
 
 ClassWeight = Mapping[Any, float] | str | None
@@ -151,6 +152,7 @@ class Estimator(BaseEstimator):
         """
         check_is_fitted(self)
         inputs = read_inputs(self._check_features(X, reset=False), self.model_.spec.columns or ())
+        warn_far(self.model_, inputs)
         with jax.enable_x64(True):
             networks = jax.tree.map(lambda leaf: jnp.asarray(leaf, float), self.model_.networks)
             return function(self.model_._replace(networks=networks), inputs)

@@ -33,7 +33,7 @@ def predict_table(model: Model, table: "Table") -> "pandas.DataFrame":
     if spec.columns is None:
         raise InputError("model: was not trained on a table; give it arrays, with predict")
     inputs, names = transform_columns(frame, spec.columns), spec.class_names
-    _warn_far(model, inputs)
+    warn_far(model, inputs)
     columns: dict[str, Any]
     if names:
         probabilities = predict_proba(model, inputs)
@@ -48,7 +48,7 @@ def predict_table(model: Model, table: "Table") -> "pandas.DataFrame":
     return import_pandas().DataFrame(columns, index=frame.index)
 
 
-def _warn_far(model: Model, inputs: Float[np.ndarray, "rows inputs"]) -> None:
+def warn_far(model: Model, inputs: Float[np.ndarray, "rows inputs"]) -> None:
     """Of columns of which the range is known, tell of numbers that are farther from it than it is wide."""
     if model.quantiles is None:
         return

@@ -59,7 +59,7 @@ function axisOf(page, index, numeric, choose, vertical) {
 
 /** The two numbers whose ends are answered most differently, among the first MOST_LOOKED_AT. */
 function tellingAxes(page, numeric) {
-  const answer = (index, value) => predict(page.model, toInputs(page, page.row.with(index, value)), []).mean;
+  const answer = (index, value) => predict(page.model, toInputs(page, page.row.with(index, value))).mean;
   const spread = (index) => {
     const [low, high] = ["low", "high"].map((end) => answer(index, page.fields[index][end]));
     return Math.max(...low.map((value, i) => Math.abs(value - high[i])));

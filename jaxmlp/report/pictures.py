@@ -14,7 +14,7 @@ from jaxmlp.plots import charts, classifier, images, reports, sweeps
 from jaxmlp.report.columns import column_words, format_number
 from jaxmlp.report.contents import Effect
 from jaxmlp.report.judged import Judged
-from jaxmlp.statistics import confusion_counts
+from jaxmlp.statistics import confusion_counts, format_mean
 
 if TYPE_CHECKING:
     from jaxmlp.data.splits import Splits
@@ -105,11 +105,11 @@ def draw_effects(effects: Sequence[Effect], judged: Judged, target: str, path: P
         single = f" of {judged.class_names[places[0]]}" if len(places) == 1 else ""
         label = f"average probability{single}"
     lines = [str(judged.class_names[p]) if classes else f"target {p + 1}" for p in places]
-    panels = [_panel(effect, places, "percent" if classes else "") for effect in effects]
+    panels = [_panel(effect, places, classes) for effect in effects]
     return reports.effect_panels(panels, lines, path, ylabel=label, percent=classes)
 
 
-def _panel(effect: Effect, places: Sequence[int], unit: str) -> reports.EffectPanel:
+def _panel(effect: Effect, places: Sequence[int], classes: bool) -> reports.EffectPanel:
     """Numbers as such, with what is predicted where there is none beside the name; words and dates by their
     names.
     """
@@ -117,13 +117,14 @@ def _panel(effect: Effect, places: Sequence[int], unit: str) -> reports.EffectPa
     if column.is_category or isinstance(column.kind, DateColumn):
         return reports.EffectPanel(column.name, column_words(column, values), averages)
     known = ~np.isnan(values)
-    gaps = [", ".join(_short(value, unit) for value in row) for row in averages[~known]]
+    gaps = [
+        ", ".join(
+            format_mean(x, None, "fraction") if classes else format_number(float(f"{x:.3g}")) for x in row
+        )
+        for row in averages[~known]
+    ]
     name = column.name + "".join(f" ({gap} where missing)" for gap in gaps)
     return reports.EffectPanel(name, values[known].tolist(), averages[known])
-
-
-def _short(value: float, unit: str) -> str:
-    return f"{value:.1%}".replace("%", " %") if unit else format_number(float(f"{value:.3g}"))
 
 
 def draw_mistakes(judged: Judged, path: Path) -> Path:

@@ -89,8 +89,12 @@ def test_rows_on_both_sides_are_told():
 def test_rows_that_are_there_twice_are_told_where_they_are_on_both_sides():
     frame = honest(300).drop(columns="kind")
     twice = pd.concat([frame, frame]).assign(row=[*range(300)] * 2)
-    (line,) = leaks_of(twice.drop(columns="row"), "real")
-    assert line.startswith("test: ")
+    lines = leaks_of(twice.drop(columns="row"), "real")
+    assert [line.partition(":")[0] for line in lines] == ["test", "rows"]
+    # A test part of their own says nothing of the folds.
+    own = twice.drop(columns="row")
+    lines = leaks_of(own, "real", test=pd.concat([frame[:30], honest(90, seed=1)]))
+    assert [line.partition(":")[0] for line in lines] == ["test", "rows"]
     (line,) = leaks_of(twice.drop(columns="row"), "real", test=honest(90, seed=1))
     assert line.startswith("rows: 600 of 600 to learn from have twins among the others, with all inputs and ")
     own = {"validation": honest(90, seed=1), "test": honest(90, seed=2)}

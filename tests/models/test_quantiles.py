@@ -138,3 +138,12 @@ def test_new_numbers_far_from_what_was_learnt_are_told(capsys):
         err = capsys.readouterr().err
         assert ("column 'width': 2 of 5 numbers lie far from what was learnt, 1" in err) == is_told
         assert err.endswith(f", such as {far:g}\n") == is_told
+
+
+def test_estimators_tell_of_numbers_far_from_what_was_learnt():
+    rows, y = np.linspace(10, 20, 60)[:, None], np.tile([0, 1], 30)
+    model = jaxmlp.EnsembleClassifier({"hidden_sizes": 4, "depth": 1}, num_folds=2, num_epochs=2).fit(rows, y)
+    with pytest.warns(
+        UserWarning, match="column 'x0': 1 of 2 numbers lie far from what was learnt, 10 to 20"
+    ):
+        model.predict([[9999.0], [12.0]])
