@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import optax
 import optax.contrib
+from jaxtyping import Array
 
 from jaxmlp import checks
 from jaxmlp.train.schedules import SCHEDULES, TICKS
@@ -153,9 +154,7 @@ def _wrap(
     if multipliers:
         parts.append(scale_rates(multipliers))
     if hyperparams.num_steps is not None:
-        parts.append(
-            optax.scale_by_schedule(lambda count: jnp.asarray(unit(TICKS * count / hyperparams.num_steps)))
-        )
+        parts.append(optax.scale_by_schedule(partial(_factor, unit, hyperparams.num_steps)))
     elif unit is not SCHEDULES["constant"]:
         raise InputError("num_steps: a schedule other than 'constant' needs the steps of the run, got None")
     if hyperparams.max_norm is not None:
@@ -165,6 +164,11 @@ def _wrap(
             )
         parts.append(project_max_norm(hyperparams.max_norm))
     return optax.chain(*parts), _average if averages else lambda opt_state, params: params
+
+
+def _factor(unit: optax.Schedule, num_steps: Any, count: Array) -> Array:
+    # As a float first: as a whole number the product would overflow after 214,748 steps.
+    return jnp.asarray(unit(float(TICKS) * count / num_steps))
 
 
 def _named_optimizer(name: str, recipe: Recipe, hyperparams: Hyperparams) -> optax.GradientTransformation:

@@ -226,6 +226,14 @@ def test_a_schedule_is_a_factor_on_the_learning_rate(schedule):
     np.testing.assert_allclose(rates(schedule, 2.0, num_steps=4)[::2], expected, rtol=2e-6, atol=1e-7)
 
 
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_a_schedule_is_the_same_in_the_midst_of_a_million_steps(schedule):
+    sgd, _ = make_optimizer("sgd", schedule)(Hyperparams(2.0, num_steps=1_000_000))
+    state = optax.tree.set(sgd.init(jnp.ones(())), count=jnp.int32(500_000))
+    update, _ = sgd.update(-jnp.ones(()), state, jnp.ones(()))
+    np.testing.assert_allclose(update, 2.0 * UNIT_VALUES[schedule][1], rtol=2e-6, atol=1e-7)
+
+
 def test_five_cycles_end_and_peak_where_they_should():
     factors = np.asarray(SCHEDULES["cycles"](10_000 * np.arange(3101) / 3100))
     (ends,) = np.nonzero((factors[1:-1] < factors[:-2]) & (factors[1:-1] < factors[2:]))
