@@ -3,7 +3,7 @@ population that halving has thinned out needs no new program.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
@@ -35,12 +35,18 @@ def init_chunks(group: Group, num_folds: int) -> list[Chunk]:
     return chunks
 
 
-def restore_chunk(
-    program: Program, members: Sequence[int], epoch: int, hyperparams: PyTree, state: PyTree
-) -> Chunk:
-    """A chunk from what one of the same program carried, on the host."""
-    hyperparams, state = _shard(program, (hyperparams, state))
-    return to_host(Chunk(program, tuple(members), hyperparams, state, epoch))
+def fill_chunks(
+    program: Program, places: Mapping[int, int], epoch: int, carried: Sequence[tuple[PyTree, PyTree]]
+) -> list[Chunk]:
+    """Chunks of the program's size from the hyperparameters and states that others carried, of whatever size,
+    on the host: each member by its place in all of them together.
+    """
+    members, sources, chunks = list(places), np.array(list(places.values()), np.int32), []
+    for rows in _chunk_rows(len(members), program.chunk_size):
+        taken = _shard(program, jax.tree.map(partial(_take, sources[rows]), *carried))
+        own = tuple(members[row] for row in dict.fromkeys(rows))
+        chunks.append(to_host(Chunk(program, own, *taken, epoch)))
+    return chunks
 
 
 def to_device(chunk: Chunk) -> Chunk:
@@ -130,12 +136,9 @@ def _regroup(chunks: list[Chunk], survivors: set[int]) -> list[Chunk]:
         for place, member in enumerate(chunk.members)
         if member in survivors
     }
-    members, sources = list(places), np.array(list(places.values()), np.int32)
     # On the host, where this needs no program for each number of chunks.
-    carried = gather([(chunk.hyperparams, chunk.state) for chunk in others]) if members else []
-    for rows in _chunk_rows(len(members), program.chunk_size):
-        taken = jax.tree.map(partial(_take, sources[rows]), *carried)
-        full.append(restore_chunk(program, [members[row] for row in dict.fromkeys(rows)], epoch, *taken))
+    carried = gather([(chunk.hyperparams, chunk.state) for chunk in others])
+    full += fill_chunks(program, places, epoch, carried)
     return [chunk._replace(pace=pace) for chunk in full]
 
 

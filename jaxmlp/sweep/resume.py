@@ -1,6 +1,7 @@
 """A sweep on its way to the disk and back."""
 
 import zlib
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -8,8 +9,8 @@ import jax
 import numpy as np
 
 from jaxmlp.data.folds import Folds
-from jaxmlp.runtime.devices import gather
-from jaxmlp.sweep.chunks import restore_chunk
+from jaxmlp.runtime.devices import gather, unpad_members
+from jaxmlp.sweep.chunks import fill_chunks
 from jaxmlp.sweep.config import SweepConfig
 from jaxmlp.sweep.programs import Chunk
 from jaxmlp.sweep.selection import Candidate
@@ -87,20 +88,41 @@ def restore_sweep(kept: Checkpoint, begun: SweepState, members: Sequence[Member]
         chunk = programs[repr(members[member].structure)]
         return jax.tree.map(_member_shape, chunk.state.best.params)
 
-    like = [programs[kept.notes["structures"][number]] for number, *_ in kept.notes["chunks"]]
-    carried = restore(kept, "chunks", [(chunk.hyperparams, chunk.state) for chunk in like])
-    chunks = [
-        restore_chunk(chunk.program, *about, *arrays)
-        for chunk, (_, *about), arrays in zip(like, kept.notes["chunks"], carried, strict=True)
-    ]
     return begun._replace(
-        chunks=chunks,
+        chunks=_restore_chunks(kept, programs),
         candidates=_restore_candidates(kept, params_like),
         snapshots=unflatten_snapshots(restore_arrays(kept, "snapshots"), lambda key: params_like(key[1])),
         history=restore_arrays(kept, "history"),
         outputs={int(member): outputs for member, outputs in restore_arrays(kept, "outputs").items()},
         **{name: kept.notes[name] for name in _NOTES},
     )
+
+
+def _restore_chunks(kept: Checkpoint, programs: Mapping[str, Chunk]) -> list[Chunk]:
+    """Those that were saved, in chunks of the size that suits the devices at hand."""
+    noted, equally_far = kept.notes["chunks"], defaultdict(list)
+    like = [programs[kept.notes["structures"][number]] for number, *_ in noted]
+    saved = restore(kept, "chunks", [_as_saved(kept, *each) for each in enumerate(like)])
+    for place, (number, _, epoch) in enumerate(noted):
+        equally_far[number, epoch].append(place)
+    chunks = []
+    for (_, epoch), own in equally_far.items():
+        members = [member for place in own for member in noted[place][1]]
+        carried = [unpad_members(saved[place], len(noted[place][1])) for place in own]
+        places = {member: place for place, member in enumerate(members)}
+        chunks += fill_chunks(like[own[0]].program, places, epoch, carried)
+    return chunks
+
+
+def _as_saved(kept: Checkpoint, place: int, chunk: Chunk) -> PyTree:
+    """The shapes of what a chunk carries, for as many members as were saved at this place."""
+    own = f"chunks[{place}]"
+    size = next(len(tensor) for name, tensor in kept.tensors.items() if name.startswith(own))
+
+    def shape(leaf: Any) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct((size, *leaf.shape[1:]), leaf.dtype)
+
+    return jax.tree.map(shape, (chunk.hyperparams, chunk.state))
 
 
 def _restore_candidates(kept: Checkpoint, params_like: Callable[[int], PyTree]) -> list[Candidate]:

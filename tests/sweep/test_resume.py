@@ -7,7 +7,7 @@ import jax
 import numpy as np
 import pytest
 
-from jaxmlp.sweep import chunks, loop
+from jaxmlp.sweep import chunks, loop, programs
 from jaxmlp.sweep.loop import run_sweep
 from jaxmlp.sweep.resume import save_sweep
 from jaxmlp.sweep.sampling import draw_members
@@ -126,3 +126,18 @@ def test_another_sweep_is_refused(changes, message, tmp_path):
     swept(tmp_path)
     with pytest.raises(InputError, match=message):
         swept(tmp_path, resume=True, **changes)
+
+
+def test_a_sweep_goes_on_where_other_devices_make_other_chunks(tmp_path, monkeypatch):
+    """As on a machine with more cores, or fewer, or with more memory."""
+    expected = swept(chunk_size=None)
+    for before, after in ((1, 8), (8, 1)):
+        folder = tmp_path / str(before)
+        with monkeypatch.context() as patch:
+            patch.setattr(programs, "num_concurrent_calls", lambda before=before: before)
+            stop_after(patch, 12)
+            assert swept(folder, every=None, chunk_size=None).interrupted
+        monkeypatch.setattr(programs, "num_concurrent_calls", lambda after=after: after)
+        found = swept(folder, every=None, chunk_size=None, resume=True)
+        assert found.statuses == expected.statuses
+        np.testing.assert_allclose(found.losses, expected.losses, rtol=1e-3)
