@@ -18,9 +18,9 @@ from jaxmlp.models.model import Model
 from jaxmlp.models.training import Loss, prepare_training
 from jaxmlp.models.warm_start import choose_scaling, choose_spec, with_weights
 from jaxmlp.nn.augment import Augment, with_augmentation
-from jaxmlp.nn.network import Network
+from jaxmlp.nn.network import Network, NetworkSpec
 from jaxmlp.runtime.devices import make_mesh
-from jaxmlp.train.batching import default_batch_size, default_num_epochs, num_batches
+from jaxmlp.train.batching import choose_sizes, num_batches
 from jaxmlp.train.checkpoints import Checkpoints
 from jaxmlp.train.loop import fit
 from jaxmlp.train.optimizers import get_recipe, make_optimizer
@@ -129,12 +129,11 @@ def fit_mlp(
     scaling = choose_scaling(splits, start, loss, numeric_scaling)
     network_of, data = prepare_training(splits, precision, scaling, loss)
     network, num_examples = _adapt(network_of(spec), splits, start, augment), len(data.train.inputs)
-    batch_size = default_batch_size(num_examples) if batch_size is None else batch_size
-    checks.integer("batch_size", batch_size)
-    num_epochs = default_num_epochs(num_examples, batch_size) if num_epochs is None else num_epochs
-    checks.integer("num_epochs", num_epochs)
+    batch_size, num_epochs = choose_sizes(num_examples, batch_size, num_epochs)
     mesh = make_mesh(mesh) if isinstance(mesh, str) else mesh
     update = make_optimizer(optimizer, schedule, rate_multipliers)
+    about = {"network": spec, "optimizer": optimizer, "schedule": schedule, "precision": precision}
+    about |= {"rate_multipliers": rate_multipliers, "loss": loss, "augment": augment}
     train = make_train(network.init_fn, network.loss_fn, update, batch_size, mesh=mesh)
     evaluate = make_evaluate(network.predict_fn, choose_metrics(splits.task, scaling.targets, loss, metrics))
     num_steps = None if schedule == "constant" else num_epochs * num_batches(num_examples, batch_size)
@@ -151,10 +150,10 @@ def fit_mlp(
         data_key=data_key,
         hyperparams=_with_defaults(hyperparams, optimizer),
         num_epochs=num_epochs,
-        monitor=monitor,
+        monitor=_choose_monitor(monitor, loss, data),
         patience=patience,
         data_bytes=data_bytes,
-        checkpoints=checkpoints,
+        checkpoints=_with_run(checkpoints, about),
         num_snapshots=num_snapshots,
         progress=progress,
     )
@@ -174,6 +173,26 @@ def _adapt(network: Network, splits: Splits, start: Model | None, augment: Augme
             raise InputError(f"augment: is for images, but an example of {splits.name} has shape {shape}")
         network = with_augmentation(network, augment)
     return network if start is None else with_weights(network, start)
+
+
+def _with_run(checkpoints: Checkpoints | None, about: Mapping[str, Any]) -> Checkpoints | None:
+    """The checkpoints with what shapes the run and is no number, so that ``fit`` does not see it."""
+
+    def text(one: Any) -> str:
+        is_code = callable(one) or isinstance(one, optax.GradientTransformation)
+        return getattr(one, "__name__", "own") if is_code else repr(one)
+
+    if checkpoints is None:
+        return None
+    return checkpoints._replace(run={name: text(one) for name, one in about.items()} | dict(checkpoints.run))
+
+
+def _choose_monitor(monitor: str | None, loss: Loss | None, data: Splits) -> str | None:
+    """Of targets that do not differ R² is no number; the root mean squared error orders epochs as it would."""
+    if monitor is None and loss is None and data.task == "regression" and len(data.validation.targets):
+        if np.any(np.ptp(np.asarray(data.validation.targets), axis=0) == 0):
+            return "rmse"
+    return monitor
 
 
 def _with_defaults(hyperparams: Hyperparams, optimizer: str | optax.GradientTransformation) -> Hyperparams:

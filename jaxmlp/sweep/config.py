@@ -57,10 +57,6 @@ def make_config(task: str, num_examples: int, settings: Mapping[str, Any]) -> Sw
     for name in settings:
         checks.known_name("settings", name, {*SweepConfig._fields} - {"task"})
     checks.of_type("mesh", settings.get("mesh"), Mesh, NoneType)
-    batch_size, num_epochs = settings.get("batch_size"), settings.get("num_epochs")
-    if batch_size is None:
-        batch_size = batching.default_batch_size(num_examples)
-    checks.integer("batch_size", batch_size)
-    if num_epochs is None:
-        num_epochs = batching.default_num_epochs(num_examples, batch_size)
-    return SweepConfig(task, **(dict(settings) | {"batch_size": batch_size, "num_epochs": num_epochs}))
+    names = "batch_size", "num_epochs"
+    sizes = batching.choose_sizes(num_examples, *map(settings.get, names))
+    return SweepConfig(task, **{**settings, **dict(zip(names, sizes, strict=True))})

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Integer, Key
 
+from jaxmlp import checks
 from jaxmlp.types import AnyArray
 
 _NO_EPOCH = 2**32 - 1
@@ -31,6 +32,14 @@ def default_batch_size(num_examples: int) -> int:
 def default_num_epochs(num_examples: int, batch_size: int) -> int:
     """20, or more for a small data set: as many as make some 3,000 steps, at most 300."""
     return min(300, max(20, 3000 // num_batches(num_examples, batch_size)))
+
+
+def choose_sizes(num_examples: int, batch_size: int | None, num_epochs: int | None) -> tuple[int, int]:
+    """``batch_size`` and ``num_epochs``, checked, or where there is none what suits so many examples."""
+    batch_size = default_batch_size(num_examples) if batch_size is None else batch_size
+    checks.integer("batch_size", batch_size)
+    num_epochs = default_num_epochs(num_examples, batch_size) if num_epochs is None else num_epochs
+    return batch_size, checks.integer("num_epochs", num_epochs)
 
 
 def epoch_order(

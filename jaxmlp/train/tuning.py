@@ -41,7 +41,8 @@ def fit_population(
     of the network's head, and ``batch_size`` is what suits the size of the data, unless given. ``options``
     are those of ``fit``, whose errors are raised.
     """
-    batch_size = batch_size or default_batch_size(len(dataset.inputs))
+    if batch_size is None:
+        batch_size = default_batch_size(len(dataset.inputs))
     train = make_train(network.init_fn, network.loss_fn, optimizer, batch_size)
     evaluate = make_evaluate(network.predict_fn, metrics or METRICS.get(str(network.head), {}))
     train, evaluate = vmap_runs(*vmap_runs(train, evaluate, "hyperparams"), "key", "data_key")

@@ -404,3 +404,31 @@ def test_hyperparams_are_those_that_one_may_give():
 
     names = set(inspect.signature(jaxmlp.fit_mlp).parameters)
     assert {*Hyperparams._fields} - names == {"num_steps"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"activation": "tanh"}, "network was .*'relu'.*, and is .*'tanh'"),
+        ({"optimizer": "nadam"}, "optimizer was \"'adam'\", and is \"'nadam'\""),
+        ({"optimizer": optax.adam(1e-3), "learning_rate": None}, "learning_rate was 0.001.*, and is None"),
+        ({"precision": "bfloat16"}, "precision was"),
+        ({"rate_multipliers": {"bias": 0.5}}, "rate_multipliers was"),
+        ({"loss": pinball}, "loss was 'None', and is 'pinball'"),
+    ],
+)
+def test_a_run_that_was_shaped_otherwise_is_not_gone_on_with(wine, changed, says, tmp_path):
+    kept = jaxmlp.Checkpoints(tmp_path, every=1)
+    jaxmlp.fit_mlp(wine, checkpoints=kept, **QUICK)
+    resumed = {"checkpoints": kept._replace(resume=True), **QUICK, "num_epochs": 6}
+    with pytest.raises(InputError, match=says):
+        jaxmlp.fit_mlp(wine, **resumed | changed)
+    assert len(jaxmlp.fit_mlp(wine, **resumed).history["train_loss"]) == 6
+
+
+def test_where_the_targets_to_choose_by_do_not_differ_their_error_chooses(far):
+    one = far._replace(validation=jax.tree.map(lambda leaf: leaf[:1], far.validation))
+    found = jaxmlp.fit_mlp(one, patience=40, **QUICK | {"num_epochs": 40, "learning_rate": 0.05})
+    assert found.run.choice.monitor == "rmse" and np.isfinite(found.run.best_score).all()
+    assert found.best_epoch - 1 == found.history["validation_rmse"].argmin()
+    assert jaxmlp.fit_mlp(far, **QUICK).run.choice.monitor == "r2"
