@@ -54,10 +54,20 @@ def _vmap_parts(
     train: Train, hyperparams: int | None, examples: Any, data_key: int | None
 ) -> Callable | None:
     """``advance_part`` of many runs: those with an order of their own see parts of their own."""
-    if train.advance_part is None:
+    advance_part = train.advance_part
+    if advance_part is None:
         return None
-    part = examples if data_key is None else data_key
-    return jax.vmap(train.advance_part, in_axes=(0, 0, hyperparams, part, None, None, data_key))
+
+    def of_many(state: Any, info: Any, numbers: Any, part: Dataset, epoch: Any, first: Any, key: Any) -> Any:
+        axes = examples
+        if data_key is not None:
+            # Of the weights, axes of orders come after those of folds.
+            weights = None if part.weights is None else part.weights.ndim - 1 - key.ndim
+            axes = Dataset(0, 0, weights)  # type: ignore[arg-type]
+        mapped = jax.vmap(advance_part, in_axes=(0, 0, hyperparams, axes, None, None, data_key))
+        return mapped(state, info, numbers, part, epoch, first, key)
+
+    return of_many
 
 
 def grid(hyperparams: Hyperparams | None = None, /, **values: Iterable[float | int]) -> Hyperparams:

@@ -59,7 +59,7 @@ def place_data(
             "try a smaller batch_size"
         )
     tell(f"{size / 1e9:.2f} GB of training data come in parts of {num_steps} steps")
-    return Stream(dataset, num_steps, batch_size, sharding(mesh, *["members"] * data_key.ndim))
+    return Stream(dataset, num_steps, batch_size, sharding(mesh, *["members"][: data_key.ndim]))
 
 
 def max_data_bytes(data_bytes: int | None) -> int:

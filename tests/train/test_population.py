@@ -13,6 +13,7 @@ from jaxmlp.nn import heads
 from jaxmlp.nn.metrics import CLASSIFICATION, Metric
 from jaxmlp.nn.network import Network, make_network
 from jaxmlp.nn.preprocessing import Affine
+from jaxmlp.runtime.devices import AXES
 from jaxmlp.train.loop import fit
 from jaxmlp.train.optimizers import make_optimizer
 from jaxmlp.train.population import grid, seed_keys, vmap_runs
@@ -263,3 +264,13 @@ def test_a_grid_of_nothing_is_refused(values, message):
     with pytest.raises(InputError) as error:
         grid(Hyperparams(), **values)
     assert str(error.value) == message
+
+
+def test_members_along_several_axes_are_spread_by_the_first():
+    mesh = jax.make_mesh((1, 1), AXES, axis_types=(jax.sharding.AxisType.Auto,) * 2)
+    network = make_network((3, 6, 2), heads.multiclass, Affine(np.zeros((), np.float32), np.ones(())))
+    train = make_train(network.init_fn, network.loss_fn, make_optimizer("adam"), 4, mesh=mesh)
+    runs = train, make_evaluate(network.predict_fn, CLASSIFICATION)
+    both = vmap_runs(*vmap_runs(*runs, "key"), "key", "data_key")
+    keys = jax.random.split(jax.random.key(0), (2, 3))
+    assert fitted(*both, keys, seed_keys(range(2))[1], num_epochs=2).best_epoch.shape == (2, 3)

@@ -141,3 +141,20 @@ def test_bytes_that_cannot_be_are_refused(data_bytes, message):
 def test_half_of_some_memory_is_for_data():
     assert 1e8 < streaming.max_data_bytes(None) < 1e15
     assert streaming.max_data_bytes(7) == 7
+
+
+@pytest.mark.parametrize(("inner", "outer"), [("folds", "data_key"), ("data_key", "folds")])
+def test_folds_in_several_orders_train_the_same_bits(inner, outer):
+    """Two of each: the weights of an order must not be taken for those of a fold."""
+    folds = cross_folds(dataset(150), assign_folds(dataset(150).targets, 2))
+    runs = vmap_runs(*vmap_runs(*functions(), "key", inner), "key", outer)
+    key, (_, data_key) = jax.random.split(jax.random.key(0), (2, 2)), seed_keys(range(2))
+    options = {"hyperparams": HYPERPARAMS, "num_epochs": 3, "progress": False}
+    data = folds.train, folds.held_out._replace(weights=None)
+    # Four steps of eight examples in two orders; each has a weight in both folds.
+    whole, parts = (
+        fit(*runs, *data, key=key, data_key=data_key, data_bytes=size, **options)
+        for size in (10**9, 2 * 5 * 8 * 2 * (12 + 4 + 2 * 4) - 1)
+    )
+    for found, expected in zip(jax.tree.leaves(parts[:5]), jax.tree.leaves(whole[:5]), strict=True):
+        np.testing.assert_array_equal(found, expected)
