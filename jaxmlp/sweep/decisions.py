@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from jaxmlp.runtime import processes
 from jaxmlp.sweep import selection
 from jaxmlp.sweep.chunks import member_params, scale_num_steps, select_members
 from jaxmlp.sweep.config import SweepConfig
@@ -120,6 +121,8 @@ def fit_to_budget(state: SweepState, config: SweepConfig, seconds: float) -> Swe
 
     # More epochs never cost less.
     num_epochs = max(state.epoch, bisect_right(range(1, config.num_epochs + 1), seconds, key=cost))
+    # One number for all processes, whose clocks differ.
+    num_epochs = processes.all_processes_max(num_epochs)
     share = num_epochs / state.num_epochs
     chunks = [scale_num_steps(chunk, share) for chunk in state.chunks]
     return state._replace(num_epochs=num_epochs, chunks=chunks)

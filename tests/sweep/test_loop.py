@@ -13,7 +13,7 @@ from jaxmlp.data.folds import assign_folds, cross_folds, single_fold
 from jaxmlp.nn import heads
 from jaxmlp.nn.network import NetworkSpec, make_network
 from jaxmlp.nn.preprocessing import Affine
-from jaxmlp.sweep import calls, loop
+from jaxmlp.sweep import calls, decisions, loop
 from jaxmlp.sweep.chunks import member_params
 from jaxmlp.sweep.config import SweepConfig
 from jaxmlp.sweep.decisions import choose_ensemble, fit_to_budget, prune
@@ -304,6 +304,14 @@ def test_a_slow_first_epoch_is_made_good_for_after_the_second(epoch, num_epochs)
     state = begun._replace(epoch=epoch, seconds=times[-1], train_seconds=times[-1] - 10)
     assert fit_to_budget(state, config, 50.0).num_epochs == num_epochs
     assert fit_to_budget(state, config, 1e6).num_epochs == 90
+
+
+def test_processes_agree_on_how_many_epochs_there_is_time_for(monkeypatch):
+    monkeypatch.setattr(decisions.processes, "all_processes_max", lambda number: number + 3)
+    config, history = SweepConfig("binary", time_budget=70.0, num_epochs=90), {"seconds": [20.0]}
+    state = SweepState([], 90, {}, ["finished"], {}, [], history, [0.0], [0.0])
+    state = state._replace(epoch=1, seconds=20.0, train_seconds=10.0)
+    assert fit_to_budget(state, config, 50.0).num_epochs == 6 + 3
 
 
 def test_no_time_for_anything_is_an_error_in_one_line():
