@@ -67,6 +67,18 @@ def test_nan_is_wrong():
     assert not selftest.is_right(NEEDED[0]._replace(program=lambda *_: np.nan))
 
 
+def test_programs_are_compiled_also_where_a_user_has_turned_that_off():
+    compiled = []
+
+    def program(*arguments):
+        compiled.append(isinstance(arguments[0], jax.core.Tracer))
+        return arguments[0]
+
+    with jax.disable_jit():
+        selftest.is_right(NEEDED[0]._replace(program=jax.jit(program)))
+    assert compiled == [True]
+
+
 def test_a_wrong_backend_stops_a_run_in_one_line(one_wrong):
     with pytest.raises(InputError) as error:
         selftest.check_backend()
