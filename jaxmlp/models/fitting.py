@@ -18,7 +18,7 @@ from jaxmlp.models.model import Model
 from jaxmlp.models.training import Loss, prepare_training
 from jaxmlp.models.warm_start import choose_scaling, choose_spec, with_weights
 from jaxmlp.nn.augment import Augment, with_augmentation
-from jaxmlp.nn.network import Network, NetworkSpec
+from jaxmlp.nn.network import Network
 from jaxmlp.runtime.devices import make_mesh
 from jaxmlp.train.batching import choose_sizes, num_batches
 from jaxmlp.train.checkpoints import Checkpoints
@@ -188,11 +188,10 @@ def _with_run(checkpoints: Checkpoints | None, about: Mapping[str, Any]) -> Chec
 
 
 def _choose_monitor(monitor: str | None, loss: Loss | None, data: Splits) -> str | None:
-    """Of targets that do not differ R² is no number; the root mean squared error orders epochs as it would."""
-    if monitor is None and loss is None and data.task == "regression" and len(data.validation.targets):
-        if np.any(np.ptp(np.asarray(data.validation.targets), axis=0) == 0):
-            return "rmse"
-    return monitor
+    """What was asked for; of targets that do not differ R² is no number, and there their error chooses."""
+    targets = np.asarray(data.validation.targets)
+    undefined = data.task == "regression" and len(targets) and (np.ptp(targets, axis=0) == 0).any()
+    return "rmse" if undefined and monitor is None and loss is None else monitor
 
 
 def _with_defaults(hyperparams: Hyperparams, optimizer: str | optax.GradientTransformation) -> Hyperparams:
