@@ -34,7 +34,9 @@ def stop_on(*numbers: int) -> Iterator[None]:
     try:
         yield
     finally:
-        del _more[len(_more) - len(numbers) :]
+        # Not the last ones, which another thread may have added.
+        for each in numbers:
+            _more.remove(each)
 
 
 @contextmanager
@@ -47,7 +49,9 @@ def interruptible() -> Iterator[Callable[[], int]]:
     """
     exit_if_stopped()
     hits: list[int] = []
-    numbers = dict.fromkeys((signal.SIGINT, *_more))
+    # A handler that is not of Python, as of a program that embeds it, could not be put back.
+    wanted = dict.fromkeys((signal.SIGINT, *_more))
+    numbers = [each for each in wanted if signal.getsignal(each) is not None]
 
     def handler(number: int, frame: Any) -> None:
         hits.append(number)

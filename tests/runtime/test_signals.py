@@ -97,3 +97,24 @@ def test_sigterm_to_a_command_with_nothing_to_hand_back_ends_it_as_sigterm():
         signal.raise_signal(signal.SIGTERM)
         raise KeyboardInterrupt
     assert left.value.code == 143
+
+
+def test_blocks_may_end_in_another_order_than_they_began():
+    from jaxmlp.runtime.signals import interruptible, stop_on
+
+    first, second = stop_on(signal.SIGUSR1), stop_on(signal.SIGTERM)
+    with first:
+        second.__enter__()
+    with interruptible() as stopped:
+        signal.raise_signal(signal.SIGTERM)
+        assert stopped() == signal.SIGTERM
+    second.__exit__(None, None, None)
+
+
+def test_a_handler_that_python_did_not_set_is_left_alone(monkeypatch):
+    from jaxmlp.runtime.signals import interruptible
+
+    monkeypatch.setattr(signal, "getsignal", lambda number: None)
+    monkeypatch.setattr(signal, "signal", lambda number, handler: pytest.fail("it was replaced"))
+    with interruptible() as stopped:
+        assert stopped() == 0
