@@ -60,11 +60,12 @@ class FolderLock:
     _entry: int | None = None
 
     def __init__(self, folder: str | Path) -> None:
-        # Of the folder itself: a file would stay behind.
-        self._entry = os.open(folder, os.O_RDONLY)
-        with contextlib.suppress(ImportError):
+        # Some file systems lock nothing, and Windows opens no folder.
+        with contextlib.suppress(ImportError, OSError):
             import fcntl
 
+            # Of the folder itself: a file would stay behind.
+            self._entry = os.open(folder, os.O_RDONLY)
             try:
                 fcntl.flock(self._entry, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

@@ -1,5 +1,7 @@
 """A file is there whole or not at all."""
 
+import errno
+import fcntl
 import os
 import subprocess
 import sys
@@ -67,6 +69,16 @@ def test_a_lock_ends_with_its_process_however_that_ends(tmp_path):
     program = f"import os, signal; held = {LOCK}({str(tmp_path)!r})\nos.kill(os.getpid(), signal.SIGKILL)"
     subprocess.run([sys.executable, "-c", program], check=False, cwd=ROOT)
     files.FolderLock(tmp_path)
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOLCK, "No locks available"), ImportError()])
+def test_where_there_are_no_locks_nothing_is_locked(error, tmp_path, monkeypatch):
+    def refuse(entry, kind):
+        raise error
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with files.FolderLock(tmp_path):
+        pass
 
 
 def test_the_same_content_is_always_the_same_bytes():
