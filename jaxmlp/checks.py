@@ -188,12 +188,15 @@ def dataset_shapes(dataset: Dataset, batch_size: int) -> None:
 
 
 def weights(argument: str, values: AnyArray) -> None:
-    """Finite numbers of at least 0, not all of them 0."""
-    finite(argument, values)
-    if (values < 0).any():
-        row = int(np.argmax(np.asarray(values) < 0))
-        raise InputError(f"{argument}: must be at least 0, got {values[row]} in example {row}")
-    if not (values > 0).any():
+    """Finite numbers of at least 0, not all of them 0; of several folds along the last axis."""
+    by_example = np.moveaxis(np.asarray(values), -1, 0)
+    finite(argument, by_example)
+    if (by_example < 0).any():
+        example, *fold = np.argwhere(by_example < 0)[0]
+        raise InputError(
+            f"{argument}: must be at least 0, got {by_example[example, *fold]} in example {example}"
+        )
+    if not (by_example > 0).any(axis=0).all():
         raise InputError(f"{argument}: at least one must be above 0, got only zeros")
 
 

@@ -228,6 +228,21 @@ def test_finite_values_pass(values):
     checks.finite("inputs", values)
 
 
+@pytest.mark.parametrize("bad", [-1.0, nan])
+def test_the_example_of_a_bad_weight_is_named_also_in_a_fold(bad):
+    values = np.ones((2, 5))
+    values[1, 3] = bad
+    for weights in (values[1], values):
+        with pytest.raises(InputError, match=r"^weights: must be .*, got .* in example 3$"):
+            checks.weights("weights", weights)
+
+
+def test_a_fold_without_any_weight_is_refused():
+    checks.weights("weights", np.eye(2))
+    with pytest.raises(InputError, match=r"^weights: at least one must be above 0, got only zeros$"):
+        checks.weights("weights", np.diag([1.0, 0.0]))
+
+
 def test_each_value_keeps_the_rule_and_there_is_one():
     checks.each("rates", (0.1, 0.2), checks.positive)
     with pytest.raises(InputError, match=r"^rates: must be a finite number above 0, got -1$"):
