@@ -78,11 +78,16 @@ def held_out_rows(task: str, folds: Folds, *, seed: int = 0) -> HeldOut:
     num_folds, num_rows = targets.shape[:2]
     parts = np.repeat(np.arange(num_folds), num_rows)
     if num_folds == 1:
-        parts = np.random.default_rng(seed).permutation(num_rows) % NUM_PARTS
+        # Those of no weight are dealt out last, so that as many parts as can be have some that count.
+        draws = np.random.default_rng(seed).permutation(num_rows)
+        parts[np.lexsort((draws, np.ravel(weights) == 0))] = np.arange(num_rows) % NUM_PARTS
     flat = np.asarray(targets).reshape(num_folds * num_rows, *targets.shape[2:])
     shares = np.asarray(weights, float).ravel() / np.sum(np.asarray(weights, float))
-    if (shares > 0).sum() < 2:
-        raise InputError("validation: must have at least two examples of some weight to choose by")
+    if len(np.unique(parts[shares > 0])) < 2:
+        raise InputError(
+            "validation: must have at least two examples of some weight to choose by, of two folds where "
+            "there are folds"
+        )
     bounds = _target_bounds(folds) if task == "regression" else None
     return HeldOut(task, flat, shares, parts, bounds)
 

@@ -77,6 +77,22 @@ def test_a_part_of_ones_own_is_cut_into_four():
     np.testing.assert_array_equal(found.parts, held_out_rows("multiclass", single_fold(part, part)).parts)
 
 
+def test_every_part_has_rows_that_count_where_few_do():
+    part = Dataset(np.zeros((50, 1)), np.arange(50) % 3)
+    for seed in range(9):
+        weights = np.zeros(50)
+        weights[np.random.default_rng(seed).permutation(50)[:4]] = 1
+        found = held_out_rows("multiclass", single_fold(part, part._replace(weights=weights)))
+        assert sorted(found.parts[found.weights > 0]) == [0, 1, 2, 3]
+
+
+def test_rows_of_weight_in_one_fold_alone_are_nothing_to_choose_by():
+    assigned = np.array([NO_FOLD, NO_FOLD, 0, 0, 1, 1])
+    data = Dataset(np.zeros((6, 1)), np.arange(6) % 2, np.array([1.0, 1, 0, 0, 1, 1]))
+    with pytest.raises(InputError, match=r"^validation: must have .* of two folds where there are folds$"):
+        held_out_rows("binary", cross_folds(data, assigned))
+
+
 def test_a_network_predicts_nothing_that_it_has_not_seen():
     targets = np.array([[0.0, 5.0], [1.0, 6.0], [2.0, 7.0], [9.0, 8.0], [30.0, -9.0]])
     data = Dataset(np.zeros((5, 1)), targets)
