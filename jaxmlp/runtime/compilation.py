@@ -21,6 +21,8 @@ from jaxmlp.types import InputError, PyTree
 
 # Every program: a small one is loaded in 3 ms and compiled in 15, and a short run compiles dozens of them.
 MIN_COMPILE_SECONDS = 0.0
+_SETTINGS = "jax_enable_x64", "jax_default_matmul_precision"
+"""Of JAX, by which the same function for the same arguments is another program."""
 _HIT = "/jax/compilation_cache/cache_hits"
 _hits: list[str] = []
 jax.monitoring.register_event_listener(lambda event, **_: _hits.append(event) if event == _HIT else None)
@@ -102,7 +104,8 @@ def lower_for(function: Callable, *arguments: PyTree) -> Callable[[], Callable]:
     here, where settings of JAX may hold for this thread alone.
     """
     leaves, structure = jax.tree.flatten(arguments)
-    return _lower(function, structure, tuple((jax.typeof(leaf), _sharding_of(leaf)) for leaf in leaves))
+    types = tuple((jax.typeof(leaf), _sharding_of(leaf)) for leaf in leaves)
+    return _lower(function, structure, types, tuple(getattr(jax.config, name) for name in _SETTINGS))
 
 
 def _sharding_of(leaf: Any) -> Sharding | None:
@@ -113,6 +116,8 @@ def _sharding_of(leaf: Any) -> Sharding | None:
 
 
 @lru_cache(maxsize=64)
-def _lower(function: Any, structure: Any, types: tuple[Any, ...]) -> Callable[[], Callable]:
+def _lower(
+    function: Any, structure: Any, types: tuple[Any, ...], settings: tuple[Any, ...]
+) -> Callable[[], Callable]:
     shapes = [jax.ShapeDtypeStruct(t.shape, t.dtype, sharding=where) for t, where in types]
     return cache(function.lower(*jax.tree.unflatten(structure, shapes)).compile)

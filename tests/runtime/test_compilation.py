@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import pytest
 
 from jaxmlp.runtime import compilation, files, host
@@ -18,6 +19,7 @@ PROGRAM = """
 from jaxmlp.runtime import compilation
 kept = compilation.enable_cache()
 import jax
+import jax.numpy as jnp
 advance = jax.jit(lambda x: jax.lax.scan(lambda x, _: (jax.numpy.tanh(x @ x), None), x, length=3)[0])
 number = advance(jax.numpy.eye(3))[0, 0]
 print(kept, compilation.num_cache_hits(), number, sep="\\n")
@@ -120,3 +122,11 @@ def test_without_a_cache_nothing_is_said_of_it():
         assert compilation.cache_works() is None
     finally:
         jax.config.update("jax_enable_compilation_cache", True)
+
+
+def test_products_of_another_precision_are_another_program():
+    product, x = jax.jit(jnp.matmul), jnp.ones((3, 3))
+    usual = compilation.compile_for(product, x, x)
+    with jax.default_matmul_precision("highest"):
+        assert compilation.compile_for(product, x, x) is not usual
+    assert compilation.compile_for(product, x, x) is usual
