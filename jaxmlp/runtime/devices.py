@@ -153,9 +153,12 @@ def device_put(tree: PyTree, where: NamedSharding | None) -> PyTree:
 
 def gather(tree: PyTree) -> PyTree:
     """Arrays on the host, whole, also where other processes hold parts of them."""
-    if all(getattr(leaf, "is_fully_addressable", True) for leaf in jax.tree.leaves(tree)):
-        return jax.device_get(tree)
-    return multihost_utils.process_allgather(tree, tiled=True)
+
+    def whole(leaf: Any) -> Any:
+        elsewhere = not getattr(leaf, "is_fully_addressable", True)
+        return multihost_utils.process_allgather(leaf, tiled=True) if elsewhere else leaf
+
+    return jax.device_get(jax.tree.map(whole, tree))
 
 
 def shard_keys(mesh: AnyMesh | None, keys: Key[Array, "..."]) -> Key[Array, "..."]:

@@ -93,7 +93,7 @@ def _shard(program: Program, tree: PyTree) -> PyTree:
 
 def to_host(chunk: Chunk) -> Chunk:
     """The chunk where it stays while others train."""
-    return chunk._replace(state=jax.device_get(chunk.state)) if chunk.program.wait else chunk
+    return chunk._replace(state=gather(chunk.state)) if chunk.program.wait else chunk
 
 
 def member_params(chunk: Chunk, index: int) -> PyTree:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import chex
 import jax
+import numpy as np
 import pytest
 
 from jaxmlp.cli.command import main
@@ -175,3 +176,14 @@ def test_the_environment_without_a_device_is_one_line_with_status_2(monkeypatch,
     assert stopped.value.code == 2
     problem = "JAX finds none: Unable to initialize backend 'gpux': unknown"
     assert line == f"error: devices: {problem}; JAX_PLATFORMS=cpu takes the processor alone"
+
+
+def test_only_what_other_processes_hold_is_fetched_from_them(monkeypatch):
+    """What each has whole would else be handed out once for each process."""
+
+    class Elsewhere:
+        is_fully_addressable = False
+
+    monkeypatch.setattr(devices.multihost_utils, "process_allgather", lambda leaf, tiled: np.ones(4))
+    fetched, here = devices.gather((Elsewhere(), np.zeros(2)))
+    assert fetched.shape == (4,) and here.shape == (2,)
