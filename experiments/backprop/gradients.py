@@ -9,11 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
+from experiments.harness.training import parameter_snapshots
 from jaxmlp import Affine, Network, make_evaluate, make_network, make_train
 from jaxmlp.data.splits import Splits, layer_sizes, standardize
 from jaxmlp.nn import heads, metrics
 from jaxmlp.train import optimizers, population
-from jaxmlp.train.snapshots import parameter_snapshots
 from jaxmlp.types import Dataset, Hyperparams, Layer, Params
 
 if TYPE_CHECKING:

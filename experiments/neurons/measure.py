@@ -7,11 +7,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from experiments.harness.training import parameter_snapshots
 from jaxmlp import Network, Splits, make_evaluate, make_optimizer, make_train
 from jaxmlp.nn import metrics
 from jaxmlp.nn.neurons import autocorrelation_of_neurons
 from jaxmlp.train import population
-from jaxmlp.train.snapshots import parameter_snapshots
 from jaxmlp.types import Dataset, Hyperparams, Numbers, Params
 
 if TYPE_CHECKING:

@@ -10,12 +10,11 @@ import numpy as np
 import optax
 import pytest
 
-from experiments.harness.training import epoch_timer
+from experiments.harness.training import epoch_timer, parameter_snapshots
 from jaxmlp.nn.metrics import Metric
 from jaxmlp.train.loop import fit
 from jaxmlp.train.optimizers import make_optimizer
 from jaxmlp.train.population import vmap_runs
-from jaxmlp.train.snapshots import parameter_snapshots
 from jaxmlp.train.state import Evaluate, Train
 from jaxmlp.train.step import make_train
 from jaxmlp.types import Dataset, Hyperparams, InputError
