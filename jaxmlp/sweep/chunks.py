@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Array, Integer, Key, Shaped
 
 from jaxmlp.runtime.devices import device_put, gather, num_concurrent_calls, sharding
-from jaxmlp.sweep.programs import Chunk, Group, Program, fold_keys, stack_numbers
+from jaxmlp.sweep.programs import Chunk, Group, Program, fold_keys
 from jaxmlp.sweep.space import Structure
 from jaxmlp.train.epoch import Advance, lower_epochs, make_init, next_num_epochs
 from jaxmlp.train.streaming import Stream
@@ -26,7 +26,9 @@ def init_chunks(group: Group, num_folds: int) -> list[Chunk]:
     """The chunks of a group, before the first step."""
     (program, members, numbers), chunks = group, []
     for rows in _chunk_rows(len(members), program.chunk_size):
-        hyperparams = jax.tree.map(stack_numbers, *(members[row].hyperparams for row in rows))
+        hyperparams = jax.tree.map(
+            lambda *numbers: jnp.asarray(numbers, float), *(members[row].hyperparams for row in rows)
+        )
         key = fold_keys([members[row].seed for row in rows], num_folds)
         key, hyperparams = _shard(program, (key, hyperparams))
         state = make_init(program.run.train, program.run.where)(key, hyperparams)

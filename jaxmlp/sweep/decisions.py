@@ -62,7 +62,7 @@ def make_candidates(state: SweepState, members: Sequence[Member], held_out: Held
     """The members that have trained since the ensemble was chosen, without their parameters."""
     places, found = member_places(state), []
     for member, outputs in state.outputs.items():
-        if not selection.is_finite(outputs):
+        if not np.isfinite(outputs).all():
             continue
         smoothed = members[member].hyperparams.label_smoothing is not None
         temperature = selection.sharpen(outputs, held_out) if smoothed else 1.0

@@ -146,10 +146,6 @@ def _state_shapes(train: Train, structure: Any) -> FitState:
     return jax.eval_shape(make_init(train), jax.eval_shape(lambda: fold_keys([0], 1)), hyperparams)
 
 
-def stack_numbers(*values: float) -> Array:
-    return jnp.asarray(values, float)
-
-
 def make_groups(
     members: Sequence[Member],
     network_of: Callable[[NetworkSpec], Network],

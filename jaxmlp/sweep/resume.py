@@ -62,7 +62,7 @@ def sweep_fingerprint(
 
 def save_sweep(checkpoints: Checkpoints, state: SweepState, run: Mapping[str, Any]) -> None:
     """The state as a checkpoint."""
-    structures = _structures(state.chunks)
+    structures = list(dict.fromkeys(chunk.program.structure for chunk in state.chunks))
     trees = {
         "chunks": [gather((chunk.hyperparams, key_data_tree(chunk.state))) for chunk in state.chunks],
         "candidates": [c.params for c in state.candidates],
@@ -138,7 +138,3 @@ def _restore_candidates(kept: Checkpoint, params_like: Callable[[int], PyTree]) 
 
 def _member_shape(leaf: Any) -> PyTree:
     return jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype)
-
-
-def _structures(chunks: Sequence[Chunk]) -> list[Any]:
-    return list(dict.fromkeys(chunk.program.structure for chunk in chunks))

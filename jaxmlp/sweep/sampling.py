@@ -54,7 +54,8 @@ def draw_members(
     checks.integer("max_programs", max_programs)
     checks.integer("seed", seed, at_least=0)
     checks.known_name("method", method, METHODS)
-    space = complete_space(space)
+    given = {name: as_distribution(name, value) for name, value in space.items()}
+    space = {**PLAIN_STRUCTURE, **given}
     if method == "grid":
         return _grid(space, num_members, max_programs, seed, embedding)
     num_structures = min(num_members, max_programs)
@@ -75,12 +76,6 @@ def draw_members(
 def _member_seed(seed: int, num_members: int, index: int) -> int:
     """Another one for each member and for sweeps of other seeds, as far as a device's whole numbers count."""
     return (seed * num_members + index) % 2**31
-
-
-def complete_space(space: Space) -> dict[str, Distribution]:
-    """``space``, checked, with the default for each part of the structure that it leaves open."""
-    given = {name: as_distribution(name, value) for name, value in space.items()}
-    return dict(PLAIN_STRUCTURE) | given
 
 
 def swept_hyperparams(space: Space) -> list[str]:

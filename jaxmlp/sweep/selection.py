@@ -4,7 +4,6 @@ Members of a sweep are candidates as they are at several times of their run. An 
 average of the predictions, so that choosing needs nothing else of a network.
 """
 
-import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -195,7 +194,3 @@ def cross_fitted_predictions(
 def num_choices(held_out: HeldOut) -> int:
     """One on all rows, and one without each part."""
     return 2 + int(held_out.parts.max())
-
-
-def is_finite(outputs: Float[np.ndarray, "rows outputs"]) -> bool:
-    return math.isfinite(float(np.sum(np.abs(outputs))))
