@@ -116,7 +116,7 @@ def fit(
     if checkpoints is None:
         run = {}
     else:
-        run = run_fingerprint(train, (dataset, validation), (key, data_key), hyperparams, choice)
+        run = run_fingerprint(train, evaluate, (dataset, validation), (key, data_key), hyperparams, choice)
         run |= checkpoints.run
     members, where = len(key) if key.ndim else None, sharding(mesh, *["members"][: key.ndim])
     kept = load_checkpoint(checkpoints, run)

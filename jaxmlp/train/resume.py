@@ -9,12 +9,13 @@ from jaxtyping import Array, Key
 
 from jaxmlp.runtime.devices import device_put, pad_members
 from jaxmlp.train.checkpoints import Checkpoint, data_fingerprint, key_data_tree, restore
-from jaxmlp.train.state import EarlyStopping, FitState, Train
+from jaxmlp.train.state import EarlyStopping, Evaluate, FitState, Train
 from jaxmlp.types import Dataset, PyTree
 
 
 def run_fingerprint(
     train: Train,
+    evaluate: Evaluate,
     data: tuple[Dataset, Dataset],
     keys: tuple[Key[Array, "*members"], Key[Array, "*orders"]],
     hyperparams: PyTree,
@@ -26,7 +27,8 @@ def run_fingerprint(
     # By name, to say which of them differs.
     named = getattr(numbers["hyperparams"], "_asdict", lambda: numbers)()
     drawn = [np.asarray(key).tolist() for key in key_data_tree(keys)]
-    return {"batch_size": train.batch_size, **choice._asdict(), **prints, **named, "keys": drawn}
+    about = {"batch_size": train.batch_size, "metrics": list(evaluate.metrics), "keys": drawn}
+    return {**about, **choice._asdict(), **prints, **named}
 
 
 def restore_state(

@@ -415,6 +415,7 @@ def test_hyperparams_are_those_that_one_may_give():
         ({"precision": "bfloat16"}, "precision was"),
         ({"rate_multipliers": {"bias": 0.5}}, "rate_multipliers was"),
         ({"loss": pinball}, "loss was 'None', and is 'pinball'"),
+        ({"metrics": {"mine": absolute_error}}, r"metrics was .*, and is .*'mine'"),
     ],
 )
 def test_a_run_that_was_shaped_otherwise_is_not_gone_on_with(wine, changed, says, tmp_path):
