@@ -213,9 +213,9 @@ def fit_arguments(
     dataset: Dataset, validation: Dataset, settings: PyTree, num_epochs: int, patience: int | None
 ) -> None:
     """Data and hyperparameters that a run can be made of."""
-    integer("num_epochs", num_epochs, at_least=1)
+    integer("num_epochs", num_epochs)
     if patience is not None:
-        integer("patience", patience, at_least=1)
+        integer("patience", patience)
     hyperparams(settings)
     if not len(validation.inputs):
         raise InputError(

@@ -81,7 +81,7 @@ def check_sizes(argument: str, sizes: Sequence[int]) -> list[int]:
         raise InputError(f"{argument}: must be a number for each layer, as (64,), got {sizes!r:.80}")
     if len(sizes) > MAX_LAYERS:
         raise InputError(f"{argument}: must be at most {MAX_LAYERS} layers, got {len(sizes)}")
-    return [checks.integer(argument, size, at_least=1) for size in sizes]
+    return [checks.integer(argument, size) for size in sizes]
 
 
 def _init_layer(

@@ -59,7 +59,7 @@ def draw_members(
     if method == "grid":
         return _grid(space, num_members, max_programs, seed, embedding)
     num_structures = min(num_members, max_programs)
-    structures = draw_structures(space, num_structures, method=method, seed=seed, embedding=embedding)
+    structures = draw_structures(space, num_structures, method, seed, embedding)
     points = _unit_points(num_members, len(swept_hyperparams(space)), method, seed + 1)
     # Neighbours in the sequence are what is evenly spread, so they share a structure.
     return [
@@ -102,12 +102,7 @@ def width_grid(distribution: Range) -> tuple[int, ...]:
 
 
 def draw_structures(
-    space: Space,
-    num_structures: int,
-    *,
-    method: str = "sobol",
-    seed: int = 0,
-    embedding: EmbeddingSpec | None = None,
+    space: Space, num_structures: int, method: str, seed: int, embedding: EmbeddingSpec | None
 ) -> list[Structure]:
     """Different structures, as many as asked for or as a few hundred draws come upon."""
     points = _unit_points(64 * num_structures, len(STRUCTURAL), method, seed)

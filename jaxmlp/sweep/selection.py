@@ -69,16 +69,16 @@ class HeldOut(NamedTuple):
         return np.stack([values[np.arange(len(values)), self.targets, None] for values in predictions])
 
 
-def held_out_rows(task: str, folds: Folds, *, seed: int = 0) -> HeldOut:
-    """The rows that are held out of ``folds``; a single fold is cut into parts at random. InputError for
-    fewer than two.
+def held_out_rows(task: str, folds: Folds) -> HeldOut:
+    """The rows that are held out of ``folds``; a single fold is cut into parts at random. InputError unless
+    two parts have rows of some weight.
     """
     _, targets, weights = folds.held_out
     num_folds, num_rows = targets.shape[:2]
     parts = np.repeat(np.arange(num_folds), num_rows)
     if num_folds == 1:
         # Those of no weight are dealt out last, so that as many parts as can be have some that count.
-        draws = np.random.default_rng(seed).permutation(num_rows)
+        draws = np.random.default_rng(0).permutation(num_rows)
         parts[np.lexsort((draws, np.ravel(weights) == 0))] = np.arange(num_rows) % NUM_PARTS
     flat = np.asarray(targets).reshape(num_folds * num_rows, *targets.shape[2:])
     shares = np.asarray(weights, float).ravel() / np.sum(np.asarray(weights, float))

@@ -42,7 +42,7 @@ def make_train(
     ``make_optimizer`` makes, or takes. On a ``mesh`` (of ``devices.make_mesh``) the devices along "data"
     share each batch.
     """
-    checks.integer("batch_size", batch_size, at_least=1)
+    checks.integer("batch_size", batch_size)
     make_optimizer = optimizer if callable(optimizer) else optimizers.make_optimizer(optimizer)
     shares = partial(_batch_loss, loss_fn), make_optimizer, batch_sharding(mesh)
     train_on = partial(_train_steps, *shares)

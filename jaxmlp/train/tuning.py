@@ -18,7 +18,7 @@ from jaxmlp.train.loop import fit
 from jaxmlp.train.optimizers import MakeOptimizer
 from jaxmlp.train.population import seed_keys, vmap_runs
 from jaxmlp.train.state import Evaluate, RunResult
-from jaxmlp.train.step import early_stopping, make_evaluate, make_train
+from jaxmlp.train.step import make_evaluate, make_train
 from jaxmlp.types import AnyArray, Dataset, PyTree
 
 
@@ -82,23 +82,19 @@ def tune(
     optimizer: str | optax.GradientTransformation | MakeOptimizer,
     dataset: Dataset,
     validation: Dataset,
-    *,
-    metrics: Mapping[str, Metric] | None = None,
-    monitor: str | None = None,
     **options: Any,
 ) -> TuneResult:
-    """``fit_population``, and of its settings the one with the best mean over seeds of the ``monitor``.
+    """``fit_population``, and of its settings the one with the best mean over seeds of the ``monitor``, by
+    default the first metric.
 
     A setting in which a seed's loss was not finite in the last epoch cannot win; FloatingPointError if that
     leaves none.
     """
-    options |= {"metrics": metrics, "monitor": monitor}
     fitted, measured = fit_population(network, optimizer, dataset, validation, **options)
-    higher_is_better = early_stopping(measured, monitor, None).higher_is_better
     lost = ~np.isfinite(fitted.history["train_loss"][..., -1])
     if lost.any(axis=0).all():
         raise FloatingPointError("no setting stayed finite in every seed; try smaller learning rates")
-    worth = np.where(lost, -np.inf, fitted.best_score * (1 if higher_is_better else -1))
+    worth = np.where(lost, -np.inf, fitted.best_score * (1 if fitted.choice.higher_is_better else -1))
     setting = int(np.argmax(worth.mean(axis=0)))
     params, model_state = jax.tree.map(lambda leaf: leaf[:, setting], (fitted.params, fitted.model_state))
     of_one = make_evaluate(network.predict_fn, measured.metrics).function
