@@ -6,7 +6,6 @@ goes on. Those along "data" share the batch of each step and add up one gradient
 """
 
 import math
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,7 +18,7 @@ from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Key
 
 from jaxmlp import checks
-from jaxmlp.runtime.host import num_cores
+from jaxmlp.runtime import host
 from jaxmlp.types import AnyMesh, InputError, PyTree
 
 AXES = ("members", "data")
@@ -93,7 +92,7 @@ def make_mesh(sizes: str | Mapping[str, int] | None = None, *, num_members: int 
 
 def memory_bytes() -> int:
     """Bytes of a device; of a CPU those of the machine."""
-    return device_memory_bytes() or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return device_memory_bytes() or host.memory_bytes()
 
 
 def num_concurrent_calls() -> int:
@@ -102,7 +101,7 @@ def num_concurrent_calls() -> int:
     """
     if jax.default_backend() != "cpu" or jax.process_count() > 1 or jax.device_count() > 1:
         return 1
-    return num_cores()
+    return host.num_cores()
 
 
 def check_memory(num_bytes: int) -> None:

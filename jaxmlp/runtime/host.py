@@ -1,8 +1,10 @@
 """The machine and the releases at hand."""
 
+import contextlib
 import importlib.metadata
 import os
 import platform
+import sys
 from pathlib import Path
 
 
@@ -45,3 +47,17 @@ def package_version(distribution: str) -> str | None:
         return importlib.metadata.version(distribution)
     except importlib.metadata.PackageNotFoundError:
         return None
+
+
+def memory_bytes() -> int:
+    """Bytes that this process may use, of which a container may leave it fewer; where the system does not
+    tell, as if there were no end of them.
+    """
+    found = [sys.maxsize]
+    with contextlib.suppress(AttributeError, ValueError, OSError):
+        found.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    for limit in ("memory.max", "memory/memory.limit_in_bytes"):
+        # "max" is no number, and no limit.
+        with contextlib.suppress(ValueError, OSError):
+            found.append(int(Path("/sys/fs/cgroup", limit).read_text("utf-8")))
+    return min(found)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from jaxmlp.cli.command import main
-from jaxmlp.runtime import devices
+from jaxmlp.runtime import devices, host
 from jaxmlp.sweep.config import SweepConfig
 from jaxmlp.sweep.programs import check_config
 from jaxmlp.sweep.sampling import draw_members
@@ -187,3 +187,18 @@ def test_only_what_other_processes_hold_is_fetched_from_them(monkeypatch):
     monkeypatch.setattr(devices.multihost_utils, "process_allgather", lambda leaf, tiled: np.ones(4))
     fetched, here = devices.gather((Elsewhere(), np.zeros(2)))
     assert fetched.shape == (4,) and here.shape == (2,)
+
+
+@pytest.mark.parametrize(
+    ("limit", "expected"), [("max\n", 2**33), (f"{2**20}\n", 2**20), (f"{2**62}\n", 2**33)]
+)
+def test_memory_is_what_a_container_leaves(limit, expected, monkeypatch):
+    monkeypatch.setattr(host.Path, "read_text", lambda path, encoding: limit)
+    monkeypatch.setattr(host.os, "sysconf", {"SC_PAGE_SIZE": 2**12, "SC_PHYS_PAGES": 2**21}.get)
+    assert host.memory_bytes() == expected
+
+
+def test_memory_that_nobody_tells_of_has_no_end(monkeypatch):
+    monkeypatch.setattr(host.Path, "read_text", lambda path, encoding: "max\n")
+    monkeypatch.delattr(host.os, "sysconf")
+    assert host.memory_bytes() == sys.maxsize
