@@ -1,5 +1,5 @@
-"""Networks for data, the training of all seeds at all learning rates as one program, an epoch's time, and
-parameters on the way.
+"""Networks for data, the training of all seeds at all learning rates as one program, an epoch's time,
+parameters on the way, and what a population puts out.
 """
 
 import time
@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Key
+from jaxtyping import Array, Float, Key, Shaped
 
 import jaxmlp
 from experiments.harness.flags import TrainingConfig
@@ -18,7 +19,7 @@ from jaxmlp.nn.mlp import Activation
 from jaxmlp.runtime.compilation import compile_for
 from jaxmlp.train.divergence import failure_message
 from jaxmlp.train.epoch import epoch_index
-from jaxmlp.types import PyTree
+from jaxmlp.types import AnyArray, PyTree
 
 
 def make_network(
@@ -90,3 +91,12 @@ def parameter_snapshots(
         if not np.any(np.isfinite(info.loss)):
             raise FloatingPointError(failure_message(info, index))
         yield eval_params(state, hyperparams)
+
+
+def population_logits(
+    network: Network, params: PyTree, inputs: Shaped[AnyArray, "examples ..."], model_state: PyTree = ()
+) -> Float[np.ndarray, "members examples outputs"]:
+    """What each member of a population, along the first axis of ``params``, puts out for each example."""
+    of_one = jax.vmap(network.predict_fn, in_axes=(None, None, 0))
+    of_all = jax.jit(jax.vmap(of_one, in_axes=(0, 0, None)))
+    return np.asarray(of_all(params, model_state, jnp.asarray(inputs)))

@@ -26,13 +26,13 @@ from experiments.harness.command import main
 from experiments.harness.flags import Count, Positives, Sizes, TrainingConfig
 from experiments.harness.network_pictures import NUM_SNAPSHOTS, write_page
 from experiments.harness.receipt import Findings
-from experiments.harness.training import all_rates, make_network, total_seconds
+from experiments.harness.training import all_rates, make_network, population_logits, total_seconds
 from experiments.shopping.buyers import MOTIVES, buying_probability, draw_buyers, indices
 from experiments.shopping.model import layers_of, model_of, path_of, snapshots_of
 from jaxmlp import Splits, TuneResult, from_arrays, save, save_snapshots
 from jaxmlp.nn import heads, metrics
 from jaxmlp.plots import charts
-from jaxmlp.train import batching, tuning
+from jaxmlp.train import batching
 
 APPEARS, NUM_UNTRAINED, SIDE = 0.9, 500, 60
 PLANE = np.stack(np.meshgrid(*[(np.arange(SIDE) + 0.5) / SIDE] * 2), axis=-1).reshape(-1, 2)
@@ -104,7 +104,7 @@ def by_motive(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def resemblance(network: jaxmlp.Network, params: jaxmlp.Params) -> np.ndarray:
     """[networks, motives] |r| of each index and the neuron that stands for it."""
-    return np.abs([by_motive(sums)[1] for sums in tuning.population_logits(network, params[:1], PLANE)])
+    return np.abs([by_motive(sums)[1] for sums in population_logits(network, params[:1], PLANE)])
 
 
 def appearances(trained: np.ndarray, untrained: np.ndarray) -> Measured:
@@ -169,14 +169,14 @@ def draw(record: Record, folder: Path) -> None:
     best = int(np.argmin(values(record, "mlp_validation_log_loss")))
     maps = {"known truth": buying_probability(PLANE)}
     for title, name in (("logistic regression", "logistic"), ("three hidden neurons", "mlp")):
-        maps[title] = expit(tuning.population_logits(*network_of(record, name), PLANE)[best, :, 0])
+        maps[title] = expit(population_logits(*network_of(record, name), PLANE)[best, :, 0])
     network, params = network_of(record, "mlp")
     model = model_of(record, params, best)
     save(folder / "model.safetensors", model)
     save_snapshots(folder / "snapshots", snapshots_of(record, model))
     if not record["config"]["smoke"]:
         write_page(model, record, folder / "page.html", buying_probability)
-    sums, r = by_motive(tuning.population_logits(network, params[:1], PLANE)[best])
+    sums, r = by_motive(population_logits(network, params[:1], PLANE)[best])
     names = [f"nearest to {motive}:\nr = {x:+.2f}" for motive, x in zip(MOTIVES, r, strict=True)]
     chance: Any = {"colour_label": "probability of a purchase", "boundary": 0.5}
     plane(maps, folder / "decisions.png", title="Black line: 1/2, where the decision turns", **chance)

@@ -4,10 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Float, Shaped
+from jaxtyping import Float
 
 from jaxmlp.nn.metrics import METRICS, Metric
 from jaxmlp.nn.network import Network
@@ -19,7 +18,7 @@ from jaxmlp.train.optimizers import MakeOptimizer
 from jaxmlp.train.population import seed_keys, vmap_runs
 from jaxmlp.train.state import Evaluate, RunResult
 from jaxmlp.train.step import make_evaluate, make_train
-from jaxmlp.types import AnyArray, Dataset, PyTree
+from jaxmlp.types import Dataset, PyTree
 
 
 def fit_population(
@@ -100,12 +99,3 @@ def tune(
     of_one = make_evaluate(network.predict_fn, measured.metrics).function
     evaluate = Evaluate(jax.jit(jax.vmap(of_one, in_axes=(0, 0, None))), measured.metrics)
     return TuneResult(setting, fitted.best_score, params, model_state, fitted, evaluate)
-
-
-def population_logits(
-    network: Network, params: PyTree, inputs: Shaped[AnyArray, "examples ..."], model_state: PyTree = ()
-) -> Float[np.ndarray, "members examples outputs"]:
-    """What each member of a population, along the first axis of ``params``, puts out for each example."""
-    of_one = jax.vmap(network.predict_fn, in_axes=(None, None, 0))
-    of_all = jax.jit(jax.vmap(of_one, in_axes=(0, 0, None)))
-    return np.asarray(of_all(params, model_state, jnp.asarray(inputs)))

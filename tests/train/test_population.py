@@ -9,6 +9,7 @@ import numpy as np
 import optax
 import pytest
 
+from experiments.harness.training import population_logits
 from jaxmlp.nn import heads
 from jaxmlp.nn.metrics import CLASSIFICATION, Metric
 from jaxmlp.nn.network import Network, make_network
@@ -18,7 +19,7 @@ from jaxmlp.train.loop import fit
 from jaxmlp.train.optimizers import make_optimizer
 from jaxmlp.train.population import grid, seed_keys, vmap_runs
 from jaxmlp.train.step import make_evaluate, make_train
-from jaxmlp.train.tuning import fit_population, population_logits, tune
+from jaxmlp.train.tuning import fit_population, tune
 from jaxmlp.types import Dataset, Hyperparams, InputError, Layer
 
 SEEDS = (0, 1, 5)
