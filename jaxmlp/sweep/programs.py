@@ -230,5 +230,19 @@ def check_config(config: SweepConfig, members: Sequence[Member], dataset: Datase
         raise InputError("members: must hold at least one, got none")
     checks.dataset_shapes(dataset, config.batch_size)
     for member in members:
+        checks.hyperparams(member.hyperparams)
         hyperparams = member.hyperparams._replace(num_steps=1)
         make_optimizer(member.structure.optimizer, config.schedule)(hyperparams)
+    for numbers in group_by_structure(members).values():
+        _check_alike([members[number].hyperparams for number in numbers])
+
+
+def _check_alike(settings: Sequence[Hyperparams]) -> None:
+    """Members of one structure have the same hyperparameters, which their program takes."""
+    given = [{name for name, value in one._asdict().items() if value is not None} for one in settings]
+    for own in given:
+        if differing := own ^ given[0]:
+            name = min(differing)
+            raise InputError(
+                f"members: {name} must be a number in all of a structure, or None in all; got both"
+            )

@@ -337,6 +337,24 @@ def test_settings_that_cannot_be_are_refused(changes, message):
         swept(**changes)
 
 
+@pytest.mark.parametrize(
+    ("hyperparams", "message"),
+    [
+        (Hyperparams(-0.1), r"^learning_rate: must be a finite number above 0, got -0\.1$"),
+        (Hyperparams(0.1, dropout=1.5), r"^dropout: must be at least 0 and below 1, got 1\.5$"),
+        (
+            Hyperparams(0.1, dropout=0.1),
+            r"^members: dropout must be a number in all of a structure, or None in all; got both$",
+        ),
+    ],
+)
+def test_members_of_any_searcher_are_checked(hyperparams, message):
+    members = draw_members(SPACE, 3, max_programs=1)
+    members[1] = members[1]._replace(hyperparams=hyperparams)
+    with pytest.raises(InputError, match=message):
+        swept(members)
+
+
 def test_no_members_and_a_momentum_that_an_optimizer_lacks_are_refused():
     with pytest.raises(InputError, match="members: must hold at least one"):
         run_sweep([], partial(network_of), FOLDS, SETTINGS, progress=False)
