@@ -150,7 +150,7 @@ def test_folds_in_several_orders_train_the_same_bits(inner, outer):
     runs = vmap_runs(*vmap_runs(*functions(), "key", inner), "key", outer)
     key, (_, data_key) = jax.random.split(jax.random.key(0), (2, 2)), seed_keys(range(2))
     options = {"hyperparams": HYPERPARAMS, "num_epochs": 3, "progress": False}
-    data = folds.train, folds.held_out._replace(weights=None)
+    data = folds.train, folds.held_out
     # Four steps of eight examples in two orders; each has a weight in both folds.
     whole, parts = (
         fit(*runs, *data, key=key, data_key=data_key, data_bytes=size, **options)
