@@ -124,7 +124,8 @@ def _make_network(
     network = make_network(
         (num_inputs, *spec.hidden_sizes, num_outputs),
         HEADS[task],
-        Affine(*map(jnp.asarray, affine or (0.0, 1.0))),
+        # Of NumPy, so that they take the precision of a run, and not of the first one that asked.
+        Affine(*map(np.asarray, affine or (0.0, 1.0))),
         activation=mlp.get_activation(spec.activation),
         embedding=spec.embedding,
         parametrization=spec.parametrization,

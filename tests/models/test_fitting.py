@@ -11,10 +11,11 @@ import pytest
 import jaxmlp
 from jaxmlp.models import numpy_predictor
 from jaxmlp.models.model import with_spec
-from jaxmlp.models.training import TrainedNetwork, build_model, fit_scaling
+from jaxmlp.models.training import TrainedNetwork, build_model, fit_scaling, prepare_training
 from jaxmlp.nn.augment import random_deformation
 from jaxmlp.nn.metrics import CLASSIFICATION, Metric
 from jaxmlp.nn.mlp import ACTIVATIONS
+from jaxmlp.nn.network import NetworkSpec
 from jaxmlp.types import Hyperparams, InputError, Layer
 
 QUICK = {"num_epochs": 5, "batch_size": 32, "progress": False}
@@ -433,3 +434,15 @@ def test_where_the_targets_to_choose_by_do_not_differ_their_error_chooses(far):
     assert found.run.choice.monitor == "rmse" and np.isfinite(found.run.best_score).all()
     assert found.best_epoch - 1 == found.history["validation_rmse"].argmin()
     assert jaxmlp.fit_mlp(far, **QUICK).run.choice.monitor == "r2"
+
+
+def test_images_are_scaled_in_double_precision_where_that_is_turned_on():
+    images = np.arange(160, dtype=np.uint8).reshape(40, 2, 2)
+    splits, spec = jaxmlp.from_arrays(images, np.arange(40) % 2), NetworkSpec((), "relu")
+    # Also where a run in single precision has asked for the same network before.
+    prepare_training(splits)[0](spec)
+    with jax.enable_x64(True):
+        layer = Layer(jnp.ones((4, 1)), jnp.zeros(1))
+        found = prepare_training(splits)[0](spec).predict_fn((layer,), (), jnp.asarray(images[7]))
+    low, high = (float(bound(splits.train.inputs)) for bound in (np.min, np.max))
+    np.testing.assert_allclose(found, [((images[7] - low) / (high - low)).sum()], rtol=1e-14)
