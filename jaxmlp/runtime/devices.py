@@ -63,8 +63,8 @@ def make_mesh(sizes: str | Mapping[str, int] | None = None, *, num_members: int 
     """Devices as members × data; an axis that ``sizes``, written or a mapping, leaves out has 1.
 
     Without ``sizes`` it is all devices that there are: for the members as far as these go, the others for
-    data. None where that is one device, which needs no mesh. InputError for another axis, a size below 1, or
-    more devices than there are.
+    data. None where that is one device, which needs no mesh. InputError for another axis, a size below 1,
+    more devices than there are, or so few that a process has none.
     """
     devices = all_devices()
     checks.integer("num_members", num_members)
@@ -79,15 +79,15 @@ def make_mesh(sizes: str | Mapping[str, int] | None = None, *, num_members: int 
         checks.known_name("mesh", axis, AXES)
         checks.integer(f"mesh {axis}", size)
     shape = tuple(sizes.get(axis, 1) for axis in AXES)
-    if math.prod(shape) > len(devices):
-        text = ",".join(f"{axis}={size}" for axis, size in sizes.items())
-        raise InputError(f"mesh: {text} needs {math.prod(shape)} devices, but there are {len(devices)}")
-    if math.prod(shape) == 1:
+    number, text = math.prod(shape), ",".join(f"{axis}={size}" for axis, size in sizes.items())
+    if number > len(devices):
+        raise InputError(f"mesh: {text} needs {number} devices, but there are {len(devices)}")
+    if number == 1:
         return None
+    if idle := {one.process_index for one in devices} - {one.process_index for one in devices[:number]}:
+        raise InputError(f"mesh: {text} leaves process {min(idle)} without a device; each needs one")
     # Not the explicit axes that are JAX's default: with those a gather from sharded data is an error.
-    return jax.make_mesh(
-        shape, AXES, axis_types=(AxisType.Auto, AxisType.Auto), devices=devices[: math.prod(shape)]
-    )
+    return jax.make_mesh(shape, AXES, axis_types=(AxisType.Auto,) * 2, devices=devices[:number])
 
 
 def memory_bytes() -> int:

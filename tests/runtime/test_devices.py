@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import chex
 import jax
@@ -202,3 +203,11 @@ def test_memory_that_nobody_tells_of_has_no_end(monkeypatch):
     monkeypatch.setattr(host.Path, "read_text", lambda path, encoding: "max\n")
     monkeypatch.delattr(host.os, "sysconf")
     assert host.memory_bytes() == sys.maxsize
+
+
+def test_each_process_has_a_share_in_a_mesh(monkeypatch):
+    """Two of them with two devices each: of the first two devices the other process has none."""
+    owners = [SimpleNamespace(process_index=number // 2) for number in range(4)]
+    monkeypatch.setattr(devices, "all_devices", lambda: owners)
+    with pytest.raises(InputError, match=r"^mesh: data=2 leaves process 1 without a device; each needs one$"):
+        devices.make_mesh("data=2")
