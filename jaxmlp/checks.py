@@ -62,22 +62,23 @@ def each(argument: str, values: Iterable[Any], rule: Callable[[str, Any], Any]) 
 
 def positive(argument: str, value: Any) -> float:
     """``value`` as a float, if it is a finite number above 0."""
-    if not _is_finite_number(value) or value <= 0:
-        raise InputError(f"{argument}: must be a finite number above 0, got {_shown(value)}")
-    return float(value)
+    return _number(argument, value, lambda x: x > 0, "a finite number above 0")
 
 
 def at_least_zero(argument: str, value: Any) -> float:
     """``value`` as a float, if it is a finite number of at least 0."""
-    if not _is_finite_number(value) or value < 0:
-        raise InputError(f"{argument}: must be a finite number of at least 0, got {_shown(value)}")
-    return float(value)
+    return _number(argument, value, lambda x: x >= 0, "a finite number of at least 0")
 
 
 def fraction(argument: str, value: Any) -> float:
     """``value`` as a float, if it lies in [0, 1)."""
-    if not _is_finite_number(value) or not 0 <= value < 1:
-        raise InputError(f"{argument}: must be at least 0 and below 1, got {_shown(value)}")
+    return _number(argument, value, lambda x: 0 <= x < 1, "at least 0 and below 1")
+
+
+def _number(argument: str, value: Any, keeps: Callable[[Any], bool], rule: str) -> float:
+    is_number = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    if not (is_number and keeps(value)):
+        raise InputError(f"{argument}: must be {rule}, got {_shown(value)}")
     return float(value)
 
 
@@ -103,10 +104,6 @@ def _shown(value: Any) -> str:
     """The value on one line, as far as it goes there."""
     line = " ".join(map(str.strip, repr(value).splitlines()))
     return line if len(line) <= 80 else f"{line[:79]}…"
-
-
-def _is_finite_number(value: Any) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
 _HYPERPARAMS = {
