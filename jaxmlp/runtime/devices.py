@@ -26,10 +26,10 @@ AXES = ("members", "data")
 
 def parse_mesh(text: str) -> dict[str, int]:
     """``"data=4,members=2"`` as a number for each axis; InputError if it is written otherwise."""
-    sizes = {}
+    sizes: dict[str, int] = {}
     for part in text.split(","):
         axis, _, size = part.partition("=")
-        if not size.isdecimal():
+        if not size.isdecimal() or axis in sizes:
             raise InputError(f"mesh: must be written like data=4,members=2, got {text!r}")
         sizes[axis] = int(size)
     return sizes

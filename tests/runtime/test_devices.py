@@ -78,6 +78,7 @@ def test_sizes_are_read():
     [
         ("data", "mesh: must be written like data=4,members=2, got 'data'"),
         ("data=-1", "mesh: must be written like data=4,members=2"),
+        ("data=2,data=4", "mesh: must be written like data=4,members=2"),
         ("date=4", "mesh: unknown name 'date'; did you mean 'data'"),
         ({"data": 0}, "mesh data: must be a whole number of at least 1, got 0"),
         ("members=64,data=2", "mesh: members=64,data=2 needs 128 devices, but there are 1"),
