@@ -45,9 +45,9 @@ def fill_chunks(
     """
     members, sources, chunks = list(places), np.array(list(places.values()), np.int32), []
     for rows in _chunk_rows(len(members), program.chunk_size):
-        taken = _shard(program, jax.tree.map(partial(_take, sources[rows]), *carried))
+        hyperparams, state = _shard(program, jax.tree.map(partial(_take, sources[rows]), *carried))
         own = tuple(members[row] for row in dict.fromkeys(rows))
-        chunks.append(to_host(Chunk(program, own, *taken, epoch)))
+        chunks.append(to_host(Chunk(program, own, hyperparams, state, epoch)))
     return chunks
 
 

@@ -30,12 +30,13 @@ from jaxmlp.sweep.decisions import (
     num_member_epochs,
     prune,
 )
-from jaxmlp.sweep.programs import check_config, make_groups
+from jaxmlp.sweep.programs import Chunk, check_config, make_groups
 from jaxmlp.sweep.resume import restore_sweep, save_sweep, sweep_fingerprint
 from jaxmlp.sweep.selection import HeldOut, held_out_rows
 from jaxmlp.sweep.space import Member, group_by_structure
 from jaxmlp.sweep.state import SweepResult, SweepState
 from jaxmlp.train.checkpoints import Checkpoints, load_checkpoint, next_save, should_save
+from jaxmlp.train.epoch import Advance
 from jaxmlp.train.population import seed_keys
 from jaxmlp.train.streaming import Stream, place_data
 from jaxmlp.types import Dataset, InputError
@@ -77,11 +78,8 @@ def run_sweep(
             )
 
         if budget is not None:
-            # All programs at once, so that the time of the first epoch is that of the others.
-            for chunk in state.chunks:
-                find(chunk)
-        compiling = time.perf_counter() - began - state.seconds
-        state = state._replace(compile_seconds=state.compile_seconds + compiling)
+            _compile_all(state, find)
+        state = _add_compiling(state, time.perf_counter() - began - state.seconds)
         ended = False
         while state.epoch < state.num_epochs and not ended:
             event = next_event(state, config)
@@ -122,6 +120,17 @@ def _resume(
     state = restore_sweep(kept, begun, members)
     print(f"resumed after epoch {state.epoch}", flush=True)
     return state
+
+
+def _compile_all(state: SweepState, find: Callable[[Chunk], Advance]) -> None:
+    """Wait until every program is there, so that the time of the first epoch is that of the others."""
+    for chunk in state.chunks:
+        find(chunk)
+
+
+def _add_compiling(state: SweepState, seconds: float) -> SweepState:
+    """The state, in whose making and for whose programs ``seconds`` went by."""
+    return state._replace(compile_seconds=state.compile_seconds + seconds)
 
 
 def _place(folds: Folds, config: SweepConfig) -> tuple[Dataset | Stream, Dataset, Key[Array, ""]]:

@@ -79,7 +79,7 @@ def held_out_rows(task: str, folds: Folds) -> HeldOut:
     if num_folds == 1:
         # Those of no weight are dealt out last, so that as many parts as can be have some that count.
         draws = np.random.default_rng(0).permutation(num_rows)
-        parts[np.lexsort((draws, np.ravel(weights) == 0))] = np.arange(num_rows) % NUM_PARTS
+        parts[np.lexsort((draws, np.ravel(np.asarray(weights)) == 0))] = np.arange(num_rows) % NUM_PARTS
     flat = np.asarray(targets).reshape(num_folds * num_rows, *targets.shape[2:])
     shares = np.asarray(weights, float).ravel() / np.sum(np.asarray(weights, float))
     if len(np.unique(parts[shares > 0])) < 2:
