@@ -243,6 +243,4 @@ def _check_alike(settings: Sequence[Hyperparams]) -> None:
     for own in given:
         if differing := own ^ given[0]:
             name = min(differing)
-            raise InputError(
-                f"members: {name} must be a number in all of a structure, or None in all; got both"
-            )
+            raise InputError(f"members: {name} must be a number in all of a structure, or None in all")
