@@ -130,12 +130,13 @@ def test_another_sweep_is_refused(changes, message, tmp_path):
 
 def test_a_sweep_goes_on_where_other_devices_make_other_chunks(tmp_path, monkeypatch):
     """As on a machine with more cores, or fewer, or with more memory."""
+    monkeypatch.setattr(programs, "_cheapest_size", lambda *group: 5)
     expected = swept(chunk_size=None)
     for before, after in ((1, 8), (8, 1)):
         folder = tmp_path / str(before)
         with monkeypatch.context() as patch:
             patch.setattr(programs, "num_concurrent_calls", lambda before=before: before)
-            stop_after(patch, 12)
+            stop_after(patch, 9)
             assert swept(folder, every=None, chunk_size=None).interrupted
         monkeypatch.setattr(programs, "num_concurrent_calls", lambda after=after: after)
         found = swept(folder, every=None, chunk_size=None, resume=True)
