@@ -167,8 +167,10 @@ def _wrap(
 
 
 def _factor(unit: optax.Schedule, num_steps: Any, count: Array) -> Array:
-    # As a float first: as a whole number the product would overflow after 214,748 steps.
-    return jnp.asarray(unit(float(TICKS) * count / num_steps))
+    # As a float, since whole numbers overflow after 214,748 steps; XLA would join it to other factors, and
+    # round otherwise.
+    ticks = jax.lax.optimization_barrier(float(TICKS) * count)
+    return jnp.asarray(unit(ticks / num_steps))
 
 
 def _named_optimizer(name: str, recipe: Recipe, hyperparams: Hyperparams) -> optax.GradientTransformation:
