@@ -7,6 +7,7 @@ says so.
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -212,7 +213,8 @@ def used_columns(columns: Sequence[Column]) -> list[Used]:
     return [column for column in columns if not isinstance(column, DroppedColumn)]
 
 
-def input_widths(columns: Sequence[Column]) -> list[int]:
-    """How many inputs each column that is used becomes."""
-    nothing = Cells(np.zeros(0), np.zeros(0, bool))
-    return [len(column.encode(nothing)) for column in used_columns(columns)]
+def column_places(columns: Sequence[Column]) -> list[tuple[Used, range]]:
+    """The columns that are used, each with the places of its inputs among all."""
+    nothing, used = Cells(np.zeros(0), np.zeros(0, bool)), used_columns(columns)
+    ends = list(accumulate(len(column.encode(nothing)) for column in used))
+    return list(zip(used, map(range, [0, *ends], ends), strict=True))

@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 from scipy.stats import rankdata
 
-from jaxmlp.data.columns import input_widths, used_columns
+from jaxmlp.data.columns import column_places
 from jaxmlp.data.folds import draw_folds, learnt_rows
 from jaxmlp.data.splits import Splits
 from jaxmlp.runtime.console import warn
@@ -137,9 +137,7 @@ def _columns(splits: Splits) -> dict[str, Shaped[np.ndarray, "rows width"]]:
     inputs, columns = np.asarray(splits.train.inputs), splits.columns
     if columns is None:
         return {str(place): inputs[:, place, None] for place in range(inputs.shape[1])}
-    ends = np.cumsum(input_widths(columns))[:-1]
-    names = [column.name for column in used_columns(columns)]
-    return dict(zip(names, np.split(inputs, ends, axis=1), strict=True))
+    return {column.name: inputs[:, places.start : places.stop] for column, places in column_places(columns)}
 
 
 def _likeliest(

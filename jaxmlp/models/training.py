@@ -1,6 +1,5 @@
 """From splits to what a run takes, and from trained parameters to a model."""
 
-import itertools
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 from typing import NamedTuple
@@ -11,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from jaxmlp import checks
-from jaxmlp.data.columns import CategoryColumn, Column, input_widths, used_columns
+from jaxmlp.data.columns import CategoryColumn, Column, column_places
 from jaxmlp.data.splits import Splits, fit_target_affine, layer_sizes, scale_part
 from jaxmlp.models.model import Model
 from jaxmlp.models.schema import LOSSES, ModelSpec, dense_network
@@ -82,11 +81,11 @@ def fit_scaling(splits: Splits, numeric_scaling: str = "standard") -> Scaling:
 def _indicators(columns: Sequence[Column]) -> Bool[np.ndarray, " inputs"]:
     """Which inputs tell one of several categories, or a gap, which comes second."""
     found: list[bool] = []
-    for column, width in zip(used_columns(columns), input_widths(columns), strict=True):
+    for column, places in column_places(columns):
         if isinstance(column, CategoryColumn):
-            found += [width > 2] * width
+            found += [len(places) > 2] * len(places)
         else:
-            found += [column.gaps and place == 1 for place in range(width)]
+            found += [column.gaps and place == places.start + 1 for place in places]
     return np.array(found)
 
 
@@ -153,7 +152,7 @@ def _number_places(columns: Sequence[Column]) -> list[int]:
     """Where the first input of each column stands: a number, a date or a category, which has but two values.
     Beside them stand other categories, cycles, and what tells of gaps.
     """
-    return list(itertools.accumulate(input_widths(columns)[:-1], initial=0))
+    return [places.start for _, places in column_places(columns)]
 
 
 def build_model(

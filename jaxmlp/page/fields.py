@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from jaxmlp.data.columns import CategoryColumn, DateColumn, input_widths, used_columns
+from jaxmlp.data.columns import CategoryColumn, DateColumn, column_places
 from jaxmlp.models.model import Model
 from jaxmlp.page.binary import pack_array
 from jaxmlp.types import InputError
@@ -29,14 +29,13 @@ def describe_fields(model: Model) -> list[dict[str, Any]] | None:
         return None
     if spec.columns is None:
         return [_number(model, place, f"input {place + 1}") for place in range(spec.input_shape[0])]
-    fields, place = [], 0
-    for column, width in zip(used_columns(spec.columns), input_widths(spec.columns), strict=True):
+    fields = []
+    for column, places in column_places(spec.columns):
         if isinstance(column, CategoryColumn):
-            fields.append(_category(model, place, column))
+            fields.append(_category(model, places.start, column))
         else:
             kind = "date" if isinstance(column, DateColumn) else "number"
-            fields.append(_number(model, place, column.name, kind) | {"start": column.fill})
-        place += width
+            fields.append(_number(model, places.start, column.name, kind) | {"start": column.fill})
     return fields
 
 

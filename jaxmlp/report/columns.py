@@ -1,14 +1,13 @@
 """The columns that inputs came from: which inputs are whose, and their values as people know them."""
 
 from collections.abc import Sequence
-from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Shaped
 
 from jaxmlp.data.cells import Cells
-from jaxmlp.data.columns import CategoryColumn, DateColumn, Used, input_widths, used_columns
+from jaxmlp.data.columns import CategoryColumn, DateColumn, Used, column_places
 
 if TYPE_CHECKING:
     from jaxmlp.data.splits import Splits
@@ -48,11 +47,9 @@ def input_columns(splits: "Splits") -> list[InputColumn]:
     if splits.columns is None:
         names = splits.input_names or [f"input {place}" for place in range(num_inputs)]
         return [InputColumn(name, place, 1) for place, name in enumerate(names)]
-    widths = input_widths(splits.columns)
-    firsts, kinds = accumulate(widths[:-1], initial=0), used_columns(splits.columns)
     return [
-        InputColumn(kind.name, first, width, kind)
-        for first, width, kind in zip(firsts, widths, kinds, strict=True)
+        InputColumn(column.name, places.start, len(places), column)
+        for column, places in column_places(splits.columns)
     ]
 
 
