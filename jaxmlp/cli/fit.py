@@ -4,6 +4,7 @@ import dataclasses
 import shlex
 import sys
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -147,14 +148,24 @@ def read_data(config: Fit) -> Splits:
     """The table or the named set."""
     cut: Any = {"split_seed": config.seed, "validation_fraction": config.search.validation_fraction}
     cut |= {"test_fraction": config.test_fraction, "class_weight": config.class_weight}
-    if Path(config.data).suffix or Path(config.data).is_file():
+    is_file = bool(Path(config.data).suffix) or Path(config.data).is_file()
+    _check_fits(config, is_file)
+    if is_file:
         if config.target is None:
             raise InputError("target: name the column of the table to predict, as --target COLUMN")
         return _read_files(config, config.target, cut)
-    for name in ("target", "group", "time", "validation", "test"):
-        if getattr(config, name) is not None:
-            raise InputError(f"{name}: is for a CSV or Parquet file, but the data are {config.data!r}")
     return jaxmlp.load_dataset(config.data, manual_dir=config.manual_dir, **cut)
+
+
+def _check_fits(config: Fit, is_file: bool) -> None:
+    """InputError for a flag that says something of other data than these."""
+    named = "target", "task", "column", "group", "time", "validation", "test"
+    of_files = {name: getattr(config, name) for name in named} | dataclasses.asdict(config.text)
+    given = [name for name, value in of_files.items() if value not in (None, ())]
+    if given and not is_file:
+        raise InputError(f"{given[0]}: is for a CSV or Parquet file, but the data are {config.data!r}")
+    if is_file and config.manual_dir is not None:
+        raise InputError(f"manual_dir: is for an image set, but the data are the file {config.data!r}")
 
 
 def _read_files(config: Fit, target: str, cut: dict[str, Any]) -> Splits:
@@ -177,6 +188,9 @@ def _parse_columns(flags: Sequence[str]) -> dict[str, str]:
     for name, _, kind in pairs:
         if not name:
             raise InputError(f"column: must be NAME=KIND, got {kind!r}")
+    for name, count in Counter(name for name, *_ in pairs).items():
+        if count > 1:
+            raise InputError(f"column: what {name!r} is must be said once, got it {count} times")
     return {name: kind for name, _, kind in pairs}
 
 

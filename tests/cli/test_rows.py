@@ -92,6 +92,10 @@ def test_a_run_with_another_group_is_not_gone_on_with(capsys, table):
             "time: column 'person' must hold dates or numbers, which have an order, got '0-",
         ),
         (("{table}", "--target", "bought", "--test", "nowhere.csv"), "nowhere.csv: no such file"),
+        (
+            ("{table}", "--target", "bought", "--column", "a=text", "--column", "a=drop"),
+            "column: what 'a' is must be said once, got it 2 times",
+        ),
     ],
 )
 def test_what_cannot_be_is_one_line(capsys, table, arguments, message):
