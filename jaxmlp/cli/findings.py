@@ -35,8 +35,8 @@ class Outcome(NamedTuple):
 def save_models(folder: Path, outcome: Outcome) -> None:
     """The ensemble, what it was on its way, if that was kept, and the best member as files."""
     for name, model in {"model": outcome.found.ensemble, "best_member": outcome.found.best}.items():
-        finite = {name: pair for name, pair in outcome.intervals.items() if np.isfinite(pair).all()}
-        save(folder / f"{name}.safetensors", with_spec(model, metrics=outcome.metrics, intervals=finite))
+        described = with_spec(model, metrics=outcome.metrics, intervals=outcome.intervals)
+        save(folder / f"{name}.safetensors", described)
     save_snapshots(folder / "snapshots", outcome.found.snapshots)
 
 

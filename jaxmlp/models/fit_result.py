@@ -75,9 +75,10 @@ def make_result(
     def build(epoch: int) -> Model:
         params = jax.tree.map(lambda leaf: np.array(leaf[best]), run.snapshots[epoch])
         early = build_model(splits, scaling, [TrainedNetwork(spec, params)], loss)
-        # The temperature of the model, so that the last step changes nothing but the weights.
-        metrics = _reached(run, best, epoch) if epoch else {}
-        return with_spec(early, temperature=found.model.spec.temperature, metrics=metrics)
+        # Calibrated as the model is, so that the last step changes nothing but the weights.
+        about = found.model.spec
+        same = {"temperature": about.temperature, "noise_scale": about.noise_scale}
+        return with_spec(early, metrics=_reached(run, best, epoch) if epoch else {}, **same)
 
     snapshots = {epoch: build(epoch) for epoch in run.snapshots if epoch < found.best_epoch}
     return found._replace(snapshots=snapshots | ({found.best_epoch: found.model} if snapshots else {}))

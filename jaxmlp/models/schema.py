@@ -151,8 +151,12 @@ class ModelSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def to_json(spec: ModelSpec) -> str:
-    """The specification as one JSON object; InputError for a value that JSON does not have."""
+    """The specification as one JSON object, without intervals that are not finite, which JSON does not have;
+    InputError for another such value.
+    """
     try:
+        known = {name: pair for name, pair in spec.intervals.items() if all(map(math.isfinite, pair))}
+        spec = msgspec.structs.replace(spec, intervals=known)
         # ``item`` turns the scalars of NumPy and JAX into numbers.
         return msgspec.json.encode(spec, enc_hook=lambda value: value.item()).decode()
     except (TypeError, ValueError, AttributeError) as error:
@@ -214,13 +218,18 @@ def _check_agreement(spec: ModelSpec) -> None:
             f"its head {spec.head!r} wants {wanted[0]} outputs and {wanted[1]} class_names, "
             f"got {num_outputs} and {len(spec.class_names)}"
         )
-    _check_target_range(spec.target_range, num_outputs if spec.head == "regression" else 0)
+    _check_values(spec, num_outputs if spec.head == "regression" else 0)
 
 
-def _check_target_range(ranges: Sequence[tuple[float, float]] | None, num_values: int) -> None:
+def _check_values(spec: ModelSpec, num_values: int) -> None:
+    """InputError unless what is said of each value of a regression is said of all."""
+    ranges, scales = spec.target_range, spec.noise_scale
     if ranges is not None and (len(ranges) != num_values or any(low > high for low, high in ranges)):
         rule = f"must be the lowest and highest of {num_values} values of a regression"
         raise InputError(f"its target_range {rule}, got {ranges}"[:200])
+    if scales is not None and len(scales) != num_values:
+        rule = f"must be one number for each of {num_values} values of a regression"
+        raise InputError(f"its noise_scale {rule}, got {len(scales)}")
 
 
 def _check_embedding(network: SavedNetwork) -> None:

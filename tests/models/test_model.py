@@ -105,8 +105,9 @@ def test_float64_survives_where_it_is_enabled_and_is_refused_where_it_would_be_r
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_what_could_not_be_measured_is_null_and_never_a_lost_model(tmp_path, value):
-    path = save(tmp_path / "model", with_spec(make_model(), metrics={"r2": value, "rmse": 0.5}))
-    assert load(path).spec.metrics == {"r2": None, "rmse": 0.5}
+    given = {"metrics": {"r2": value, "rmse": 0.5}, "intervals": {"r2": (value, 0.5), "rmse": (0.25, 0.75)}}
+    about = load(save(tmp_path / "model", with_spec(make_model(), **given))).spec
+    assert about.metrics == {"r2": None, "rmse": 0.5} and about.intervals == {"rmse": (0.25, 0.75)}
 
 
 def test_class_names_keep_their_types(tmp_path):
@@ -494,6 +495,10 @@ DAMAGED = {
     ),
     "a temperature of 0": (with_description(temperature=0), "> 0.0, at temperature"),
     "a noise scale below 0": (with_description(noise_scale=[-1.0]), "> 0.0, at noise_scale"),
+    "a noise scale of classes": (
+        with_description(noise_scale=[1.0]),
+        "noise_scale must be one number for each of 0 values of a regression, got 1",
+    ),
     "a range of predictions for classes": (
         with_description(target_range=[[0.0, 1.0]] * 3),
         "target_range must be the lowest and highest of 0 values of a regression",

@@ -65,6 +65,13 @@ def test_they_end_with_the_model_itself(splits, result):
     assert result.snapshots[epoch].spec.metrics["validation_accuracy"] == pytest.approx(accuracy)
 
 
+def test_those_of_a_regression_know_how_wrong_the_model_is():
+    splits = jaxmlp.load_dataset("diabetes")
+    result = jaxmlp.fit_mlp(splits, num_epochs=3, num_snapshots=3, **QUICK)
+    scales = {model.spec.noise_scale for model in result.snapshots.values()}
+    assert scales == {result.model.spec.noise_scale} != {None} and len(result.snapshots) > 1
+
+
 def test_a_resumed_run_has_those_from_before(splits, tmp_path, result):
     folder = tmp_path / "checkpoints"
     options = {"num_epochs": 12, "num_snapshots": 5, **QUICK}
