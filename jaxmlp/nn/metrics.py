@@ -70,11 +70,13 @@ def rmse(
 def r2(
     predictions: Float[Array, "examples outputs"], targets: Shaped[Array, "examples ..."]
 ) -> Float[Array, ""]:
-    """1 − (squared error / squared deviation from the mean), averaged over the outputs."""
+    """1 − (squared error / squared deviation from the mean), averaged over the outputs that differ."""
     targets = targets.reshape(predictions.shape)
     error = jnp.sum(jnp.square(predictions - targets), axis=0)
     deviation = jnp.sum(jnp.square(targets - jnp.mean(targets, axis=0, keepdims=True)), axis=0)
-    return jnp.mean(1 - error / deviation)
+    # Asked of the values, since of equal ones a rounded mean may differ.
+    differ = jnp.any(targets != targets[:1], axis=0)
+    return jnp.mean(1 - error / deviation, where=differ)
 
 
 TARGET_UNIT = "target's unit"

@@ -47,6 +47,13 @@ def test_r2(columns):
     assert r2(jnp.asarray(predictions), jnp.asarray(targets)) == pytest.approx(expected, rel=1e-4)
 
 
+def test_r2_is_of_the_outputs_that_differ():
+    predictions, targets = jnp.asarray(PREDICTIONS), jnp.asarray(TARGETS).at[:, 1].set(0.1)
+    expected = sklearn.metrics.r2_score(TARGETS[:, ::2], PREDICTIONS[:, ::2])
+    assert r2(predictions, targets) == pytest.approx(expected, rel=1e-4)
+    assert jnp.isnan(r2(predictions[:, 1:2], targets[:, 1:2]))
+
+
 @pytest.mark.parametrize("measure", [rmse, r2])
 def test_one_target_each_may_come_without_its_axis(measure):
     predictions, targets = jnp.asarray(PREDICTIONS[:, :1]), jnp.asarray(TARGETS[:, :1])
