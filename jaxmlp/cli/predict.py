@@ -1,5 +1,6 @@
 """``jaxmlp predict``: what a saved model says of pictures, or of the rows of tables."""
 
+import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -22,14 +23,15 @@ from jaxmlp.data.ink import composite_on, shrink
 from jaxmlp.data.tables import data_name
 from jaxmlp.data.targets import UNKNOWN, read_known
 from jaxmlp.data.text_files import write_like
-from jaxmlp.models.evaluation import score_predictions
 from jaxmlp.models.model import Model
 from jaxmlp.models.schema import ModelSpec
 from jaxmlp.models.tables import predict_table
-from jaxmlp.nn.metrics import METRICS
 from jaxmlp.plots.images import prediction
 from jaxmlp.printing import one_line
 from jaxmlp.records import check_writable
+from jaxmlp.report.judged import Judged
+from jaxmlp.report.measures import FEW_RESAMPLES, measure
+from jaxmlp.report.sentences import tell_measures
 from jaxmlp.runtime.console import about
 from jaxmlp.statistics import format_mean
 from jaxmlp.types import InputError
@@ -47,9 +49,9 @@ class Predict:
     jaxmlp predict runs/customers/model.safetensors new_customers.csv
 
     A table needs the columns of the one the model learnt from, in any order; the predictions stand beside its
-    own columns in a CSV file, with separator and decimal mark as in the one that was read, and are scored
-    where the target is there. A picture is a PNG or a JPEG of any size, dark on light or light on dark, with
-    one digit or drawing that stands free.
+    own columns in a CSV file, with separator and decimal mark as in the one that was read. Where the target
+    is there, too, what they are worth is told, with 95 % intervals. A picture is a PNG or a JPEG of any size,
+    dark on light or light on dark, with one digit or drawing that stands free.
     """
 
     model: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="MODEL")]
@@ -73,6 +75,11 @@ def run(config: Predict) -> None:
         raise InputError("files: name at least one picture or table after the model")
     model = jaxmlp.load(config.model)
     table = model.spec.columns is not None
+    if not table and len(model.spec.input_shape) == 1:
+        raise InputError(
+            "model: learnt from arrays, whose columns have no names to find those of a file by; fit a table "
+            "in a file, or give arrays to jaxmlp.predict"
+        )
     decided = parse_threshold(config.threshold, model.spec)
     one: Callable[..., None] = partial(_predict_table, config.text, decided) if table else _predict_picture
     suffix = ".csv" if table else ".png"
@@ -119,9 +126,11 @@ def parse_threshold(text: str | None, spec: ModelSpec) -> tuple[int, float] | No
     name, _, number = text.rpartition("=")
     names = [*map(str, spec.class_names)]
     try:
-        least = checks.fraction("threshold", float(number if name else ""))
+        least = float(number if name else "nan")
     except ValueError:
-        raise InputError(f"threshold: must be CLASS=PROBABILITY, as {names[1]}=0.3, got {text!r}") from None
+        least = math.nan
+    if not 0 <= least <= 1:
+        raise InputError(f"threshold: must be CLASS=PROBABILITY, as {names[1]}=0.3, got {text!r}")
     return names.index(checks.known_name("threshold", name, names)), least
 
 
@@ -137,7 +146,7 @@ def decide(
 def _predict_table(
     text: TextFlags, decided: tuple[int, float] | None, model: Model, path: Path, target: Path
 ) -> None:
-    """Write the rows with their predictions, and tell the score where the target is known."""
+    """Write the rows with their predictions, and tell what these are worth where the target is known."""
     frame = read_frame(path, **asdict(text))
     predicted = predict_table(model, frame)
     if decided is not None:
@@ -157,8 +166,8 @@ def _predict_table(
 
 
 def score(spec: ModelSpec, values: "pandas.Series", predicted: "pandas.DataFrame") -> Iterator[str]:
-    """The measure that chooses, on the rows whose target the model knows, with its interval over such rows;
-    and which rows these are not.
+    """The measures that people ask for first, on the rows whose target the model knows, each with its 95 %
+    interval over such rows; and which rows these are not.
     """
     try:
         targets, missing = read_known(values, spec.target_kind, spec.class_names)
@@ -166,11 +175,10 @@ def score(spec: ModelSpec, values: "pandas.Series", predicted: "pandas.DataFrame
         yield f"nothing could be measured: {error}"
         return
     known = targets != UNKNOWN if spec.class_names else np.isfinite(targets)
-    # R² compares with the spread of the targets, which one has not.
-    if known.sum() < (1 if spec.class_names else 2):
-        yield f"nothing could be measured: {known.sum()} of {len(known)} rows have a target that is known"
+    if known.any():
+        yield from _measure(spec, targets[known], predicted[known])
     else:
-        yield _measure(spec, targets[known], predicted["prediction"][known].to_numpy()[:, None])
+        yield f"nothing could be measured: 0 of {len(known)} rows have a target that is known"
     fault = "a class that was not learnt" if spec.class_names else "what is no number"
     unread = ~known & ~missing
     reasons = {"no target": missing.sum(), f"{fault}, {shown(values[unread])}": unread.sum()}
@@ -178,15 +186,23 @@ def score(spec: ModelSpec, values: "pandas.Series", predicted: "pandas.DataFrame
         yield one_line(f"left out of this: {' and '.join(left_out)}")
 
 
-def _measure(spec: ModelSpec, targets: np.ndarray, answers: Shaped[np.ndarray, "rows 1"]) -> str:
-    if spec.class_names:
-        answers = (answers == np.array(spec.class_names, object)).astype(float)
-    else:
-        targets = targets.reshape(answers.shape)
-    name, metric = next(iter(METRICS[spec.head].items()))
-    value, bounds = score_predictions(spec.head, answers, targets)
-    told = [format_mean(number, None, metric.unit) for number in (value, *bounds)]
-    return f"{name} {told[0]} of {len(targets)} rows with a target, 95 % interval {told[1]} to {told[2]}"
+def _measure(spec: ModelSpec, targets: np.ndarray, predicted: "pandas.DataFrame") -> Iterator[str]:
+    told = tell_measures(measure(_judge(spec, targets, predicted), most_resamples=FEW_RESAMPLES))
+    yield f"on {len(targets):,} rows with a target, with 95 % intervals: {told}"
+    if "5 %" in predicted:
+        held = np.mean((predicted["5 %"] <= targets) & (targets <= predicted["95 %"]))
+        yield f"intervals that should hold 90 % hold {format_mean(held, None, 'fraction')} of these"
+
+
+def _judge(spec: ModelSpec, targets: np.ndarray, predicted: "pandas.DataFrame") -> Judged:
+    """These rows, and what was predicted of them."""
+    names, nothing, weights = spec.class_names, np.zeros((len(targets), 0)), np.ones(len(targets))
+    if not names:
+        values = predicted[["prediction"]].to_numpy(float)
+        return Judged(names, nothing, targets.reshape(values.shape), values, weights)
+    chances = predicted[[f"probability of {name}" for name in names]].to_numpy(float)
+    decided = predicted["prediction"].to_numpy()[:, None] == np.array(names, object)
+    return Judged(names, nothing, targets, chances, weights, decided=decided.argmax(axis=1))
 
 
 def _predict_picture(model: Model, path: Path, target: Path) -> None:

@@ -130,22 +130,12 @@ def score_interval(model: Model, part: Dataset) -> tuple[float, float]:
     """The 95 % interval, over examples such as those of ``part``, of the measure that chooses: the
     bootstrap's for R², for an accuracy Wilson's, which is wider than nothing where all are right.
     """
-    return score_predictions(model.spec.head, *_predictions(model, part))[1]
-
-
-def score_predictions(
-    head: str, predictions: AnyArray, targets: AnyArray
-) -> tuple[float, tuple[float, float]]:
-    """The measure that chooses and its ``score_interval``, from the probabilities of the classes, or their
-    logarithms, and labels, or from a regression's predictions and targets, [examples, outputs].
-    """
-    first, *_ = METRICS[head].values()
-    predictions, targets, _ = _near_zero(head, predictions, targets)
-    value = float(first.function(predictions, targets))
-    if head == "regression":
-        return value, _middle(_resampled(first, [predictions], targets)[0])
+    first, *_ = METRICS[model.spec.head].values()
+    predictions, targets, _ = _near_zero(model.spec.head, *_predictions(model, part))
+    if model.spec.head == "regression":
+        return _middle(_resampled(first, [predictions], targets)[0])
     right = jnp.argmax(predictions, axis=-1) == targets
-    return value, wilson_interval(int(right.sum()), len(right))
+    return wilson_interval(int(right.sum()), len(right))
 
 
 def weighted_measures(
@@ -159,8 +149,10 @@ def weighted_measures(
         targets = targets.reshape(predictions.shape)
         squares, spreads = np.square(predictions - targets), shares @ np.square(targets - shares @ targets)
         mean, (low, high) = mean_interval(squares.mean(axis=1), shares, groups)
-        # Outputs may have units of their own.
-        lost, (least, most) = mean_interval((squares / spreads).mean(axis=1), shares, groups)
+        # Outputs may have units of their own, and one that never changes explains nothing.
+        differ = np.ptp(targets, axis=0) > 0
+        parts = squares[:, differ] / spreads[differ]
+        lost, (least, most) = mean_interval(parts.mean(axis=1), shares, groups)
         intervals = {first: (1 - most, min(1 - least, 1.0)), second: (max(low, 0.0) ** 0.5, high**0.5)}
         return {first: 1 - lost, second: math.sqrt(mean)}, intervals
     right = predictions.argmax(axis=1) == targets

@@ -25,16 +25,19 @@ class Judged(NamedTuple):
     """Of two classes, the label of the one that is looked for: the rarer."""
     groups: Int[np.ndarray, " rows"] | None = None
     """Of rows that may be alike."""
+    decided: Int[np.ndarray, " rows"] | None = None
+    """The class that each row is taken for, where that is not the likeliest one."""
 
     @property
     def labels(self) -> Int[np.ndarray, " rows"]:
-        """The likeliest class of each row."""
-        return self.predictions.argmax(axis=1)
+        """The class that each row is taken for."""
+        return self.predictions.argmax(axis=1) if self.decided is None else self.decided
 
     def take(self, rows: Shaped[np.ndarray, " chosen"]) -> "Judged":
         """Some of the rows."""
-        names = ["inputs", "targets", "predictions", "weights", *["groups"] * (self.groups is not None)]
-        return self._replace(**{name: getattr(self, name)[rows] for name in names})
+        names = "inputs", "targets", "predictions", "weights", "groups", "decided"
+        own = {name: values for name in names if (values := getattr(self, name)) is not None}
+        return self._replace(**{name: values[rows] for name, values in own.items()})
 
 
 def row_losses(judged: Judged, predictions: Float[np.ndarray, "rows outputs"]) -> Float[np.ndarray, " rows"]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from jaxmlp.report.judged import Judged
 from jaxmlp.statistics import num_equal, wilson_interval
@@ -15,7 +15,9 @@ MAX_TARGETS = 5
 """Of several targets, so many are measured one by one."""
 _RESAMPLES = {3: 200, 20: 100}
 """By the number of classes up to which there are so many; of more classes, each resample takes long."""
-_FEW_RESAMPLES = 50
+FEW_RESAMPLES = 50
+_MOST_DRAWN = 5_000
+"""Rows, or groups, in a resample at most; of more, deviations are scaled (Bickel et al. 1997)."""
 Interval = tuple[float, float] | None
 """None where the rows are too few to say."""
 
@@ -28,50 +30,60 @@ class Measure(NamedTuple):
     unit: str = "1"
 
 
-def measure(judged: Judged, target: str = "", seed: int = 0) -> dict[str, Measure]:
+def measure(judged: Judged, target: str = "", most_resamples: int = 200) -> dict[str, Measure]:
     """Every measure that suits the task, in the order in which people ask for them, of rows by their weights:
     intervals are the bootstrap's (Efron and Tibshirani 1993), for the accuracy of rows without groups
-    Wilson's. ``target`` is the unit of real values.
+    Wilson's. ``target`` is the unit of real values; where somebody waits, ``most_resamples`` may be fewer.
 
     What cannot be measured, as an AUC where one class alone occurs, is nan.
     """
     import sklearn
 
-    one = _classification if judged.class_names else _regression
+    one, groups = _classification if judged.class_names else _regression, _groups(judged)
     suits = (number for most, number in _RESAMPLES.items() if len(judged.class_names) <= most)
-    num_resamples = next(suits, _FEW_RESAMPLES)
+    num_resamples = min(next(suits, FEW_RESAMPLES), most_resamples)
+    bare = judged._replace(inputs=np.zeros((len(groups), 0)))
     plain = sklearn.config_context(assume_finite=True, skip_parameter_validation=True)
     with plain, warnings.catch_warnings(), np.errstate(all="ignore"):
         # Of classes that do not occur; these are left out.
         warnings.simplefilter("ignore")
-        values, draws = one(judged, judged.weights), np.random.default_rng(seed)
-        drawn = [judged.weights * _counts(draws, judged) for _ in range(num_resamples)]
-        resampled = [one(judged, weights) for weights in drawn]
+        values, draws = one(judged, judged.weights), np.random.default_rng(0)
+        samples = (bare.take(_draw(draws, groups)) for _ in range(num_resamples))
+        resampled = [one(sample, sample.weights) for sample in samples]
+    scale = math.sqrt(min(1.0, _MOST_DRAWN / (groups.max() + 1)))
     found = {}
+    # Of a single row, or group, all resamples are alike.
     for name, value in values.items():
-        interval = _middle(np.array([row[name] for row in resampled]), value)
+        found_in = np.array([row[name] for row in resampled])
+        interval = _middle(found_in, value, scale) if groups.any() else None
         found[name] = Measure(value, _within(interval, name), _unit(name, target))
     if judged.class_names and judged.groups is None:
         found["accuracy"] = found["accuracy"]._replace(interval=_wilson(judged, values["accuracy"]))
     return found
 
 
-def _counts(draws: np.random.Generator, judged: Judged) -> Float[np.ndarray, " rows"]:
-    """How often each row is among as many, drawn with replacement: rows, or groups of rows, whole."""
-    groups = np.arange(len(judged.targets)) if judged.groups is None else judged.groups
-    names, of_row = np.unique(groups, return_inverse=True)
-    number = len(names)
-    return np.bincount(draws.integers(number, size=number), minlength=number)[of_row].astype(float)
+def _groups(judged: Judged) -> Int[np.ndarray, " rows"]:
+    """The number of each row's group, 0, 1, …, or its own."""
+    if judged.groups is None:
+        return np.arange(len(judged.targets))
+    return np.unique(judged.groups, return_inverse=True)[1]
 
 
-def _middle(values: Float[np.ndarray, " resamples"], value: float) -> Interval:
-    """The middle 95 %, about the ``value`` itself: rows that are drawn twice find each other, so that among
-    few of a class resamples seem better than what they are of.
+def _draw(draws: np.random.Generator, groups: Int[np.ndarray, " rows"]) -> Int[np.ndarray, " drawn"]:
+    """As many rows as there are, or groups of them, whole, drawn with replacement; _MOST_DRAWN at most."""
+    number = int(groups.max()) + 1
+    drawn = draws.integers(number, size=min(number, _MOST_DRAWN))
+    return np.repeat(np.arange(len(groups)), np.bincount(drawn, minlength=number)[groups])
+
+
+def _middle(values: Float[np.ndarray, " resamples"], value: float, scale: float) -> Interval:
+    """The middle 95 %, scaled, about the ``value`` itself: rows that are drawn twice find each other, so that
+    among few of a class resamples seem better than what they are of.
     """
     finite = values[np.isfinite(values)]
     if len(finite) < len(values) / 2 or not math.isfinite(value):
         return None
-    low, high = (np.quantile(finite, (0.025, 0.975)) - finite.mean() + value).tolist()
+    low, high = (value + scale * (np.quantile(finite, (0.025, 0.975)) - finite.mean())).tolist()
     return low, high
 
 
@@ -133,13 +145,22 @@ def _mean(
 def _regression(judged: Judged, weights: Float[np.ndarray, " rows"]) -> dict[str, float]:
     from sklearn import metrics
 
-    own, found, (truth, values) = {"sample_weight": weights}, {}, (judged.targets, judged.predictions)
-    several = truth.shape[1] > 1
+    own, found = {"sample_weight": weights}, {}
+    pairs = list(zip(judged.targets.T, judged.predictions.T, strict=True))
+    each, several = [_r2(*pair, weights) for pair in pairs], len(pairs) > 1
     if several:
-        found["R², mean of the targets"] = float(metrics.r2_score(truth, values, **own))
-    for place in range(min(truth.shape[1], MAX_TARGETS)):
-        of, pair = f" of target {place + 1}" if several else "", (truth[:, place], values[:, place])
-        found[f"R²{of}"] = float(metrics.r2_score(*pair, **own))
+        found["R², mean of the targets"] = float(np.nanmean(each))
+    for place, pair in enumerate(pairs[:MAX_TARGETS]):
+        of = f" of target {place + 1}" if several else ""
+        found[f"R²{of}"] = each[place]
         found[f"RMSE{of}"] = float(metrics.mean_squared_error(*pair, **own)) ** 0.5
         found[f"MAE{of}"] = float(metrics.mean_absolute_error(*pair, **own))
     return found
+
+
+def _r2(truth: np.ndarray, values: np.ndarray, weights: np.ndarray) -> float:
+    """nan where the rows that count are all the same, of which scikit-learn says 0 or 1."""
+    from sklearn import metrics
+
+    differ = np.ptp(truth[weights > 0]) > 0
+    return float(metrics.r2_score(truth, values, sample_weight=weights)) if differ else math.nan

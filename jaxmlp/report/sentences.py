@@ -1,6 +1,6 @@
 """A report in about ten lines for people with data, what is wrong or surprising first."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -117,8 +117,7 @@ def reached(report: Report) -> list[str]:
     lines = []
     for part, measures in report.measures.items():
         rows = report.held_out if part == "held out" else report.test
-        told = [f"{name} {format_measure(measures[name])}" for name in _TOLD if name in measures]
-        lines.append(f"On {len(rows.targets):,} {part} rows: {'; '.join(told)}")
+        lines.append(f"On {len(rows.targets):,} {part} rows: {tell_measures(measures)}")
     scale = report.found.ensemble.spec.noise_scale
     if scale is not None and report.held_out.targets.shape[1] == 1:
         part, rows = ("test", report.test) if len(report.test.targets) else ("held out", report.held_out)
@@ -130,6 +129,11 @@ def reached(report: Report) -> list[str]:
         if names:
             lines.append(f"Most depends on: {', '.join(names)}")
     return lines
+
+
+def tell_measures(measures: Mapping[str, Measure]) -> str:
+    """Those that people ask for first, each with its interval."""
+    return "; ".join(f"{name} {format_measure(measures[name])}" for name in _TOLD if name in measures)
 
 
 def format_measure(measure: Measure) -> str:
@@ -166,7 +170,7 @@ def decisions(report: Report) -> list[str]:
         positive = str(report.held_out.class_names[report.held_out.positive])
         if helps(one, plain):
             lines.append(
-                f"Decide for {positive!r} from a probability of {one.threshold:.2f} on, chosen {one.name}: "
+                f"Decide for {positive!r} from a probability of {one.threshold:.3g} on, chosen {one.name}: "
                 f"{name} {ours:.3f}, against {theirs:.3f} from 0.50 on"
             )
         else:

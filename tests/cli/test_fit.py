@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas
 import pytest
-from sklearn.metrics import r2_score
+from sklearn.metrics import balanced_accuracy_score, log_loss, r2_score, roc_auc_score
 
 import jaxmlp
 from jaxmlp.data.encoding import transform_columns
@@ -108,10 +109,24 @@ def test_rows_whose_target_is_known_are_scored(folder, capsys):
     predicted = pandas.read_csv(folder / "known-out.csv")[10:]
     right = np.mean(predicted["prediction"] == predicted["bought"])
     right_one = predicted["prediction"].iloc[0] == predicted["bought"].iloc[0]
-    assert f"accuracy {100 * right:.2f} % of 290 rows with a target, 95 % interval " in out
+    chances, truth = predicted["probability of yes"], predicted["bought"] == "yes"
+    (told,) = (line for line in out.splitlines() if "with 95 % intervals: " in line)
+    assert told.startswith(
+        f"  on 290 rows with a target, with 95 % intervals: accuracy {100 * right:.1f} % ("
+    )
+    found = dict(re.findall(r"(balanced accuracy|AUC|log-loss) (.*?) \(", told))
+    balanced = balanced_accuracy_score(truth, chances > 0.5)
+    expected = (
+        f"{100 * balanced:.1f} %",
+        f"{roc_auc_score(truth, chances):.3f}",
+        f"{log_loss(truth, chances):.3f}",
+    )
+    assert tuple(found.values()) == expected
     fresh[10:11].to_csv(folder / "one.csv", index=False)
     _, out, _ = command(capsys, "predict", model, folder / "one.csv", "--out", folder / "one-out.csv")
-    assert f"accuracy {'100.00' if right_one else '0.00'} % of 1 rows with a target, 95 % interval" in out
+    few = "(too few rows for an interval)"
+    assert f"on 1 rows with a target, with 95 % intervals: accuracy {100 * right_one:.1f} % (" in out
+    assert f"balanced accuracy {100 * right_one:.1f} % {few}; AUC not to be measured; log-loss" in out
     fresh.assign(bought="perhaps").to_csv(folder / "odd.csv", index=False)
     status, out, _ = command(capsys, "predict", model, folder / "odd.csv", "--out", folder / "odd-out.csv")
     assert status == 0 and len(pandas.read_csv(folder / "odd-out.csv")) == 300
@@ -131,7 +146,8 @@ def test_rows_whose_class_was_not_learnt_are_predicted_and_left_out_of_the_measu
     right = np.mean(predicted["prediction"][15:] == fresh["bought"][15:])
     assert status == 0 and predicted["prediction"].isin(["yes", "no"]).all() and len(predicted) == 300
     first, second = out.splitlines()[1:]
-    assert first.startswith(f"  accuracy {100 * right:.2f} % of 285 rows with a target, 95 % interval ")
+    told = f"  on 285 rows with a target, with 95 % intervals: accuracy {100 * right:.1f} % ("
+    assert first.startswith(told)
     assert second == "  left out of this: 10 with no target and 5 with a class that was not learnt, 'perhaps'"
 
 
@@ -145,7 +161,9 @@ def test_predictions_of_a_german_table_open_where_it_does(tmp_path, capsys):
     jaxmlp.save(tmp_path / "model.safetensors", model)
     status, printed, _ = command(capsys, "predict", tmp_path / "model.safetensors", path, "--out", out)
     assert status == 0 and "  with semicolons and decimal commas, as in this file" in printed.splitlines()
-    assert f"r2 {r2_score(worth, jaxmlp.predict_table(model, path)['prediction']):.2f} of 60 rows" in printed
+    reached = r2_score(worth, jaxmlp.predict_table(model, path)["prediction"])
+    told = f"on 60 rows with a target, with 95 % intervals: R² {reached:.3f}".replace("-", "−")
+    assert told in printed
     written = pandas.read_csv(out, sep=";", decimal=",", encoding="utf-8-sig")
     pandas.testing.assert_frame_equal(written[german.columns], german)
     predicted = jaxmlp.predict_table(model, path).reset_index(drop=True)
@@ -161,9 +179,14 @@ def test_a_threshold_says_from_which_probability_on_a_class_is_predicted(folder,
     expected = np.where(predicted["probability of yes"] >= 0.2, "yes", "no")
     plain = np.where(predicted["probability of yes"] > 0.5, "yes", "no")
     assert (predicted["prediction"] == expected).all() and (expected != plain).any() and status == 0
-    assert f"accuracy {100 * np.mean(expected == fresh['bought']):.2f} % of 300 rows" in out
+    assert f"accuracy {100 * np.mean(expected == fresh['bought']):.1f} % (" in out
+    balanced = balanced_accuracy_score(fresh["bought"], expected)
+    assert f"balanced accuracy {100 * balanced:.1f} % (" in out
+    command(capsys, *given, "--threshold", "yes=1")
+    assert (pandas.read_csv(folder / "decided-out.csv")["prediction"] == "no").all()
     for wrong, says in {
         "0.2": "threshold: must be CLASS=PROBABILITY, as yes=0.3, got '0.2'\n",
+        "yes=nan": "threshold: must be CLASS=PROBABILITY, as yes=0.3, got 'yes=nan'\n",
         "yes=2": "threshold: must be CLASS=PROBABILITY, as yes=0.3, got 'yes=2'\n",
         "yess=0.2": "threshold: unknown name 'yess'; did you mean 'yes'?\n",
     }.items():
@@ -224,7 +247,10 @@ def test_a_regression_comes_with_intervals(tmp_path, capsys):
     model = load(tmp_path / "run" / "best_member.safetensors")
     path, rows = tmp_path / "run" / "best_member.safetensors", jaxmlp.predict_table(model, frame)
     _, out, _ = command(capsys, "predict", path, tmp_path / "shop.parquet", "--out", tmp_path / "out.csv")
-    assert f"r2 {r2_score(worth, rows['prediction']):.2f} of 200 rows with a target, 95 % interval " in out
+    reached = f"{r2_score(worth, rows['prediction']):.3f}".replace("-", "−")
+    assert f"on 200 rows with a target, with 95 % intervals: R² {reached} (" in out and "; RMSE " in out
+    held = np.mean((rows["5 %"] <= worth) & (worth <= rows["95 %"]))
+    assert f"intervals that should hold 90 % hold {100 * held:.2f} % of these" in out
     half = 1.6448536 * model.spec.noise_scale[0]
     np.testing.assert_allclose(rows["95 %"] - rows["prediction"], half, rtol=1e-4)
     np.testing.assert_allclose(rows["prediction"] - rows["5 %"], half, rtol=1e-4)
@@ -251,6 +277,13 @@ def test_images_have_a_folder_of_their_own_by_default(tmp_path, capsys, monkeypa
         (("digits", "--seed", 1, "--seed=2"), "seed: must be given once, got it 2 times"),
         (("digits", "--num_epochs", 1, "--num-epochs", 2), "num_epochs: must be given once, got it 2 times"),
         (("digits", "--test-fraction", 2), "test_fraction: must be at least 0 and below 1, got 2"),
+        (("digits", "--task", "binary"), "task: is for a CSV or Parquet file, but the data are 'digits'"),
+        (("digits", "--column", "a=text"), "column: is for a CSV or Parquet file"),
+        (("digits", "--encoding", "utf-8"), "encoding: is for a CSV or Parquet file"),
+        (
+            ("a.csv", "--target", "b", "--manual-dir", "c"),
+            "manual_dir: is for an image set, but the data are",
+        ),
     ],
 )
 def test_bad_input_is_one_line_and_leaves_nothing(capsys, tmp_path, arguments, message):

@@ -6,6 +6,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
+import jaxmlp
 from jaxmlp.data.drawings import drawing_extent
 from jaxmlp.models import model
 from jaxmlp.models.model import Model
@@ -102,6 +103,15 @@ def test_a_threshold_is_for_two_classes_of_a_table(tmp_path, digits_model, capsy
     path = model.save(tmp_path / "model.safetensors", digits_model)
     says = "error: threshold: is for a table's two classes, which this model has not; leave it out\n"
     assert command(capsys, "predict", path, path, "--threshold", "1=0.2") == (2, "", says)
+
+
+def test_a_model_of_arrays_reads_no_file(tmp_path, capsys):
+    splits = jaxmlp.load_dataset("wine")
+    result = jaxmlp.fit_mlp(splits, hidden_sizes=(4,), num_epochs=1, progress=False)
+    path = model.save(tmp_path / "model.safetensors", result.model)
+    (tmp_path / "new.csv").write_text("a,b\n1,2\n")
+    status, _, err = command(capsys, "predict", path, tmp_path / "new.csv", "--out", tmp_path / "out.csv")
+    assert status == 2 and err.startswith("error: model: learnt from arrays, whose columns have no names")
 
 
 def test_the_command_without_pictures_or_with_a_folder_in_the_way_says_what_to_do(

@@ -105,6 +105,11 @@ def test_weighted_measures_are_those_of_scikit_learn():
     (first, _) = evaluation.weighted_measures("regression", predictions[:, :1], targets[:, :1], WEIGHTS)
     expected = r2_score(targets[:, 0], predictions[:, 0], sample_weight=WEIGHTS)
     np.testing.assert_allclose(first["r2"], expected)
+    # One that never changes explains nothing.
+    constant = np.column_stack([targets, np.full(500, 0.1)])
+    noisy = np.column_stack([predictions, 0.1 + 1e-9 * random.normal(size=500)])
+    with_constant, intervals = evaluation.weighted_measures("regression", noisy, constant, WEIGHTS)
+    np.testing.assert_allclose([with_constant["r2"], *intervals["r2"]], [values["r2"], *bounds["r2"]])
 
 
 @pytest.mark.parametrize("num_rows", [1, 7, 200, 499, 500])

@@ -187,7 +187,29 @@ def test_what_cannot_be_measured_is_nan_and_has_no_interval():
     found = measure(alone)
     assert np.isnan(found["AUC"].value) and found["AUC"].interval is None
     assert found["accuracy"].interval is not None
-    assert measure(judged(np.zeros((1, 1)), np.ones((1, 1)), np.ones((1, 1))))["RMSE"].value == 0
+    # Of one row nothing is known but what it is.
+    single = measure(judged(np.zeros((1, 1)), np.ones((1, 1)), np.ones((1, 1))))
+    assert single["RMSE"] == (0, None, "") and np.isnan(single["R²"].value)
+    one_class = measure(two_classes(1))
+    assert one_class["log-loss"].interval is None and one_class["accuracy"].interval is not None
+
+
+def test_intervals_of_many_rows_are_those_of_their_number():
+    few, many = (measure(two_classes(number), most_resamples=60) for number in (5_000, 50_000))
+    for name in ("balanced accuracy", "AUC", "log-loss"):
+        # Ten times as many rows, √10 times as sure.
+        assert np.ptp(few[name].interval) / np.ptp(many[name].interval) == pytest.approx(
+            np.sqrt(10), rel=0.4
+        ), name
+
+
+def test_a_target_that_never_changes_has_no_r2():
+    targets = np.column_stack([np.arange(40.0), np.full(40, 0.1)])
+    found = measure(judged(np.zeros((40, 1)), targets, targets + np.sin(targets)))
+    of_all, first, second = (
+        found[f"R²{of}"] for of in (", mean of the targets", " of target 1", " of target 2")
+    )
+    assert of_all.value == first.value > 0.9 and np.isnan(second.value) and second.interval is None
 
 
 def test_intervals_end_where_measures_do_and_groups_are_drawn_whole():
