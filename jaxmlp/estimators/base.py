@@ -21,14 +21,16 @@ from jaxmlp.data.frames import as_frame
 from jaxmlp.data.leaks import warn_leaks
 from jaxmlp.data.parts import with_sample_weight
 from jaxmlp.data.splits import Splits, from_arrays
-from jaxmlp.estimators.calls import RandomState, as_seed, python_warnings
+from jaxmlp.estimators.calls import RandomState, as_seed, python_warnings, unchanged_on_error
 from jaxmlp.estimators.inputs import (
-    are_numbers,
+    as_array,
     as_labels,
     check_undated,
     hold_out,
     is_frame,
     learn_inputs,
+    name_target,
+    place_left_out,
     read_inputs,
 )
 from jaxmlp.models.calibration import interval_margin
@@ -65,21 +67,23 @@ class Estimator(BaseEstimator):
         of numbers, whose NaN are gaps. ``groups`` or ``time``, one for each row, say what ties rows, as for
         ``from_arrays``. Raises InputError, a ValueError, for what cannot be learnt from.
         """
-        with python_warnings(self.verbose):
+        with python_warnings(self.verbose), unchanged_on_error(self):
             X = self._check_features(X, y, reset=True)
             targets = self._read_targets(y)
             check_consistent_length(X, targets)
             given = {"groups": groups, "time": time}
             ties = [None if key is None else as_key(name, key, len(targets)) for name, key in given.items()]
             weights = self._weigh(targets, sample_weight)
-            rows = [X, targets, weights, *ties]
+            counted, rows = np.arange(len(targets)), [X, targets, weights, *ties]
             if weights is not None:
                 # What does not count is not there: neither in a fold nor in what fills gaps.
+                counted = np.flatnonzero(weights)
                 rows = [part if part is None else part[weights > 0] for part in rows]
             splits = self._make_splits(seed := as_seed(self.random_state), *rows)
             # Only where asked, since a search would say it of each of its folds.
             splits = warn_leaks(splits) if self.verbose else splits
-            self._train(splits._replace(target=str(getattr(y, "name", None) or "y")), seed)
+            own = {"target": name_target(y, targets), "rows": counted[splits.rows]}
+            self._train(splits._replace(**own), seed, len(targets))
         return self
 
     def _make_splits(self, seed: int, X: Any, targets: Any, weights: Any, groups: Any, time: Any) -> Splits:
@@ -121,28 +125,22 @@ class Estimator(BaseEstimator):
         """Of the rows, those that nothing is learnt from but when to stop and how sure to be."""
         raise NotImplementedError
 
-    def _train(self, splits: Splits, seed: int) -> None:
-        """Set what ``fit`` leaves behind."""
+    def _train(self, splits: Splits, seed: int, num_rows: int) -> None:
+        """Set what ``fit`` leaves behind. Of ``num_rows`` those in ``splits`` are called by their places."""
         raise NotImplementedError
 
     def _check_features(self, X: Any, y: Any = "no_validation", *, reset: bool) -> Any:
         """A DataFrame, or an array of numbers; in ``fit`` their number and names are kept, and later compared
         with these.
         """
+        columns = None if reset else self.model_.spec.columns
         if is_frame(X):
             # Whose names are texts, so that they are compared whatever they were.
             X = as_frame(X)
+            if columns and hasattr(self, "feature_names_in_"):
+                X = place_left_out(X, columns)
         else:
-            check_unmasked("X", X)
-            X = check_array(
-                X,
-                dtype="numeric" if reset or are_numbers(self.model_.spec.columns or ()) else None,
-                ensure_all_finite="allow-nan",
-                ensure_min_samples=2 if reset else 1,
-                estimator=self,
-                input_name="X",
-            )
-            check_undated("X", X)
+            X = as_array(X, columns, self)
         validate_data(self, X, y, reset=reset, skip_check_array=True)
         return X
 

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 from sklearn.utils import check_random_state
@@ -26,6 +27,20 @@ def python_warnings(verbose: int) -> Iterator[None]:
     for message in collected:
         # Of whoever called the method that entered this.
         warnings.warn(message, stacklevel=4)
+
+
+@contextmanager
+def unchanged_on_error(estimator: Any) -> Iterator[None]:
+    """Within it, an error leaves the estimator as it was: classes of a fit that failed do not belong to the
+    model of one before.
+    """
+    before = dict(vars(estimator))
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise
 
 
 def as_seed(random_state: RandomState) -> int:

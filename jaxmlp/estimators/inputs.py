@@ -1,10 +1,12 @@
 """What estimators are given, as numbers: frames by their columns, arrays as columns of numbers with gaps."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Int, Shaped
+from sklearn.utils import check_array
 
 from jaxmlp import checks
 from jaxmlp.data.arrays import check_unmasked
@@ -12,11 +14,14 @@ from jaxmlp.data.blocks import is_nothing, unmixed
 from jaxmlp.data.cells import Cells
 from jaxmlp.data.columns import Column, DroppedColumn, NumberColumn, used_columns
 from jaxmlp.data.encoding import check_new_cells, encode_cells, transform_columns
-from jaxmlp.data.folds import assign_folds
+from jaxmlp.data.folds import NO_FOLD, assign_folds
 from jaxmlp.data.frames import as_frame, import_pandas
 from jaxmlp.data.learning import learn_columns
 from jaxmlp.runtime.console import warn
 from jaxmlp.types import AnyArray, InputError
+
+if TYPE_CHECKING:
+    import pandas
 
 Inputs = Shaped[np.ndarray, "rows inputs"]
 Features = Shaped[np.ndarray, "rows features"]
@@ -54,6 +59,42 @@ def read_inputs(table: Any, columns: Sequence[Column]) -> Inputs:
     if are_numbers(columns):
         return _encode_array(table, columns)
     return transform_columns(import_pandas().DataFrame(table, columns=names), columns)
+
+
+def place_left_out(frame: "pandas.DataFrame", columns: Sequence[Column]) -> "pandas.DataFrame":
+    """The frame with the columns that nothing was learnt from where they were in ``fit``, and empty where it
+    lacks them: new rows need not have them.
+    """
+    left_out = {place: one.name for place, one in enumerate(columns) if isinstance(one, DroppedColumn)}
+    names = [name for name in frame if name not in left_out.values()]
+    for place, name in left_out.items():
+        names.insert(place, name)
+    return frame if names == [*frame] else frame.reindex(columns=names)
+
+
+def as_array(X: Any, columns: Sequence[Column] | None, estimator: Any) -> Features:
+    """What is no frame as an array, whose NaN are gaps: of numbers in ``fit``, where no columns are known
+    yet, and where all that is read of them are numbers. A ValueError for what is none.
+    """
+    check_unmasked("X", X)
+    X = check_array(
+        X,
+        dtype="numeric" if columns is None or are_numbers(columns) else None,
+        ensure_all_finite="allow-nan",
+        ensure_min_samples=2 if columns is None else 1,
+        estimator=estimator,
+        input_name="X",
+    )
+    check_undated("X", X)
+    return X
+
+
+def name_target(y: Any, targets: Shaped[np.ndarray, "rows ..."]) -> str | None:
+    """What a target is called in the table that it comes from, "y" elsewhere; None for several."""
+    if targets.ndim > 1:
+        return None
+    name = y.columns[0] if is_frame(y) else getattr(y, "name", None)
+    return "y" if name in (None, "") else str(name)
 
 
 def as_labels(y: Any) -> Any:
@@ -111,14 +152,15 @@ def _cells(values: Shaped[np.ndarray, " rows"]) -> Cells:
 def hold_out(
     targets: Shaped[AnyArray, "rows ..."], share: float, seed: int, class_names: Sequence[Any]
 ) -> Int[np.ndarray, " held_out"] | None:
-    """About this share of the rows, drawn as a fold is; None, with a warning, where there are too few, and
+    """About this share of the rows, drawn as folds are; None, with a warning, where there are too few, and
     where the share is 0.
     """
-    if not checks.fraction("validation_fraction", share):
+    if not (share := checks.fraction("validation_fraction", share)):
         return None
-    num_folds = max(2, round(1 / share))
+    held = Fraction(share).limit_denominator(max(10, round(1 / min(share, 1 - share))))
     largest = np.bincount(targets).max() if len(class_names) else len(targets)
-    if largest < num_folds:
+    if largest < held.denominator:
         warn(f"validation_fraction: {len(targets)} rows are too few to hold any out, and all are learnt from")
         return None
-    return np.flatnonzero(assign_folds(targets, num_folds, seed=seed, class_names=class_names) == 0)
+    folds = assign_folds(targets, held.denominator, seed=seed, class_names=class_names)
+    return np.flatnonzero((folds != NO_FOLD) & (folds < held.numerator))

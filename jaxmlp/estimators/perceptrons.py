@@ -26,7 +26,7 @@ class _Perceptron(Estimator):
     def _held_out_share(self, num_rows: int) -> float:
         return self.validation_fraction
 
-    def _train(self, splits: Splits, seed: int) -> None:
+    def _train(self, splits: Splits, seed: int, num_rows: int) -> None:
         given = {name: getattr(self, name) for name in _ARGUMENTS}
         measures = len(splits.validation.inputs) > 0
         # By something an epoch has to be chosen.

@@ -10,12 +10,15 @@ import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris, load_linnerud, load_wine
-from sklearn.metrics import accuracy_score
+from sklearn.exceptions import NotFittedError
+from sklearn.metrics import accuracy_score, log_loss, r2_score
 from sklearn.model_selection import train_test_split
 
 import jaxmlp
+from jaxmlp.estimators import ensembles
 from jaxmlp.estimators.inputs import hold_out
 from jaxmlp.models.model import to_bytes
+from jaxmlp.sweep import recipes
 from jaxmlp.types import InputError
 
 SMALL = {"hidden_sizes": 16, "depth": 1, "embedding": "none", "frequency_scale": 1.0, "dropout": 0.0}
@@ -151,6 +154,28 @@ def test_features_that_never_change_are_left_out(wine):
     one, other = perceptron().fit(inputs, labels), perceptron().fit(with_constant, labels)
     with_constant[:, 3] = np.nan
     np.testing.assert_array_equal(one.predict_proba(inputs), other.predict_proba(with_constant))
+    with pytest.warns(UserWarning, match="X has feature names, but MLPClassifier was fitted without"):
+        by_place = other.predict_proba(pd.DataFrame(with_constant))
+    np.testing.assert_array_equal(one.predict_proba(inputs), by_place)
+
+
+@pytest.mark.parametrize("make", [ensemble, perceptron])
+def test_new_frames_need_no_column_that_was_left_out(make, flowers):
+    frame, kinds = flowers
+    whole = frame.assign(place="garden")
+    whole.insert(0, "label", [f"flower {number} of many" for number in range(len(frame))])
+    with pytest.warns(UserWarning, match="column 'label': is left out: its texts are all different"):
+        fitted = make(num_epochs=2).fit(whole, kinds)
+    found = fitted.predict_proba(whole)
+    assert fitted.feature_names_in_.tolist() == list(whole.columns)
+    for new in (frame, whole.drop(columns="place"), whole[[*frame, "place", "label"]]):
+        np.testing.assert_array_equal(fitted.predict_proba(new), found)
+        rows = jaxmlp.predict_table(fitted.model_, new)
+        np.testing.assert_allclose(rows.iloc[:, 1:], found, rtol=0, atol=1e-5)
+    with pytest.raises(ValueError, match="seen at fit time, yet now missing:\n- petal width"):
+        fitted.predict(frame.drop(columns="petal width"))
+    with pytest.raises(ValueError, match="unseen at fit time:\n- more"):
+        fitted.predict(frame.assign(more=1))
 
 
 def test_a_model_of_a_frame_takes_arrays_by_their_order(fitted, flowers):
@@ -174,6 +199,36 @@ def test_several_targets(make):
     assert estimator.predict(inputs).shape == targets.shape == (20, 3)
     intervals = estimator.predict_interval(inputs)
     assert intervals.shape == (20, 3, 2) and (intervals[..., 0] < intervals[..., 1]).all()
+    if make is ensemble:
+        assert estimator.oof_prediction_.shape == (20, 3)
+        assert r2_score(targets, estimator.oof_prediction_) == pytest.approx(estimator.oof_score_)
+    frame = pd.DataFrame(inputs, columns=["x0", "x1", "x2"])
+    table = jaxmlp.predict_table(estimator.model_, frame)
+    named = [f"{what} of target {place}" for place in (1, 2, 3) for what in ("prediction", "5 %", "95 %")]
+    assert list(table.columns) == named and estimator.model_.spec.target is None
+    wanted = np.concatenate([estimator.predict(inputs)[..., None], intervals], axis=-1).reshape(20, 9)
+    np.testing.assert_allclose(table, wanted, rtol=1e-4)
+
+
+@pytest.mark.parametrize("kind", [jaxmlp.EnsembleRegressor, jaxmlp.MLPRegressor])
+def test_a_target_that_never_changes_among_others_is_kept_with_them(kind):
+    inputs, targets = load_linnerud(return_X_y=True)
+    targets = np.column_stack([targets[:, :2], np.full(20, 0.1)])
+    make = ensemble if kind is jaxmlp.EnsembleRegressor else perceptron
+    with pytest.warns(UserWarning, match="targets: 1 of 3 values never change"):
+        estimator = make(kind, batch_size=4).fit(inputs, targets)
+    assert np.isfinite(estimator.validation_curve_).all()
+    again = pickle.loads(pickle.dumps(estimator))
+    np.testing.assert_array_equal(again.predict(inputs), estimator.predict(inputs))
+    np.testing.assert_allclose(again.predict(inputs)[:, 2], 0.1, atol=0.5)
+
+
+@pytest.mark.filterwarnings("ignore:A column-vector y was passed")
+def test_a_target_is_called_as_in_its_table(wine):
+    X, y = wine[0][:, :2], wine[1].astype(float)
+    given = {"y": y, "kind": pd.Series(y, name="kind"), "name": pd.DataFrame({"name": y})}
+    for called, values in given.items():
+        assert perceptron(jaxmlp.MLPRegressor, num_epochs=1).fit(X, values).model_.spec.target == called
 
 
 # Weights
@@ -259,6 +314,58 @@ def test_the_interval_holds_nine_of_ten():
     assert 0.82 < held < 0.98
 
 
+# Out of fold
+
+
+def test_predictions_out_of_fold_are_what_the_score_is_of(wine):
+    X, y = wine
+    weights = np.random.default_rng(0).choice([0.0, 1.0, 2.0], len(y))
+    there = weights > 0
+    fitted = ensemble().fit(X, y, sample_weight=weights)
+    found, own = fitted.oof_predict_proba_, weights[there]
+    assert found.shape == (178, 3) and np.isnan(found[~there]).all()
+    right = accuracy_score(y[there], found[there].argmax(axis=1), sample_weight=own)
+    assert right > 0.8 and fitted.oof_score_ == pytest.approx(right)
+    loss = log_loss(y[there], found[there], sample_weight=own)
+    assert fitted.model_.spec.metrics["held_out_log_loss"] == pytest.approx(loss)
+    alone = ensemble().fit(X[there], y[there], own)
+    np.testing.assert_array_equal(alone.oof_predict_proba_, found[there])
+
+
+def test_predictions_out_of_fold_are_in_the_order_of_the_rows(wine):
+    X, y = wine
+    for order in (np.arange(178), np.random.default_rng(0).permutation(178)):
+        regressor = ensemble(jaxmlp.EnsembleRegressor, num_epochs=20).fit(X[order], y[order])
+        found = regressor.oof_prediction_
+        assert r2_score(y[order], found) == pytest.approx(regressor.oof_score_)
+        assert regressor.oof_score_ > 0.6
+
+
+def test_rows_that_every_network_learnt_from_have_no_prediction_out_of_fold(wine):
+    X, y = wine
+    day = np.random.default_rng(0).permutation(178)
+    found = ensemble().fit(X, y, time=day).oof_predict_proba_
+    # Two folds of a third each, after the first third.
+    np.testing.assert_array_equal(np.isnan(found).all(axis=1), day < 60)
+    assert accuracy_score(y[day >= 60], found[day >= 60].argmax(axis=1)) > 0.8
+    rare = np.where(np.arange(178) == 100, 3, y)
+    with pytest.warns(UserWarning, match="too few rows for 2 folds, so that all learn from them: class 3"):
+        found = ensemble().fit(X, rare).oof_predict_proba_
+    assert np.flatnonzero(np.isnan(found).any(axis=1)).tolist() == [100]
+
+
+@pytest.mark.parametrize("people", [None, np.arange(178) // 2], ids=["free", "groups"])
+def test_where_a_part_takes_the_folds_place_its_rows_alone_are_predicted(people, wine, monkeypatch):
+    for module in (ensembles, recipes):
+        monkeypatch.setattr(module, "MOST_ROWS_WITH_FOLDS", 100)
+    X, y = wine
+    found = ensemble(num_folds=None).fit(X, y, groups=people).oof_predict_proba_
+    held = ~np.isnan(found).any(axis=1)
+    assert 16 <= held.sum() <= 20 and accuracy_score(y[held], found[held].argmax(axis=1)) > 0.7
+    if people is None:
+        np.testing.assert_array_equal(np.flatnonzero(held), hold_out(y, 0.1, 3, (0, 1, 2)))
+
+
 # What they say
 
 
@@ -322,6 +429,16 @@ def test_too_few_rows_to_hold_any_out_are_all_learnt_from(wine):
         values.predict_interval(inputs)
 
 
+@pytest.mark.parametrize("share", [0.01, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.75, 0.95])
+def test_about_as_many_are_held_out_as_was_asked_for(share):
+    labels, targets = np.arange(600) % 3, np.random.default_rng(0).normal(size=600)
+    for given, names in ((labels, (0, 1, 2)), (targets, ())):
+        rows = hold_out(given, share, 0, names)
+        assert len(rows) == pytest.approx(600 * share, rel=0.05, abs=3) and len({*rows.tolist()}) == len(rows)
+    counts = np.bincount(labels[hold_out(labels, share, 0, (0, 1, 2))])
+    assert np.ptp(counts) <= 1
+
+
 # What they refuse
 
 _GIVEN = ("X", "y", "sample_weight", "groups", "time")
@@ -363,6 +480,21 @@ def test_what_cannot_be_learnt_from_is_refused(change, message, wine):
     settings = {name: value for name, value in change.items() if name not in arguments}
     with pytest.raises(ValueError, match=message):
         perceptron(**settings).fit(**arguments)
+
+
+def test_a_fit_that_fails_leaves_all_as_it_was(wine):
+    X, y = wine
+    new = perceptron(num_epochs=1)
+    with pytest.raises(ValueError, match="learning_rate: must be"):
+        new.set_params(learning_rate=-1.0).fit(X, y)
+    with pytest.raises(NotFittedError):
+        new.predict(X)
+    fitted = perceptron(num_epochs=1).fit(X, y)
+    before = fitted.predict(X)
+    with pytest.raises(ValueError, match="sample_weight: must be at least 0"):
+        fitted.fit(X[:, :3], np.where(y > 0, "yes", "no"), sample_weight=-np.ones(178))
+    np.testing.assert_array_equal(fitted.predict(X), before)
+    assert fitted.classes_.tolist() == [0, 1, 2] and fitted.n_features_in_ == 13
 
 
 def test_a_time_is_no_target():
