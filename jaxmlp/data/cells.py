@@ -4,6 +4,8 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
+from numbers import Number
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -46,6 +48,15 @@ def is_plain(values: "pandas.Series") -> bool:
     from pandas.api import types
 
     return types.is_numeric_dtype(values.dtype) and not types.is_bool_dtype(values.dtype)
+
+
+def are_numbers(values: "pandas.Series") -> Bool[np.ndarray, " rows"]:
+    """Which cells are numbers by their type, so that no decimal mark of texts among them is theirs."""
+    from pandas.api import types
+
+    if values.dtype == object:
+        return np.array([isinstance(cell, Number) for cell in values], bool)
+    return np.full(len(values), types.is_numeric_dtype(values.dtype))
 
 
 def is_duration(values: "pandas.Series") -> bool:
@@ -123,11 +134,12 @@ def bare(text: str) -> str:
     return text[1:] if re.match(r"'[-+]?[\d.,]", text) else text
 
 
-def alike(words: Sequence[str]) -> list[str]:
-    """Those of them that differ only in capitals, or in the space within."""
-    folded = [" ".join(word.casefold().split()) for word in words]
-    counts = Counter(folded)
-    return [word for word, small in zip(words, folded, strict=True) if counts[small] > 1]
+def alike(words: Iterable[str]) -> list[str]:
+    """Those of them that differ only in capitals, or in the space within, beside each other."""
+    folded = {word: " ".join(word.casefold().split()) for word in words}
+    counts = Counter(folded.values())
+    several = (word for word, small in folded.items() if counts[small] > 1)
+    return sorted(several, key=lambda word: (folded[word], word))
 
 
 def as_word(cell: Any) -> str:
@@ -138,6 +150,11 @@ def as_word(cell: Any) -> str:
     whole = _WHOLE.fullmatch(word)
     # Whole numbers beside gaps are read as floats.
     return whole[1] if whole else _TRUTH.get(small, word)
+
+
+def are_truths(words: AbstractSet[str]) -> bool:
+    """Whether they are truth values, of which some may be written as 1 and 0."""
+    return words <= {"True", "False", "0", "1"} and not words.isdisjoint(("True", "False"))
 
 
 def counts_rows(numbers: np.ndarray) -> bool:

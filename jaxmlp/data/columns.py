@@ -6,14 +6,14 @@ says so.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
 
-from jaxmlp.data.cells import Cells, as_words, is_dated, is_duration, is_plain
+from jaxmlp.data.cells import Cells, are_truths, as_words, is_dated, is_duration, is_plain
 from jaxmlp.data.dates import ISO, cycle_parts, find_cycles, read_days, show_day
 from jaxmlp.data.numerals import SECONDS, read_numbers
 from jaxmlp.printing import one_line
@@ -41,7 +41,7 @@ class NumberColumn(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=
 
     def fit(self, cells: Cells) -> "Column":
         """The column with what it learns from the training rows."""
-        return _fit_numbers(self, cells)
+        return _fit_numbers(self, cells, "{:.15g}".format)
 
     def unread(self, cells: Cells) -> np.ndarray:
         """Where there is something that cannot be read."""
@@ -76,7 +76,8 @@ class DateColumn(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="d
 
     def fit(self, cells: Cells) -> "Column":
         """The column with what it learns from the training rows."""
-        return _fit_numbers(msgspec.structs.replace(self, cycles=find_cycles(cells.values)), cells)
+        cycled = msgspec.structs.replace(self, cycles=find_cycles(cells.values))
+        return _fit_numbers(cycled, cells, lambda day: show_day(day, self.format))
 
     def unread(self, cells: Cells) -> np.ndarray:
         """Where there is something that cannot be read."""
@@ -106,9 +107,9 @@ class CategoryColumn(
     """Each becomes a number, 1 where it holds; any other value is 0 in all of them."""
 
     def read(self, values: "pandas.Series") -> Cells:
-        """The cells as words; where the categories are truth values, 1 and 0 are, too."""
+        """The cells as words; where the others are truth values, 1 and 0 are, too."""
         words = as_words(values)
-        if {*self.categories} - {""} == {"True", "False"}:
+        if are_truths({*(self.categories or words.tolist())} - {""}):
             words = np.where(words == "1", "True", np.where(words == "0", "False", words))
         return Cells(words, words != "")
 
@@ -170,11 +171,11 @@ def infer_from_type(name: str, values: "pandas.Series") -> Column | None:
     return CategoryColumn(name) if truth or values.dtype == "category" else None
 
 
-def _fit_numbers(column: Any, cells: Cells) -> Column:
+def _fit_numbers(column: Any, cells: Cells, show: Callable[[float], str]) -> Column:
     numbers = cells.values[np.isfinite(cells.values)]
     gaps = len(numbers) < len(cells.values)
     if not len(numbers) or (not gaps and numbers.min() == numbers.max()):
-        return DroppedColumn(column.name, _never_changes(f"{numbers[0]:.15g}" if len(numbers) else ""))
+        return DroppedColumn(column.name, _never_changes(show(numbers[0]) if len(numbers) else ""))
     return msgspec.structs.replace(column, fill=float(np.median(numbers)), gaps=gaps)
 
 

@@ -19,7 +19,10 @@ ISO = "ISO8601"
 _YEAR_FIRST = tuple(f"%Y{mark}%m{mark}%d" for mark in "/.")
 _DAY_FIRST = tuple(f"%d{mark}%m{mark}{year}" for year, mark in product(("%Y", "%y"), "/.-"))
 _MONTH_FIRST = tuple(f"%m{mark}%d{mark}{year}" for year, mark in product(("%Y", "%y"), "/.-"))
-_NAMED = ("%d %B %Y", "%d %b %Y", "%B %d, %Y", "%b %d, %Y", "%d-%b-%Y", "%d-%b-%y", "%B %Y", "%b %Y")
+_NAMED = (
+    *("%d %B %Y", "%d %b %Y", "%d-%b-%Y", "%d-%b-%y", "%d/%b/%Y", "%d%b%Y", "%B %Y", "%b %Y"),
+    *(f"{month} %d{mark} %Y" for mark, month in product((",", ""), ("%B", "%b"))),
+)
 _TIMES = ("%H:%M", "%H:%M:%S", "%H:%M:%S.%f", "%I:%M %p", "%I:%M:%S %p")
 _DAYS = (*_YEAR_FIRST, *_DAY_FIRST, *_MONTH_FIRST, *_NAMED)
 _MONTHS = ("%m/%Y", "%m.%Y", "%m-%Y", "%b-%Y", "%B-%Y")
@@ -37,23 +40,27 @@ _DATED = tuple(form for form in _FORMATS if form not in (*_TIMES, *_SHORT_YEARS)
 # What no date lacks: two groups of digits, or the name of a month and a year.
 _LOOKS = re.compile(r"\d\D+\d|[^\W\d]{3,9}[ /-]\d{2}")
 _QUARTER = re.compile(r"(?P<year>\d{4})[ -]?[Qq](?P<number>[1-4])|[Qq](?P<first>[1-4])[ -/](?P<last>\d{4})")
-_MONTH, _DAY, _MINUTE = (
+_MONTH, _DAY, _HOUR, _SIXTY = (
     r"(?:19|20)\d\d(?:0[1-9]|1[0-2])",
     r"(?:0[1-9]|[12]\d|3[01])",
-    r"(?:[01]\d|2[0-3])[0-5]\d",
+    r"(?:[01]\d|2[0-3])",
+    r"[0-5]\d",
 )
 _COMPACT = {
     "%Y%m": re.compile(_MONTH),
     "%Y%m%d": re.compile(_MONTH + _DAY),
-    "%Y%m%d%H%M": re.compile(_MONTH + _DAY + _MINUTE),
-    "%Y%m%d%H%M%S": re.compile(_MONTH + _DAY + _MINUTE + r"[0-5]\d"),
+    "%Y%m%d%H": re.compile(_MONTH + _DAY + _HOUR),
+    "%Y%m%d%H%M": re.compile(_MONTH + _DAY + _HOUR + _SIXTY),
+    "%Y%m%d%H%M%S": re.compile(_MONTH + _DAY + _HOUR + _SIXTY + _SIXTY),
 }
 """Formats without marks, and what numbers have by chance too seldom to be a column of them."""
 # Of months, more than of days, since one number in eight ends with one.
 _FEWEST = {"%Y%m": 6}
 # Minutes and seconds have two digits; what has one is a score.
 _SCORE = re.compile(r":\d(?!\d)")
-_WEEK = re.compile(r"(\d{4})-?W(\d{2})")
+_WEEK, _MONTH_OF = re.compile(r"(\d{4})-?W(\d{2})"), re.compile(r"^((?:19|20)\d\d)-?M(\d{2})$")
+# Before a time, beside a space.
+_BETWEEN = re.compile(r"(?<=\d{4})(?:, |:)(?=\d\d?:)")
 _SAMPLE = 50
 _FEW, _LEAST = 0.05, 190001
 CYCLES = {"day": 1.0, "week": 7.0, "year": 365.2425}
@@ -95,14 +102,15 @@ def _as_day(cell: object) -> str:
     with contextlib.suppress(ValueError):
         if found := _WEEK.fullmatch(text):
             return datetime.date.fromisocalendar(int(found[1]), int(found[2]), 1).isoformat()
-    return text
+    text = _MONTH_OF.sub(r"\1-\2", text)
+    return _BETWEEN.sub(" ", text.removesuffix(" UTC").removesuffix(" GMT"))
 
 
 def find_compact(values: "pandas.Series") -> str | None:
     """The format of days such as 20240131, of months or of minutes, with which numbers have nothing but
     digits in common; all words are written so but one in twenty, or one that stands for a gap.
     """
-    if is_plain(values) and not values.dropna().head(_SAMPLE).median() >= _LEAST:
+    if is_plain(values) and not values.dropna().head(_SAMPLE).astype(float).median() >= _LEAST:
         return None
     words = sample_words(values)
     for form, written in _COMPACT.items():

@@ -8,10 +8,10 @@ from jaxtyping import Float
 
 from jaxmlp import checks
 from jaxmlp.data.arrays import MAX_NUMBER
-from jaxmlp.data.cells import Cells, is_duration, is_plain, sample_words, shown
+from jaxmlp.data.cells import Cells, are_numbers, is_duration, is_plain, sample_words, shown
 from jaxmlp.data.columns import CategoryColumn, Column, DateColumn, NumberColumn, Used, used_columns
 from jaxmlp.data.frames import check_frame
-from jaxmlp.data.numerals import MARK_NAMES, SECONDS, parse_numbers
+from jaxmlp.data.numerals import MARK_NAMES, SECONDS, parse_numbers, without_unit
 from jaxmlp.runtime.console import warn
 from jaxmlp.types import InputError
 
@@ -69,7 +69,7 @@ def transform_columns(
     for column, cells in read:
         if isinstance(column, NumberColumn):
             check_marks(column, frame[column.name])
-            _tell_durations(column, frame[column.name])
+            _tell_units(column, cells, frame[column.name])
         check_new_cells(column, cells, frame[column.name])
     return encode_cells(read)
 
@@ -78,7 +78,7 @@ def check_marks(column: NumberColumn, values: "pandas.Series") -> None:
     """InputError where more of the texts are numbers with another decimal mark than with the one that was
     learnt; a warning where as many are, and are other numbers, as "9,604" is.
     """
-    words = [] if is_plain(values) else sample_words(values)
+    words = sample_words(values[~are_numbers(values)])
     (other,) = {*MARK_NAMES} - {column.decimal}
     own, swapped = (parse_numbers(words, mark, column.unit) for mark in (column.decimal, other))
     learnt = f"it was learnt with {MARK_NAMES[column.decimal]}"
@@ -94,13 +94,28 @@ def check_marks(column: NumberColumn, values: "pandas.Series") -> None:
         warn(f"column {column.name!r}: {grouped[0][0]!r} is the number {grouped[0][1]:.15g}, since {learnt}")
 
 
-def _tell_durations(column: NumberColumn, values: "pandas.Series") -> None:
-    """A warning where spans of time are read as plain numbers were, or the other way round."""
-    learnt = column.unit == SECONDS
-    mixed = is_plain(values) if learnt else is_duration(values)
-    if mixed and values.notna().any():
-        new, old = ("numbers", "spans of time")[:: 1 if learnt else -1]
-        warn(f"column {column.name!r}: holds {new}, and was learnt as {old}; they count in seconds")
+def _tell_units(column: NumberColumn, cells: Cells, values: "pandas.Series") -> None:
+    """A warning where plain numbers are read as those with the unit that was learnt, or spans of time as
+    others were.
+    """
+    spans, told = is_duration(values) and bool(values.notna().any()), ""
+    if spans and column.unit != SECONDS:
+        told = "holds spans of time, and was learnt as numbers; they count in seconds"
+    elif column.unit and not spans and (bare := _find_bare(column, cells, values)):
+        told = (
+            "holds numbers, and was learnt as spans of time; they count in seconds"
+            if column.unit == SECONDS
+            else f"in numbers such as {shown(bare)} {column.unit!r} is missing, and taken to be meant"
+        )
+    if told:
+        warn(f"column {column.name!r}: {told}")
+
+
+def _find_bare(column: NumberColumn, cells: Cells, values: "pandas.Series") -> list[Any]:
+    """Some numbers without the unit that was learnt."""
+    if is_plain(values):
+        return values[np.isfinite(cells.values)].head().tolist()
+    return without_unit(sample_words(values), column.decimal, column.unit)
 
 
 def check_new_cells(column: Used, cells: Cells, values: "pandas.Series | np.ndarray") -> None:

@@ -3,10 +3,10 @@
 Of a column of texts, what stands for nothing aside:
 
 1. with leading zeros, as postal codes have them: categories; whole numbers so long that floats would merge
-   them, as identifiers are: texts, with which 4 and 5 go on; months as 03.2024 or 202403, days as 20240331
-   and minutes as 202403311259, but for one in twenty or one that stands for a gap: dates;
+   them, as identifiers are: texts, with which 4 and 5 go on; months as 03.2024 or 202403, days as 20240331,
+   hours and minutes as 202403311259, but for one in twenty or one that stands for a gap: dates;
 2. of which 95 % are numbers, after separators, signs and a unit that they share: numbers, the others missing;
-3. of which 95 % are dates or times: dates;
+3. of which 95 % are dates or times: dates; of which 95 % are spans of time as "2h 30m": their seconds;
 4. that are pages, or all different: left out;
 5. that are at most 64 different, or of which at most 5 % are numbers: categories, the 64 most frequent;
 6. what remains is refused until somebody says what it is.
@@ -43,7 +43,7 @@ from jaxmlp.data.columns import (
 )
 from jaxmlp.data.dates import find_compact, find_formats
 from jaxmlp.data.frames import import_pandas
-from jaxmlp.data.numerals import MOST, find_decimals, find_unit
+from jaxmlp.data.numerals import MOST, SECONDS, find_decimals, find_unit, parse_numbers, without_unit
 from jaxmlp.types import InputError
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ KINDS = ("number", "decimal-point", "decimal-comma", "date", "day-first", "month
 """What a column may be said to be."""
 NUMBER_KINDS, _DATE_KINDS = KINDS[:3], KINDS[3:6]
 _FEW, _NEARLY_ALL = 0.05, 0.9
+_SAMPLE = 50
 _MONTH = re.compile(r"(0?[1-9]|1[0-2])\.(19|20)\d\d")
 _UNNAMED = re.compile(r"(Unnamed: \d+|index|level_0|)")
 
@@ -97,7 +98,7 @@ def _infer_or_ask(name: str, values: "pandas.Series", said: str, marks: set[str]
 
 
 def _infer(name: str, values: "pandas.Series", said: str, marks: set[str] | None) -> Column:
-    if values.dtype.kind == "c":
+    if import_pandas().api.types.infer_dtype(values, skipna=True) == "complex":
         raise InputError(f"column {name!r}: must hold real numbers, got complex ones; drop it")
     if said in ("drop", "text"):
         return CategoryColumn(name) if said == "text" else DroppedColumn(name, "as was said")
@@ -126,13 +127,15 @@ def _of_texts(
     if said in ("", *NUMBER_KINDS):
         column: Column = _as_numbers(name, values, sample, said, marks)
         share = _share_read(column, values)
+        if said and not share:
+            raise InputError(f"column {name!r}: was said to hold numbers, got {shown(sample)}")
         if said or share >= MOST:
             return column
     if said or share <= _FEW:
         dates = _as_dates(name, values, sample, said)
         if dates is not None:
             return dates
-    return _as_texts(name, values, share)
+    return _as_spans(name, values, sample) or _as_texts(name, values, share)
 
 
 def _matches(column: Column, said: str) -> bool:
@@ -182,6 +185,14 @@ def _as_dates(name: str, values: "pandas.Series", words: Sequence[str], said: st
     if len(columns) > 1:
         raise _UndecidedError(f"{words[0]!r} may have its day first (day-first) or its month (month-first)")
     return columns[0]
+
+
+def _as_spans(name: str, values: "pandas.Series", words: Sequence[str]) -> Column | None:
+    """Spans of time, whose units are there; a plain number beside them could be any."""
+    column, few = NumberColumn(name, unit=SECONDS), parse_numbers(words[:_SAMPLE], ".", SECONDS)
+    if 2 * np.isfinite(few).sum() < len(few) or without_unit(words, ".", SECONDS):
+        return None
+    return column if _share_read(column, values) >= MOST else None
 
 
 def _as_texts(name: str, values: "pandas.Series", share: float) -> Column:

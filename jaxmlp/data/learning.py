@@ -9,7 +9,8 @@ from jaxmlp.data.cells import Cells
 from jaxmlp.data.columns import Column, DroppedColumn, Used, used_columns
 from jaxmlp.data.encoding import read_cells
 from jaxmlp.data.inference import infer_columns
-from jaxmlp.data.remarks import note_columns, remark_columns, remark_last_row
+from jaxmlp.data.notes import note_columns
+from jaxmlp.data.remarks import remark_columns, remark_last_row
 from jaxmlp.runtime.console import note, warn
 from jaxmlp.types import InputError
 

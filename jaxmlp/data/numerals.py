@@ -3,13 +3,13 @@
 import contextlib
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float
 
-from jaxmlp.data.cells import Cells, bare, is_dated, is_duration, is_known, map_different
+from jaxmlp.data.cells import Cells, are_numbers, bare, is_dated, is_duration, is_known, map_different
 
 if TYPE_CHECKING:
     import pandas
@@ -20,10 +20,10 @@ _CURRENCIES = "$€£¥₹₽₩₺₫₴₪฿¢₦₱"
 _NUMBER = re.compile(
     rf"""(?P<sign>[+-]?) \s* (?P<before>[A-Z]{{0,3}}[{_CURRENCIES}]|[A-Z]{{3}}\s|) \s* (?P<inner>[+-]?)
     (?P<digits>[.,]?\d|[.,]?\d[\d.,'\s]*\d|\d[\d.,'\s]*[.,]) (?P<exponent>[eE][+-]?\d+)? \s*
-    (?P<after>[^\d.,+-]{{0,12}})""",
+    (?P<after>[^\d.,+½¼¾-]{{0,12}}|[^\d.,+½¼¾-]{{0,10}}(?:m|ft)[23])""",
     re.VERBOSE,
 )
-_MARKS = str.maketrans({"−": "-", "’": "'"})
+_MARKS = str.maketrans({"−": "-", "–": "-", "’": "'"})
 # For each decimal mark: whole numbers in groups, and others.
 _WRITTEN = {
     mark: re.compile(
@@ -35,6 +35,7 @@ _WRITTEN = {
 _DECIMALS = tuple(_WRITTEN)
 SECONDS = "seconds"
 """The unit of spans of time."""
+_SPAN = re.compile(r"-?P[\dDTHMS.]+|(?:[+-]?\d+(?:\.\d+)? ?[A-Za-z]+,? ?)*(?:[+-]?\d+:\d\d:\d\d(?:\.\d+)?)?")
 MARK_NAMES = {".": "decimal points", ",": "decimal commas"}
 # What a number beside them means without one is not what it means with it.
 _MAGNITUDES = frozenset(
@@ -50,20 +51,18 @@ def read_numbers(values: "pandas.Series", decimal: str = ".", unit: str = "") ->
     """
     import pandas
 
-    types = pandas.api.types
     if is_duration(values):
         values = pandas.to_timedelta(values).dt.total_seconds()
     numbers = np.full(len(values), np.nan)
-    if not is_dated(values) and (
-        (decimal == "." and not _is_magnitude(unit)) or types.is_numeric_dtype(values.dtype)
-    ):
+    if not is_dated(values) and not _is_magnitude(unit):
         # What pandas cannot take for a number is read like texts.
         with contextlib.suppress(OverflowError, TypeError):
-            numbers = pandas.to_numeric(values, errors="coerce").to_numpy(float, copy=True, na_value=np.nan)
+            own = values if decimal == "." else values.where(are_numbers(values))
+            numbers = pandas.to_numeric(own, errors="coerce").to_numpy(float, copy=True, na_value=np.nan)
     known = values.notna().to_numpy(bool, copy=True)
     if (rest := known & np.isnan(numbers)).any():
         left = values[rest]
-        numbers[rest] = map_different(left, lambda cells: [_number(c, decimal, unit) for c in cells], np.nan)
+        numbers[rest] = map_different(left, lambda cells: parse_numbers(cells, decimal, unit), np.nan)
         known[rest] = is_known(left)
     return Cells(np.where(np.isinf(numbers), np.nan, numbers), known)
 
@@ -92,6 +91,18 @@ def split_number(text: str) -> tuple[str, str, str, str]:
         return "", "", "", ""
     unit = f"{found['before'].strip()} {found['after'].strip()}".strip()
     return found["sign"] or found["inner"], found["digits"], found["exponent"] or "", unit
+
+
+def is_numeral(word: str) -> bool:
+    """Whether it is a number, with any decimal mark and any unit or none."""
+    digits = split_number(word)[1]
+    return bool(digits) and any(written.fullmatch(digits) for written in _WRITTEN.values())
+
+
+def without_unit(words: Sequence[str], decimal: str, unit: str) -> list[str]:
+    """Those of them that have no unit and are read as if they had this one; but for 0, the same in any."""
+    bare = [word for word in words if not split_number(word)[3]]
+    return [word for word in bare if np.nan_to_num(_number(word, decimal, unit))]
 
 
 def find_unit(words: Sequence[str]) -> str:
@@ -134,6 +145,17 @@ def shown_decimals(words: Sequence[str]) -> list[str]:
     return marks if is_shown and np.isfinite(parse_numbers(words, marks[0], unit)).mean() >= MOST else []
 
 
-def parse_numbers(words: Sequence[str], decimal: str, unit: str) -> Float[np.ndarray, " words"]:
+def parse_numbers(words: Iterable[object], decimal: str, unit: str) -> Float[np.ndarray, " words"]:
     """As ``read_numbers`` reads texts, nan where one is no number."""
-    return np.array([_number(word, decimal, unit) for word in words], float)
+    numbers = np.array([_number(word, decimal, unit) for word in words], float)
+    return np.where(np.isnan(numbers), _parse_spans(words), numbers) if unit == SECONDS else numbers
+
+
+def _parse_spans(words: Iterable[object]) -> Float[np.ndarray, " words"]:
+    """The seconds of spans of time such as "2h 30m" or "1 day 02:03:04"."""
+    import pandas
+
+    texts = pandas.Series([bare(str(word)) for word in words], dtype=object)
+    # Elsewhere pandas takes a number without a unit for nanoseconds.
+    texts = texts.where([bool(_SPAN.fullmatch(text)) for text in texts], "")
+    return pandas.to_timedelta(texts, errors="coerce").dt.total_seconds().to_numpy(float)

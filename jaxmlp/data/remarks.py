@@ -9,12 +9,11 @@ import numpy as np
 from jaxmlp.data.cells import (
     Cells,
     alike,
+    are_truths,
     as_word,
     as_words,
-    counts_rows,
     floats_merge,
     has_leading_zeros,
-    is_dated,
     is_plain,
     sample_words,
     shown,
@@ -29,18 +28,15 @@ from jaxmlp.data.columns import (
     infer_from_type,
 )
 from jaxmlp.data.dates import are_mostly_dates, may_be_months, show_day
-from jaxmlp.data.numerals import find_decimals, find_units, shown_decimals
+from jaxmlp.data.numerals import find_decimals, find_units, is_numeral, shown_decimals, without_unit
 
 if TYPE_CHECKING:
     import pandas
 
-_CODE = re.compile(r"\d+[eE]\d+")
-"""What may be a number with an exponent, or a code."""
 _TOTAL = re.compile(
     r"((grand |sub)?totals?|sum|summe|gesamt(summe)?|insgesamt|somme|suma|totale|итого|合计|合計)\s*:?",
     re.IGNORECASE,
 )
-_DECIMALS = re.compile(r"\d+\.\d+")
 _OFTEN, _SEVERAL = 0.01, 10
 """The share of rows in which a number that stands for a gap is, and how many others there are beside it."""
 
@@ -77,24 +73,6 @@ def remark_last_row(frame: "pandas.DataFrame") -> list[str]:
     return []
 
 
-def note_columns(
-    columns: Sequence[Column], cells: Mapping[str, Cells], frame: "pandas.DataFrame", said: Mapping[str, str]
-) -> list[str]:
-    """A line for each thing that the user did not say, might not expect, and loses nothing by: columns that
-    never change, how texts of ``frame`` are read, and numbers that may only name the rows.
-    """
-    notes = []
-    for column in columns:
-        if isinstance(column, DroppedColumn):
-            found = [f"is {column.describe()}"] if column.name in {*cells} - {*said} else []
-        elif isinstance(column, CategoryColumn):
-            found = []
-        else:
-            found = _note_numbers(column, cells[column.name], frame[column.name], column.name in said)
-        notes += [f"column {column.name!r}: {note}" for note in found]
-    return notes
-
-
 def _remark_lost(column: Column, cells: Cells, values: "pandas.Series") -> list[str]:
     if isinstance(column, DroppedColumn):
         return []
@@ -114,9 +92,9 @@ def _remark_doubtful(column: Column, cells: Cells, values: "pandas.Series") -> l
         if floats_merge(values):
             return ["is taken for categories, since its whole numbers are too long to compute with"]
         typed = infer_from_type(column.name, values) is not None
-        return [] if typed else _remark_numerals(values) + _remark_alike(cells)
+        return [] if typed else _remark_digits(column, values) + _remark_alike(cells)
     if isinstance(column, NumberColumn):
-        return _remark_sentinels(cells.values) + (_remark_bare(column.unit, values) if column.unit else [])
+        return _remark_sentinels(cells.values) + (_remark_bare(column, values) if column.unit else [])
     if isinstance(column, DateColumn):
         return _remark_sentinels(cells.values, is_date=True) + _remark_century(column, cells, values)
     return []
@@ -127,7 +105,7 @@ def _remark_missed(values: "pandas.Series") -> list[str]:
     words = [] if infer_from_type("", values) is not None else sample_words(values)
     if may_be_months(words):
         return [f"looks like months of years, such as {words[0]!r}; if it holds these, say that it is date"]
-    if (are_dates := are_mostly_dates(words)) is not None:
+    if (are_dates := are_mostly_dates(words)) is not None and not are_dates.all():
         dates, others = np.array(words, object)[are_dates], np.array(words, object)[~are_dates]
         return [
             f"holds dates such as {dates[0]!r}, and others that are not written so, {shown(others)}; "
@@ -139,7 +117,7 @@ def _remark_missed(values: "pandas.Series") -> list[str]:
 
 
 def _remark_alike(cells: Cells) -> list[str]:
-    words = alike(sorted({*cells.values[cells.known].tolist()}))
+    words = alike({*cells.values[cells.known].tolist()})
     return [f"{shown(words)} are different categories; write them alike if they are one"] if words else []
 
 
@@ -154,10 +132,18 @@ def _remark_century(column: DateColumn, cells: Cells, values: "pandas.Series") -
     ]
 
 
+def _remark_digits(column: CategoryColumn, values: "pandas.Series") -> list[str]:
+    """Categories of which some are numbers."""
+    digits = [word for word in sample_words(values) if word in ("0", "1")]
+    if not are_truths({*column.categories} - {""}):
+        return _remark_numerals(values)
+    return [f"is taken for truth values, and {shown(digits)} among them for True or False"] if digits else []
+
+
 def _remark_numerals(values: "pandas.Series") -> list[str]:
     """Categories that are numbers but for a few words, as where "?" stands for a gap."""
     words = sample_words(values)
-    others = [word for word in words if not _is_plain_number(word)]
+    others = [word for word in words if not is_numeral(word)]
     if not others or 2 * len(others) > len(words) or has_leading_zeros(words):
         return []
     return [
@@ -178,20 +164,11 @@ def _remark_thousands(column: NumberColumn, frame: "pandas.DataFrame") -> list[s
     return [f"{grouped[0]!r} is taken for a decimal; if points group thousands, say that it is decimal-comma"]
 
 
-def _remark_bare(unit: str, values: "pandas.Series") -> list[str]:
+def _remark_bare(column: NumberColumn, values: "pandas.Series") -> list[str]:
     """Numbers without the unit that the others have, among texts."""
-    words = [] if is_plain(values) else sample_words(values)
-    bare = [word for word in words if _is_plain_number(word) and float(word)]
-    return [f"in numbers such as {shown(bare)} {unit!r} is missing, and taken to be meant"] if bare else []
-
-
-def _note_numbers(
-    column: NumberColumn | DateColumn, cells: Cells, values: "pandas.Series", is_said: bool
-) -> list[str]:
-    notes = _note_writing(column, values) + _note_versions(column, values)
-    if not is_said and isinstance(column, NumberColumn) and counts_rows(cells.values):
-        notes.append("holds whole numbers that are all different; if they only name the rows, leave it out")
-    return notes
+    bare = without_unit(sample_words(values), column.decimal, column.unit)
+    told = f"in numbers such as {shown(bare)} {column.unit!r} is missing, and taken to be meant"
+    return [told] if bare else []
 
 
 def _remark_sentinels(numbers: np.ndarray, *, is_date: bool = False) -> list[str]:
@@ -212,36 +189,3 @@ def _remark_sentinels(numbers: np.ndarray, *, is_date: bool = False) -> list[str
                 "these cells empty"
             )
     return remarks
-
-
-def _note_writing(column: NumberColumn | DateColumn, values: "pandas.Series") -> list[str]:
-    """An example of how texts are read that are more than plain numbers."""
-    import pandas
-
-    form, typed = getattr(column, "format", ""), infer_from_type(column.name, values)
-    words = [] if typed is not None and (is_dated(values) or not form) else sample_words(values)
-    words = [word for word in words if form or _CODE.fullmatch(word) or not _is_plain_number(word)]
-    numbers = column.read(pandas.Series(words, dtype=object)).values
-    for word, number in zip(words, numbers, strict=True):
-        if np.isfinite(number):
-            meant = show_day(number, form) if form else f"{number:.15g}"
-            return [f"{word!r} is the {'number' if not form else 'date' if '-' in meant else 'time'} {meant}"]
-    return []
-
-
-def _note_versions(column: NumberColumn | DateColumn, values: "pandas.Series") -> list[str]:
-    """Numbers with and without zeros at their end, as versions have them: 3.9 and 3.10."""
-    if is_plain(values) or not isinstance(column, NumberColumn) or column.unit:
-        return []
-    decimals = {word: word.partition(".")[2] for word in sample_words(values) if _DECIMALS.fullmatch(word)}
-    padded = next((word for word, digits in decimals.items() if digits.endswith("0")), None)
-    if padded is None or len({*map(len, decimals.values())}) == 1:
-        return []
-    return [f"{padded!r} is the number {float(padded):.15g}; if these are versions, say that it is text"]
-
-
-def _is_plain_number(word: str) -> bool:
-    try:
-        return bool(np.isfinite(float(word)))
-    except ValueError:
-        return False

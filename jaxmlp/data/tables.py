@@ -15,6 +15,7 @@ from jaxmlp.data.cells import shown
 from jaxmlp.data.class_weights import ClassWeight, weights_by_label
 from jaxmlp.data.encoding import encode_cells, transform_columns
 from jaxmlp.data.frames import about_part, as_frame, is_table
+from jaxmlp.data.inference import NUMBER_KINDS
 from jaxmlp.data.leaks import warn_leaks
 from jaxmlp.data.learning import learn_columns
 from jaxmlp.data.row_keys import find_keys
@@ -53,30 +54,33 @@ def read_table(
     on stderr, and ``columns`` overrules them: ``{"day": "text", "id": "drop"}``, of ``inference.KINDS``.
 
     The target is taken for classes if it holds words, truth values or at most 20 different whole numbers,
-    otherwise for real values; ``task`` says otherwise. ``sample_weight`` names a column that says how much a
-    row counts, ``groups`` one whose values never lie on two sides of a split, and ``time`` one of dates or
-    numbers, by which the rows are split in their order; none of these is an input. ``class_weight`` is
-    "balanced", or a weight for each class by its name. What fills gaps and which categories there are is
-    learnt from the training rows and those of a validation part that is cut off here, never from parts of
-    their own or the test part. What ``leaks`` finds is said on stderr. Raises InputError.
+    otherwise for real values; ``task`` says otherwise, or ``columns`` that it is text or number.
+    ``sample_weight`` names a column that says how much a row counts, ``groups`` one whose values never lie on
+    two sides of a split, and ``time`` one of dates or numbers, by which the rows are split in their order;
+    none of these is an input. ``class_weight`` is "balanced", or a weight for each class by its name. What
+    fills gaps and which categories there are is learnt from the training rows and those of a validation part
+    that is cut off here, never from parts of their own or the test part. What ``leaks`` finds is said on
+    stderr. Raises InputError.
     """
     said = dict(columns or {})
-    frame, target_kind = _read_checked(table, target, said.pop(target, None))
+    frame, target_kind = _read_checked(table, target, said)
     keys = find_keys(frame, groups, time, said)
     named = {"target": target, "sample_weight": sample_weight, "groups": groups, "time": time}
     others = {argument: name for argument, name in named.items() if name is not None}
     _check_learnable(frame, others)
-    targets, classes = fit_targets(frame[target], task)
+    targets, classes = fit_targets(frame[target], task, target_kind)
     class_names = () if classes is None else tuple(classes.tolist())
     given: dict[str, Any] = {"validation": validation, "test": test}
     own: dict[str, pandas.DataFrame] = {}
     for part, rows in given.items():
+        if isinstance(rows, tuple):
+            raise InputError(f"{part}: must be a table with its target, or rows of this one, got a tuple")
         if is_table(rows):
-            own[part], given[part] = _read_part(part, rows, (target, target_kind), class_names)
+            own[part], given[part] = _read_part(part, rows, target, target_kind, class_names)
     numbered = splits.from_arrays(
         _row_numbers(frame),
         targets,
-        task=task,
+        task="regression" if classes is None else task,
         class_names=class_names,
         sample_weight=None if sample_weight is None else strict_numbers(sample_weight, frame[sample_weight]),
         class_weight=weights_by_label(class_weight, class_names),
@@ -89,7 +93,7 @@ def read_table(
     )
     names = _name_rows(numbered, frame, own.get("validation", frame))
     numbered = numbered._replace(target=target, target_kind=target_kind, rows=names)
-    said = {name: kind for name, kind in said.items() if name not in (groups, time)}
+    said = {name: kind for name, kind in said.items() if name not in (target, groups, time)}
     found = _with_inputs(numbered, frame.drop(columns={*others.values()}), own, said)
     for part, rows in own.items():
         with about_part(part, rows):
@@ -121,11 +125,15 @@ def _with_inputs(
     return numbered._replace(**parts, columns=learnt)
 
 
-def _read_checked(table: Any, target: str, said: str | None) -> "tuple[pandas.DataFrame, str | None]":
+def _read_checked(table: Any, target: str, said: Mapping[str, str]) -> "tuple[pandas.DataFrame, str | None]":
     """The table, whose target is there in every row, and the kind of its target."""
     frame = as_frame(table)
     checks.known_name("target", target, frame.columns)
-    values, kind = read_target(frame[target], said)
+    if target in said:
+        checks.known_name(f"column {target!r}", said[target], (*NUMBER_KINDS, "text"))
+    # By their places, since two rows may have one name.
+    values, kind = read_target(frame[target].reset_index(drop=True), said.get(target))
+    values = values.set_axis(frame.index)
     missing = values.isna()
     if missing.any():
         raise InputError(
@@ -137,14 +145,14 @@ def _read_checked(table: Any, target: str, said: str | None) -> "tuple[pandas.Da
 
 
 def _read_part(
-    part: str, table: Any, target: tuple[str, str | None], class_names: Sequence[Any]
+    part: str, table: Any, target: str, kind: str | None, class_names: Sequence[Any]
 ) -> "tuple[pandas.DataFrame, tuple[np.ndarray, np.ndarray]]":
     """The table that a part has of its own, and the part as ``from_arrays`` takes it."""
     with about(part):
         frame = as_frame(table)
     with about_part(part, frame):
-        frame, _ = _read_checked(frame, *target)
-        return frame, (_row_numbers(frame), transform_targets(frame[target[0]], class_names))
+        frame, _ = _read_checked(frame, target, {} if kind is None else {target: kind})
+        return frame, (_row_numbers(frame), transform_targets(frame[target], class_names))
 
 
 def _name_rows(

@@ -7,12 +7,23 @@ import numpy as np
 from jaxtyping import Bool, Int
 
 from jaxmlp.data.arrays import MAX_CLASSES
-from jaxmlp.data.cells import MISSING, alike, as_word, bare, has_leading_zeros, is_dated, sample_words, shown
+from jaxmlp.data.cells import (
+    MISSING,
+    alike,
+    are_truths,
+    as_word,
+    as_words,
+    bare,
+    has_leading_zeros,
+    is_dated,
+    sample_words,
+    shown,
+)
 from jaxmlp.data.columns import DateColumn, NumberColumn
 from jaxmlp.data.encoding import check_marks
 from jaxmlp.data.frames import import_pandas
 from jaxmlp.data.inference import NUMBER_KINDS, infer_columns
-from jaxmlp.data.numerals import find_unit, parse_numbers
+from jaxmlp.data.numerals import SECONDS, find_decimals, find_unit, parse_numbers
 from jaxmlp.runtime.console import warn
 from jaxmlp.types import InputError
 
@@ -22,6 +33,7 @@ if TYPE_CHECKING:
 _PLACEHOLDERS = frozenset(("?", "-", "--", "."))
 UNKNOWN = -1
 """The label of a class that was not learnt."""
+_KINDS = {".": "decimal-point", ",": "decimal-comma"}
 _TIMES = ("datetime", "datetime64", "date", "time", "timedelta", "timedelta64")
 
 
@@ -41,8 +53,8 @@ def read_target(values: "pandas.Series", said: str | None) -> "tuple[pandas.Seri
     texts = values.astype(object).map(_as_class)
     texts = texts.where(texts.notna() & (texts != ""))
     words = texts.dropna().astype(str)
-    if {*words.str.casefold()} <= {"true", "false"}:
-        return texts.map(lambda cell: str(cell).casefold() == "true", na_action="ignore"), said
+    if are_truths({*map(as_word, words.unique())}):
+        return texts.map(lambda cell: as_word(cell) in ("True", "1"), na_action="ignore"), said
     numbers = words[~words.str.casefold().isin(MISSING)]
     if not has_leading_zeros(numbers.unique().tolist()):
         is_said = said in NUMBER_KINDS
@@ -70,7 +82,8 @@ def _as_class(cell: Any) -> Any:
 def _as_numbers(words: "pandas.Series", said: str | None) -> "tuple[pandas.Series | None, str]":
     """Words that are numbers with separators or units, and how they are written; None where most are none."""
     (column,) = infer_columns(words.to_frame(), {} if said is None else {str(words.name): said})
-    if isinstance(column, DateColumn):
+    spans = getattr(column, "unit", "") == SECONDS != find_unit(words.tolist())
+    if spans or isinstance(column, DateColumn):
         raise _dated_error(words)
     if not isinstance(column, NumberColumn):
         return None, ""
@@ -80,13 +93,18 @@ def _as_numbers(words: "pandas.Series", said: str | None) -> "tuple[pandas.Serie
             f"target: {words.name!r} holds numbers, but in {unread.sum()} of {len(unread)} rows others, "
             f"{shown(words[unread])}; mend or drop these rows"
         )
-    kind = {".": "decimal-point", ",": "decimal-comma"}[column.decimal]
-    return import_pandas().Series(cells.values, words.index, name=words.name), kind
+    return import_pandas().Series(cells.values, words.index, name=words.name), _KINDS[column.decimal]
 
 
-def fit_targets(values: "pandas.Series", task: str | None) -> tuple[np.ndarray, np.ndarray | None]:
-    """What ``read_target`` gives as labels and the classes in their order, or as real values."""
+def fit_targets(
+    values: "pandas.Series", task: str | None, kind: str | None
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """What ``read_target`` gives as labels and the classes in their order, or as real values: what the task
+    says, or the kind of a column that is text or numbers.
+    """
     numeric = is_numeric(values)
+    if task is None and kind is not None:
+        task = "regression" if kind in NUMBER_KINDS else "multiclass"
     if not numeric and task == "regression":
         raise InputError(
             f"target: {values.name!r} must hold numbers for a regression, got {values.iloc[0]!r}"
@@ -145,7 +163,9 @@ def tell_classes(before: "pandas.Series", after: "pandas.Series") -> None:
     """
     names = sorted({cell for cell in after if isinstance(cell, str)})
     texts = {cell for cell in before if isinstance(cell, str)} if names else set()
-    found = []
+    found, is_truth = [], import_pandas().api.types.infer_dtype(after, skipna=True) == "boolean"
+    if is_truth and (digits := sorted({*as_words(before).tolist()} & {"0", "1"})):
+        found.append(f"is taken for truth values, and {shown(digits)} among them for True or False")
     if len(texts) > len(names):
         padded = sorted(text for text in texts if text != bare(text))
         found.append(f"space around a class does not count: {shown(padded)}")
@@ -153,10 +173,21 @@ def tell_classes(before: "pandas.Series", after: "pandas.Series") -> None:
         found.append(f"{shown(several)} are different classes; write them alike if they are one")
     if gaps := [name for name in names if name.casefold() in MISSING | _PLACEHOLDERS]:
         found.append(f"{shown(gaps)} is taken for a class; where it stands for a gap, drop these rows")
-    if any("," in name for name in names) and np.isfinite(parse_numbers(names, ",", "")).all():
-        found.append(f"{shown(names)} are taken for classes; if they are numbers, say decimal-comma of it")
+    if kinds := _number_kinds(names):
+        found.append(
+            f"{shown(names)} are taken for classes; if they are numbers, say {' or '.join(kinds)} of it"
+        )
     for remark in found:
         warn(f"target: {before.name!r}: {remark}")
+
+
+def _number_kinds(names: Sequence[str]) -> list[str]:
+    """What a target may be said to be if its classes are numbers, all with one unit or with commas."""
+    unit = find_unit(names)
+    if has_leading_zeros(names) or not (unit or any("," in name for name in names)):
+        return []
+    marks = find_decimals(names, unit)
+    return [_KINDS[mark] for mark in marks if np.isfinite(parse_numbers(names, mark, unit)).all()]
 
 
 def is_numeric(values: "pandas.Series") -> bool:

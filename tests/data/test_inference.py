@@ -71,6 +71,16 @@ def test_codes_that_are_numbers_with_an_exponent_are_said_to_be_read_so(capsys):
     assert "column 'x': '3E1' is the number 30\n" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("odd", "number", "is_told"), [("0123", 123, True), ("00", 0, True), ("0", 0, False), ("0.5", 0.5, False)]
+)
+def test_a_few_numbers_with_zeros_before_them_are_said_to_be_read_so(capsys, odd, number, is_told):
+    texts = [*map(str, range(5, 200)), odd]
+    columns = learn(x=texts)
+    assert encoded(columns, x=[odd]) == number
+    assert (f"column 'x': {odd!r} is the number {number}\n" in capsys.readouterr().err) is is_told
+
+
 @pytest.mark.parametrize("write", ["\u200e{}", "{}\u200b", "\ufeff{}", '="{}"', "\u00a0{} "])
 def test_what_is_not_meant_around_a_cell_is_none_of_it(capsys, write):
     columns = learn(x=[f"{x:.2f}" for x in NUMBERS], w=["a", "b"] * 100)
@@ -91,6 +101,7 @@ def test_a_letter_and_its_accent_are_one_however_they_are_stored(capsys):
     [
         (["male", "Male", "female"], "'Male', 'male'"),
         (["new york", "new  york", "rome"], "'new  york', 'new york'"),
+        (["B", "a", "C", "A", "D", "b"], "'A', 'a', 'B', …"),
         (["new york", "newyork", "rome"], None),
     ],
 )
@@ -160,6 +171,7 @@ QUARTERS = ["2024-01-01", "2024-04-01", "2024-10-01", "2025-07-01"]
     ("texts", "days"),
     [
         (["2024Q1", "2024Q2", "2024Q4", "2025Q3"], QUARTERS),
+        (["2024M01", "2024M04", "2024-M10", "2025-M07"], QUARTERS),
         (["2024-q1", "2024-q2", "2024-q4", "2025-q3"], QUARTERS),
         (["Q1 2024", "Q2 2024", "Q4 2024", "Q3 2025"], QUARTERS),
         (["01/2024", "04/2024", "10/2024", "07/2025"], QUARTERS),
@@ -220,6 +232,8 @@ MONTHS = ["202311", "202312", "202401", "202402", "202403", "202404", "202405"]
         ([20231231, 20240101, 99991231], ["2023-12-31", "2024-01-01"], "2 of 6"),
         (["20231231", "20240101", "unknown"], ["2023-12-31", "2024-01-01"], "2 of 6"),
         (MONTHS, ["2023-11-01", "2023-12-01", "2024-01-01"], None),
+        ([2023123123, 2024010100], ["2023-12-31T23:00", "2024-01-01"], None),
+        (["2023123123", "2024010100", "none"], ["2023-12-31T23:00", "2024-01-01"], None),
         (["202312312359", "202401010000"], ["2023-12-31T23:59", "2024-01-01"], None),
         (["20231231235959", "20240101000000"], ["2023-12-31T23:59:59", "2024-01-01"], None),
     ],
@@ -294,9 +308,12 @@ def test_numbers_of_eight_digits_that_are_no_days_stay_numbers(others):
         (lambda x: swap_marks(f"{1e5 * x:,.2f}") + " €", ",", "€"),
         (lambda x: f"{x:.1f}%", ".", "%"),
         (lambda x: f"{x:.1f} km/h", ".", "km/h"),
+        (lambda x: f"{x:.1f} m2", ".", "m2"),
+        (lambda x: swap_marks(f"{1e5 * x:,.2f}") + "€/ft2", ",", "€/ft2"),
         (lambda x: f"USD {x:.2f}", ".", "USD"),
         (lambda x: f"({x:.2f})", ".", ""),
         (lambda x: f"−{x:.2f}", ".", ""),
+        (lambda x: f"–{x:.2f}", ".", ""),
     ],
 )
 def test_numbers_are_read_as_people_write_them(capsys, write, decimal, unit):
@@ -390,6 +407,22 @@ def test_what_is_no_number_and_no_date_is_a_category(values):
     np.testing.assert_array_equal(encoded(columns, x=values).sum(axis=1), 1)
 
 
+@pytest.mark.parametrize(
+    "words", [["TRUE", "FALSE", "1"], ["true", "0"], ["False", "1", "0", "True"], ["1", "False"]]
+)
+def test_ones_and_zeros_among_truth_values_are_truth_values_and_are_told(capsys, words):
+    columns = learn(x=words * 20)
+    values = [[0, 1] if word.lower() in ("true", "1") else [1, 0] for word in words]
+    np.testing.assert_array_equal(encoded(columns, x=words), values)
+    said, digits = capsys.readouterr().err, [word for word in words if word in ("0", "1")]
+    told = "is taken for truth values, and {} among them for True or False"
+    assert f"column 'x': {told.format(', '.join(map(repr, digits)))}\n" in said
+    frame = pd.DataFrame({"x": NUMBERS[: 20 * len(words)], "y": words * 20})
+    assert tables.read_table(frame, "y", test=frame[:9]).class_names == (False, True)
+    told = told.format(", ".join(map(repr, sorted(digits))))
+    assert f"target: 'y': {told}\n" in capsys.readouterr().err
+
+
 def test_truth_values_are_the_same_however_they_are_written():
     columns = learn(x=["true", "FALSE"] * 20)
     assert columns == learn(x=[True, False] * 20)
@@ -430,6 +463,28 @@ def test_a_date_whose_day_or_month_may_stand_first_is_asked_for():
         assert encoded(learn({"day": kind}, day=texts), day=texts)[0, 0] == day.days
 
 
+STAMPS = pd.Timestamp("2024-01-01 09:05") + pd.to_timedelta(np.arange(NUM_ROWS) * 7, "h")
+
+
+@pytest.mark.parametrize("universal", ["", " UTC", " GMT"])
+@pytest.mark.parametrize("time", ["%H:%M", "%H:%M:%S", "%I:%M:%S %p"])
+@pytest.mark.parametrize(
+    "date",
+    [
+        *("%Y-%m-%d ", "%d.%m.%Y ", "%d.%m.%Y, ", "%m/%d/%Y, ", "%B %d, %Y, ", "%b %d %Y ", "%B %d %Y, "),
+        *("%d%b%Y:", "%d/%b/%Y:", "%d-%b-%Y "),
+    ],
+)
+def test_dates_and_times_are_read_whatever_stands_between_and_behind_them(date, time, universal):
+    if (date, time) == ("%Y-%m-%d ", "%I:%M:%S %p"):
+        return
+    texts = (STAMPS.strftime(date + time) + universal).str.upper().tolist()
+    columns = learn(at=texts, z=NUMBERS)
+    assert isinstance(columns[0], DateColumn) and columns[0].cycles == ("day", "week")
+    days = (STAMPS - pd.Timestamp("1970-01-01")) / pd.Timedelta(days=1)
+    np.testing.assert_allclose(encoded(columns, at=texts, z=NUMBERS)[:, 0], days, rtol=0, atol=1e-9)
+
+
 def test_times_repeat_each_day(capsys):
     times = pd.Timestamp("2024-01-01 00:30") + pd.to_timedelta(np.arange(NUM_ROWS) * 1.7, "h")
     (column,) = columns = learn(at=times.strftime("%Y-%m-%d %H:%M"))
@@ -442,6 +497,46 @@ def test_times_repeat_each_day(capsys):
     (column,) = learn(at=times.strftime("%H:%M"))
     assert isinstance(column, DateColumn) and "is taken for 11:51:00" in column.describe()
     assert "column 'at': '00:30' is the time 00:30:00\n" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("texts", "seconds"),
+    [
+        (["2h 30m", "45m", "1h"], [9000, 2700, 3600]),
+        (["1 day 02:03:04", "0 days 00:00:30", "-1 days +23:59:00"], [93784, 30, -60]),
+        (["1 day, 2:03:04", "0:00:30", "30:00:00"], [93784, 30, 108_000]),
+        (["5 min", "2 hours", "30 s"], [300, 7200, 30]),
+        (["P1DT2H3M4S", "P0DT0H0M30S"], [93784, 30]),
+        ([str(pd.Timedelta(hours=hours)) for hours in (1, 30)], [3600, 108_000]),
+    ],
+)
+def test_spans_of_time_are_seconds_however_they_are_written(capsys, texts, seconds):
+    (column, _) = columns = learn(x=texts * 20, z=[*range(20 * len(texts))])
+    assert isinstance(column, NumberColumn) and column.unit == "seconds"
+    assert encoded(columns, x=texts, z=seconds)[:, 0].tolist() == seconds
+    spans = pd.to_timedelta(seconds, "s")
+    np.testing.assert_array_equal(encoded(columns, x=spans, z=seconds)[:, 0], seconds)
+    assert f"column 'x': {texts[0]!r} is the number of seconds {seconds[0]}\n" in capsys.readouterr().err
+    frame = pd.DataFrame({"x": NUMBERS, "y": [f"{i}h {i % 50}m" for i in range(NUM_ROWS)]})
+    with pytest.raises(InputError, match="target: 'y' holds dates or times; give it as numbers"):
+        tables.read_table(frame, "y")
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["2h", "5", "30m"],
+        ["5 m", "3 km", "2 h"],
+        ["spring", "2h", "fall"],
+        ["+49 170 1000", "+49 171 2000"],
+        ["1,-", "2,-"],
+        ["1:30", "45:10"],
+        ["10:30", "11:45"],
+    ],
+)
+def test_what_may_be_no_span_of_time_is_none(texts):
+    column, _ = learn(x=texts * 20, z=[*range(20 * len(texts))])
+    assert not isinstance(column, NumberColumn)
 
 
 # What is left out, and what is said
@@ -498,6 +593,29 @@ def test_a_number_that_stands_for_a_gap_is_named(capsys, sentinel, every, is_tol
 def test_what_is_said_overrules_what_is_found(kind):
     (column, _) = learn({"x": kind}, x=[1, 2, 3, 4] * 50, z=NUMBERS)
     assert column.__class__ is {"number": NumberColumn, "text": CategoryColumn, "drop": DroppedColumn}[kind]
+
+
+@pytest.mark.parametrize("cells", [["Rs. 5", "Rs. 7"], ["u", "v"], ["True", "False"], DAYS[:2]])
+@pytest.mark.parametrize("kind", ["number", "decimal-comma"])
+def test_what_is_said_to_be_numbers_holds_some(cells, kind):
+    with pytest.raises(InputError, match="column 'x': was said to hold numbers, got '"):
+        learn({"x": kind}, x=[*cells] * 100, z=NUMBERS)
+    assert isinstance(learn({"x": kind}, x=["5", *["x"] * 199], z=NUMBERS)[0], NumberColumn)
+
+
+@pytest.mark.parametrize(
+    ("kind", "cells", "why"),
+    [
+        ("text", ["q"] * 200, "it never changes in the training rows (q)"),
+        ("number", ["5 €"] * 200, "it never changes in the training rows (5)"),
+        ("date", ["2024-02-03"] * 200, "it never changes in the training rows (2024-02-03)"),
+        ("", ["2024-02-03 11:30"] * 200, "it never changes in the training rows (2024-02-03 11:30:00)"),
+    ],
+)
+def test_a_column_that_never_changes_is_told_whatever_was_said_of_it(capsys, kind, cells, why):
+    assert isinstance(learn({"x": kind} if kind else {}, x=cells, z=NUMBERS)[0], DroppedColumn)
+    (said,) = capsys.readouterr().err.splitlines()
+    assert said.endswith(f"column 'x': is left out: {why}")
 
 
 def test_numbers_may_not_be_said_to_be_dates():
@@ -573,14 +691,33 @@ def test_classes_are_read_as_they_are_meant(tmp_path, cells, names, capsys):
             ["0,5", "1,5", "2"],
             "'0,5', '1,5', '2' are taken for classes; if they are numbers, say decimal-comma",
         ),
+        (
+            ["1.5 €", "2.5 €", "3 €"],
+            "'1.5 €', '2.5 €', '3 €' are taken for classes; if they are numbers, say decimal-point",
+        ),
+        (
+            ["5%", "10%", "20%"],
+            "'10%', '20%', '5%' are taken for classes; if they are numbers, say decimal-point of it",
+        ),
+        (
+            ["1,000", "2,000", "5,500"],
+            "'1,000', '2,000', '5,500' are taken for classes; if they are numbers, say decimal-point or "
+            "decimal-comma of it",
+        ),
+        (["1 star", "2 stars", "3 stars"], None),
+        (["<=50K", ">50K", "0"], None),
+        (["Smith, J", "Doe, A", "Roe, B"], None),
         (["yes", "no", "perhaps"], None),
+        (pd.Categorical(["1", "2", "3"]), None),
         (["0.5", "1.5", "2"], None),
         ([True, False, True], None),
         (["007", "7", "08"], None),
     ],
 )
 def test_classes_that_may_be_meant_otherwise_are_told(capsys, cells, told):
-    tables.read_table(pd.DataFrame({"x": NUMBERS[:60], "y": cells * 20}), "y")
+    tables.read_table(
+        pd.DataFrame({"x": NUMBERS[:60], "y": pd.Series(cells).repeat(20).reset_index(drop=True)}), "y"
+    )
     said = capsys.readouterr().err
     assert f"target: 'y': {told}" in said if told else "target: " not in said
 
@@ -622,8 +759,9 @@ def test_any_holder_of_numbers_is_a_column_of_numbers():
         columns = learn(x=values)
         assert columns == (NumberColumn("x", 2.0, True),)
         np.testing.assert_array_equal(encoded(columns, x=values), [[1, 0], [2, 1], [3, 0]])
-    with pytest.raises(InputError, match="column 'x': must hold real numbers, got complex ones"):
-        learn(x=[1 + 2j])
+    for dtype in (complex, object):
+        with pytest.raises(InputError, match="column 'x': must hold real numbers, got complex ones"):
+            learn(x=pd.Series([1 + 2j, 3j], dtype=dtype))
 
 
 @pytest.mark.parametrize(

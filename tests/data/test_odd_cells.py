@@ -1,10 +1,12 @@
 """Cells that are neither plain numbers nor plain words."""
 
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from jaxmlp.data.columns import CategoryColumn, DateColumn
+from jaxmlp.data.columns import CategoryColumn, DateColumn, DroppedColumn
 from jaxmlp.data.dates import ISO
 from jaxmlp.data.encoding import transform_columns
 from jaxmlp.data.inference import infer_columns
@@ -125,12 +127,52 @@ def test_new_texts_that_may_have_another_decimal_mark_are_told(capsys, learnt, n
     assert (said in capsys.readouterr().err) is is_told
 
 
+@pytest.mark.parametrize("unit", ["%", "€", "km/h", "m2"])
+@pytest.mark.parametrize("mark", [".", ","])
+@pytest.mark.parametrize("write", [list, lambda numbers: [f"{x:.2f}" for x in numbers]])
+def test_numbers_without_the_unit_that_was_learnt_are_told(capsys, unit, mark, write):
+    texts = [f"{x:.1f} {unit}".replace(".", mark) for x in HALVES]
+    columns, _ = learn_columns(pd.DataFrame({"x": texts}), np.arange(40), {})
+    capsys.readouterr()
+    assert transform_columns(pd.DataFrame({"x": texts}), columns)[:, 0].tolist() == HALVES.tolist()
+    assert transform_columns(pd.DataFrame({"x": [f"0 {unit}", "0"]}), columns).tolist() == [[0], [0]]
+    assert capsys.readouterr().err == ""
+    new = write([0.15, 0.25])
+    new = [x.replace(".", mark) if isinstance(x, str) else x for x in new]
+    assert transform_columns(pd.DataFrame({"x": new}), columns).tolist() == [[0.15], [0.25]]
+    says = (
+        f"column 'x': in numbers such as {new[0]!r}, {new[1]!r} {unit!r} is missing, and taken to be meant\n"
+    )
+    assert says in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("mark", [".", ","])
+@pytest.mark.parametrize("number", [float, Decimal, np.float32, lambda x: pd.Series([x], dtype="Float64")[0]])
+def test_numbers_beside_texts_are_what_they_are_whatever_mark_these_have(mark, number):
+    values = [1.25, 1.125, 1234.5, 7.0]
+    texts = [f"{x:.2f}".replace(".", mark) for x in HALVES]
+    columns, _ = learn_columns(pd.DataFrame({"x": texts}), np.arange(40), {})
+    cells = pd.DataFrame({"x": [*map(number, values), texts[3], None]}, dtype=object)
+    filled = columns[0].fill
+    assert transform_columns(cells, columns)[:, 0].tolist() == [*values, HALVES[3], filled]
+    # Also where they are learnt, and where no text is there.
+    learnt, _ = learn_columns(pd.DataFrame({"x": [*texts, *texts, number(1.125)]}), np.arange(81), {})
+    assert learnt[0].decimal == mark
+    assert (
+        transform_columns(pd.DataFrame({"x": [number(1.125)] * 2}, dtype=object), learnt).tolist()
+        == [[1.125]] * 2
+    )
+
+
 def test_thousands_are_not_mixed_with_numbers_that_are_none():
     texts = [f"{x}k" for x in HALVES]
     columns, _ = learn_columns(pd.DataFrame({"x": texts}), np.arange(40), {})
     assert transform_columns(pd.DataFrame({"x": ["2.5k"]}), columns).tolist() == [[2.5]]
-    with pytest.raises(InputError, match="2 of 2 cells are no numbers: '950', '20'"):
-        transform_columns(pd.DataFrame({"x": ["950", "20"]}), columns)
+    for cells in (["950", "20"], [950, 20]):
+        with pytest.raises(
+            InputError, match=r"2 of 2 cells are no numbers: '?950'?, '?20'?; was learnt as numbers in k"
+        ):
+            transform_columns(pd.DataFrame({"x": cells}), columns)
     with pytest.raises(InputError, match="of its cells are numbers, and others are not"):
         learn_columns(pd.DataFrame({"x": [*texts, *map(str, range(100, 110))]}), np.arange(50), {})
 
@@ -156,7 +198,20 @@ def test_thousands_are_not_mixed_with_numbers_that_are_none():
             [*(f"${x}" for x in range(9)), *(f"€{x}" for x in range(9, 14))] * 3,
             "are numbers with several units, '$', '€'",
         ),
+        (
+            [f"{x:.1f}%".replace(".", ",") for x in HALVES] + ["0,15"] * 2,
+            "in numbers such as '0,15' '%' is missing, and taken to be",
+        ),
+        (
+            [*(f"{x},5" for x in range(20)), "?", "?"] * 2,
+            "is taken for categories, though most are numbers, since others are not, '?'",
+        ),
+        (
+            [*(f"{x}.5 €" for x in range(20)), "n.a.", "n.a."] * 2,
+            "is taken for categories, though most are numbers, since others are not, 'n.a.'",
+        ),
         (["1 star", "2 stars", "3 stars", "4 stars"] * 9, None),
+        (["1.2", "1.2.3", "1.10.4"] * 14, None),
         (["01234", "02345", "A1000"] * 14, None),
         (pd.Categorical(["1", "2", "3", "x"] * 10), None),
         (
@@ -171,3 +226,17 @@ def test_what_may_have_been_meant_otherwise_is_told(capsys, cells, told):
     said = capsys.readouterr().err
     doubts = ("in numbers such as", "is taken for categories", "far from all others", "several units")
     assert f"column 'c': {told}" in said if told else not any(doubt in said for doubt in doubts)
+
+
+@pytest.mark.parametrize("dtype", ["Int64", "Float64", "int64[pyarrow]", "float16", object])
+def test_a_column_without_any_value_is_left_out_whatever_its_type(capsys, dtype):
+    gaps = pd.Series([np.nan if dtype == "float16" else None] * 40, dtype=dtype)
+    (column, _), _ = learn_columns(pd.DataFrame({"x": gaps, "z": HALVES}), np.arange(40), {})
+    assert isinstance(column, DroppedColumn)
+    assert "column 'x': is left out: it has no value in any" in capsys.readouterr().err
+
+
+@pytest.mark.filterwarnings("error")
+def test_numbers_of_half_precision_are_read_without_a_word(capsys):
+    columns, _ = learn_columns(pd.DataFrame({"x": HALVES.astype(np.float16)}), np.arange(40), {})
+    assert columns[0].fill == np.median(HALVES) and capsys.readouterr().err == ""
