@@ -46,16 +46,18 @@ def as_frame(table: Any) -> "pandas.DataFrame":
     pandas = import_pandas()
     if isinstance(table, str | Path):
         return check_frame(read_frame(table))
-    if not isinstance(table, Mapping | pandas.DataFrame) and not hasattr(table, "to_pandas"):
+    try:
+        if hasattr(table, "to_pandas"):
+            table = _with_index(table.to_pandas())
+        elif isinstance(table, Mapping):
+            table = pandas.DataFrame(table)
+    except (ImportError, TypeError, ValueError) as error:
+        raise InputError(f"table: cannot become a DataFrame: {checks.first_line(error)}") from None
+    if not isinstance(table, pandas.DataFrame):
         raise InputError(
             "table: must be a file, a table of pandas, polars or pyarrow, or columns by name, got "
             f"{type(table).__name__}; arrays are for from_arrays, and what is lazy has to be collected"
         )
-    try:
-        if not isinstance(table, pandas.DataFrame):
-            table = table.to_pandas() if hasattr(table, "to_pandas") else pandas.DataFrame(table)
-    except (ImportError, TypeError, ValueError) as error:
-        raise InputError(f"table: cannot become a DataFrame: {checks.first_line(error)}") from None
     return check_frame(table)
 
 
@@ -87,7 +89,7 @@ def _read_file(path: Path, separator: str | None, encoding: str | None) -> "pand
         if suffix in _OTHERS:
             raise InputError(_OTHERS[suffix])
         if suffix in _PARQUET:
-            frame = pandas.read_parquet(path)
+            frame = _with_index(pandas.read_parquet(path))
             check_names(list(frame.columns))
             return frame
         return read_text(path, separator, encoding)
@@ -100,6 +102,13 @@ def _read_file(path: Path, separator: str | None, encoding: str | None) -> "pand
         ) from None
     except Exception as error:  # pandas and pyarrow raise errors of a dozen kinds on damaged files.
         raise InputError(f"cannot be read as a table: {checks.first_line(error)}") from None
+
+
+def _with_index(frame: Any) -> Any:
+    """The table with an index that has names as columns: elsewhere than in pandas they are."""
+    index = getattr(frame, "index", None)
+    is_named = any(name is not None for name in getattr(index, "names", ()))
+    return frame.reset_index() if is_named else frame
 
 
 def about_part(part: str, frame: "pandas.DataFrame") -> AbstractContextManager[None]:

@@ -95,9 +95,12 @@ def _check_sides(part: str, kept: Blocks, cut: Blocks) -> None:
 def _check_counts(labels: AnyArray, class_names: tuple[ClassName, ...]) -> None:
     for label, count in zip(*np.unique(labels, return_counts=True), strict=True):
         if count == 1:
+            is_number = type(class_names[label]) in (int, float)
             raise InputError(
                 f"targets: class {class_names[label]!r} has a single example, which cannot be both learnt "
                 "and measured; find more of it, drop it, or put it with another class"
+                + "; if these are no classes but numbers, give task='regression'"
+                * is_number
             )
 
 
@@ -140,7 +143,11 @@ def _deal_cut(labels: AnyArray, num_cut: int, split_seed: int) -> Bool[np.ndarra
 
 def _check_rows(part: str, given: ArrayLike, rows: np.ndarray, num_examples: int) -> np.ndarray:
     """Those of ``rows`` that are given, by their indices or by a mask of all examples."""
-    chosen = np.asarray(given)
+    try:
+        chosen = np.asarray(given)
+    except ValueError:
+        # Of several shapes, as inputs and targets in a list are.
+        chosen = np.asarray(None)
     if chosen.dtype == bool and chosen.shape == (num_examples,):
         chosen = np.flatnonzero(chosen)
     if chosen.dtype.kind not in "iu" or chosen.ndim != 1 or not len(chosen):

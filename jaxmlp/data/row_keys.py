@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Shaped
 
 from jaxmlp import checks
-from jaxmlp.data.cells import as_words, shown
+from jaxmlp.data.cells import alike, as_words, shown
 from jaxmlp.data.columns import CategoryColumn, DroppedColumn
 from jaxmlp.data.inference import infer_columns
 from jaxmlp.runtime.console import warn
@@ -28,7 +28,9 @@ class KeyColumn(NamedTuple):
     """Its groups as words, or its times as numbers; "" or nan where there is none."""
 
     def read_all(self, frame: "pandas.DataFrame") -> Shaped[np.ndarray, " rows"]:
-        """What all rows have. InputError where one has nothing, or what cannot be read."""
+        """What all rows have; groups that look alike are told. InputError where one has nothing, or what
+        cannot be read.
+        """
         values = self.read(frame[self.name])
         missing = values == "" if self.argument == "groups" else np.isnan(values)
         if missing.any():
@@ -36,6 +38,8 @@ class KeyColumn(NamedTuple):
                 f"{self.argument}: column {self.name!r} is missing or cannot be read in {missing.sum()} of "
                 f"{len(frame)} rows, as {shown(frame[self.name][missing])}; fill or drop them"
             )
+        if self.argument == "groups" and (words := alike({*values.tolist()})):
+            warn(f"groups: {shown(words)} are different groups; write them alike if they are one")
         return values
 
     def tell_shared(self, rows: "pandas.DataFrame", frame: "pandas.DataFrame") -> None:

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 def _open_zip(path: Path) -> Any:
     archive = zipfile.ZipFile(path)
-    members = [name for name in archive.namelist() if not name.endswith("/")]
+    # Beside each file a Mac puts one of its own.
+    members = [name for name in archive.namelist() if not re.match(r"__MACOSX/|.*/$", name)]
     if len(members) != 1:
         raise InputError(f"holds {len(members)} files; take out the one that is meant")
     return archive.open(members[0])

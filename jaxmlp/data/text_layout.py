@@ -59,7 +59,8 @@ def _read_lines(sample: bytes, encoding: str) -> tuple[list[str], int, str | Non
         raise InputError(f"encoding: {encoding!r} is unknown; try utf-8, cp1252 or utf-16") from None
     if "\0" in text:
         raise InputError("is no text; give a CSV or Parquet file")
-    every = text.splitlines(keepends=True)[:_SAMPLE_LINES]
+    # Not by splitlines, which cuts at marks that are within cells.
+    every = [*io.StringIO(text, newline="")][:_SAMPLE_LINES]
     said = _SAID_SEPARATOR.match(every[0]) if every else None
     every = every[said is not None :]
     lines = [line for line in every if line.strip()]

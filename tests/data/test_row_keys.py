@@ -113,3 +113,19 @@ def test_parts_of_their_own_with_known_people_or_earlier_days_are_told(capfd):
     assert "test: 20 of 120 rows are no later than rows that the table has" in capfd.readouterr().err
     jaxmlp.read_table(frame.drop(columns="day"), "y", groups="person", test=own.drop(columns="person"))
     assert "rows are of groups" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("people", "told"),
+    [
+        (["p1", "P1", "p2", "P2", "q", "r"], "'P1', 'p1', 'P2', …"),
+        (["Ann  Lee", "Ann Lee", "Bo"], "'Ann  Lee', 'Ann Lee'"),
+        ([1, 2, 3], None),
+        (["p1", "p2", "q1"], None),
+    ],
+)
+def test_groups_that_look_alike_are_told(people, told, capfd):
+    jaxmlp.read_table(visits(person=[people[row % len(people)] for row in range(120)]), "y", groups="person")
+    said = capfd.readouterr().err
+    line = f"groups: {told} are different groups; write them alike if they are one"
+    assert line in said if told else "alike" not in said

@@ -279,6 +279,10 @@ def test_guards_name_the_argument_and_the_value(inputs, targets, options, says):
         ({"inputs": csr_matrix(TABLE)}, r"inputs: must be dense, got a sparse matrix; pass its toarray\(\)"),
         ({"class_names": 3}, "class_names: must be of the type Iterable, got 3"),
         ({"test": (TABLE,)}, r"test: must be a tuple \(inputs, targets\), got one of 1"),
+        (
+            {"validation": [TABLE[:9], LABELS[:9]]},
+            r"validation: must be a tuple \(inputs, targets\), rows, or .*",
+        ),
     ],
 )
 def test_what_is_of_another_type_is_refused(options, says):

@@ -299,6 +299,15 @@ def test_no_row_of_a_single_column_is_lost(tmp_path):
         assert frames.read_frame(path)["a"].tolist() == ["1", "", "3", *[""] * ('"' in end)]
 
 
+@pytest.mark.parametrize("mark", ["\x0b", "\x0c", "\x1c", "\x1e", "\x85", "\u2028", "\u2029"])
+def test_a_mark_within_a_cell_that_is_no_end_of_a_line_stays_there(tmp_path, capsys, mark):
+    path = tmp_path / "marks.csv"
+    path.write_text(f"a,b{mark}c,d\n" + f"1,x{mark}y,2\n" * 9, "utf-8", newline="")
+    frame = frames.read_frame(path)
+    assert [len(name.split()) for name in frame] == [1, 2, 1]
+    assert frame.iloc[0].tolist() == ["1", f"x{mark}y", "2"] and capsys.readouterr().err == ""
+
+
 @pytest.mark.parametrize("row", ["1,2,3,4,", "1,2,3"])
 def test_no_cell_beyond_the_header_is_lost(tmp_path, row):
     path = tmp_path / "rows.csv"
@@ -333,6 +342,42 @@ def test_an_archive_of_several_files_is_refused(tmp_path):
     )
 
 
+def test_what_a_mac_adds_to_an_archive_is_no_file_of_it(tmp_path):
+    with zipfile.ZipFile(tmp_path / "one.zip", "w") as archive:
+        archive.writestr("data/", "")
+        archive.writestr("data/a.csv", "a,b\n1,2\n")
+        archive.writestr("__MACOSX/data/._a.csv", b"\0\5\26\7")
+    assert frames.read_frame(tmp_path / "one.zip").to_dict("list") == {"a": ["1"], "b": ["2"]}
+
+
+@pytest.mark.parametrize("names", [["day"], ["day", "place"], ["day", None]])
+def test_an_index_with_names_is_columns_of_a_file_and_of_another_library(tmp_path, names):
+    pyarrow = pytest.importorskip("pyarrow")
+    index = pd.MultiIndex.from_arrays(
+        [pd.date_range("2024", periods=20), ["u", "v"] * 10][: len(names)], names=names
+    )
+    frame = with_target(["a", "b"] * 10).set_axis(index)
+    frame.to_parquet(tmp_path / "t.parquet")
+    for table in (
+        frames.read_frame(tmp_path / "t.parquet"),
+        frames.as_frame(pyarrow.Table.from_pandas(frame)),
+    ):
+        assert list(table) == [name or f"level_{level}" for level, name in enumerate(names)] + ["x", "y"]
+        assert table["day"].tolist() == pd.date_range("2024", periods=20).tolist()
+    # A number of the row, or what has no name, is none.
+    for plain in (with_target(["a", "b"]), with_target(["a", "b"])[::-1]):
+        plain.to_parquet(tmp_path / "plain.parquet")
+        assert list(frames.read_frame(tmp_path / "plain.parquet")) == ["x", "y"]
+    # In pandas an index is no column.
+    assert list(frames.as_frame(frame)) == ["x", "y"]
+
+
+@pytest.mark.parametrize("library, call", [("polars", "Series"), ("pyarrow", "array")])
+def test_a_column_alone_is_no_table(library, call):
+    column = getattr(pytest.importorskip(library), call)([1, 2])
+    assert refusal(frames.as_frame, column).startswith("table: must be a file, a table of pandas, polars or")
+
+
 # The task
 
 
@@ -360,6 +405,53 @@ def test_the_task_is_inferred_or_given(values, task, expected, class_names):
     inputs, targets = rows_of(splits)
     value_of_row = inputs[:, 0].astype(int) % len(values)
     np.testing.assert_array_equal(targets, value_of_row if class_names else np.array(values)[value_of_row])
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "task", "class_names"),
+    [
+        (list(range(26)), "text", "multiclass", tuple(range(26))),
+        ([0.5, 1.5], "text", "binary", (0.5, 1.5)),
+        ([1, 2, 3], "number", "regression", ()),
+        (["1", "2", "3"], "number", "regression", ()),
+        (["1 star", "3 star"], "number", "regression", ()),
+        (["1,5", "2,5"], "decimal-comma", "regression", ()),
+        ([1, 2, 3], None, "multiclass", (1, 2, 3)),
+    ],
+)
+def test_a_target_that_is_said_to_be_text_is_classes_and_numbers_are_numbers(
+    capsys, values, kind, task, class_names
+):
+    frame = with_target(values * 20)
+    splits = tables.read_table(frame, "y", columns=kind and {"y": kind}, test=frame[:9])
+    assert (splits.task, splits.class_names) == (task, class_names)
+    assert "targets: are floats" not in capsys.readouterr().err
+    # What is said of the task goes first.
+    assert tables.read_table(frame, "y", columns=kind and {"y": kind}, task=task).task == task
+
+
+@pytest.mark.usefixtures("no_runtime_types")
+def test_what_a_target_cannot_be_is_refused():
+    says = "column 'y': unknown name 'nmber'; did you mean 'number'?"
+    assert refusal(tables.read_table, with_target([1, 2] * 9), "y", columns={"y": "nmber"}) == says
+    says = "target: unknown name ['y', 'z']; known: x, y"
+    assert refusal(tables.read_table, with_target([1, 2] * 9), ["y", "z"]) == says
+
+
+@pytest.mark.parametrize("repeats", [1, 2])
+def test_a_gap_in_a_target_is_named_also_where_rows_have_one_name(repeats):
+    frame = with_target([*map(str, np.arange(30) / 7), None])
+    says = rf"target: 'y' is missing in {repeats} of {31 * repeats} rows, the first is row 30;"
+    assert re.match(says, refusal(tables.read_table, pd.concat([frame] * repeats), "y"))
+
+
+@pytest.mark.parametrize(
+    ("values", "is_told"), [(np.arange(12) * 7, True), ([0.5, *[1] * 11], True), (["a", *["b"] * 11], False)]
+)
+def test_few_numbers_that_are_taken_for_classes_may_be_said_to_be_none(values, is_told):
+    task = None if values[0] != 0.5 else "multiclass"
+    message = refusal(tables.read_table, with_target(values), "y", task=task)
+    assert ("if these are no classes but numbers, give task='regression'" in message) is is_told
 
 
 @pytest.mark.parametrize(
@@ -442,6 +534,10 @@ def test_a_column_of_weights_is_no_input():
     ("options", "says"),
     [
         ({"test": with_target(["c"])}, "test: target: 'y' has the class 'c', which was not learnt"),
+        (
+            {"validation": (np.zeros((2, 1)), ["a", "b"])},
+            "validation: must be a table with its target, or rows of this one, got a tuple",
+        ),
         ({"test": pd.DataFrame({"x": [1.0]})}, "test: target: unknown name 'y'; known: x"),
         (
             {"test": pd.DataFrame({"z": [1.0], "y": ["a"]})},
