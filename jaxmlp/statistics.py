@@ -103,9 +103,15 @@ def confusion_counts(
 def mean_interval(
     costs: AnyArray, weights: AnyArray, groups: AnyArray | None = None
 ) -> tuple[float, tuple[float, float]]:
-    """The mean of costs that count by their ``weights``, and its 95 % interval over examples, or groups."""
+    """The mean of costs that count by their ``weights``, and its 95 % Student-t interval over examples, or
+    groups: of a single one, everything.
+    """
+    from scipy.special import stdtrit
+
     shares = weights / weights.sum()
-    mean, margin = float(shares @ costs), 1.96 * math.sqrt(variance_of_mean(costs, shares, groups))
+    number = num_equal(shares) if groups is None else len(np.unique(groups))
+    error, mean = math.sqrt(variance_of_mean(costs, shares, groups)), float(shares @ costs)
+    margin = float(stdtrit(number - 1, 0.975)) * error if round(number) > 1 else math.inf
     return mean, (mean - margin, mean + margin)
 
 

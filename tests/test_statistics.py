@@ -90,9 +90,16 @@ def test_one_number_is_a_mean_without_error():
 def test_the_interval_of_a_mean_is_that_of_its_standard_error():
     values = np.random.default_rng(0).normal(size=50)
     mean, (low, high) = mean_interval(values, np.full(50, 3.0))
-    error = values.std(ddof=1) / 50**0.5
-    np.testing.assert_allclose([mean, low, high], values.mean() + 1.96 * error * np.array([0, -1, 1]))
+    np.testing.assert_allclose([mean, low, high], [summarize(values).mean, *summarize(values).interval])
     np.testing.assert_allclose(mean_interval(values, values > 0)[0], values[values > 0].mean())
+
+
+def test_few_groups_are_as_few_values_and_one_tells_nothing():
+    values = np.random.default_rng(0).normal(size=3)
+    copies, groups = np.repeat(values, 40), np.repeat(np.arange(3), 40)
+    np.testing.assert_allclose(mean_interval(copies, np.ones(120), groups)[1], summarize(values).interval)
+    for few in ((values[:1], np.ones(1)), (copies, np.ones(120), np.zeros(120, int))):
+        assert mean_interval(*few)[1] == (-np.inf, np.inf)
 
 
 def test_rows_of_a_group_that_are_copies_tell_no_more_than_one():

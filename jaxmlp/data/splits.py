@@ -59,6 +59,8 @@ class Splits(NamedTuple):
     blocks: Blocks | None = None
     """The groups or times of the training rows, and then of the rows of a validation part that was cut off
     from them; None where no row belongs with another."""
+    test_groups: Shaped[np.ndarray, " test"] | None = None
+    """The groups of the test rows that were cut off from these, or given as some of them."""
     input_names: tuple[str, ...] = ()
     """Of the inputs of arrays, where they are known."""
     leaks: tuple[str, ...] = ()
@@ -77,17 +79,12 @@ class Splits(NamedTuple):
         examples = ", ".join(f"{len(part.inputs):,} {name}" for name, part in sizes.items())
         classes = f", {len(self.class_names)} classes" if self.class_names else ""
         shape = "×".join(map(str, self.train.inputs.shape[1:]))
-        rows = {} if self.blocks is None else {"rows": self.blocks.describe()}
-        return (
-            {
-                "data": self.name,
-                "task": self.task + classes,
-                "examples": examples,
-                "inputs": f"{shape} of {self.train.inputs.dtype}",
-            }
-            | rows
-            | {f"column {column.name}": column.describe() for column in (self.columns or ())[:MAX_LINES]}
-        )
+        found = {"data": self.name, "task": self.task + classes, "examples": examples}
+        found |= {"inputs": f"{shape} of {self.train.inputs.dtype}"}
+        if self.blocks is not None:
+            found["rows"] = self.blocks.describe()
+        columns = (self.columns or ())[:MAX_LINES]
+        return found | {f"column {column.name}": column.describe() for column in columns}
 
 
 def from_arrays(
@@ -141,18 +138,19 @@ def from_arrays(
     data, rows = with_sample_weight(data, sample_weight), np.arange(len(data.inputs))
     blocks = make_blocks(groups, time, len(rows))
     take = functools.partial(take_part, class_names=tuple(class_names), split_seed=split_seed, blocks=blocks)
-    rows, _, test_part = take(data, rows, "test", test, test_fraction)
+    rows, tested, test_part = take(data, rows, "test", test, test_fraction)
     weights: tuple[float, ...] = ()
     if class_weight is not None:
         data, weights = weigh_classes(data, rows, class_weight)
     rows, cut, validation_part = take(data, rows, "validation", validation, validation_fraction)
+    test_groups = None if blocks is None or blocks.ordered or not len(tested) else blocks.of_row[tested]
     blocks = None if blocks is None else blocks.take(np.concatenate([rows, cut]))
     train, validation_part = scale_sample_weight(select(data, rows), validation_part)
     check_inputs(train.inputs)
     parts = train, validation_part, test_part._replace(weights=None)
     places = np.arange(len(validation_part.inputs)) if isinstance(validation, tuple) else cut
     own: dict[str, Any] = {"validation_is_cut": validation is None, "blocks": blocks}
-    own |= {"rows": np.concatenate([rows, places]), "class_weights": weights}
+    own |= {"rows": np.concatenate([rows, places]), "class_weights": weights, "test_groups": test_groups}
     return Splits(*parts, task, tuple(class_names), name, split_seed, **own)
 
 
@@ -213,7 +211,8 @@ def first_examples(splits: Splits, num_examples: int) -> Splits:
     parts = np.split(np.arange(len(splits.rows)), [len(splits.train.inputs)])
     kept = np.concatenate([places[:num_examples] for places in parts])
     blocks = splits.blocks and splits.blocks.take(kept[kept < len(splits.blocks.of_row)])
-    return first._replace(blocks=blocks, rows=splits.rows[kept])
+    tested = None if splits.test_groups is None else splits.test_groups[:num_examples]
+    return first._replace(blocks=blocks, test_groups=tested, rows=splits.rows[kept])
 
 
 def _map_splits(function: Callable[[Dataset], Dataset], splits: Splits) -> Splits:

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from jaxmlp.plots import charts, lettering
+from jaxmlp.printing import format_percent
 from jaxmlp.types import ClassName, InputError
 
 MAX_BARS = 10
@@ -115,7 +116,7 @@ def _draw_probabilities(
 ) -> None:
     top = np.argsort(-probabilities, kind="stable")[:MAX_BARS]
     names = [lettering.shorten(class_names[label]) for label in top]
-    texts = [_percent(probabilities[label]) for label in top]
+    texts = [format_percent(probabilities[label]) for label in top]
     colours = [charts.COLOURS[0]] + ["#999999"] * (len(top) - 1)
     bars = axes.barh(range(len(top)), probabilities[top], color=colours)
     axes.bar_label(bars, texts, padding=3)
@@ -134,7 +135,7 @@ def _mistake(
     # A long name leaves no room for its probability on the line.
     break_ = "\n" if max(len(str(class_names[label])) for label in (true_class, predicted)) > 8 else " "
     return "\n".join(
-        f"{verb} {lettering.shorten(class_names[label])}:{break_}{_percent(probabilities[label])}"
+        f"{verb} {lettering.shorten(class_names[label])}:{break_}{format_percent(probabilities[label])}"
         for verb, label in (("is", true_class), ("taken for", predicted))
     )
 
@@ -173,12 +174,3 @@ def _check_class_names(
         raise InputError(
             f"class_names: must name each of {probabilities.shape[-1]} classes, got {len(class_names)}"
         )
-
-
-def _percent(probability: float | np.floating) -> str:
-    """In percent with one decimal; never 0 or 100 for what is not."""
-    if 0 < probability < 0.0005:
-        return "<0.1 %"
-    if 0.9995 <= probability < 1:
-        return ">99.9 %"
-    return f"{100 * probability:.1f} %"

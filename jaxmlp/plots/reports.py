@@ -14,10 +14,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from jaxmlp.plots import charts, lettering
+from jaxmlp.printing import format_number
 
 Curve = tuple[Float[np.ndarray, "..."], Float[np.ndarray, "..."]]
 """Of as many points each."""
-_MANY, _FEW = 3000, 4
+MANY, _FEW = 3000, 4
 """Points that would cover each other, and different values, each of which has a label."""
 _PLAIN: dict[str, Any] = {"style": "sci", "scilimits": (-4, 9), "useOffset": False}
 """Of numbers on axes, which are powers of ten only where people would write such."""
@@ -75,7 +76,7 @@ def residuals(
     """
     figure = Figure(figsize=(9.2 if coverage else 5.6, 4.4), layout="constrained")
     left, *others = figure.subplots(1, 2 if coverage else 1, squeeze=False)[0]
-    shown = np.random.default_rng(0).permutation(len(errors))[:_MANY]
+    shown = np.random.default_rng(0).permutation(len(errors))[:MANY]
     opacity = max(0.15, min(0.7, 200 / len(errors)))
     left.plot(
         predictions[shown],
@@ -146,7 +147,7 @@ def _draw_effect(axes: Axes, panel: EffectPanel, lines: Sequence[str]) -> None:
         )
         axes.margins(x=0.15)
     elif len(places) <= _FEW:
-        axes.set_xticks(places, [f"{place:g}" for place in places])
+        axes.set_xticks(places, [format_number(place) for place in places])
         axes.margins(x=0.15)
     else:
         axes.xaxis.set_major_locator(MaxNLocator(4))

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from jaxmlp.report.contents import BOOSTING, LINEAR, Report
+from jaxmlp.report.contents import BOOSTING, LINEAR, Report, hardest_rows
 from jaxmlp.report.thresholds import helps
 
 _FEW = 1000
@@ -21,7 +21,7 @@ def _about_baselines(report: Report) -> Iterator[str]:
     if report.learnt_nothing:
         yield (
             "Ask whether the columns can tell the target at all: a person who knows them should be able to "
-            "say of some rows what it will be. More epochs and settings will not help."
+            "say of some rows what it will be. More epochs and settings seldom help; more rows may."
         )
     for one in report.rivals("ahead"):
         where = " of scikit-learn, on the table as it is" if one.kind == BOOSTING else ""
@@ -40,7 +40,8 @@ def _about_data(report: Report) -> Iterator[str]:
         named = ", ".join(hidden[:5]) + (f" and {len(hidden) - 5} more" if len(hidden) > 5 else "")
         yield f"Try without columns that seem to tell nothing: {named}."
     what, wrong = ("images", "labels") if report.has_images else ("rows", "entries")
-    yield f"Look at the hardest {what}: wrong {wrong} stand there first."
+    if not report.held_out.class_names or len(hardest_rows(report.held_out, 1)):
+        yield f"Look at the hardest {what}: wrong {wrong} stand there first."
 
 
 def _about_use(report: Report) -> Iterator[str]:

@@ -8,6 +8,8 @@ from jaxtyping import Float, Shaped
 
 from jaxmlp.data.cells import Cells
 from jaxmlp.data.columns import CategoryColumn, DateColumn, Used, column_places
+from jaxmlp.data.dates import show_day
+from jaxmlp.printing import format_number
 
 if TYPE_CHECKING:
     from jaxmlp.data.splits import Splits
@@ -73,14 +75,8 @@ def _word(kind: Used | None, value: float) -> str:
     if np.isnan(value):
         return "(missing)"
     if isinstance(kind, DateColumn):
-        return str(np.datetime64(round(value), "D"))
+        return show_day(value, kind.format).removesuffix(":00")
     return format_number(value)
-
-
-def format_number(value: float) -> str:
-    """In six digits, and not as a power of ten where people would not write one."""
-    short = f"{value:.6g}"
-    return f"{value:.0f}" if "e+" in short and abs(value) < 1e12 else short
 
 
 def encode_values(column: InputColumn, values: Values) -> Inputs:

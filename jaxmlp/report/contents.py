@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from jaxmlp.sweep.ensembles import SearchResult
 
 CONSTANT, LINEAR, BOOSTING = "constant", "linear", "boosting"
-NUM_REPEATS, MAX_COLUMNS = 5, 200
-"""Times that a column is shuffled, and columns of which more would take longer than they tell."""
+NUM_REPEATS, MAX_COLUMNS, MAX_ROWS = 5, 200, 1000
+"""Times that a column is shuffled; columns, and rows, of which more would take longer than they tell."""
 
 
 class Baseline(NamedTuple):
@@ -106,7 +106,7 @@ class Report(NamedTuple):
 
     @property
     def learnt_nothing(self) -> bool:
-        """Whether the constant answer does as well."""
+        """Whether the constant answer is not shown to be worse."""
         constant = self.comparison and self.comparison.find(CONSTANT)
         return bool(constant and constant.verdict != "behind")
 

@@ -10,14 +10,13 @@ from jaxtyping import Float, Shaped
 from jaxmlp.models.model import Model, with_spec
 from jaxmlp.models.prediction import predict, predict_proba
 from jaxmlp.report.columns import InputColumn, encode_values, typical_values
-from jaxmlp.report.contents import NUM_REPEATS, Effect
+from jaxmlp.report.contents import MAX_ROWS, NUM_REPEATS, Effect
 from jaxmlp.report.judged import Judged, row_losses
 from jaxmlp.types import InputError
 
 if TYPE_CHECKING:
     from jaxmlp.sweep.search import SearchResult
 
-_MAX_ROWS = 1000
 Predict = Callable[[Shaped[np.ndarray, "rows ..."]], Float[np.ndarray, "rows outputs"]]
 
 
@@ -33,11 +32,11 @@ def honest_sample(found: "SearchResult", judged: Judged, test: Judged) -> tuple[
             raise InputError(
                 "test: there are no rows that the networks of this ensemble have not learnt from"
             )
-        return test.take(draws.permutation(len(test.targets))[:_MAX_ROWS]), partial(outputs_of, ensemble)
+        return test.take(draws.permutation(len(test.targets))[:MAX_ROWS]), partial(outputs_of, ensemble)
     places = {fold: draws.permutation(np.flatnonzero(own == fold)) for fold in np.unique(own).tolist()}
     models = [_fold_model(ensemble, fold, num_folds) for fold in places]
     # As many of each fold, so that one program serves all; those that come twice do not count.
-    size = min(_MAX_ROWS // len(places), max(map(len, places.values())))
+    size = min(MAX_ROWS // len(places), max(map(len, places.values())))
     counted = np.concatenate([np.arange(size) < len(rows) for rows in places.values()])
 
     def predict_rows(inputs: Shaped[np.ndarray, "rows ..."]) -> Float[np.ndarray, "rows outputs"]:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 
-from jaxmlp.types import ClassName
+from jaxmlp.types import ClassName, InputError
 
 _SMALLEST = np.finfo(np.float32).tiny
 
@@ -42,10 +42,15 @@ class Judged(NamedTuple):
 
 def row_losses(judged: Judged, predictions: Float[np.ndarray, "rows outputs"]) -> Float[np.ndarray, " rows"]:
     """What each row costs with these predictions: the cross-entropy in nats, or the squared error in shares
-    of the targets' variance, so that its mean is 1 − R².
+    of the variance of the rows that count, so that its mean is 1 − R²; of several targets the mean over those
+    that differ. InputError where none does.
     """
-    targets = judged.targets
+    targets, own = judged.targets, judged.targets[judged.weights > 0]
     if judged.class_names:
         return -np.log(np.maximum(predictions[np.arange(len(targets)), targets], _SMALLEST))
-    variance = np.var(targets, axis=0)
-    return np.mean(np.square(predictions - targets) / np.where(variance > 0, variance, 1), axis=1)
+    differ = np.ptp(own, axis=0) > 0
+    if not differ.any():
+        raise InputError(f"targets: are the same in all {len(own)} rows, of which nothing can be explained")
+    middle = np.average(targets, axis=0, weights=judged.weights)
+    variance = np.average(np.square(targets - middle), axis=0, weights=judged.weights)
+    return np.mean((np.square(predictions - targets) / np.where(differ, variance, 1))[:, differ], axis=1)

@@ -1,11 +1,14 @@
 """The parts of a page of HTML that needs nothing beside it: texts are escaped, pictures are inside."""
 
 import base64
+import re
 from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
 from string import Template
 from typing import Any
+
+from jaxmlp.printing import JOINERS
 
 _PAGE = Template("""<!DOCTYPE html>
 <html lang="en">
@@ -45,13 +48,19 @@ $body
 </html>
 """)
 
+_LETTERS = rf"[{JOINERS}\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]+"
+_TURNED = re.compile(rf"{_LETTERS}(?: +{_LETTERS})*")
+"""Words that run from right to left, and would turn the numbers beside them."""
 _SCALE, _READABLE = 0.6, 540
 """Of a picture's width, and the pixels below which it is moved sideways rather than made smaller."""
 
 
 def text(value: Any) -> str:
-    """Whatever it is as text that a page may hold: signs that cannot be shown become spaces."""
-    return escape("".join(sign if sign.isprintable() or sign == "\n" else " " for sign in str(value)))
+    """Whatever it is as text that a page may hold: signs that cannot be shown become spaces, and words from
+    right to left stand for themselves.
+    """
+    shown = "".join(sign if sign.isprintable() or sign in f"\n{JOINERS}" else " " for sign in str(value))
+    return escape(_TURNED.sub("\u2068\\g<0>\u2069", shown))
 
 
 def paragraph(value: Any, kind: str = "") -> str:

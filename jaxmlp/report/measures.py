@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from jaxmlp.report.judged import Judged
+from jaxmlp.report.judged import Judged, row_losses
 from jaxmlp.statistics import num_equal, wilson_interval
 
 MAX_TARGETS = 5
@@ -28,12 +28,13 @@ class Measure(NamedTuple):
     value: float
     interval: Interval
     unit: str = "1"
+    """Empty for that of the targets."""
 
 
-def measure(judged: Judged, target: str = "", most_resamples: int = 200) -> dict[str, Measure]:
+def measure(judged: Judged, most_resamples: int = 200) -> dict[str, Measure]:
     """Every measure that suits the task, in the order in which people ask for them, of rows by their weights:
     intervals are the bootstrap's (Efron and Tibshirani 1993), for the accuracy of rows without groups
-    Wilson's. ``target`` is the unit of real values; where somebody waits, ``most_resamples`` may be fewer.
+    Wilson's. Where somebody waits, ``most_resamples`` may be fewer.
 
     What cannot be measured, as an AUC where one class alone occurs, is nan.
     """
@@ -50,13 +51,10 @@ def measure(judged: Judged, target: str = "", most_resamples: int = 200) -> dict
         values, draws = one(judged, judged.weights), np.random.default_rng(0)
         samples = (bare.take(_draw(draws, groups)) for _ in range(num_resamples))
         resampled = [one(sample, sample.weights) for sample in samples]
-    scale = math.sqrt(min(1.0, _MOST_DRAWN / (groups.max() + 1)))
-    found = {}
-    # Of a single row, or group, all resamples are alike.
+    found, num_units = {}, int(groups.max()) + 1
     for name, value in values.items():
-        found_in = np.array([row[name] for row in resampled])
-        interval = _middle(found_in, value, scale) if groups.any() else None
-        found[name] = Measure(value, _within(interval, name), _unit(name, target))
+        interval = _middle(np.array([row[name] for row in resampled]), value, num_units)
+        found[name] = Measure(value, _within(interval, name), _unit(name))
     if judged.class_names and judged.groups is None:
         found["accuracy"] = found["accuracy"]._replace(interval=_wilson(judged, values["accuracy"]))
     return found
@@ -76,15 +74,21 @@ def _draw(draws: np.random.Generator, groups: Int[np.ndarray, " rows"]) -> Int[n
     return np.repeat(np.arange(len(groups)), np.bincount(drawn, minlength=number)[groups])
 
 
-def _middle(values: Float[np.ndarray, " resamples"], value: float, scale: float) -> Interval:
-    """The middle 95 %, scaled, about the ``value`` itself: rows that are drawn twice find each other, so that
-    among few of a class resamples seem better than what they are of.
+def _middle(values: Float[np.ndarray, " resamples"], value: float, num_units: int) -> Interval:
+    """The middle 95 %, about the ``value`` itself: rows that are drawn twice find each other, so that among
+    few of a class resamples seem better than what they are of. Those of few rows, or groups, differ too
+    little, by as much as Student's t says (Hesterberg 2015), and those of fewer than there are too much.
     """
+    from scipy.special import ndtri, stdtrit
+
     finite = values[np.isfinite(values)]
-    if len(finite) < len(values) / 2 or not math.isfinite(value):
+    if num_units < 2 or len(finite) < len(values) / 2 or not math.isfinite(value):
         return None
-    low, high = (value + scale * (np.quantile(finite, (0.025, 0.975)) - finite.mean())).tolist()
-    return low, high
+    wider = stdtrit(num_units - 1, 0.975) / ndtri(0.975) * math.sqrt(num_units / (num_units - 1))
+    wider *= math.sqrt(min(1.0, _MOST_DRAWN / num_units))
+    low, high = (wider * (np.quantile(finite, (0.025, 0.975)) - np.median(finite)) + value).tolist()
+    # Where all are alike, as of an AUC of 1, the rows are too few to show an error.
+    return (low, high) if low < high else None
 
 
 def _within(interval: Interval, name: str) -> Interval:
@@ -101,10 +105,10 @@ def _wilson(judged: Judged, accuracy: float) -> Interval:
     return wilson_interval(round(accuracy * count), count)
 
 
-def _unit(name: str, target: str) -> str:
+def _unit(name: str) -> str:
     if "accuracy" in name:
         return "fraction"
-    return target if name.startswith(("RMSE", "MAE")) else "nats" if name == "log-loss" else "1"
+    return "" if name.startswith(("RMSE", "MAE")) else "nats" if name == "log-loss" else "1"
 
 
 def _classification(judged: Judged, weights: Float[np.ndarray, " rows"]) -> dict[str, float]:
@@ -114,10 +118,13 @@ def _classification(judged: Judged, weights: Float[np.ndarray, " rows"]) -> dict
     own = {"sample_weight": weights}
     places = np.arange(len(judged.class_names))
     hits = truth[:, None] == places
-    known = np.flatnonzero([0 < weights[column].sum() < weights.sum() for column in hits.T])
+    occurring = np.flatnonzero([weights[column].any() for column in hits.T])
+    known = occurring if len(occurring) > 1 else occurring[:0]
     # Two classes have one curve, that of the class which is looked for.
     shown = np.intersect1d(known, [judged.positive]) if len(places) == 2 else known
-    average = {"pos_label": judged.positive} if len(places) == 2 else {"average": "macro"}
+    average = (
+        {"pos_label": judged.positive} if len(places) == 2 else {"average": "macro", "labels": occurring}
+    )
     brier = metrics.mean_squared_error(hits.astype(float), probabilities, **own)
     return {
         "accuracy": float(metrics.accuracy_score(truth, labels, **own)),
@@ -125,7 +132,7 @@ def _classification(judged: Judged, weights: Float[np.ndarray, " rows"]) -> dict
         "AUC": _mean(metrics.roc_auc_score, hits, probabilities, shown, weights),
         "average precision": _mean(metrics.average_precision_score, hits, probabilities, shown, weights),
         "F1": float(metrics.f1_score(truth, labels, zero_division=0, **average, **own)),
-        "log-loss": float(metrics.log_loss(truth, probabilities, labels=places, **own)),
+        "log-loss": float(np.average(row_losses(judged, probabilities), weights=weights)),
         "Brier score": float(brier * (1 if len(places) == 2 else len(places))),
     }
 

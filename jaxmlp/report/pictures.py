@@ -11,10 +11,11 @@ from jaxmlp.data.columns import DateColumn
 from jaxmlp.models.calibration import coverage, interval_margin
 from jaxmlp.nn.metrics import METRICS
 from jaxmlp.plots import charts, classifier, images, reports, sweeps
-from jaxmlp.report.columns import column_words, format_number
+from jaxmlp.printing import format_number, format_percent
+from jaxmlp.report.columns import column_words
 from jaxmlp.report.contents import Effect
 from jaxmlp.report.judged import Judged
-from jaxmlp.statistics import confusion_counts, format_mean
+from jaxmlp.statistics import confusion_counts
 
 if TYPE_CHECKING:
     from jaxmlp.data.splits import Splits
@@ -62,12 +63,16 @@ def draw_ranking(judged: Judged, path: Path) -> Path:
 
 
 def shown_classes(judged: Judged) -> list[int]:
-    """The one that is looked for, or at most six that occur, the worst first by average precision."""
+    """The one that is looked for, or at most six that occur, those with the worst average precision; none
+    where there is nothing to tell apart.
+    """
     from sklearn.metrics import average_precision_score
 
     places = np.unique(judged.targets).tolist()
+    if len(places) < 2:
+        return []
     if len(judged.class_names) == 2:
-        return [place for place in places if place == judged.positive and len(places) == 2]
+        return [judged.positive]
     worth = {
         place: average_precision_score(judged.targets == place, judged.predictions[:, place])
         for place in places
@@ -118,9 +123,7 @@ def _panel(effect: Effect, places: Sequence[int], classes: bool) -> reports.Effe
         return reports.EffectPanel(column.name, column_words(column, values), averages)
     known = ~np.isnan(values)
     gaps = [
-        ", ".join(
-            format_mean(x, None, "fraction") if classes else format_number(float(f"{x:.3g}")) for x in row
-        )
+        ", ".join(format_percent(x) if classes else format_number(float(f"{x:.3g}")) for x in row)
         for row in averages[~known]
     ]
     name = column.name + "".join(f" ({gap} where missing)" for gap in gaps)

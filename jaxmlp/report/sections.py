@@ -8,15 +8,16 @@ import numpy as np
 
 from jaxmlp.data.columns import MAX_LINES
 from jaxmlp.data.splits import join_parts
+from jaxmlp.plots.reports import MANY
+from jaxmlp.printing import format_number, format_percent
 from jaxmlp.report import pictures
 from jaxmlp.report.advice import advise
-from jaxmlp.report.columns import column_values, column_words, format_number, input_columns
-from jaxmlp.report.contents import MAX_COLUMNS, NUM_REPEATS, Report, hardest_rows, row_names
+from jaxmlp.report.columns import column_values, column_words, input_columns
+from jaxmlp.report.contents import MAX_COLUMNS, MAX_ROWS, NUM_REPEATS, Report, hardest_rows, row_names
 from jaxmlp.report.judged import row_losses
 from jaxmlp.report.markup import items, paragraph, picture, table
 from jaxmlp.report.measures import MAX_TARGETS
-from jaxmlp.report.sentences import format_measure, signed, tell
-from jaxmlp.statistics import format_mean
+from jaxmlp.report.sentences import format_difference, format_measure, format_value, tell
 
 Section = Callable[[Report, Path], str]
 _MAX_HARDEST, _MAX_SHOWN = 10, 6
@@ -33,17 +34,16 @@ def baselines(report: Report, folder: Path) -> str:
     """The baselines beside the ensemble."""
     compared = report.comparison
     if compared is None:
-        return paragraph("Not asked for.")
+        return paragraph("Left out, as said above." if "baselines" in report.seconds else "Not asked for.")
     classes = bool(report.held_out.class_names)
     name = "log-loss" if classes else "share of the variance left (1 − R²)"
-    best = [
-        ("the ensemble", f"{compared.loss:.4f}", "", "", f"{sum(report.found.sweep.seconds.values()):.1f}")
-    ]
+    seconds = sum(report.found.sweep.seconds.values())
+    best = [("the ensemble", format_value(compared.loss, "nats"), "", "", f"{seconds:.1f}")]
     rows = [
         (
             one.name,
-            f"{one.loss:.4f}",
-            f"{signed(one.difference)} ({signed(one.interval[0])} to {signed(one.interval[1])})",
+            format_value(one.loss, "nats"),
+            format_difference(one),
             _VERDICTS[one.verdict],
             f"{one.seconds:.1f}",
         )
@@ -58,7 +58,7 @@ def baselines(report: Report, folder: Path) -> str:
         f"{'' if report.has_images else trees}."
     )
     if report.splits.class_weights:
-        told += " Classes counted the same here, as in training."
+        told += " Classes weigh here as in training."
     left = [f"{name} {why}" for name, why in compared.left_out.items()]
     return table(header, best + rows) + paragraph(told, "note") + items(left)
 
@@ -71,12 +71,14 @@ def how_good(report: Report, folder: Path) -> str:
     header = ["measure", *(f"{part} ({counts[part]:,} rows)" for part in parts)]
     rows = [[name, *(format_measure(values[name]) for values in parts.values())] for name in names]
     notes = ["Each held out row was predicted by networks that had not learnt from it, chosen without it."]
-    if "test" not in parts:
+    if not len(report.test.targets):
         notes.append("There are no test rows.")
     if report.splits.class_weights:
         notes.append("Classes count here as often as they come, though training weighed them.")
     if len(report.held_out.class_names) > 2:
-        notes.append("AUC, average precision and F1 are averages over the classes, each against all others.")
+        notes.append(
+            "AUC, average precision and F1 are means over the classes that occur, each against all others."
+        )
     if report.held_out.targets.ndim > 1 and report.held_out.targets.shape[1] > MAX_TARGETS:
         notes.append(f"Of {report.held_out.targets.shape[1]} targets, the first {MAX_TARGETS} are shown.")
     return table(header, rows) + paragraph(" ".join(notes), "note")
@@ -91,7 +93,7 @@ def mistakes(report: Report, folder: Path) -> str:
         found.append(picture(path, "ROC and precision-recall curves"))
     else:
         found.append(paragraph("One class alone occurs, so that there is nothing to tell apart.", "note"))
-    if len(judged.class_names) > pictures.MAX_CURVES:
+    if len(np.unique(judged.targets)) > pictures.MAX_CURVES:
         found.append(paragraph("The curves are those of the classes that are told apart worst.", "note"))
     path = pictures.draw_reliability(judged, folder / "reliability.png")
     found.append(picture(path, "Reliability diagram"))
@@ -103,11 +105,11 @@ def class_balance(report: Report, folder: Path) -> str:
     """How often each of two classes comes, what is made of it, and from which probability to decide."""
     judged = report.held_out
     positive, other = (str(judged.class_names[place]) for place in (judged.positive, 1 - judged.positive))
-    share = np.average(judged.targets == judged.positive, weights=judged.weights)
+    share = float(np.average(judged.targets == judged.positive, weights=judged.weights))
     if report.splits.class_weights:
         made = (
-            "Both classes counted the same in training, however rare: probabilities are those of data in "
-            "which both are as frequent, so that log-loss and Brier score are worse on data as they are."
+            "Classes were weighed in training: probabilities are those of data in which each is as frequent "
+            "as its weights make it, so that log-loss and Brier score are worse on data as they are."
         )
     else:
         made = (
@@ -123,8 +125,9 @@ def class_balance(report: Report, folder: Path) -> str:
         "The threshold is chosen on all held out rows; what it reaches is measured on each part of them by "
         "the one chosen on the others."
     )
-    often = format_mean(float(share), None, "fraction")
-    first = paragraph(f"{often} of the rows are {positive!r}, the others {other!r}. {made}")
+    first = paragraph(
+        f"{format_percent(share)} of the held out rows are {positive!r}, the others {other!r}. {made}"
+    )
     return first + table(["threshold", f"{positive!r} from", *names], rows) + paragraph(told, "note")
 
 
@@ -137,7 +140,8 @@ def errors(report: Report, folder: Path) -> str:
         path, scale = folder / f"residuals_{place}.png", None if scales is None else scales[place]
         unit = f"target {place + 1}" if several else report.target
         found.append(picture(pictures.draw_residuals(judged, place, scale, unit, path), "Residuals"))
-    told = f"Of the {len(judged.targets):,} {part} rows; dashed, the interval that should hold 90 %."
+    drawn = f", of which {MANY:,} are drawn" * (len(judged.targets) > MANY)
+    told = f"Of the {len(judged.targets):,} {part} rows{drawn}; dashed, the interval that should hold 90 %."
     return "".join(found) + paragraph(told, "note")
 
 
@@ -151,9 +155,9 @@ def what_it_depends_on(report: Report, folder: Path) -> str:
     shown = dict(itertools.islice(report.importance.items(), _MAX_BARS))
     path = pictures.draw_importance(shown, label, folder / "columns.png")
     told = (
-        "How much worse rows not learnt from are predicted when a column is shuffled among them, all that it "
-        f"became together: each of {NUM_REPEATS} shuffles, their mean, its 95 % interval. Columns that tell "
-        "the same stand in for each other, and then each seems to matter less."
+        f"How much worse rows not learnt from ({MAX_ROWS:,} at most) are predicted when a column is shuffled "
+        f"among them, all that it became together: each of {NUM_REPEATS} shuffles, and their mean with its "
+        "95 % interval. Columns that tell the same stand in for each other, and each seems to matter less."
     )
     found = [picture(path, "Importance of columns"), paragraph(told, "note")]
     if len(report.importance) > _MAX_BARS:
@@ -175,14 +179,13 @@ def hardest(report: Report, folder: Path) -> str:
     rows = hardest_rows(judged, _MAX_HARDEST)
     if not len(rows):
         return paragraph("No held out row is mistaken.")
-    order = list(report.importance)
-    columns = sorted(columns, key=lambda one: order.index(one.name) if one.name in order else len(order))
-    columns = columns[:_MAX_SHOWN]
+    order = {name: place for place, name in enumerate(report.importance)}
+    columns = sorted(columns, key=lambda one: order.get(one.name, len(order)))[:_MAX_SHOWN]
     losses = row_losses(judged, judged.predictions)[rows]
     cells = [column_words(one, column_values(one, judged.inputs[rows])) for one in columns]
     told = [_truth(report, row) for row in rows.tolist()]
     body = [
-        [name, *pair, f"{loss:.2f}", *own]
+        [name, *pair, format_value(loss, "nats"), *own]
         for name, pair, loss, *own in zip(row_names(report, rows), told, losses, *cells, strict=True)
     ]
     loss = "log-loss" if judged.class_names else "squared error / variance"
@@ -199,7 +202,7 @@ def _truth(report: Report, row: int) -> tuple[str, str]:
         true, said = (", ".join(map(format_number, of[row])) for of in (judged.targets, judged.predictions))
         return true, said
     label = judged.labels[row]
-    sure = f"{100 * judged.predictions[row, label]:.0f} %"
+    sure = format_percent(judged.predictions[row, label])
     return str(judged.class_names[judged.targets[row]]), f"{judged.class_names[label]} ({sure} sure)"
 
 
@@ -209,9 +212,7 @@ def how_read(report: Report, folder: Path) -> str:
     if splits.validation_is_cut and len(report.found.out_of_fold.learnt) > 1:
         # Folds have taken its place.
         splits = join_parts(splits)
-    summary = [
-        f"{name}: {value}" for name, value in splits.summary().items() if not name.startswith("column ")
-    ]
+    summary = [f"{name}: {value}" for name, value in splits._replace(columns=None).summary().items()]
     columns = splits.columns or ()
     found = items(report.splits.leaks) + items(summary)
     if columns:

@@ -1,17 +1,18 @@
 """A report in about ten lines for people with data, what is wrong or surprising first."""
 
+import math
+import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
 
 import numpy as np
 
 from jaxmlp.models.calibration import coverage, interval_margin
-from jaxmlp.printing import one_line
+from jaxmlp.printing import format_percent, one_line
 from jaxmlp.report.contents import CONSTANT, Baseline, Comparison, Report
 from jaxmlp.report.judged import Judged
 from jaxmlp.report.measures import Interval, Measure
 from jaxmlp.report.thresholds import helps
-from jaxmlp.statistics import format_mean
 
 _RARE = 0.2
 """Share of a class below which accuracies mislead."""
@@ -28,14 +29,17 @@ def tell(report: Report) -> list[str]:
 
 def verdicts(report: Report) -> list[str]:
     """How the ensemble stands against the baselines, in three lines at most."""
-    compared, classes = report.comparison, bool(report.held_out.class_names)
+    compared = report.comparison
     if compared is None:
         return []
     lines, constant = [], compared.find(CONSTANT)
-    against = partial(_against, compared, classes)
+    against = partial(_against, report, compared)
     if constant and report.learnt_nothing:
-        how = "as well" if constant.verdict == "level" else "better"
-        lines.append(f"Nothing was learnt: {constant.name} does {how}: {against(constant)}")
+        found = {
+            "level": f"Nothing is shown to be learnt: {constant.name} is not shown to be worse",
+            "ahead": f"Nothing was learnt: {constant.name} is better",
+        }
+        lines.append(f"{found[constant.verdict]}: {against(constant)}")
     for one in report.rivals("ahead"):
         lines.append(f"{_name(one)} is better than the ensemble: {against(one)}; use it instead")
     if report.learnt_nothing:
@@ -52,20 +56,36 @@ def _name(one: Baseline) -> str:
     return f"{one.name} with its defaults" if one.name.startswith("Hist") else one.name
 
 
-def _against(compared: Comparison, classes: bool, one: Baseline) -> str:
+def _against(report: Report, compared: Comparison, one: Baseline) -> str:
     """Both losses, and their difference, as people read them: R² where there are no classes."""
     (low, high), ours, theirs = one.interval, compared.loss, one.loss
-    name = "log-loss" if classes else "R²"
-    if not classes:
-        low, high, ours, theirs = -high, -low, 1 - ours, 1 - theirs
-    values = f"{_format(ours, '1')} of the ensemble against {_format(theirs, '1')}"
+    name = "log-loss, classes weighed as in training," if report.splits.class_weights else "log-loss"
+    if not report.held_out.class_names:
+        name, low, high, ours, theirs = "R²", -high, -low, 1 - ours, 1 - theirs
+    decimals = _num_decimals(one)
+    values = f"{_fixed(ours, decimals)} of the ensemble against {_fixed(theirs, decimals)}"
     told = f"{name} {values} on {compared.describe_rows()}"
-    return f"{told}, 95 % interval of the difference {signed(low)} to {signed(high)}"
+    if not math.isfinite(low):
+        return f"{told}, too few that are independent for an interval of the difference"
+    ends = " to ".join(_fixed(end, decimals, sign="+") for end in (low, high))
+    return f"{told}, 95 % interval of the difference {ends}"
 
 
-def signed(value: float) -> str:
-    """With its sign, as it is printed."""
-    return f"{value:+.3f}".replace("-", "−")
+def format_difference(one: Baseline) -> str:
+    """The ensemble's loss minus this one's, with its interval."""
+    decimals = _num_decimals(one)
+    mean, low, high = (_fixed(value, decimals, sign="+") for value in (one.difference, *one.interval))
+    return f"{mean} ({low} to {high})" if math.isfinite(one.interval[0]) else f"{mean} (too few rows)"
+
+
+def _num_decimals(one: Baseline) -> int:
+    """With which a difference is told: three, or as many as its interval has two digits."""
+    size = max(map(abs, one.interval))
+    return min(max(3, 1 - math.floor(math.log10(size))), 9) if 0 < size < math.inf else 3
+
+
+def _fixed(value: float, decimals: int, sign: str = "") -> str:
+    return f"{value:{sign}.{decimals}f}".replace("-", "−")
 
 
 def surprises(report: Report) -> list[str]:
@@ -92,10 +112,10 @@ def _rare_class(judged: Judged) -> list[str]:
     if share >= _RARE:
         return []
     rare, other = (repr(str(judged.class_names[place])) for place in (judged.positive, 1 - judged.positive))
-    few, plain = (format_mean(one, None, "fraction") for one in (share, 1 - share))
+    few, plain = map(format_percent, (share, 1 - share))
     return [
-        f"Only {few} of the rows are {rare}: always answering {other} is right in {plain}, so that accuracy "
-        "says little; look at balanced accuracy and average precision"
+        f"Only {few} of the held out rows are {rare}: always answering {other} is right in {plain}, so that "
+        "accuracy says little; look at balanced accuracy and average precision"
     ]
 
 
@@ -120,10 +140,7 @@ def reached(report: Report) -> list[str]:
         lines.append(f"On {len(rows.targets):,} {part} rows: {tell_measures(measures)}")
     scale = report.found.ensemble.spec.noise_scale
     if scale is not None and report.held_out.targets.shape[1] == 1:
-        part, rows = ("test", report.test) if len(report.test.targets) else ("held out", report.held_out)
-        held = coverage(rows.targets - rows.predictions, np.asarray(scale))
-        margin, share = _format(float(interval_margin(scale[0])), "1"), _format(held, "fraction")
-        lines.append(f"Intervals of ± {margin} should hold 90 %, and hold {share} of the {part} rows")
+        lines.append(_tell_intervals(report, scale[0]))
     if not report.learnt_nothing:
         names = [name for name, rises in report.importance.items() if rises.min() > 0][:5]
         if names:
@@ -136,11 +153,22 @@ def tell_measures(measures: Mapping[str, Measure]) -> str:
     return "; ".join(f"{name} {format_measure(measures[name])}" for name in _TOLD if name in measures)
 
 
+def _tell_intervals(report: Report, scale: float) -> str:
+    """How many of the test rows they hold, or of those that their width was chosen by."""
+    is_tested = len(report.test.targets) > 0
+    rows = report.test if is_tested else report.held_out
+    held = format_percent(coverage(rows.targets - rows.predictions, scale))
+    told = f"Intervals of ± {format_value(float(interval_margin(scale)))}"
+    if is_tested:
+        return f"{told} should hold 90 %, and hold {held} of the test rows"
+    return f"{told} hold {held} of the held out rows, by which their width was chosen"
+
+
 def format_measure(measure: Measure) -> str:
     """The value with its interval."""
     if not np.isfinite(measure.value):
         return "not to be measured"
-    return f"{_format(measure.value, measure.unit)} ({_format_interval(measure.interval, measure.unit)})"
+    return f"{format_value(measure.value, measure.unit)} ({_format_interval(measure.interval, measure.unit)})"
 
 
 def _format_interval(interval: Interval, unit: str) -> str:
@@ -148,17 +176,24 @@ def _format_interval(interval: Interval, unit: str) -> str:
     return (
         "too few rows for an interval"
         if interval is None
-        else " to ".join(_format(end, unit) for end in interval)
+        else " to ".join(format_value(end, unit) for end in interval)
     )
 
 
-def _format(value: float, unit: str) -> str:
+def format_value(value: float, unit: str = "") -> str:
+    """As many digits as people want to see: of what has a unit also where it is small."""
     if unit == "fraction":
-        return f"{100 * value:.1f} %"
-    if abs(value) < 0.0005:
+        return format_percent(value)
+    size = abs(value)
+    if size < (0.0005 if unit == "1" else sys.float_info.min):
         return "0.000"
-    text = f"{value:.3f}" if abs(value) < 10 else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:#.4g}"
-    return text.replace("-", "−")
+    if size >= 1000:
+        text = f"{size:,.0f}" if size < 1e12 else f"{size:.4g}"
+    elif size >= 10:
+        text = f"{size:#.4g}"
+    else:
+        text = f"{size:.3f}" if unit == "1" or size >= 0.1 else f"{size:#.3g}"
+    return f"−{text}" if value < 0 else text
 
 
 def decisions(report: Report) -> list[str]:
@@ -166,17 +201,18 @@ def decisions(report: Report) -> list[str]:
     lines = []
     for one in report.thresholds[1:]:
         plain, name = report.thresholds[0], "cost per row" if "cost" in one.name else "F1"
-        ours, theirs = one.measures[name], plain.measures[name]
+        unit = "" if "cost" in name else "1"
+        ours, theirs = (format_value(each.measures[name], unit) for each in (one, plain))
         positive = str(report.held_out.class_names[report.held_out.positive])
         if helps(one, plain):
             lines.append(
                 f"Decide for {positive!r} from a probability of {one.threshold:.3g} on, chosen {one.name}: "
-                f"{name} {ours:.3f}, against {theirs:.3f} from 0.50 on"
+                f"{name} {ours}, against {theirs} from 0.50 on"
             )
         else:
             lines.append(
                 f"Decide for {positive!r} from 0.50 on: no threshold chosen {one.name} is better, {name} "
-                f"{theirs:.3f}"
+                f"{theirs}"
             )
     return lines
 

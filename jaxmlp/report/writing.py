@@ -77,7 +77,7 @@ def make_report(
     for part, rows in (("held out", judged), ("test", test)):
         if len(rows.targets):
             name = f"measures of {part} rows"
-            measures[part] = attempts.make(name, {}, measure, rows, splits.target or "")
+            measures[part] = attempts.make(name, {}, measure, rows)
     if splits.task == "binary":
         thresholds = attempts.make("thresholds", [], choose_thresholds, judged, own.parts, cost)
     columns = input_columns(splits)
@@ -147,7 +147,8 @@ def test_rows(found: "SearchResult", splits: Splits) -> Judged:
     if not len(part.inputs):
         empty = np.zeros((0, found.out_of_fold.predictions.shape[1]))
         return judge(splits, part.inputs, part.targets, empty)
-    return judge(splits, part.inputs, part.targets, outputs_of(found.ensemble, np.asarray(part.inputs)))
+    predictions = outputs_of(found.ensemble, np.asarray(part.inputs))
+    return judge(splits, part.inputs, part.targets, predictions)._replace(groups=splits.test_groups)
 
 
 def judge(
