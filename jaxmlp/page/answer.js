@@ -49,7 +49,7 @@ function valueRows(model, { mean, members }) {
     return [
       element("div", { class: "name" }, outputNames(model, mean.length)[output]),
       element("div", { class: "track" }, fill, ...dots(opinions, share, short)),
-      element("div", { class: "number" }, short(value)),
+      element("div", { class: "number" }, short(value, margin ?? 0)),
     ];
   });
 }
@@ -60,10 +60,10 @@ function verdictOf(model, { mean }) {
     return `${model.class_names[best]}, ${percent(mean[best])}`;
   }
   const [value] = mean;
-  const margin = model.margins?.[0];
-  return margin === undefined
-    ? short(value)
-    : `${short(value)}, most likely ${short(value - margin)} to ${short(value + margin)}`;
+  const margin = model.margins?.[0] ?? 0;
+  const [middle, low, high] = [value, value - margin, value + margin].map((x) => short(x, margin));
+  const name = mean.length > 1 ? `${outputNames(model, mean.length)[0]}: ` : "";
+  return `${name}${middle}${margin ? `, most likely ${low} to ${high}` : ""}`;
 }
 
 /** The section that tells the page's answer, again after each change. */

@@ -2,6 +2,7 @@
 
 import html
 import json
+import math
 from collections.abc import Mapping
 from importlib import resources
 from string import Template
@@ -20,19 +21,9 @@ from jaxmlp.page.timeline import choose_frames
 
 STYLES = "page.css", "parts.css", "tables.css"
 SCRIPTS = (
-    *(
-        "nn.js",
-        "picture.js",
-        "ink.js",
-        "novelty.js",
-        "dom.js",
-        "state.js",
-        "pad.js",
-        "examples.js",
-        "confusion.js",
-    ),
-    *("answer.js", "exciting.js", "weights.js", "neurons.js", "fields.js", "maps.js", "contours.js"),
-    *("heights.js", "plane.js", "timeline.js", "members.js", "ideas.js", "main.js"),
+    *("nn", "picture", "ink", "novelty", "dom", "state", "pad", "examples", "confusion", "answer"),
+    *("exciting", "weights", "neurons", "fields", "maps", "contours", "heights", "plane", "timeline"),
+    *("members", "ideas", "main"),
 )
 """In the order in which they stand in the page."""
 
@@ -69,7 +60,7 @@ def build_page(content: dict[str, Any]) -> str:
     return Template(_read("page.html")).substitute(
         title=html.escape(content["title"]),
         style="\n".join(map(_read, STYLES)),
-        script="\n".join(map(_read, SCRIPTS)),
+        script="\n".join(_read(f"{name}.js") for name in SCRIPTS),
         content=_inert(content),
     )
 
@@ -88,8 +79,19 @@ def _frame(epoch: int, model: Model) -> dict[str, Any]:
 
 
 def _inert(content: Any) -> str:
-    """JSON that no HTML parser takes for the end of the script it stands in, or for anything else."""
-    return json.dumps(content, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
+    """JSON that no HTML parser takes for the end of the script it stands in, or for anything else; what is no
+    finite number, such as the R² of a target that never changes, is null.
+    """
+    text = json.dumps(_without_infinite(content), allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c")
+
+
+def _without_infinite(content: Any) -> Any:
+    if isinstance(content, Mapping):
+        return {name: _without_infinite(value) for name, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_without_infinite(value) for value in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content
 
 
 def _read(name: str) -> str:

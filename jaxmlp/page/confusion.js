@@ -2,14 +2,12 @@
 
 const MOST_CLASSES = 20;
 
-const total = (numbers) => numbers.reduce((sum, number) => sum + number, 0);
-
 /** The classes, or of very many those with the most mistakes. */
 function confusedClasses(counts) {
   const classes = [...counts.keys()];
   if (classes.length <= MOST_CLASSES) return classes;
   const mistakes = classes.map(
-    (i) => total(counts[i]) + total(counts.map((row) => row[i])) - 2 * counts[i][i],
+    (i) => sumOf(counts[i]) + sumOf(counts.map((row) => row[i])) - 2 * counts[i][i],
   );
   return classes
     .sort((a, b) => mistakes[b] - mistakes[a])
@@ -32,18 +30,18 @@ function mistakesOf(page, label, taken) {
     (place) => mistakes.labels[place] === label && mistakes.predicted[place] === taken,
   );
   const count = confusion[label][taken];
-  const shown = places.length < count ? `; the surest ${places.length} are here` : "";
-  const text = `${names[label]} taken for ${names[taken]}: ${count} of ${total(confusion[label])}${shown}.`;
+  const here = ["none is here", "the surest is here"][places.length] ?? `the surest ${places.length} are here`;
+  const shown = places.length < count ? `; ${here}` : "";
+  const text = `${names[label]} taken for ${names[taken]}: ${count} of ${sumOf(confusion[label])}${shown}.`;
   return [element("p", {}, text), exampleGroup(page, mistakes, places)];
 }
 
-function confusionCell(page, label, taken, open) {
+function confusionCell(page, label, taken, most, open) {
   const count = page.examples.confusion[label][taken];
   if (label === taken) return element("td", { class: "right" }, count);
   if (!count) return element("td");
   const names = page.model.class_names;
   const about = `${names[label]} taken for ${names[taken]}: ${count}`;
-  const most = Math.max(...page.examples.confusion.flatMap((row, i) => row.filter((_, j) => i !== j)));
   const more = { "aria-label": about, title: about, style: `--share:${count / most}` };
   return element(
     "td",
@@ -58,10 +56,11 @@ function makeConfusion(page) {
   const names = page.model.class_names;
   const classes = confusedClasses(page.examples.confusion);
   const opened = element("div", { role: "status" });
+  const most = highest(page.examples.confusion.flatMap((row, i) => row.filter((_, j) => i !== j)));
   const open = (label, taken) => opened.replaceChildren(...mistakesOf(page, label, taken));
   const head = classes.map((taken) => element("th", { scope: "col" }, names[taken]));
   const rows = classes.map((label) => {
-    const cells = classes.map((taken) => confusionCell(page, label, taken, open));
+    const cells = classes.map((taken) => confusionCell(page, label, taken, most, open));
     return element("tr", {}, element("th", { scope: "row" }, names[label]), ...cells);
   });
   const part =

@@ -112,15 +112,28 @@ function paintInput(canvas, model, values) {
 
 // ---- Numbers
 
-const percent = (share) => `${(100 * share).toFixed(1)} %`;
+/** In percent; never 0 or 100 for what is not. */
+function percent(share) {
+  if (share > 0 && share < 5e-4) return "<0.1 %";
+  return share < 1 && share >= 0.9995 ? ">99.9 %" : `${(100 * share).toFixed(1)} %`;
+}
 
 // Made once, since that takes longer than to format a hundred numbers.
-const WITH_COMMAS = new Intl.NumberFormat("en");
+const WITH_COMMAS = new Intl.NumberFormat("en", { maximumFractionDigits: 17 });
 
-function short(number) {
-  if (number !== 0 && (Math.abs(number) >= 1e6 || Math.abs(number) < 1e-3)) return number.toExponential(2);
-  return WITH_COMMAS.format(Number(number.toPrecision(4)));
+/** In four digits, or as many as show two of a `step`. */
+function short(number, step = 0) {
+  const size = Math.abs(number);
+  if (size >= 1e9 || (size < 1e-3 && number !== 0)) return number.toExponential(2);
+  const places = step > 0 && size > 0 ? Math.floor(Math.log10(size)) - Math.floor(Math.log10(step)) + 2 : 0;
+  return WITH_COMMAS.format(Number(number.toPrecision(clip(places, 4, 15))));
 }
+
+// Letters that run from right to left, and signs that turn what follows.
+const TURNING = /[\u0590-\u08ff\u200e\u200f\u202a-\u202e\u2066-\u2069\ufb1d-\ufdff\ufe70-\ufefc]/;
+
+/** A name from data, which turns nothing around it. */
+const isolate = (name) => (TURNING.test(name) ? `\u2068${name}\u2069` : name);
 
 const asDay = (days) => {
   const time = new Date(days * 864e5);

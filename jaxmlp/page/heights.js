@@ -2,6 +2,10 @@
 
 const PLANE_SIDE = 600;
 
+/** A canvas for it, with what it shows for those who cannot see it. */
+const makeMap = (label) =>
+  element("canvas", { width: PLANE_SIDE, height: PLANE_SIDE, role: "img", "aria-label": label });
+
 const flipped = (size, place) => (size - 1 - Math.floor(place / size)) * size + (place % size);
 
 function drawHeights(context, { size, shown }, colourOf) {
@@ -76,21 +80,22 @@ function drawAnswers(context, page, answers) {
 /** A neuron's value over the plane, small. */
 function paintTrace(canvas, { size, layers }, layer, unit) {
   const values = layers[layer].values[unit];
-  const most = values.reduce((a, b) => Math.max(a, Math.abs(b)), 1e-12);
+  const most = largest(values) || 1;
   paint(canvas, size, size, (place) => diverging(values[flipped(size, place)] / most));
 }
 
 /** The section of what is known to be true over the same plane; "" where nothing is. */
 function makeTruth(page, truth) {
   if (!truth) return "";
-  const canvas = element("canvas", { width: PLANE_SIDE, height: PLANE_SIDE });
+  const canvas = makeMap("What is true everywhere in the square of two columns");
   const draw = () =>
     drawAnswers(canvas.getContext("2d"), page, { ...truth, leads: truth.shown.map((x) => 2 * x - 1) });
   page.onColours(draw);
   // After the first answer.
   setTimeout(draw);
   const title = element("h2", {}, "The known truth");
-  const text = "By these probabilities the data were made: nothing that learns from them can know more.";
+  const made = page.model.head === "regression" ? "values" : "probabilities";
+  const text = `By these ${made} the data were made: nothing that learns from them can know more.`;
   const [across, up] = [false, true].map((isUp) => axisOf(page, isUp ? 1 : 0, [], null, isUp));
   const map = element("div", { class: "map" }, canvas);
   const frame = element("div", { class: "frame" }, ...framed(map, across, up));

@@ -1,9 +1,12 @@
 // Two things to try, which hold for this model.
 
-/** Whether a network without activations would be linear in the columns themselves. */
-function isPlain({ networks, preprocess }) {
+/** Whether without activations the boundary, or the lines of a value, are straight in the columns themselves: an average
+ * of curves is none, nor is what several classes leave of each other. */
+function isPlain({ networks, preprocess, columns, head }) {
   const isEmbedded = networks.some(({ layers }) => layers[0].kind === "periodic");
-  return !isEmbedded && preprocess.quantiles.numbers.length === 0;
+  const isCyclic = (columns ?? []).some(({ cycles }) => cycles?.length);
+  const isStraight = head === "regression" || (head === "binary" && networks.length === 1);
+  return isStraight && !isEmbedded && !isCyclic && preprocess.quantiles.numbers.length === 0;
 }
 
 const NUMBER_WORDS = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"];
@@ -37,19 +40,22 @@ function drawingIdea(page) {
 /** Lists of what stands in each idea. */
 function ideasFor(page) {
   const [first] = page.dense();
+  const [line, bent] =
+    page.model.head === "regression"
+      ? ["all lines stay straight", "map"]
+      : ["the line stays straight, or leaves the square", "boundary"];
   const ideas = [];
   if (!page.fields) {
     ideas.push(drawingIdea(page));
     if (sortByStrokes(page).length > 1) ideas.unshift(strokesIdea(page));
-  } else {
-    if (isPlain(page.model))
-      ideas.push(["Press “Without activations”: whatever the weights, the line stays straight, or leaves the square."]);
+  }
+  if (page.axes) {
+    if (isPlain(page.model)) ideas.push([`Press “Without activations”: whatever the weights, ${line}.`]);
     if (first.activation === "relu")
       ideas.push([
         "Move the point across a neuron's line: on one side ReLU turns it off, and it adds nothing.",
       ]);
-    const bent = page.model.head === "regression" ? "map" : "boundary";
-    if (page.axes) ideas.push([`Drag a neuron's weight: its line turns, and the ${bent} bends with it.`]);
+    ideas.push([`Drag a neuron's weight: its line turns, and the ${bent} bends with it.`]);
   }
   ideas.push(["Switch neurons off, one after the other: when does the answer change?"]);
   return ideas.slice(0, 2);
@@ -58,6 +64,7 @@ function ideasFor(page) {
 /** The section of them; "" where there is no hidden neuron. */
 function makeIdeas(page) {
   if (page.dense().length === 1) return "";
-  const list = element("ul", {}, ...ideasFor(page).map((idea) => element("li", {}, ...idea)));
-  return element("section", {}, element("h2", {}, "Two things to try"), list);
+  const ideas = ideasFor(page).map((idea) => element("li", {}, ...idea));
+  const title = ideas.length > 1 ? "Two things to try" : "To try";
+  return element("section", {}, element("h2", {}, title), element("ul", {}, ...ideas));
 }

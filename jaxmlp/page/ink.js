@@ -69,7 +69,7 @@ function piecesOf({ width, height, values }) {
 function withoutSmall(ink, share, counts = () => true) {
   const pieces = piecesOf(ink);
   const values = new Float64Array(ink.values.length);
-  const massOf = (piece) => piece.reduce((sum, place) => sum + ink.values[place], 0);
+  const massOf = (piece) => sumOf(piece.map((place) => ink.values[place]));
   const all = pieces.map(massOf);
   const free = all.map((mass, i) => (counts(pieces[i]) ? mass : 0));
   const masses = highest(free) > FAINT * highest(all) ? free : all;

@@ -34,9 +34,17 @@ function makeAbout(summary) {
   );
 }
 
+/** Names stand within sentences. */
+function isolateNames({ model, fields }) {
+  model.class_names = model.class_names.map(isolate);
+  model.target &&= isolate(model.target);
+  fields?.forEach((field) => (field.name = isolate(field.name)));
+}
+
 function start() {
   readColours();
   const content = unpack(JSON.parse(document.getElementById("content").textContent));
+  isolateNames(content);
   const page = makePage(content);
   const isTable = content.fields !== null;
   const first = isTable ? makePlane(page) : makeDrawing(page);

@@ -22,7 +22,7 @@ function numProducts({ networks }) {
   const sizes = networks.flatMap(({ layers }) =>
     layers.map((layer) => layer.weight?.length ?? layer.mixing.length),
   );
-  return sizes.reduce((sum, size) => sum + size, 0) + 50 * networks.length;
+  return sumOf(sizes) + 50 * networks.length;
 }
 
 /** [size × size] The probability of a class and by how much it leads, or the value. */

@@ -92,7 +92,7 @@ function showMembers(members) {
     element("span", {}, `held out ${measure} from ${tell(low)} to ${tell(high)}; what is lower is cut off`),
     `epoch ${epochs.at(-1)}`,
   );
-  const title = element("h2", {}, `The ${curves.length} members of its sweep`);
+  const title = element("h2", {}, curves.length > 1 ? `The ${curves.length} members of its sweep` : "The member of its sweep");
   return element(
     "section",
     { class: "wide" },

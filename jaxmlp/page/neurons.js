@@ -28,7 +28,7 @@ function paintWeights(canvas, page, unit) {
   for (let i = 0; i < height * width * channels; i++) {
     values[Math.floor(i / channels)] += weight[i * outputs + unit] / channels;
   }
-  const most = values.reduce((a, b) => Math.max(a, Math.abs(b)), 1e-12);
+  const most = largest(values) || 1;
   paint(canvas, width, height, (place) => diverging(values[place] / most));
 }
 
@@ -69,7 +69,7 @@ function neuronGrid(page, layer) {
   rove(nodes);
   const update = () => {
     const values = page.layers?.[layer].values ?? [];
-    const most = values.reduce((a, b) => Math.max(a, Math.abs(b)), 0);
+    const most = largest(values);
     nodes.forEach((one, unit) => light(one, page, layer, unit, most));
   };
   return {
@@ -91,7 +91,7 @@ function outputNames({ head, class_names: names, target }, count) {
 function contributionBars(page, layer, unit) {
   const added = contribution(page, layer, unit);
   const names = outputNames(page.model, added.length);
-  const most = added.reduce((a, b) => Math.max(a, Math.abs(b)), 1e-9);
+  const most = Math.max(largest(added), 1e-9);
   const order = [...added.keys()];
   if (order.length > MOST_BARS)
     order.sort((a, b) => Math.abs(added[b]) - Math.abs(added[a])).splice(MOST_BARS);
@@ -108,6 +108,12 @@ function contributionBars(page, layer, unit) {
   });
 }
 
+/** To what a neuron adds: of several networks to its own answer alone. */
+function describeAdded({ head, networks }) {
+  const whose = networks.length > 1 ? "its network's" : "the";
+  return `What it adds to ${whose} ${head === "regression" ? "value" : "score of each class"}`;
+}
+
 /** {node, update}: the neuron that is pointed at. */
 function makeDetails(page) {
   const canvas = element("canvas");
@@ -117,9 +123,7 @@ function makeDetails(page) {
   const exciting = makeExciting(page);
   const weights = makeWeights(page);
   const bars = element("div", { class: "bars" });
-  const adds =
-    page.model.head === "regression" ? "What it adds to the value" : "What it adds to each class's score";
-  const heading = element("h3", {}, adds);
+  const heading = element("h3", {}, describeAdded(page.model));
   const flip = button("", () => {
     const { layer, unit } = page.pointed;
     page.switchUnit(layer, unit, !page.isOff(layer, unit));
@@ -176,14 +180,18 @@ function neuronTools(page) {
   return element("div", { class: "row" }, ...tools);
 }
 
+/** How many a layer has, and how many of them are shown. */
+const countNeurons = (outputs) =>
+  `${outputs} neuron${outputs > 1 ? "s" : ""}${outputs > MOST_NEURONS ? `, the first ${MOST_NEURONS} of them here` : ""}`;
+
 const POINT = "Point at one, or tap it, to look inside; a click holds it.";
 
 /** What the grids show. */
 function explain(page) {
   if (page.dense().length === 1) return "This network has no hidden neurons.";
-  if (page.fields)
-    return `Each is a map of the plane; its frame shines with its activation, dashed where that is negative. ${POINT}`;
-  return `Orange weights excite a neuron, blue ones inhibit it; its frame shines with its activation. ${POINT}`;
+  const shine = "frame shines with its activation, dashed where that is negative";
+  if (page.fields) return `${page.axes ? "Each is a map of the plane; its" : "A neuron's"} ${shine}. ${POINT}`;
+  return `Orange weights excite a neuron, blue ones inhibit it; its ${shine}. ${POINT}`;
 }
 
 /** How much is read right by the network as it is now, where that was measured. */
@@ -215,7 +223,7 @@ function makeNeurons(page) {
     const hidden = page.dense().slice(0, -1);
     grids = hidden.map((_, layer) => neuronGrid(page, layer));
     const names = hidden.map(
-      ({ outputs, activation }, i) => `Layer ${i + 1}: ${outputs} neurons, ${activation}`,
+      ({ outputs, activation }, i) => `Layer ${i + 1}: ${countNeurons(outputs)}, ${activation}`,
     );
     inner.replaceChildren(...grids.flatMap(({ node }, i) => [element("h3", {}, names[i]), node]));
   }

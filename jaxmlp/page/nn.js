@@ -37,6 +37,11 @@ function unpack(packed) {
   return Object.fromEntries(Object.entries(packed).map(([name, value]) => [name, unpack(value)]));
 }
 
+const sumOf = (numbers) => numbers.reduce((sum, number) => sum + number, 0);
+
+/** The size of the one that is farthest from 0. */
+const largest = (numbers) => numbers.reduce((most, number) => Math.max(most, Math.abs(number)), 0);
+
 // ---- A row of a table as numbers
 
 const CYCLES = { day: 1, week: 7, year: 365.2425 };
@@ -188,7 +193,7 @@ function networkOutputs(model, network, scaled, options) {
 
 function logSoftmax(logits) {
   const highest = Math.max(...logits);
-  const total = Math.log(logits.reduce((sum, logit) => sum + Math.exp(logit - highest), 0));
+  const total = Math.log(sumOf(logits.map((logit) => Math.exp(logit - highest))));
   return Array.from(logits, (logit) => logit - highest - total);
 }
 
@@ -197,7 +202,7 @@ function logMean(rows, shares) {
   return rows[0].map((_, place) => {
     const terms = rows.map((row, network) => row[place] + Math.log(shares[network]));
     const highest = Math.max(...terms);
-    return highest + Math.log(terms.reduce((sum, term) => sum + Math.exp(term - highest), 0));
+    return highest + Math.log(sumOf(terms.map((term) => Math.exp(term - highest))));
   });
 }
 
@@ -210,10 +215,10 @@ function predict(model, values, options = []) {
   const scaled = scaleInputs(model, values);
   const answers = networks.map((network, n) => networkOutputs(model, network, scaled, options[n]));
   const outputs = answers.map((values) => Array.from(values));
-  const total = networks.reduce((sum, { count }) => sum + count, 0);
+  const total = sumOf(networks.map(({ count }) => count));
   const shares = networks.map(({ count }) => count / total);
   if (head === "regression") {
-    const mean = outputs[0].map((_, i) => outputs.reduce((sum, row, n) => sum + shares[n] * row[i], 0));
+    const mean = outputs[0].map((_, i) => sumOf(outputs.map((row, n) => shares[n] * row[i])));
     return { members: outputs, mean };
   }
   const logs = outputs.map((logits) => logSoftmax(head === "binary" ? [0, ...logits] : logits));

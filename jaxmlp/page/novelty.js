@@ -5,7 +5,7 @@ const UNFAMILIAR = "This is unlike the images that it learnt from, so that its a
 /** The share of the squared distance from the mean that the components do not span. */
 function leftOut({ mean, components }, values) {
   const away = Float64Array.from(values, (x, i) => x - mean[i]);
-  const total = away.reduce((sum, x) => sum + x * x, 0);
+  const total = sumOf(away.map((x) => x * x));
   let spanned = 0;
   for (let start = 0; start < components.length; start += mean.length) {
     let share = 0;

@@ -94,13 +94,12 @@ function makePad(page, changed) {
   });
   for (const name of ["pointerup", "pointercancel"]) canvas.addEventListener(name, () => (stroke = null));
 
-  const steps = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
   canvas.addEventListener("keydown", (event) => {
     if (event.key === " ") {
       stroke = stroke ? null : { erase: erasing, points: [[...pen]] };
       if (stroke) add(stroke);
-    } else if (steps[event.key]) {
-      pen = pen.map((x, i) => Math.min(Math.max(x + KEY_STEP * steps[event.key][i], 0), [width, height][i]));
+    } else if (STEPS[event.key]) {
+      pen = pen.map((x, i) => Math.min(Math.max(x + KEY_STEP * STEPS[event.key][i], 0), [width, height][i]));
       stroke?.points.push([...pen]);
       redraw();
       context.fillStyle = "#888";
@@ -125,7 +124,11 @@ function makePad(page, changed) {
     type: "file",
     accept: "image/*",
     hidden: true,
-    onchange: () => drop(file.files[0]),
+    onchange: () => {
+      drop(file.files[0]);
+      // The same picture again is a change, too.
+      file.value = "";
+    },
   });
   const eraser = toggle("Eraser", (on) => (erasing = on));
   const undo = () => (history.pop(), redraw());

@@ -50,7 +50,7 @@ function filterWeights(size, count, { support, weigh }, [start, end]) {
     const first = Math.max(0, Math.trunc(centre - support * spread + 0.5));
     const after = Math.min(size, Math.trunc(centre + support * spread + 0.5));
     const raw = Array.from({ length: after - first }, (_, i) => weigh((i + first - centre + 0.5) / spread));
-    const total = raw.reduce((sum, weight) => sum + weight, 0);
+    const total = sumOf(raw);
     return { first, weights: raw.map((weight) => weight / total) };
   });
 }
@@ -120,15 +120,12 @@ function cut({ width, values }, [left, top, right, bottom]) {
 
 /** Where a line of ink starts for its centre of mass to lie in the middle of `side`. */
 function startOf(masses, side) {
-  const total = masses.reduce((sum, mass) => sum + mass, 0);
-  const centre = masses.reduce((sum, mass, place) => sum + mass * (place + 0.5), 0) / total;
+  const centre = sumOf(masses.map((mass, place) => mass * (place + 0.5))) / sumOf(masses);
   return Math.min(Math.max(roundEven(side / 2 - centre), 0), side - masses.length);
 }
 
 function sumRows({ width, height, values }) {
-  return Array.from({ length: height }, (_, row) =>
-    values.subarray(row * width, (row + 1) * width).reduce((sum, x) => sum + x, 0),
-  );
+  return Array.from({ length: height }, (_, row) => sumOf(values.subarray(row * width, (row + 1) * width)));
 }
 
 /** The ink on a canvas of this size: its box fills `extent`, its centre of mass lies in the middle. */

@@ -41,15 +41,14 @@ function makePoint(map, move, at) {
 }
 
 function axisOf(page, index, numeric, choose, vertical) {
-  const { name, low, high } = page.fields[index];
   const field = page.fields[index];
   const names = numeric.map((i) => page.fields[i].name);
   const label = vertical ? "Column upwards" : "Column to the right";
   const middle =
     numeric.length > 2
       ? choice(label, names, numeric.indexOf(index), (i) => choose(numeric[i]))
-      : element("span", {}, name);
-  const parts = [told(field, low), middle, told(field, high)];
+      : element("span", {}, field.name);
+  const parts = [told(field, field.low), middle, told(field, field.high)];
   return element(
     "div",
     { class: `axis${vertical ? " vertical" : ""}` },
@@ -72,6 +71,19 @@ function tellingAxes(page, numeric) {
     .sort((a, b) => a - b);
 }
 
+/** Why there is no boundary, where one class leads everywhere in the plane; else "". */
+function describeSides({ model, fields }, label, leads) {
+  const isAhead = leads.every((lead) => lead > 0);
+  if (model.head === "regression" || !(isAhead || leads.every((lead) => lead < 0))) return "";
+  const names = model.class_names;
+  const told =
+    isAhead || names.length > 2
+      ? `${names[label]} leads ${isAhead ? "everywhere" : "nowhere"}`
+      : `${names[1 - label]} leads everywhere`;
+  const hint = fields.length > 2 ? "other values of the other columns may change that" : "the boundary lies outside";
+  return `${told} in this square: ${hint}.`;
+}
+
 /** The map with what stands along its sides. */
 const framed = (map, across, up) => [up, map, element("span"), across];
 
@@ -81,13 +93,14 @@ function makePlane(page) {
   if (numeric.length < 2) return "";
   const axes = tellingAxes(page, numeric);
   page.axes = axes;
-  const canvas = element("canvas", { width: PLANE_SIDE, height: PLANE_SIDE });
+  const canvas = makeMap("What the model says everywhere in the square of two columns");
   const map = element("div", { class: "map" }, canvas);
   const frame = element("div", { class: "frame" });
   const { model } = page;
   const sizeFor = (budget) => clip(Math.round(Math.sqrt(budget / numProducts(model))), 9, 121);
   let label = model.head === "binary" ? 1 : 0;
   let answers = null;
+  const note = element("p", { class: "muted", role: "status" });
   let known = "";
   let timer = null;
 
@@ -101,6 +114,7 @@ function makePlane(page) {
     const context = canvas.getContext("2d");
     drawAnswers(context, page, answers);
     drawNeuronLines(context, page, page.traces);
+    note.textContent = describeSides(page, label, answers.leads);
   }
 
   function refine() {
@@ -170,5 +184,6 @@ function makePlane(page) {
     element("p", { class: "muted" }, `${shown} ${lines} Drag the point.`),
     ...classes,
     frame,
+    note,
   );
 }

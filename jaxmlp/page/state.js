@@ -2,8 +2,8 @@
 
 /** The neuron of the first layer with the largest value. */
 function strongest([{ values }]) {
-  const sizes = Array.from(values, Math.abs);
-  return { layer: 0, unit: sizes.indexOf(Math.max(...sizes)) };
+  const most = largest(values);
+  return { layer: 0, unit: values.findIndex((value) => Math.abs(value) === most) };
 }
 
 function makePage({ model, fields, neurons, effects, examples, familiar }) {
@@ -133,7 +133,7 @@ function makePage({ model, fields, neurons, effects, examples, familiar }) {
     else paintPlain(canvas);
   };
   page.legend = (layer) => {
-    const tones = page.hasImages(layer) ? ["inhibits", "excites"] : page.fields ? ["below 0", "above 0"] : [];
+    const tones = page.hasImages(layer) ? ["inhibits", "excites"] : page.axes ? ["below 0", "above 0"] : [];
     return tones.map((text, i) => element("span", { style: `--tone:var(--${i ? "orange" : "blue"})` }, text));
   };
   return page;

@@ -8,7 +8,7 @@ function drawCurve(frames) {
   const low = lowest(scores);
   const span = highest(scores) - low || 1;
   const points = frames.flatMap(({ score }, i) =>
-    score === null ? [] : [`${(100 * i) / (frames.length - 1)},${29 - (28 * (score - low)) / span}`],
+    score === null ? [] : [`${(100 * i) / Math.max(frames.length - 1, 1)},${29 - (28 * (score - low)) / span}`],
   );
   const line = graphic("polyline", { points: points.join(" ") });
   const size = { viewBox: "0 0 100 30", preserveAspectRatio: "none" };

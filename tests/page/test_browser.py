@@ -48,7 +48,7 @@ def find(driver, selector):
 def answers(driver):
     """The probabilities of the bars, in the order of the classes."""
     wait(driver)
-    told = [one.text.rstrip(" %") for one in find(driver, ".answer .number")]
+    told = [one.text.strip("<> %") for one in find(driver, ".answer .number")]
     return np.array([float(text) for text in told if text]) / 100
 
 
