@@ -1,6 +1,6 @@
 """Make the pages about results from the records: ``results/README.md``, the table in the top README, and
-every number in a page that stands between ``<!-- =FOLDER/METRIC -->`` and ``<!-- / -->``, or between
-``<!-- =FOLDER/tables/… -->``, the way to a number in the record's tables, and ``<!-- / -->``.
+every number in a page that stands between ``<!-- =FOLDER/METRIC -->`` and ``<!-- / -->``, where a metric
+can also be ``tables/…``, the way to a number in the record's tables, or ``seconds/total``, what the run took.
 
 python -m experiments.results             write them
 python -m experiments.results --check     write nothing; exit with status 1 if one is out of date
@@ -14,27 +14,19 @@ from experiments.harness import pages
 from jaxmlp.runtime.files import write_atomic
 from jaxmlp.types import InputError
 
+RESULTS, README, WALK = Path("results"), Path("README.md"), Path("experiments/README.md")
 
-def main(
-    results: Path = Path("results"),
-    readme: Path = Path("README.md"),
-    walk: Path = Path("experiments/README.md"),
-    *,
-    check: bool = False,
-    redraw: bool = False,
-) -> None:
+
+def main(*, check: bool = False, redraw: bool = False) -> None:
     """Make the pages about results from the records.
 
     Args:
-        results: The folder that holds one folder with a record.json per experiment.
-        readme: The page whose lines between the two results comments hold the overview.
-        walk: The page that tells the story of the experiments, with numbers from their records.
         check: Write nothing; exit with status 1 if a page is out of date.
         redraw: Make every picture again that its record is enough for.
     """
     if redraw:
-        print(*pages.redraw(results), sep="\n")
-    changed = pages.outdated_pages(results, readme, walk)
+        print(*pages.redraw(RESULTS), sep="\n")
+    changed = pages.outdated_pages(RESULTS, README, WALK)
     if check and changed:
         names = " and ".join(str(path) for path in changed)
         sys.exit(f"out of date: {names}; run python -m experiments.results")

@@ -420,12 +420,19 @@ class TestPages:
 
     @pytest.mark.parametrize(
         ("way", "shown"),
-        [("roofline/1/images", "3,372,600"), ("roofline/0/images", "642"), ("span/0", "0.003")],
+        [
+            ("tables/roofline/1/images", "3,372,600"),
+            ("tables/roofline/0/images", "642"),
+            ("tables/span/0", "0.003"),
+            ("seconds/total", "12.7 min"),
+            ("seconds/train", "66.1 s"),
+        ],
     )
-    def test_a_number_of_a_table_is_found_by_its_way(self, way, shown):
+    def test_a_number_inside_a_record_is_found_by_its_way(self, way, shown):
         tables = {"roofline": [{"images": 642}, {"images": 3372600}], "span": [0.003, 0.0065]}
-        text = f"<!-- =toy/tables/{way} -->stale<!-- / -->"
-        found = fill_numbers(Path("page"), text, {"toy": {"tables": tables}})
+        record = {"tables": tables, "seconds": {"total": 763.08, "train": 66.093}}
+        text = f"<!-- =toy/{way} -->stale<!-- / -->"
+        found = fill_numbers(Path("page"), text, {"toy": record})
         assert found == text.replace("stale", shown)
 
     @pytest.mark.parametrize(
@@ -438,10 +445,10 @@ class TestPages:
             outdated_pages(site / "results", site / "README.md", walk)
 
     def test_the_command_line_reports_errors_in_one_line(self, tmp_path):
-        command = [sys.executable, "-m", "experiments.results", "--readme", str(tmp_path / "absent")]
-        done = subprocess.run(command, capture_output=True, text=True, cwd=CHECKOUT)
+        command, path = [sys.executable, "-m", "experiments.results"], {"PYTHONPATH": str(CHECKOUT)}
+        done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=os.environ | path)
         assert done.returncode == 2
-        assert re.fullmatch(r"error: readme: cannot read '.*absent': No such file .*\n", done.stderr)
+        assert re.fullmatch(r"error: readme: cannot read 'README.md': No such file .*\n", done.stderr)
 
 
 def test_every_published_record_has_an_answer_and_the_measure_that_gives_it():

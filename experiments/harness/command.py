@@ -29,7 +29,7 @@ AnyConfig = TypeVar("AnyConfig", bound=Config)
 def main(
     config_class: type[AnyConfig],
     run: Callable[[AnyConfig], Findings | Iterator[Findings]],
-    draw: Draw | None,
+    draw: Draw,
     answer: Callable[[Record], Answer],
     arguments: Sequence[str] | None = None,
 ) -> None:
@@ -69,7 +69,7 @@ def read_flags(config_class: type[AnyConfig], arguments: Sequence[str] | None = 
     )
 
 
-def _run(config: Any, run: Callable, draw: Draw | None, answer: Callable[[Record], Answer]) -> None:
+def _run(config: Any, run: Callable, draw: Draw, answer: Callable[[Record], Answer]) -> None:
     receipt = begin(config)
     if config.smoke:
         print("trial: too little of everything to show more than that it works", flush=True)

@@ -34,7 +34,7 @@ def outdated_pages(results: Path, readme: Path, walk: Path) -> dict[Path, str]:
         readme: fill_numbers(readme, fill_block(readme, overview(results, prefix)), records),
         walk: fill_numbers(walk, _text("walk", walk), records),
     }
-    return {path: text for path, text in pages.items() if not _holds(path, text)}
+    return {p: text for p, text in pages.items() if not p.is_file() or p.read_text("utf-8") != text}
 
 
 def fill_numbers(page: Path, text: str, records: Mapping[str, Any]) -> str:
@@ -43,7 +43,7 @@ def fill_numbers(page: Path, text: str, records: Mapping[str, Any]) -> str:
     def number(found: re.Match[str]) -> str:
         record, name = records.get(found["folder"], {}), found["name"]
         try:
-            shown = _in_tables(record, name) if "/" in name else _with_error(record["metrics"][name])
+            shown = _inside(record, name) if "/" in name else _with_error(record["metrics"][name])
         except (KeyError, IndexError, ValueError):
             raise InputError(f"{page}: no record has the measure {found['folder']}/{name}") from None
         return f"{found[1]}{shown}{found[4]}"
@@ -51,11 +51,11 @@ def fill_numbers(page: Path, text: str, records: Mapping[str, Any]) -> str:
     return NUMBER.sub(number, text)
 
 
-def _in_tables(record: Any, name: str) -> str:
-    """The number at the end of a way like tables/roofline/0/images through a record's tables and rows."""
-    for step in name.split("/"):
+def _inside(record: Any, way: str) -> str:
+    """The number at the end of a way through a record, as tables/roofline/0/images, or seconds/total."""
+    for step in way.split("/"):
         record = record[int(step)] if isinstance(record, list) else record[step]
-    return f"{record:,}"
+    return _duration(record) if way.startswith("seconds/") else f"{record:,}"
 
 
 def _text(argument: str, page: Path) -> str:
@@ -136,20 +136,15 @@ def results_table(folder: str | Path = "results") -> str:
 
 def _excluded(records: Mapping[str, Any]) -> list[str]:
     """For each release of jaxlib that computes wrong, the records that were made under it."""
-    under = {
-        release: [f"[{name}]({quote(name)}/)" for name, r in records.items() if _jaxlib(r) == release]
-        for release in EXCLUDED
-    }
+    under: dict[str | None, list[str]] = {}
+    for name, record in records.items():
+        under.setdefault(record["environment"].get("jaxlib"), []).append(f"[{name}]({quote(name)}/)")
     return [
-        f"Made under an excluded release, jaxlib {release} ({EXCLUDED[release]}), until they are made anew: "
-        f"{', '.join(names)}.\n"
-        for release, names in under.items()
-        if names
+        f"Made under an excluded release, jaxlib {release} ({why}), until they are made anew: "
+        f"{', '.join(under[release])}.\n"
+        for release, why in EXCLUDED.items()
+        if release in under
     ]
-
-
-def _jaxlib(record: Mapping[str, Any]) -> str | None:
-    return record["environment"].get("jaxlib")
 
 
 def _section(name: str, record: Mapping[str, Any], folder: Path) -> str:
@@ -208,10 +203,6 @@ def _commit_cell(record: Mapping[str, Any]) -> str:
     return f"`{record['commit'][:7]}`" + (" dirty" if record["dirty"] else "")
 
 
-def _holds(path: Path, text: str) -> bool:
-    return path.is_file() and path.read_text("utf-8") == text
-
-
 def redraw(results: Path) -> Iterator[str]:
     """Make every published picture again that its record is enough for; a line for each record says which,
     and which not.
@@ -220,14 +211,11 @@ def redraw(results: Path) -> Iterator[str]:
         folder, draw = results / name, module_of(record["experiment"]).draw
         before, lacks = picture_times(folder), ""
         try:
-            if draw is not None:
-                draw(record, folder)
+            draw(record, folder)
         except KeyError as error:
             lacks = f"; the record lacks {error}"
-        left = [path for path, time in picture_times(folder).items() if before.get(path) == time]
-        kept = (
-            f"; as they were, since they need data or networks beside the record: {', '.join(left)}"
-            if left
-            else ""
-        )
-        yield f"{name}: {len(picture_times(folder)) - len(left)} drawn again{kept}{lacks}"
+        after = picture_times(folder)
+        left = ", ".join(path for path, time in after.items() if before.get(path) == time)
+        kept = left and f"; as they were, since they need data or networks beside the record: {left}"
+        drawn = sum(before.get(path) != time for path, time in after.items())
+        yield f"{name}: {drawn} drawn again{kept}{lacks}"

@@ -110,7 +110,7 @@ def finish(
     receipt: Receipt,
     config: Config,
     findings: Findings,
-    draw: Draw | None,
+    draw: Draw,
     answer: Callable[[Record], Answer],
 ) -> Record:
     """Write and return the record, and draw; a trial has no answer, and its pictures say what they are.
@@ -139,8 +139,7 @@ def finish(
     with pictures.stamped(receipt.folder, "trial" if config.smoke else ""):
         if findings.pictures is not None:
             findings.pictures(receipt.folder)
-        if draw is not None:
-            draw(written, receipt.folder)
+        draw(written, receipt.folder)
     return written
 
 

@@ -107,7 +107,7 @@ def test_programs_are_kept_before_anything_is_compiled(monkeypatch, tmp_path):
     calls = []
     monkeypatch.setattr(command.compilation, "enable_cache", lambda: calls.append("keep"))
     run = lambda config: calls.append(config) or iter(())  # noqa: E731
-    command.main(digits.Config, run, None, digits.answer, ["--seed", "3", "--out", str(tmp_path)])
+    command.main(digits.Config, run, digits.draw, digits.answer, ["--seed", "3", "--out", str(tmp_path)])
     assert calls[0] == "keep" and calls[1].seed == 3
 
 
