@@ -20,7 +20,7 @@ from jaxtyping import Bool
 from scipy.stats import binomtest
 
 import jaxmlp
-from experiments.harness.answers import Answer, Record, compared, listed, said, sign, values
+from experiments.harness.answers import Answer, Measures, Record, compared, listed, said, sign, values
 from experiments.harness.command import main
 from experiments.harness.flags import ImageConfig, Positive, Sizes, load
 from experiments.harness.receipt import Findings
@@ -89,7 +89,7 @@ def compare(splits: Splits, config: Config, seed: int) -> Outcome:
     return Outcome(search, recipe, len(probabilities), took[0], sum(took[1:]))
 
 
-def measures(found: list[Outcome]) -> dict[str, tuple[Any, str]]:
+def measures(found: list[Outcome]) -> Measures:
     """Both accuracies, their difference, and how probable it is by chance."""
     accuracies = {name: [float(getattr(one, name).mean()) for one in found] for name in ("search", "recipe")}
     differences = np.subtract(accuracies["search"], accuracies["recipe"])

@@ -22,10 +22,9 @@ from sklearn.base import BaseEstimator
 from sklearn.model_selection import PredefinedSplit, cross_validate
 
 import jaxmlp
-from experiments.harness.answers import Answer, Record, compared, listed, said, sign, values
+from experiments.harness import flags
+from experiments.harness.answers import Answer, Measures, Record, compared, listed, said, sign, values
 from experiments.harness.command import main
-from experiments.harness.flags import Config as Flags
-from experiments.harness.flags import Count, Sizes
 from experiments.harness.receipt import Findings
 from jaxmlp.data.folds import Folds, assign_folds, cross_folds
 from jaxmlp.models.training import fit_scaling, prepare_training
@@ -60,13 +59,13 @@ MEASURES = {"binary": "accuracy", "multiclass": "accuracy", "regression": "r2"}
 
 
 @dataclass(frozen=True)
-class Config(Flags):
-    SMOKE: ClassVar[Sizes] = {"num_seeds": 2, "num_epochs": 3}
-    QUICK: ClassVar[Sizes] = {"num_seeds": 3}
+class Config(flags.Config):
+    SMOKE: ClassVar[flags.Sizes] = {"num_seeds": 2, "num_epochs": 3}
+    QUICK: ClassVar[flags.Sizes] = {"num_seeds": 3}
 
     num_seeds: int = 10
     """Repetitions, each with folds and weights of its own."""
-    num_epochs: Count = 30
+    num_epochs: flags.Count = 30
     """Passes through the training data."""
 
 
@@ -149,9 +148,9 @@ class Network(BaseEstimator):
         return jaxmlp.evaluate(self.model_, Dataset(inputs, targets))[MEASURES[self.task]]
 
 
-def measures(found: Mapping[str, Sequence[Outcome]]) -> dict[str, tuple[Any, str]]:
+def measures(found: Mapping[str, Sequence[Outcome]]) -> Measures:
     """How many times as fast the one program is, and how far the scores are apart."""
-    measured: dict[str, tuple[Any, str]] = {}
+    measured: Measures = {}
     for name, outcomes in found.items():
         together, apart, folds, cut = np.array(outcomes).T
         measured |= {
@@ -167,7 +166,7 @@ def measures(found: Mapping[str, Sequence[Outcome]]) -> dict[str, tuple[Any, str
 
 def answer(record: Record) -> Answer:
     """How much faster, and whether a score differs."""
-    names = [name.removesuffix("_ratio") for name in record["metrics"] if name.endswith("_ratio")]
+    names = record["dataset"].split(", ")
     ratios = [f"{said(record, f'{name}_ratio')} on {name}" for name in names]
     gaps = [f"{name} {compared(record, f'{name}_folds_minus_cut')}" for name in names]
     return Answer(
@@ -180,7 +179,7 @@ def answer(record: Record) -> Answer:
 
 def draw(record: Record, folder: Path) -> None:
     """Both, repetition by repetition."""
-    names = [name.removesuffix("_ratio") for name in record["metrics"] if name.endswith("_ratio")]
+    names = record["dataset"].split(", ")
     rows = {"speed": "ratio", "score": "folds_minus_cut"}
     charts.point_plot(
         {title: {name: values(record, f"{name}_{end}") for name in names} for title, end in rows.items()},

@@ -17,10 +17,9 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 import jaxmlp
+from experiments.harness import flags
 from experiments.harness.answers import Answer, Record, by_sign, listed, said, slug
 from experiments.harness.command import main
-from experiments.harness.flags import Config as Flags
-from experiments.harness.flags import Count, Sizes
 from experiments.harness.receipt import Findings
 from experiments.tabular import tables
 from experiments.tabular.peers import SMOKE
@@ -39,13 +38,13 @@ NOISE_ROWS = 200, 2_000
 
 
 @dataclass(frozen=True)
-class Config(Flags):
-    SMOKE: ClassVar[Sizes] = {"num_seeds": 2, "num_draws": 2}
-    QUICK: ClassVar[Sizes] = {"num_seeds": 3, "num_draws": 5, "datasets": (NOISE, "wine")}
+class Config(flags.Config):
+    SMOKE: ClassVar[flags.Sizes] = {"num_seeds": 2, "num_draws": 2}
+    QUICK: ClassVar[flags.Sizes] = {"num_seeds": 3, "num_draws": 5, "datasets": (NOISE, "wine")}
 
     num_seeds: int = 10
     """Splits of each table."""
-    num_draws: Count = 30
+    num_draws: flags.Count = 30
     """Tables of noise."""
     tables: Path | None = None
     """Folder of CSV files with a column "target" (default: ../shared/tables, if it is there)."""

@@ -17,8 +17,8 @@ from itertools import product
 from typing import Annotated, ClassVar
 
 from experiments.activations.figures import draw
-from experiments.activations.measure import Cell, Measures, measures, train
-from experiments.harness.answers import Answer, Record, by_sign, listed, said, sign
+from experiments.activations.measure import Cell, measures, train
+from experiments.harness.answers import Answer, Measures, Record, by_sign, listed, said, sign
 from experiments.harness.command import main
 from experiments.harness.flags import Count, Counts, ImageConfig, Rule, Sizes, TrainingConfig, load
 from experiments.harness.receipt import Findings

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from experiments.harness.answers import Measures
 from experiments.harness.training import all_rates, epoch_timer, make_network
 from jaxmlp import Network, Splits, Train, apply_affine, fit_affine, make_train, seed_keys
 from jaxmlp.nn import metrics, mlp
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
 Cell = tuple[int, str]
 """A number of hidden layers and an activation."""
-Measures = dict[str, tuple[np.ndarray, str]]
-"""Name → (one value for each seed, of a cost one for each timing; unit)."""
 RATES = np.logspace(-5, -1, 9)
 NUM_TIMINGS = 7
 

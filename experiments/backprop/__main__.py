@@ -25,7 +25,7 @@ from experiments.backprop.gradients import (
     one_step,
     train,
 )
-from experiments.harness.answers import Answer, Record, said, values
+from experiments.harness.answers import Answer, Measures, Record, said, values
 from experiments.harness.command import main
 from experiments.harness.flags import Count, Counts, ImageConfig, Positive, Sizes, TrainingConfig, load
 from experiments.harness.receipt import Findings
@@ -69,7 +69,7 @@ def run(config: Config) -> Findings:
     )
 
 
-def measures(agreement: dict, signals: dict, step: dict) -> dict[str, tuple[np.ndarray, str]]:
+def measures(agreement: dict, signals: dict, step: dict) -> Measures:
     """What the record says, one value per seed."""
     on, size = step["delta"] != 0, np.abs(step["correlation"])
     output = list(list(signals.values())[-1].values())[-1]

@@ -1,14 +1,13 @@
 """What the benchmark measured: ratios to the best of the others, and shares of the limit."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 from msgspec import Struct
 
 from experiments.benchmark.peers import PRODUCTS
 from experiments.benchmark.work import Data, Work
-from experiments.harness.answers import slug
+from experiments.harness.answers import Measures, slug
 
 
 class Timed(Struct):
@@ -48,9 +47,9 @@ def is_ours(name: str) -> bool:
     return name.startswith("jaxmlp")
 
 
-def measures(results: Results, works: dict[str, Work], data: dict[str, Data]) -> dict[str, Any]:
+def measures(results: Results, works: dict[str, Work], data: dict[str, Data]) -> Measures:
     """Ratios to the best of the others first, turn by turn, and then the rest."""
-    measured: dict[str, Any] = {}
+    measured: Measures = {}
     for name, row in results.timed.items():
         for kind, seconds in counted(row, num_validation(works[name], data)).items():
             measured |= ratio(f"ratio_{slug(name)}{kind}", seconds)
@@ -81,7 +80,7 @@ def num_validation(work: Work, data: dict[str, Data]) -> int:
     return len(data[work.dataset].validation_labels)
 
 
-def ratio(name: str, seconds: dict[str, list[float]]) -> dict[str, Any]:
+def ratio(name: str, seconds: dict[str, list[float]]) -> Measures:
     """How many times as long the best of the others takes as the best of ours, turn by turn; nothing if there
     is none of either.
     """
@@ -117,11 +116,11 @@ def agrees(accuracy: float, other: float, num_examples: int) -> bool:
 
 def population_ratios(
     timed: dict[str, dict[str, Timed]], works: dict[str, Work], data: dict[str, Data]
-) -> dict[str, Any]:
+) -> Measures:
     """Of populations against the best of the others with one network after another."""
     single = "60, batch 128"
     singles = counted(timed[single], num_validation(works[single], data)) if single in timed else {}
-    measured: dict[str, Any] = {}
+    measured: Measures = {}
     for name, row in timed.items():
         number = works[name].num_members
         if number == 1:

@@ -115,11 +115,9 @@ def draw(record: Record, folder: Path) -> None:
     tables = record["tables"]
     weight = np.array(tables["filters"])
     numbers, grey = [str(1 + number) for number in range(weight.shape[-1])], weight.shape[2] == 1
-    title, shown = (
-        "The weights of each first filter" + ": blue below 0, red above" * grey,
-        np.moveaxis(weight, -1, 0),
-    )
-    images.image_grid(shown, numbers, folder / "filters.png", signed=grey, columns=8, title=title)
+    title, filters = "The weights of each first filter", np.moveaxis(weight, -1, 0)
+    title += ": blue below 0, red above" * grey
+    images.image_grid(filters, numbers, folder / "filters.png", signed=grey, columns=8, title=title)
     title = f"Each first filter's answer to a test image of class {tables['class']}: bright is large"
     answers = np.array(tables["answers"])
     images.image_grid(answers, numbers, folder / "answers.png", columns=8, title=title)

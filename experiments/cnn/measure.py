@@ -8,20 +8,20 @@ import numpy as np
 
 import jaxmlp
 from experiments.cnn.network import lax_convolution, make_cnn, moving, patches_times_matrix
+from experiments.harness.answers import Measures
 from experiments.harness.training import epoch_timer, make_network
 from jaxmlp import Network, fit
 from jaxmlp.data.splits import Splits, layer_sizes
 from jaxmlp.nn import metrics
 from jaxmlp.train import batching
 from jaxmlp.train.state import Evaluate, RunResult
-from jaxmlp.types import Dataset, Hyperparams, Numbers
+from jaxmlp.types import Dataset, Hyperparams
 
 if TYPE_CHECKING:
     from experiments.cnn.__main__ import Config
 
 DROPOUT = 0.5
 OPTIMIZER = jaxmlp.make_optimizer("adam", "one_cycle")
-Measures = dict[str, tuple[Numbers, str]]
 
 
 class Form(NamedTuple):

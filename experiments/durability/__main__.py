@@ -23,23 +23,22 @@ from experiments.durability.storage import storage_cases
 from experiments.harness import flags
 from experiments.harness.answers import Answer, Record, mean, values
 from experiments.harness.command import main
-from experiments.harness.flags import Count, Sizes
 from experiments.harness.receipt import Findings
 from jaxmlp.plots import charts
 
 
 @dataclass(frozen=True)
 class Config(flags.Config):
-    SMOKE: ClassVar[Sizes] = {"num_kills": 3, "num_epochs": 40, "num_flips": 20}
-    QUICK: ClassVar[Sizes] = {"num_kills": 4, "num_epochs": 40, "num_flips": 100}
+    SMOKE: ClassVar[flags.Sizes] = {"num_kills": 3, "num_epochs": 40, "num_flips": 20}
+    QUICK: ClassVar[flags.Sizes] = {"num_kills": 4, "num_epochs": 40, "num_flips": 100}
 
     num_seeds: int = 1
     """Networks of each run that is killed."""
-    num_kills: Count = 200
+    num_kills: flags.Count = 200
     """Times that a process is killed, at least; every run that was begun is brought to its end."""
-    num_epochs: Count = 300
+    num_epochs: flags.Count = 300
     """Of each of these runs."""
-    num_flips: Count = 500
+    num_flips: flags.Count = 500
     """Places at which a bit of each file is flipped, and at which it is cut off."""
 
 

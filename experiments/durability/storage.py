@@ -44,18 +44,13 @@ def storage_cases(config: "Config", folder: Path) -> dict[str, dict[str, Any]]:
 def small_disk(out: Path) -> Iterator[bool]:
     """A disk of 3 MB at ``out``; False where this user may not make one."""
     out.mkdir()
-    size = "size=3m"
-    made = (
-        shutil.which("mount")
-        and not subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", size, "tmpfs", str(out)], capture_output=True, check=False
-        ).returncode
-    )
+    mount = ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(out)]
+    made = bool(shutil.which("mount")) and not subprocess.run(mount, capture_output=True).returncode
     try:
-        yield bool(made)
+        yield made
     finally:
         if made:
-            subprocess.run(["umount", "-l", str(out)], check=False)
+            subprocess.run(["umount", "-l", str(out)])
 
 
 def full_disk(config: "Config", out: Path) -> tuple[bool, str]:

@@ -9,6 +9,8 @@ from jaxmlp.statistics import format_mean
 
 Record = Mapping[str, Any]
 """The content of a record.json."""
+Measures = dict[str, tuple[Any, str]]
+"""What a run measured: name → (one value for each seed, or whatever was varied; unit)."""
 
 
 class Answer(NamedTuple):

@@ -10,9 +10,10 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 import jaxmlp
+from experiments.harness.answers import Measures
 from experiments.harness.training import all_rates, make_network
 from jaxmlp.data.splits import Splits
-from jaxmlp.types import AnyArray, Layer, Numbers, Params
+from jaxmlp.types import AnyArray, Layer, Params
 
 if TYPE_CHECKING:
     from experiments.linear_collapse.__main__ import Config
@@ -84,7 +85,7 @@ def loss_curves(config: "Config", kinds: Mapping[str, Kind]) -> dict[str, np.nda
     }
 
 
-def measures(config: "Config", splits: Splits, kinds: Mapping[str, Kind]) -> dict[str, tuple[Numbers, str]]:
+def measures(config: "Config", splits: Splits, kinds: Mapping[str, Kind]) -> Measures:
     """What the record says of one problem; losses are compared in their mean over the epochs."""
     (shallow, deep, relu), inputs = kinds.values(), splits.test.inputs
     deep_same, deep_own, same, own = (c.mean(axis=1) for c in loss_curves(config, kinds).values())

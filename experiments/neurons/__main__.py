@@ -11,13 +11,13 @@ several orders, on validation data; the test set is read once, with half of the 
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.harness.answers import Answer, Record, compared, said, sign, slug
+from experiments.harness.answers import Answer, Measures, Record, compared, said, sign, slug
 from experiments.harness.command import main
 from experiments.harness.flags import ImageConfig, Rule, Sizes, TrainingConfig, load
 from experiments.harness.receipt import Findings
@@ -72,11 +72,11 @@ def run(config: Config) -> Findings:
     return Findings(config.dataset, measures(tables), tables=tables, seconds=seconds, pictures=pictures)
 
 
-def measures(tables: Tables) -> dict[str, Any]:
+def measures(tables: Tables) -> Measures:
     """What the record says, one value for each seed."""
     start, end, half = tables["start"], tables["end"], tables["half_removed"]
     pairs = zip(end, tables["outgoing_norm"], strict=True)
-    found = {
+    found: Measures = {
         "autocorrelation_at_end": (end.mean(axis=1), "1"),
         "autocorrelation_at_start": (start.mean(axis=1), "1"),
         "share_like_static": ((end <= np.quantile(start, 0.99)).mean(axis=1), "fraction"),

@@ -11,6 +11,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 import jaxmlp
+from experiments.harness.answers import Measures
 from jaxmlp.data import sources
 from jaxmlp.data import splits as data_splits
 from jaxmlp.data.splits import Splits, standardize
@@ -108,7 +109,7 @@ def ask(model: Any, split: Splits) -> np.ndarray:
     return np.log(np.maximum(model.predict_proba(split.test.inputs), np.finfo(float).eps))
 
 
-def measured(outcome: Outcome) -> dict[str, tuple[np.ndarray, str]]:
+def measured(outcome: Outcome) -> Measures:
     """What the record says of one data set, one value per split."""
     units = {measure: metric.unit for measure, metric in MEASURES[outcome.task].items()}
     scores = {f"{method}_{m}": (v, units[m]) for method, by in outcome.scores.items() for m, v in by.items()}

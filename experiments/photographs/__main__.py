@@ -20,7 +20,6 @@ import jaxmlp
 from experiments.harness import flags
 from experiments.harness.answers import Answer, Record, said, sign, values
 from experiments.harness.command import main
-from experiments.harness.flags import Sizes
 from experiments.harness.receipt import PUBLISHED, Findings
 from experiments.photographs.camera import photograph, to_picture
 from jaxmlp.cli.predict import see
@@ -35,9 +34,9 @@ NUM_SHOWN = 12
 
 @dataclass(frozen=True)
 class Config(flags.ImageConfig):
-    SMOKE: ClassVar[Sizes] = {"dataset": "digits", "num_seeds": 2, "num_pictures": 10}
+    SMOKE: ClassVar[flags.Sizes] = {"dataset": "digits", "num_seeds": 2, "num_pictures": 10}
     # Without a download; of these digits the network may have learnt some.
-    QUICK: ClassVar[Sizes] = {"dataset": "digits"}
+    QUICK: ClassVar[flags.Sizes] = {"dataset": "digits"}
 
     dataset: str = "mnist"
     seed: int = 100

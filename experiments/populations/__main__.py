@@ -16,7 +16,7 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
-from experiments.harness.answers import Answer, Record, mean, said, sign, values
+from experiments.harness.answers import Answer, Measures, Record, mean, said, sign, values
 from experiments.harness.command import main
 from experiments.harness.flags import Count, Counts, ImageConfig, Rule, Sizes, TrainingConfig, load
 from experiments.harness.receipt import Findings
@@ -65,12 +65,12 @@ def measures(
     memory: dict[int, float],
     peaks: list[float],
     races: list[dict[str, float]],
-) -> dict[str, Any]:
+) -> Measures:
     """Ratios of the same repetition, and the figures that they come from; halving is compared where it
     reached what the full sweep did.
     """
     members = np.array(times[f"race of {config.num_members}"])
-    measured: dict[str, Any] = {}
+    measured: Measures = {}
     measured["ratio_one_after_another"] = np.array(times["one after another"]) / members, "1"
     if "PyTorch" in times:
         measured["ratio_pytorch"] = np.array(times["PyTorch"]) / members, "1"

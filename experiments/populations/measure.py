@@ -12,7 +12,7 @@ import numpy as np
 from experiments.benchmark.peers.torch import torch
 from experiments.benchmark.work import Data, Work
 from jaxmlp.data.folds import single_fold
-from jaxmlp.data.splits import Splits, layer_sizes
+from jaxmlp.data.splits import Splits, layer_sizes, standardize
 from jaxmlp.models.training import prepare_training
 from jaxmlp.sweep import loop, search
 from jaxmlp.sweep.chunks import advance_chunk, compile_ahead
@@ -87,17 +87,11 @@ def torch_epoch(config: "Config", splits: Splits, member: Member) -> Callable[[]
     """The same for one network in PyTorch, with its fused AdamW; None where it is not installed."""
     if find_spec("torch") is None:
         return None
-    largest = np.float32(splits.train.inputs.max())
-    inputs, validation = (
-        np.asarray(part.inputs, np.float32).reshape(len(part.inputs), -1) / largest
-        for part in (splits.train, splits.validation)
-    )
     rate, decay = (float(value) for value in member.hyperparams[:2] if value is not None)
     sizes = tuple(layer_sizes(splits, (config.hidden_size,)))
     work = Work(sizes, config.batch_size, learning_rate=rate)
-    labels = (np.asarray(part.targets) for part in (splits.train, splits.validation))
-    data = Data(inputs, next(labels), validation, next(labels))
-    trainer = torch(work, data, weight_decay=decay)
+    arrays = [np.asarray(array) for part in standardize(splits)[:2] for array in part[:2]]
+    trainer = torch(work, Data(*arrays), weight_decay=decay)
 
     def epoch() -> float:
         began = time.perf_counter()

@@ -20,7 +20,7 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
-from experiments.harness.answers import Answer, Record, mean, said, sign, values
+from experiments.harness.answers import Answer, Measures, Record, mean, said, sign, values
 from experiments.harness.command import main
 from experiments.harness.flags import Count, Counts, ImageConfig, Rule, Sizes, TrainingConfig, load
 from experiments.harness.receipt import Findings
@@ -95,7 +95,7 @@ def run(config: Config) -> Findings:
     )
 
 
-def scaling(config: Config, seconds: dict[str, list[float]]) -> dict[str, tuple[Any, str]]:
+def scaling(config: Config, seconds: dict[str, list[float]]) -> Measures:
     """How many times as much is done per second by more processes, of each kind."""
     found = {}
     for axis, number in product(config.axes, config.processes[1:]):
@@ -107,7 +107,7 @@ def scaling(config: Config, seconds: dict[str, list[float]]) -> dict[str, tuple[
     return found
 
 
-def costs(seconds: dict[str, list[float]]) -> dict[str, tuple[Any, str]]:
+def costs(seconds: dict[str, list[float]]) -> Measures:
     """The speed of parts as a share of that in memory, and the share of the time that deforming takes."""
     return {
         "streaming_speed": (np.divide(seconds["in memory"], seconds["parts"]), "fraction"),

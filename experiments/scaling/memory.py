@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from experiments.harness.answers import Measures
 from jaxmlp import fit_mlp, from_arrays
 
 
-def memory(folder: Path, num_examples: int) -> dict[str, tuple[Any, str]]:
+def memory(folder: Path, num_examples: int) -> Measures:
     """What a process takes beside the mapped file that it streams, and beside ten times as large a one."""
     found = {}
     for times in (1, 10):

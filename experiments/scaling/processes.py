@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from experiments.harness.answers import Measures
 from jaxmlp.models import numpy_predictor
 from jaxmlp.types import Dataset
 
@@ -60,7 +61,7 @@ def free_port() -> int:
         return one.getsockname()[1]
 
 
-def agreement(config: "Config", folder: Path) -> dict[str, tuple[Any, str]]:
+def agreement(config: "Config", folder: Path) -> Measures:
     """The largest difference of a weight from that of one process, in double precision, of each number."""
 
     def weights(number: int, axis: str) -> np.ndarray:

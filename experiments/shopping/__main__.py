@@ -21,7 +21,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.special import expit, logit
 
 import jaxmlp
-from experiments.harness.answers import Answer, Record, compared, said, sign, slug, values
+from experiments.harness.answers import Answer, Measures, Record, compared, said, sign, slug, values
 from experiments.harness.command import main
 from experiments.harness.flags import Count, Positives, Sizes, TrainingConfig
 from experiments.harness.network_pictures import NUM_SNAPSHOTS, write_page
@@ -37,7 +37,6 @@ from jaxmlp.train import batching
 APPEARS, NUM_UNTRAINED, SIDE = 0.9, 500, 60
 PLANE = np.stack(np.meshgrid(*[(np.arange(SIDE) + 0.5) / SIDE] * 2), axis=-1).reshape(-1, 2)
 MEASURES = {name: metrics.CLASSIFICATION[name] for name in ("accuracy", "log_loss")}
-Measured = dict[str, tuple[Any, str]]
 
 
 @dataclass(frozen=True)
@@ -107,9 +106,9 @@ def resemblance(network: jaxmlp.Network, params: jaxmlp.Params) -> np.ndarray:
     return np.abs([by_motive(sums)[1] for sums in population_logits(network, params[:1], PLANE)])
 
 
-def appearances(trained: np.ndarray, untrained: np.ndarray) -> Measured:
+def appearances(trained: np.ndarray, untrained: np.ndarray) -> Measures:
     """In which networks the indices appear, and how near the neurons that stand for them come."""
-    measured: Measured = {}
+    measured: Measures = {}
     for prefix, r in (("", trained), ("untrained_", untrained)):
         measured[f"{prefix}all_three_appear"] = np.all(r >= APPEARS, axis=1), "fraction"
         for motive, near in zip(MOTIVES, r.T, strict=True):
@@ -122,9 +121,9 @@ def appearances(trained: np.ndarray, untrained: np.ndarray) -> Measured:
     return measured
 
 
-def decisions(config: Config, test: jaxmlp.Dataset, models: dict[str, Model]) -> Measured:
+def decisions(config: Config, test: jaxmlp.Dataset, models: dict[str, Model]) -> Measures:
     """How well each model and Bayes' rule decide on test data, and how far the networks are from the rest."""
-    measured: Measured = {}
+    measured: Measures = {}
     reached = {}
     for name, (_, tuned) in models.items():
         measured[f"{name}_learning_rate"] = config.learning_rates[tuned.setting], "1"

@@ -23,7 +23,6 @@ from experiments.harness import flags
 from experiments.harness.answers import Answer, Record, slug
 from experiments.harness.apart import ProcessError
 from experiments.harness.command import main
-from experiments.harness.flags import Count, Sizes
 from experiments.harness.receipt import Findings
 from experiments.tabular import comparison, figures, tables
 from experiments.tabular.comparison import frame_of
@@ -35,12 +34,12 @@ from jaxmlp.runtime.signals import exit_if_stopped
 
 @dataclass(frozen=True)
 class Config(flags.Config):
-    SMOKE: ClassVar[Sizes] = {
+    SMOKE: ClassVar[flags.Sizes] = {
         "num_seeds": 1,
         "num_seeds_large": 1,
         "systems": (OURS, "linear", "HistGradientBoosting", "LightGBM", "CatBoost"),
     }
-    QUICK: ClassVar[Sizes] = {
+    QUICK: ClassVar[flags.Sizes] = {
         "num_seeds": 1,
         "datasets": ("wine", "diabetes"),
         "systems": (OURS, "HistGradientBoosting", "linear"),
@@ -48,7 +47,7 @@ class Config(flags.Config):
 
     num_seeds: int = 10
     """Splits of a table of fewer than 2,000 rows."""
-    num_seeds_large: Count = 3
+    num_seeds_large: flags.Count = 3
     """Splits of a larger one."""
     tables: Path | None = None
     """Folder of CSV files with a column "target" (default: ../shared/tables, if it is there)."""

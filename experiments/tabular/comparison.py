@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 import numpy as np
 
-from experiments.harness.answers import slug
+from experiments.harness.answers import Measures, slug
 from experiments.tabular.measure import Outcome
 from experiments.tabular.peers import OURS
 
@@ -95,9 +95,9 @@ def ranks(frame: "pandas.DataFrame") -> dict[str, list[float]]:
     return {name: means.rank(axis=1)[name].tolist() for name in systems_of(frame) if len(means)}
 
 
-def measures(frame: "pandas.DataFrame") -> dict[str, Any]:
+def measures(frame: "pandas.DataFrame") -> Measures:
     """Ranks first, then the logarithms of the ratios, table by table, then all losses and seconds."""
-    measured: dict[str, Any] = {f"mean_rank_{slug(name)}": (each, "1") for name, each in ranks(frame).items()}
+    measured: Measures = {f"mean_rank_{slug(name)}": (each, "1") for name, each in ranks(frame).items()}
     for system in systems_of(frame):
         each = log_ratios(frame, system)
         if system != OURS and each:

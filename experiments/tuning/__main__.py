@@ -17,11 +17,10 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from experiments.harness.answers import Answer, Record, compared, said, sign, slug, values
+from experiments.harness import flags
+from experiments.harness.answers import Answer, Measures, Record, compared, said, sign, slug, values
 from experiments.harness.apart import started
 from experiments.harness.command import main
-from experiments.harness.flags import Config as Flags
-from experiments.harness.flags import Sizes
 from experiments.harness.receipt import Findings
 from jaxmlp import InputError, load_dataset
 from jaxmlp.plots import charts
@@ -32,9 +31,9 @@ WAYS = {"jaxmlp, cold": "jaxmlp", "jaxmlp, warm": "jaxmlp", "scikit-learn": "sci
 
 
 @dataclass(frozen=True)
-class Config(Flags):
-    SMOKE: ClassVar[Sizes] = {"num_seeds": 1, "dataset": "iris"}
-    QUICK: ClassVar[Sizes] = {"num_seeds": 2}
+class Config(flags.Config):
+    SMOKE: ClassVar[flags.Sizes] = {"num_seeds": 1, "dataset": "iris"}
+    QUICK: ClassVar[flags.Sizes] = {"num_seeds": 2}
 
     num_seeds: int = 10
     """Splits."""
@@ -84,9 +83,9 @@ def search(system: str, seed: int, folder: Path) -> Search:
     return Search(saved - began, cpu, accuracy)
 
 
-def measures(found: Mapping[str, list[Search]]) -> dict[str, tuple[Any, str]]:
+def measures(found: Mapping[str, list[Search]]) -> Measures:
     """Times as fast as scikit-learn, the difference of the accuracies, and all of each."""
-    theirs, measured = np.array(found["scikit-learn"]), dict[str, tuple[Any, str]]()
+    theirs, measured = np.array(found["scikit-learn"]), Measures()
     for way in ("warm", "cold"):
         measured[f"ratio_{way}"] = theirs[:, 0] / np.array(found[f"jaxmlp, {way}"])[:, 0], "1"
     measured["accuracy_difference"] = np.array(found["jaxmlp, cold"])[:, 2] - theirs[:, 2], "fraction"
