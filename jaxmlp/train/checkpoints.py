@@ -111,7 +111,7 @@ def load_checkpoint(checkpoints: Checkpoints | None, run: Mapping[str, Any]) -> 
     # As it reads after having been written.
     run = json.loads(json.dumps(dict(run), default=float))
     if changed := _changes(about["run"], run):
-        raise InputError(f"resume: {checkpoints.path} is of another run: {changed[0]}")
+        raise InputError(f"resume: {checkpoints.path} is of another run: {'; '.join(changed[:3])}")
     if changed := _changes(about["environment"], environment.conditions()):
         warn(f"resumed under other conditions, so the last digits may differ: {'; '.join(changed)}")
     return Checkpoint(about["epoch"], tensors, about["notes"])
