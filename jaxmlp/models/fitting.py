@@ -188,9 +188,9 @@ def _with_run(checkpoints: Checkpoints | None, about: Mapping[str, Any]) -> Chec
 
 
 def _choose_monitor(monitor: str | None, loss: Loss | None, data: Splits) -> str | None:
-    """What was asked for; of targets that do not differ R² is no number, and there their error chooses."""
+    """What was asked for; where no target differs R² is no number, and there the error chooses."""
     targets = np.asarray(data.validation.targets)
-    undefined = data.task == "regression" and len(targets) and (np.ptp(targets, axis=0) == 0).any()
+    undefined = data.task == "regression" and len(targets) and (np.ptp(targets, axis=0) == 0).all()
     return "rmse" if undefined and monitor is None and loss is None else monitor
 
 

@@ -36,7 +36,7 @@ def verdicts(report: Report) -> list[str]:
     against = partial(_against, report, compared)
     if constant and report.learnt_nothing:
         found = {
-            "level": f"Nothing is shown to be learnt: {constant.name} is not shown to be worse",
+            "level": f"Nothing was learnt that shows: {constant.name} is not shown to be worse",
             "ahead": f"Nothing was learnt: {constant.name} is better",
         }
         lines.append(f"{found[constant.verdict]}: {against(constant)}")

@@ -49,7 +49,7 @@ def test_of_a_single_group_no_difference_is_shown(report):
     compared = fit_baselines(judged, report.found.out_of_fold, report.splits, 1000.0)
     assert {one.verdict for one in compared.baselines} == {"level"}
     line, *_ = verdicts(report._replace(comparison=compared))
-    assert line.startswith("Nothing is shown to be learnt: always the mean is not shown to be worse: R² ")
+    assert line.startswith("Nothing was learnt that shows: always the mean is not shown to be worse: R² ")
     assert line.endswith("held out rows, too few that are independent for an interval of the difference")
     assert format_difference(compared.baselines[0]).endswith(" (too few rows)")
 

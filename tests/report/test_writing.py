@@ -101,7 +101,7 @@ def test_where_the_ensemble_says_what_the_shares_say_nothing_was_learnt(report):
     found = with_predictions(report, np.full(len(targets), np.mean(targets)))
     assert found.comparison.find(CONSTANT).verdict == "level" and found.comparison.num_folds == 4
     assert tell(found)[0].startswith(
-        "Nothing is shown to be learnt: always the class shares is not shown to be worse: log-loss 0.6"
+        "Nothing was learnt that shows: always the class shares is not shown to be worse: log-loss 0.6"
     )
 
 
