@@ -39,7 +39,8 @@ class _Lines:
     """
 
     def __init__(self, total: int, done: int) -> None:
-        self.total, self.n, self._began_with, self._told = total, done, done, done
+        self.total, self.n, self._told = total, done, done
+        self._first: tuple[int, float] | None = None
         self._postfix, self._began, self._last = "", time.monotonic(), -_SECONDS
 
     def __enter__(self) -> "_Lines":
@@ -56,14 +57,18 @@ class _Lines:
     def update(self, number: int = 1) -> None:
         """So many more are behind."""
         self.n += number
+        # What comes before may be compiling, which says nothing of the epochs to come.
+        self._first = self._first or (self.n, time.monotonic())
         if time.monotonic() - self._last >= _SECONDS or self.n >= self.total:
             self._tell()
 
     def _tell(self) -> None:
         self._told, self._last = self.n, time.monotonic()
-        passed = self._last - self._began
-        left = passed / (self.n - self._began_with) * (self.total - self.n)
-        parts = (f"{self.n:,} of {self.total:,} epochs", f"{passed:.1f} s, {left:.1f} s left", self._postfix)
+        number, began = self._first or (self.n, self._began)
+        rate = (self.n - number) / max(self._last - began, 1e-9)
+        left = f"{(self.total - self.n) / rate:.1f} s left" if rate else ""
+        passed = f"{self._last - self._began:.1f} s"
+        parts = f"{self.n:,} of {self.total:,} epochs", passed, left, self._postfix
         print(", ".join(filter(None, parts)), file=sys.stderr, flush=True)
 
 
