@@ -18,6 +18,7 @@ _RESAMPLES = {3: 200, 20: 100}
 FEW_RESAMPLES = 50
 _MOST_DRAWN = 5_000
 """Rows, or groups, in a resample at most; of more, deviations are scaled (Bickel et al. 1997)."""
+_ROUNDING = 1e-9
 Interval = tuple[float, float] | None
 """None where the rows are too few to say."""
 
@@ -88,7 +89,7 @@ def _middle(values: Float[np.ndarray, " resamples"], value: float, num_units: in
     wider *= math.sqrt(min(1.0, _MOST_DRAWN / num_units))
     low, high = (wider * (np.quantile(finite, (0.025, 0.975)) - np.median(finite)) + value).tolist()
     # Where all are alike, as of an AUC of 1, the rows are too few to show an error.
-    return (low, high) if low < high else None
+    return (low, high) if high - low > _ROUNDING * abs(value) else None
 
 
 def _within(interval: Interval, name: str) -> Interval:

@@ -120,16 +120,23 @@ def _rare_class(judged: Judged) -> list[str]:
 
 
 def _apart(report: Report) -> list[str]:
-    """Where test rows are harder or easier than those held out."""
+    """Where test rows are predicted worse or better than those held out."""
     name = "accuracy" if report.held_out.class_names else "RMSE"
     ours, theirs = (report.measures.get(part, {}).get(name) for part in ("held out", "test"))
     if not (ours and theirs and ours.interval and theirs.interval) or len(report.test.targets) < _FEW:
         return []
     if ours.interval[0] <= theirs.interval[1] and theirs.interval[0] <= ours.interval[1]:
         return []
-    harder = "harder" if (theirs.value > ours.value) == (name == "RMSE") else "easier"
+    better = (theirs.value < ours.value) == (name == "RMSE")
+    # A fold's rows are left to its own networks, and test rows are asked of all.
+    why = (
+        ", each of which fewer networks predict"
+        if better and len(report.found.out_of_fold.learnt) > 1
+        else ""
+    )
     values = f"{name} {format_measure(theirs)} against {format_measure(ours)}"
-    return [f"The test rows are {harder} than those held out of training: {values}"]
+    how = "better" if better else "worse"
+    return [f"The test rows are predicted {how} than those held out of training{why}: {values}"]
 
 
 def reached(report: Report) -> list[str]:

@@ -14,7 +14,7 @@ from jaxmlp.report.columns import InputColumn, column_words
 from jaxmlp.report.contents import CONSTANT, Baseline
 from jaxmlp.report.judged import Judged, row_losses
 from jaxmlp.report.markup import text
-from jaxmlp.report.measures import measure
+from jaxmlp.report.measures import Measure, measure
 from jaxmlp.report.sentences import format_difference, format_measure, format_value, tell, verdicts
 from jaxmlp.report.writing import make_report
 from jaxmlp.statistics import summarize
@@ -70,6 +70,21 @@ def test_differences_have_the_digits_that_show_them(report):
     assert "log-loss, classes weighed as in training, 0.000025 of the ensemble against 0.500000 on " in line
     assert format_difference(close.baselines[0]) == "+0.000020 (+0.000011 to +0.000031)"
     assert format_difference(baseline(-0.25, 1.5)) == "+0.500 (−0.250 to +1.500)"
+
+
+def test_where_test_rows_are_predicted_otherwise_it_is_said_with_what_folds_do(report):
+    def told(held_out, test, learnt=report.found.out_of_fold.learnt):
+        pair = {"held out": held_out, "test": test}
+        around = {part: {"RMSE": Measure(x, (x - 0.1, x + 0.1), "")} for part, x in pair.items()}
+        found = report.found._replace(out_of_fold=report.found.out_of_fold._replace(learnt=learnt))
+        rows = report._replace(test=report.held_out, measures=around, found=found)
+        return [line for line in tell(rows) if line.startswith("The test rows are")]
+
+    start = "The test rows are predicted {} than those held out of training{}: RMSE "
+    assert told(1.0, 1.15) == []
+    assert told(1.0, 2.0)[0].startswith(start.format("worse", ""))
+    assert told(2.0, 1.0)[0].startswith(start.format("better", ", each of which fewer networks predict"))
+    assert told(2.0, 1.0, report.found.out_of_fold.learnt[:1])[0].startswith(start.format("better", ""))
 
 
 def test_small_numbers_are_told_in_their_unit_and_no_share_is_whole_that_is_not(report):
