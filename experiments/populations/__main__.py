@@ -126,7 +126,7 @@ def draw(record: Record, folder: Path) -> None:
     ones = np.ones(len(sizes))
     lines: dict[str, Any] = {
         "a population": (sizes, np.stack([times[str(size)] for size in sizes], axis=1)),
-        "its matrix products at this machine's peak": (
+        "its products at the machine's peak": (
             sizes,
             np.outer(values(record, "limit_per_member"), ones),
         ),
