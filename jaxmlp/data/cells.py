@@ -157,6 +157,12 @@ def are_truths(words: AbstractSet[str]) -> bool:
     return words <= {"True", "False", "0", "1"} and not words.isdisjoint(("True", "False"))
 
 
+def tell_digits(words: Iterable[str]) -> list[str]:
+    """Which of the words of a column of truth values are digits, in a line; none without any."""
+    digits = [word for word in words if word in ("0", "1")]
+    return [f"is taken for truth values, and {shown(digits)} among them for True or False"] if digits else []
+
+
 def counts_rows(numbers: np.ndarray) -> bool:
     """Whether they are whole and all different, as those that only name the rows are."""
     whole = np.isfinite(numbers).all() and (numbers == numbers.round()).all()

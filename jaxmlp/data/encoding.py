@@ -11,7 +11,7 @@ from jaxmlp.data.arrays import MAX_NUMBER
 from jaxmlp.data.cells import Cells, are_numbers, is_duration, is_plain, sample_words, shown
 from jaxmlp.data.columns import CategoryColumn, Column, DateColumn, NumberColumn, Used, used_columns
 from jaxmlp.data.frames import check_frame
-from jaxmlp.data.numerals import MARK_NAMES, SECONDS, parse_numbers, without_unit
+from jaxmlp.data.numerals import MARK_NAMES, SECONDS, parse_numbers, tell_bare, without_unit
 from jaxmlp.runtime.console import warn
 from jaxmlp.types import InputError
 
@@ -69,7 +69,8 @@ def transform_columns(
     for column, cells in read:
         if isinstance(column, NumberColumn):
             check_marks(column, frame[column.name])
-            _tell_units(column, cells, frame[column.name])
+            for told in _tell_units(column, cells, frame[column.name]):
+                warn(f"column {column.name!r}: {told}")
         check_new_cells(column, cells, frame[column.name])
     return encode_cells(read)
 
@@ -94,21 +95,15 @@ def check_marks(column: NumberColumn, values: "pandas.Series") -> None:
         warn(f"column {column.name!r}: {grouped[0][0]!r} is the number {grouped[0][1]:.15g}, since {learnt}")
 
 
-def _tell_units(column: NumberColumn, cells: Cells, values: "pandas.Series") -> None:
-    """A warning where plain numbers are read as those with the unit that was learnt, or spans of time as
-    others were.
-    """
-    spans, told = is_duration(values) and bool(values.notna().any()), ""
-    if spans and column.unit != SECONDS:
+def _tell_units(column: NumberColumn, cells: Cells, values: "pandas.Series") -> list[str]:
+    """That plain numbers are read as those with the unit that was learnt, or spans of time as others were."""
+    if is_duration(values) and values.notna().any():
         told = "holds spans of time, and was learnt as numbers; they count in seconds"
-    elif column.unit and not spans and (bare := _find_bare(column, cells, values)):
-        told = (
-            "holds numbers, and was learnt as spans of time; they count in seconds"
-            if column.unit == SECONDS
-            else f"in numbers such as {shown(bare)} {column.unit!r} is missing, and taken to be meant"
-        )
-    if told:
-        warn(f"column {column.name!r}: {told}")
+        return [] if column.unit == SECONDS else [told]
+    bare = _find_bare(column, cells, values) if column.unit else []
+    if column.unit == SECONDS:
+        return ["holds numbers, and was learnt as spans of time; they count in seconds"] if bare else []
+    return tell_bare(bare, column.unit)
 
 
 def _find_bare(column: NumberColumn, cells: Cells, values: "pandas.Series") -> list[Any]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
-from jaxmlp.data.cells import Cells, are_numbers, bare, is_dated, is_duration, is_known, map_different
+from jaxmlp.data.cells import Cells, are_numbers, bare, is_dated, is_duration, is_known, map_different, shown
 
 if TYPE_CHECKING:
     import pandas
@@ -103,6 +103,13 @@ def without_unit(words: Sequence[str], decimal: str, unit: str) -> list[str]:
     """Those of them that have no unit and are read as if they had this one; but for 0, the same in any."""
     bare = [word for word in words if not split_number(word)[3]]
     return [word for word in bare if np.nan_to_num(_number(word, decimal, unit))]
+
+
+def tell_bare(numbers: Sequence[object], unit: str) -> list[str]:
+    """That these have no unit where others have this one, in a line; none without any."""
+    return (
+        [f"in numbers such as {shown(numbers)} {unit!r} is missing, and taken to be meant"] if numbers else []
+    )
 
 
 def find_unit(words: Sequence[str]) -> str:

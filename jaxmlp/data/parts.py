@@ -96,11 +96,10 @@ def _check_counts(labels: AnyArray, class_names: tuple[ClassName, ...]) -> None:
     for label, count in zip(*np.unique(labels, return_counts=True), strict=True):
         if count == 1:
             is_number = type(class_names[label]) in (int, float)
+            hint = "; if these are no classes but numbers, give task='regression'" if is_number else ""
             raise InputError(
                 f"targets: class {class_names[label]!r} has a single example, which cannot be both learnt "
-                "and measured; find more of it, drop it, or put it with another class"
-                + "; if these are no classes but numbers, give task='regression'"
-                * is_number
+                f"and measured; find more of it, drop it, or put it with another class{hint}"
             )
 
 

@@ -17,6 +17,7 @@ from jaxmlp.data.cells import (
     is_plain,
     sample_words,
     shown,
+    tell_digits,
 )
 from jaxmlp.data.columns import (
     MAX_CATEGORIES,
@@ -28,7 +29,14 @@ from jaxmlp.data.columns import (
     infer_from_type,
 )
 from jaxmlp.data.dates import are_mostly_dates, may_be_months, show_day
-from jaxmlp.data.numerals import find_decimals, find_units, is_numeral, shown_decimals, without_unit
+from jaxmlp.data.numerals import (
+    find_decimals,
+    find_units,
+    is_numeral,
+    shown_decimals,
+    tell_bare,
+    without_unit,
+)
 
 if TYPE_CHECKING:
     import pandas
@@ -134,10 +142,9 @@ def _remark_century(column: DateColumn, cells: Cells, values: "pandas.Series") -
 
 def _remark_digits(column: CategoryColumn, values: "pandas.Series") -> list[str]:
     """Categories of which some are numbers."""
-    digits = [word for word in sample_words(values) if word in ("0", "1")]
-    if not are_truths({*column.categories} - {""}):
-        return _remark_numerals(values)
-    return [f"is taken for truth values, and {shown(digits)} among them for True or False"] if digits else []
+    if are_truths({*column.categories} - {""}):
+        return tell_digits(sample_words(values))
+    return _remark_numerals(values)
 
 
 def _remark_numerals(values: "pandas.Series") -> list[str]:
@@ -166,9 +173,7 @@ def _remark_thousands(column: NumberColumn, frame: "pandas.DataFrame") -> list[s
 
 def _remark_bare(column: NumberColumn, values: "pandas.Series") -> list[str]:
     """Numbers without the unit that the others have, among texts."""
-    bare = without_unit(sample_words(values), column.decimal, column.unit)
-    told = f"in numbers such as {shown(bare)} {column.unit!r} is missing, and taken to be meant"
-    return [told] if bare else []
+    return tell_bare(without_unit(sample_words(values), column.decimal, column.unit), column.unit)
 
 
 def _remark_sentinels(numbers: np.ndarray, *, is_date: bool = False) -> list[str]:

@@ -18,6 +18,7 @@ from jaxmlp.data.cells import (
     is_dated,
     sample_words,
     shown,
+    tell_digits,
 )
 from jaxmlp.data.columns import DateColumn, NumberColumn
 from jaxmlp.data.encoding import check_marks
@@ -163,9 +164,8 @@ def tell_classes(before: "pandas.Series", after: "pandas.Series") -> None:
     """
     names = sorted({cell for cell in after if isinstance(cell, str)})
     texts = {cell for cell in before if isinstance(cell, str)} if names else set()
-    found, is_truth = [], import_pandas().api.types.infer_dtype(after, skipna=True) == "boolean"
-    if is_truth and (digits := sorted({*as_words(before).tolist()} & {"0", "1"})):
-        found.append(f"is taken for truth values, and {shown(digits)} among them for True or False")
+    is_truth = import_pandas().api.types.infer_dtype(after, skipna=True) == "boolean"
+    found = tell_digits(sorted({*as_words(before).tolist()})) if is_truth else []
     if len(texts) > len(names):
         padded = sorted(text for text in texts if text != bare(text))
         found.append(f"space around a class does not count: {shown(padded)}")

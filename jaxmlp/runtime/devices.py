@@ -166,10 +166,17 @@ def shard_keys(mesh: AnyMesh | None, keys: Key[Array, "..."]) -> Key[Array, "...
     """
     if mesh is None:
         return keys
-    if not keys.ndim:
-        return device_put(keys, sharding(mesh))
-    shares = mesh.shape["members"]
-    return device_put(pad_members(keys, -(-len(keys) // shares) * shares), sharding(mesh, "members"))
+    if keys.ndim:
+        shares = mesh.shape["members"]
+        keys = pad_members(keys, -(-len(keys) // shares) * shares)
+    return device_put(keys, keys_sharding(mesh, keys))
+
+
+def keys_sharding(mesh: AnyMesh | None, keys: Key[Array, "..."]) -> NamedSharding | None:
+    """Of what there is one of for each key: its first axis over the devices along "members"; of a single key
+    a copy on each device.
+    """
+    return sharding(mesh, "members") if keys.ndim else sharding(mesh)
 
 
 def pad_members(tree: PyTree, number: int) -> PyTree:

@@ -16,6 +16,7 @@ from jaxmlp.runtime.devices import (
     check_memory,
     device_put,
     gather,
+    keys_sharding,
     num_bytes,
     shard_keys,
     sharding,
@@ -118,7 +119,7 @@ def fit(
     else:
         run = run_fingerprint(train, evaluate, (dataset, validation), (key, data_key), hyperparams, choice)
         run |= checkpoints.run
-    members, where = len(key) if key.ndim else None, sharding(mesh, *["members"][: key.ndim])
+    members, where = len(key) if key.ndim else None, keys_sharding(mesh, key)
     kept = load_checkpoint(checkpoints, run)
     held_out, hyperparams = device_put((validation, hyperparams), sharding(mesh))
     key, data_key = shard_keys(mesh, key), shard_keys(mesh, data_key)
@@ -127,7 +128,7 @@ def fit(
     data = place_data(dataset, train.batch_size, data_key, data_bytes, mesh)
     run_functions = RunFunctions(train, evaluate, choice, where)
     program = lower_epochs(run_functions, state, hyperparams, data, held_out, data_key)()
-    parts_where = sharding(mesh, *["members"][: data_key.ndim])
+    parts_where = keys_sharding(mesh, data_key)
 
     def failure(state: FitState, epoch: Array, member: tuple[int, ...]) -> tuple[int, str] | None:
         return first_failure(train, state.train, hyperparams, dataset, epoch, data_key, member, parts_where)

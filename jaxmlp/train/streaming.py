@@ -14,7 +14,7 @@ from jaxtyping import Array, Integer, Key
 from jaxmlp import checks
 from jaxmlp.runtime.compilation import compile_for
 from jaxmlp.runtime.console import tell
-from jaxmlp.runtime.devices import device_put, gather, memory_bytes, num_bytes, sharding
+from jaxmlp.runtime.devices import device_put, gather, keys_sharding, memory_bytes, num_bytes, sharding
 from jaxmlp.train import batching
 from jaxmlp.train.state import Info, Train, TrainState, mean_info, zero_info
 from jaxmlp.types import AnyArray, AnyMesh, Dataset, InputError, PyTree
@@ -59,7 +59,7 @@ def place_data(
             "try a smaller batch_size"
         )
     tell(f"{size / 1e9:.2f} GB of training data come in parts of {num_steps} steps")
-    return Stream(dataset, num_steps, batch_size, sharding(mesh, *["members"][: data_key.ndim]))
+    return Stream(dataset, num_steps, batch_size, keys_sharding(mesh, data_key))
 
 
 def max_data_bytes(data_bytes: int | None) -> int:
