@@ -29,6 +29,7 @@ from experiments.harness.answers import Answer, Measures, Record, said, values
 from experiments.harness.command import main
 from experiments.harness.flags import Count, Counts, ImageConfig, Positive, Sizes, TrainingConfig, load
 from experiments.harness.receipt import Findings
+from experiments.harness.training import total_seconds
 from jaxmlp.data import sources
 from jaxmlp.plots import charts
 from jaxmlp.plots.images import image_grid
@@ -64,7 +65,7 @@ def run(config: Config) -> Findings:
         ", ".join([config.dataset, "diabetes", "breast_cancer"]),
         measures(agreement, signals, step),
         tables={"agreeing_digits": agreement, "error_signals": signals, "one_step": traces},
-        seconds={"train": sum(case.seconds for case in cases)},
+        seconds=total_seconds(case.seconds for case in cases),
         notes={"finite_difference_step": STEP, "finite_difference_weights": NUM_PLACES},
     )
 

@@ -1,7 +1,6 @@
 """The chain rule written out, the witnesses that it is set against, and the law of one step."""
 
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
@@ -9,11 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
-from experiments.harness.training import parameter_snapshots
-from jaxmlp import Affine, Network, make_evaluate, make_network, make_train
+from jaxmlp import Affine, Network, fit_mlp, make_network, make_train
 from jaxmlp.data.splits import Splits, layer_sizes, standardize
-from jaxmlp.nn import heads, metrics
-from jaxmlp.train import optimizers, population
 from jaxmlp.types import Dataset, Hyperparams, Layer, Params
 
 if TYPE_CHECKING:
@@ -27,7 +23,6 @@ WITNESSES = {
 }
 # So small that hardly a neuron switches on or off within it, where ReLU gives the loss a corner.
 STEP, NUM_PLACES = 1e-7, 200
-SGD = optimizers.make_optimizer("sgd")
 UNCHANGED = Affine(np.zeros((), np.float32), np.ones((), np.float32))
 OUTPUT_ERRORS: dict[str, Callable] = {
     "regression": lambda z, targets: 2 * (z - targets.reshape(z.shape)) / z.shape[1],
@@ -43,25 +38,19 @@ class Case(NamedTuple):
     network: Network
     batch: Dataset
     path: Params
-    seconds: float
+    seconds: Mapping[str, float]
 
 
 def train(config: "Config", splits: Splits) -> Case:
     """All seeds of one head as one program, and their parameters after every epoch."""
-    data = standardize(splits).train
-    network = make_network(layer_sizes(splits, config.hidden_sizes), heads.HEADS[splits.task], UNCHANGED)
-    run_of_one = make_train(network.init_fn, network.loss_fn, SGD, config.batch_size)
-    runs, _ = population.vmap_runs(
-        run_of_one, make_evaluate(network.predict_fn, metrics.METRICS[splits.task]), "key", "data_key"
-    )
-    key, data_key = population.seed_keys(config.seeds)
-    options: dict[str, Any] = {"key": key, "data_key": data_key}
-    options["hyperparams"] = Hyperparams(config.learning_rate)
-    began = time.perf_counter()
-    path = jax.device_get(list(parameter_snapshots(runs, [data] * config.num_epochs, **options)))
-    batch = jax.tree.map(lambda values: values[: config.batch_size], data)
-    stacked = jax.tree.map(lambda *leaves: np.stack(leaves, axis=1), *path)
-    return Case(splits.task, network, batch, stacked, time.perf_counter() - began)
+    shared = "hidden_sizes", "learning_rate", "batch_size", "num_epochs", "seed", "num_seeds", "progress"
+    options = {name: getattr(config, name) for name in shared}
+    # So many snapshots that every epoch is among them.
+    run = fit_mlp(splits, optimizer="sgd", num_snapshots=10 * config.num_epochs, **options).run
+    network = make_network(layer_sizes(splits, config.hidden_sizes), splits.task, UNCHANGED)
+    batch = jax.tree.map(lambda values: values[: config.batch_size], standardize(splits).train)
+    path = jax.tree.map(lambda *leaves: np.stack(leaves, axis=1), *run.snapshots.values())
+    return Case(splits.task, network, batch, path, run.seconds)
 
 
 def chain_rule(head: str, params: Params, batch: Dataset) -> tuple[Params, list[jax.Array]]:
@@ -134,7 +123,7 @@ def error_signals(case: Case) -> dict[str, dict[str, np.ndarray]]:
 def one_step(case: Case, learning_rate: float) -> dict[str, np.ndarray]:
     """What plain SGD on the first example does to the first layer's neurons [seeds, states, neurons, ...]."""
     example, hyperparams = jax.tree.map(lambda values: values[:1], case.batch), Hyperparams(learning_rate)
-    trainer = make_train(case.network.init_fn, case.network.loss_fn, SGD, batch_size=1)
+    trainer = make_train(case.network.init_fn, case.network.loss_fn, "sgd", batch_size=1)
 
     def step(params: Params) -> dict[str, jax.Array]:
         key = jax.random.key(0)

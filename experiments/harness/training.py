@@ -1,23 +1,21 @@
-"""Networks for data, the training of all seeds at all learning rates as one program, an epoch's time,
-parameters on the way, and what a population puts out.
+"""Networks for data, the training of all seeds at all learning rates as one program, an epoch's time, and
+what a population puts out.
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Key, Shaped
+from jaxtyping import Float, Shaped
 
 import jaxmlp
 from experiments.harness.flags import TrainingConfig
-from jaxmlp import Dataset, Hyperparams, Network, Train, checks
+from jaxmlp import Dataset, Hyperparams, Network, Train
 from jaxmlp.data.splits import Splits, layer_sizes
 from jaxmlp.nn.mlp import Activation
-from jaxmlp.runtime.compilation import compile_for
-from jaxmlp.train.divergence import failure_message
 from jaxmlp.train.epoch import epoch_index
 from jaxmlp.types import AnyArray, PyTree
 
@@ -66,31 +64,6 @@ def epoch_timer(train: Train, dataset: Dataset, hyperparams: Hyperparams) -> Cal
 
     epoch()
     return epoch
-
-
-def parameter_snapshots(
-    train: Train,
-    parts: Sequence[Dataset],
-    *,
-    key: Key[Array, "*members"],
-    data_key: Key[Array, "*orders"],
-    hyperparams: PyTree,
-) -> Iterator[PyTree]:
-    """The parameters to evaluate: at the start, then after training once on each of ``parts``.
-
-    Parts are whole epochs or pieces of them. All is compiled before the first parameters are handed out.
-    FloatingPointError when no loss is finite any more.
-    """
-    checks.hyperparams(hyperparams)
-    state = jax.jit(train.start)(key, hyperparams)
-    advance, eval_params = jax.jit(train.advance), jax.jit(train.eval_params)
-    programs = [compile_for(advance, state, hyperparams, part, epoch_index(0), data_key) for part in parts]
-    yield eval_params(state, hyperparams)
-    for index, (program, part) in enumerate(zip(programs, parts, strict=True)):
-        state, info = program(state, hyperparams, part, epoch_index(index), data_key)
-        if not np.any(np.isfinite(info.loss)):
-            raise FloatingPointError(failure_message(info, index))
-        yield eval_params(state, hyperparams)
 
 
 def population_logits(

@@ -1,18 +1,21 @@
 """Sixty neurons watched as they learn: how alike neighbouring pixels are, and what removing neurons costs."""
 
 import time
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.harness.training import parameter_snapshots
-from jaxmlp import Network, Splits, make_evaluate, make_optimizer, make_train
+from jaxmlp import Network, Splits, Train, make_evaluate, make_optimizer, make_train
 from jaxmlp.nn import metrics
 from jaxmlp.nn.neurons import autocorrelation_of_neurons
+from jaxmlp.runtime.compilation import compile_for
 from jaxmlp.train import population
-from jaxmlp.types import Dataset, Hyperparams, Numbers, Params
+from jaxmlp.train.divergence import failure_message
+from jaxmlp.train.epoch import epoch_index
+from jaxmlp.types import Dataset, Hyperparams, Numbers, Params, PyTree
 
 if TYPE_CHECKING:
     from experiments.neurons.__main__ import Config
@@ -46,8 +49,7 @@ def train(
     parts += [splits.train] * (config.num_epochs - 1)
     hyperparams = jax.tree.map(lambda *values: jnp.array(values), *settings(config).values())
     clock, neurons, accuracy, networks = [time.perf_counter()], [], [], []
-    key, data_key = population.seed_keys(config.seeds)
-    for params in parameter_snapshots(moves, parts, key=key, data_key=data_key, hyperparams=hyperparams):
+    for params in moments(moves, parts, *population.seed_keys(config.seeds), hyperparams):
         clock.append(time.perf_counter())
         neurons.append(autocorrelation_of_neurons(params[0].weight, inputs))
         accuracy.append(np.asarray(judge(params, (), splits.validation)["accuracy"]))
@@ -65,6 +67,22 @@ def train(
         "outgoing_norm": np.linalg.norm(networks[-1][1].weight, axis=-1),
     }
     return tables, networks, {"compile": clock[1] - clock[0], "train": time.perf_counter() - clock[1]}
+
+
+def moments(
+    train: Train, parts: Sequence[Dataset], key: Any, data_key: Any, hyperparams: PyTree
+) -> Iterator[PyTree]:
+    """The parameters at the start, then after training once on each of ``parts``; all is compiled before.
+    FloatingPointError when no loss is finite any more."""
+    state = jax.jit(train.start)(key, hyperparams)
+    advance, eval_params = jax.jit(train.advance), jax.jit(train.eval_params)
+    programs = [compile_for(advance, state, hyperparams, part, epoch_index(0), data_key) for part in parts]
+    yield eval_params(state, hyperparams)
+    for index, (program, part) in enumerate(zip(programs, parts, strict=True)):
+        state, info = program(state, hyperparams, part, epoch_index(index), data_key)
+        if not np.any(np.isfinite(info.loss)):
+            raise FloatingPointError(failure_message(info, index))
+        yield eval_params(state, hyperparams)
 
 
 def removal_scores(tables: Tables, seed: int) -> np.ndarray:

@@ -37,7 +37,7 @@ def worked_case(batch=None):
     params, example = worked_example()
     network = make_network((2, 2, 1), heads.regression, gradients.UNCHANGED)
     path = jax.tree.map(lambda leaf: np.stack([leaf, leaf])[None], params)
-    return gradients.Case("regression", network, batch or example, path, 0.0)
+    return gradients.Case("regression", network, batch or example, path, {})
 
 
 def test_the_chain_rule_of_an_example_worked_by_hand():

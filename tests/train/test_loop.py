@@ -10,7 +10,8 @@ import numpy as np
 import optax
 import pytest
 
-from experiments.harness.training import epoch_timer, parameter_snapshots
+from experiments.harness.training import epoch_timer
+from experiments.neurons.measure import moments
 from jaxmlp.nn.metrics import Metric
 from jaxmlp.train.loop import fit
 from jaxmlp.train.optimizers import make_optimizer
@@ -290,17 +291,14 @@ def sleeping_loss(params, model_state, example, key, hyperparams):
 def test_snapshots_are_taken_at_the_start_and_after_each_part():
     # The counter takes one step for every two examples.
     two, five = DATASET, Dataset(np.ones(5, np.float32), np.ones(5, np.float32))
-    keys = {"key": KEY, "data_key": DATA_KEY, "hyperparams": Hyperparams()}
-    taken = [float(params) for params in parameter_snapshots(counter(), [two, five, two], **keys)]
+    taken = [float(params) for params in moments(counter(), [two, five, two], KEY, DATA_KEY, Hyperparams())]
     # A partial last batch counts by its share.
     np.testing.assert_allclose(taken, [0, 1, 3.5, 4.5])
 
 
 def test_snapshots_end_where_nothing_is_finite():
     train = diverging_train(lambda params, hyperparams: params >= 3)
-    taken = parameter_snapshots(
-        train, [DATASET] * 3, key=KEY, data_key=DATA_KEY, hyperparams=Hyperparams(1.0)
-    )
+    taken = moments(train, [DATASET] * 3, KEY, DATA_KEY, Hyperparams(1.0))
     assert [float(next(taken)), float(next(taken))] == [0, 2]
     with pytest.raises(FloatingPointError, match=r"^the loss became non-finite in epoch 2, step 2; "):
         next(taken)
