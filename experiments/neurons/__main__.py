@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.harness.answers import Answer, Measures, Record, compared, said, sign, slug
+from experiments.harness.answers import Answer, Measures, Record, compared, counted, paired, said, sign, slug
 from experiments.harness.command import main
 from experiments.harness.flags import ImageConfig, Rule, Sizes, TrainingConfig, load
 from experiments.harness.receipt import Findings
@@ -99,16 +99,19 @@ def measures(tables: Tables) -> Measures:
 
 def answer(record: Record) -> Answer:
     """Whether neurons leave static behind, and whether what is most like it is needed."""
+    rise = paired(record, "autocorrelation_at_end", "autocorrelation_at_start")
+    word = "Both in one" if sign(rise, "difference") > 0 else "Strokes are not shown"
     static, strokes = (
         compared(record, f"static_first_minus_{order}", "higher", "lower")
         for order in ("random_order", "strokes_first")
     )
     return Answer(
         "autocorrelation_at_end",
-        f"Both in one: a neuron's autocorrelation rises from {said(record, 'autocorrelation_at_start')} to "
+        f"{word}: a neuron's autocorrelation goes from {said(record, 'autocorrelation_at_start')} to "
         f"{said(record, 'autocorrelation_at_end')}; {said(record, 'share_like_static')} of the neurons stay "
         "like random ones. Accuracy with the half most like static removed, minus that with any half "
-        f"removed: {static}; minus that with the half most like strokes removed: {strokes}",
+        f"removed: {static}; minus that with the half most like strokes removed: {strokes} "
+        f"({counted(record, 'autocorrelation_at_end')})",
         sign(record, "static_first_minus_strokes_first") != 0,
     )
 
