@@ -12,7 +12,7 @@ beforehand and set for untrained networks as well.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -21,22 +21,24 @@ from scipy.optimize import linear_sum_assignment
 from scipy.special import expit, logit
 
 import jaxmlp
-from experiments.harness.answers import Answer, Measures, Record, compared, said, sign, slug, values
+from experiments.harness.answers import Answer, Measures, Record, compared, counted, said, sign, slug, values
 from experiments.harness.command import main
 from experiments.harness.flags import Count, Positives, Sizes, TrainingConfig
 from experiments.harness.network_pictures import NUM_SNAPSHOTS, write_page
 from experiments.harness.receipt import Findings
-from experiments.harness.training import all_rates, make_network, population_logits, total_seconds
+from experiments.harness.training import make_network, population_logits, total_seconds
 from experiments.shopping.buyers import MOTIVES, buying_probability, draw_buyers, indices
-from experiments.shopping.model import layers_of, model_of, path_of, snapshots_of
-from jaxmlp import Splits, TuneResult, from_arrays, save, save_snapshots
-from jaxmlp.nn import heads, metrics
+from jaxmlp import FitResult, Splits, from_arrays, save, save_snapshots
+from jaxmlp.data.columns import NumberColumn
+from jaxmlp.models.model import with_spec
+from jaxmlp.nn import metrics
 from jaxmlp.plots import charts
-from jaxmlp.train import batching
 
 APPEARS, NUM_UNTRAINED, SIDE = 0.9, 500, 60
 PLANE = np.stack(np.meshgrid(*[(np.arange(SIDE) + 0.5) / SIDE] * 2), axis=-1).reshape(-1, 2)
-MEASURES = {name: metrics.CLASSIFICATION[name] for name in ("accuracy", "log_loss")}
+MEASURES = ("accuracy", "log_loss")
+Fitted = tuple[float, FitResult]
+"""The learning rate that was chosen, and the networks of all seeds at it."""
 
 
 @dataclass(frozen=True)
@@ -56,37 +58,41 @@ class Config(TrainingConfig):
 
 def run(config: Config) -> Findings:
     """Draw the buyers, train the models, and compare neurons with motives."""
-    offers, bought = draw_buyers(config.num_buyers, config.seed)
-    splits = from_arrays(offers, bought)
-    models = {"logistic": train(config, splits), "mlp": train(config, splits, len(MOTIVES))}
-    mlp = models["mlp"]
+    splits = offers_of(*draw_buyers(config.num_buyers, config.seed))
+    fits = {"logistic": train(config, splits), "mlp": train(config, splits, len(MOTIVES))}
+    found, network = fits["mlp"][1], make_network(splits, (len(MOTIVES),))
     keys, _ = jaxmlp.seed_keys(range(config.seed, config.seed + max(config.num_seeds, NUM_UNTRAINED)))
-    initial, _ = jax.vmap(mlp.network.init_fn, in_axes=(0, None))(keys, jaxmlp.Hyperparams())
-    path = path_of(mlp.tuned, int(np.argmin(mlp.tuned.scores[:, mlp.tuned.setting])))
-    trained, untrained = (resemblance(mlp.network, params) for params in (mlp.tuned.params, initial))
+    initial, _ = jax.vmap(network.init_fn, in_axes=(0, None))(keys, jaxmlp.Hyperparams())
+    trained, untrained = (resemblance(network, params) for params in (found.run.params, initial))
+    tested = {f"test_{name}": value for name, value in jaxmlp.evaluate(found.model, splits.test).items()}
+    model = with_spec(found.model, metrics=found.model.spec.metrics | tested)
+    save(config.folder / "model.safetensors", model)
+    save_snapshots(config.folder / "snapshots", found.snapshots)
     return Findings(
-        f"{len(offers)} buyers with three motives",
-        appearances(trained, untrained) | decisions(config, splits.test, models),
-        tables={"inputs": jaxmlp.fit_affine(splits.train.inputs), "path": path}
-        | {name: model.tuned.params for name, model in models.items()},
-        seconds=total_seconds(model.tuned.fit.seconds for model in models.values()),
+        splits.name,
+        appearances(trained, untrained) | decisions(splits.test, fits),
+        tables={"inputs": jaxmlp.fit_affine(splits.train.inputs)}
+        | {name: fitted.run.params for name, (_, fitted) in fits.items()},
+        seconds=total_seconds(fitted.run.seconds for _, fitted in fits.values()),
     )
 
 
-class Model(NamedTuple):
-    """One kind of network, trained with every seed."""
+def offers_of(offers: np.ndarray, bought: np.ndarray) -> Splits:
+    """The decisions in parts, with the names that the page shows."""
+    splits = from_arrays(offers, bought, name=f"{len(offers)} buyers with three motives")
+    columns = tuple(map(NumberColumn, ("price", "utility"), splits.train.inputs.mean(axis=0).tolist()))
+    classes = "no purchase", "purchase"
+    return splits._replace(columns=columns, class_names=classes, target="a purchase")
 
-    network: jaxmlp.Network
-    tuned: TuneResult
 
-
-def train(config: Config, splits: Splits, *hidden_sizes: int) -> Model:
-    """All seeds at all learning rates as one program; the rate of the best validation loss is chosen."""
-    num_steps = config.num_epochs * batching.num_batches(len(splits.train.inputs), config.batch_size)
-    options = all_rates(config, config.learning_rates, jaxmlp.Hyperparams(num_steps=num_steps))
-    options |= {"monitor": "log_loss", "metrics": MEASURES, "num_snapshots": NUM_SNAPSHOTS}
-    network, adam = make_network(splits, hidden_sizes), jaxmlp.make_optimizer("adam", "cosine")
-    return Model(network, jaxmlp.tune(network, adam, splits.train, splits.validation, **options))
+def train(config: Config, splits: Splits, *hidden_sizes: int) -> Fitted:
+    """All seeds as one program, at the rate with the best mean validation loss."""
+    shared = "batch_size", "num_epochs", "seed", "num_seeds", "progress"
+    options: dict[str, Any] = {name: getattr(config, name) for name in shared}
+    options |= {"hidden_sizes": hidden_sizes, "schedule": "cosine", "monitor": "log_loss"}
+    options["num_snapshots"] = NUM_SNAPSHOTS
+    fits = {rate: jaxmlp.fit_mlp(splits, learning_rate=rate, **options) for rate in config.learning_rates}
+    return min(fits.items(), key=lambda row: row[1].run.best_score.mean())
 
 
 def by_motive(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -121,18 +127,19 @@ def appearances(trained: np.ndarray, untrained: np.ndarray) -> Measures:
     return measured
 
 
-def decisions(config: Config, test: jaxmlp.Dataset, models: dict[str, Model]) -> Measures:
+def decisions(test: jaxmlp.Dataset, fits: dict[str, Fitted]) -> Measures:
     """How well each model and Bayes' rule decide on test data, and how far the networks are from the rest."""
     measured: Measures = {}
     reached = {}
-    for name, (_, tuned) in models.items():
-        measured[f"{name}_learning_rate"] = config.learning_rates[tuned.setting], "1"
-        measured[f"{name}_validation_log_loss"] = tuned.scores[:, tuned.setting], "nats"
-        reached[name] = jax.tree.map(np.asarray, tuned.evaluate(tuned.params, (), test))
+    for name, (rate, fitted) in fits.items():
+        measured[f"{name}_learning_rate"] = rate, "1"
+        measured[f"{name}_validation_log_loss"] = fitted.run.best_score, "nats"
+        reached[name] = [jaxmlp.evaluate(model, test) for model in fitted.models]
     rule = jnp.asarray(logit(buying_probability(np.asarray(test.inputs))))[:, None]
-    for measure, (function, _, unit) in MEASURES.items():
+    for measure in MEASURES:
+        function, _, unit = metrics.CLASSIFICATION[measure]
+        logistic, mlp = (np.array([one[measure] for one in reached[name]]) for name in ("logistic", "mlp"))
         bayes = np.asarray(function(rule, jnp.asarray(test.targets)))
-        logistic, mlp = reached["logistic"][measure], reached["mlp"][measure]
         of = {"logistic": logistic, "mlp": mlp, "bayes": bayes}
         measured |= {f"{name}_test_{measure}": (values, unit) for name, values in of.items()}
         measured[f"mlp_minus_logistic_{measure}"] = mlp - logistic, unit
@@ -149,18 +156,21 @@ def answer(record: Record) -> Answer:
         f"{word}: all three indices appear in {said(record, 'all_three_appear')} of trained networks; share "
         f"of indices seen, minus that in untrained ones: {said(record, seen)}. Three hidden neurons minus a "
         f"line: {compared(record, 'mlp_minus_logistic_accuracy')} of decisions right; minus Bayes' rule: "
-        f"{compared(record, 'mlp_minus_bayes_accuracy')}",
+        f"{compared(record, 'mlp_minus_bayes_accuracy')} ({counted(record, seen)})",
         sign(record, "mlp_minus_logistic_accuracy") > 0,
     )
 
 
-def network_of(record: Record, name: str) -> tuple[jaxmlp.Network, Any]:
+def network_of(record: Record, name: str) -> tuple[jaxmlp.Network, jaxmlp.Params]:
     """The networks of one kind, of all seeds, as the record holds them."""
 
-    layers, inputs = layers_of(record["tables"][name]), record["tables"]["inputs"]
-    sizes = layers[0].weight.shape[1], *(layer.bias.shape[1] for layer in layers)
-    affine = jaxmlp.Affine(*(np.array(inputs[field], np.float32) for field in jaxmlp.Affine._fields))
-    return jaxmlp.make_network(sizes, heads.binary, affine), layers
+    def array(values: Any) -> Any:
+        return np.array(values, np.float32)
+
+    layers, inputs = record["tables"][name], record["tables"]["inputs"]
+    params = tuple(jaxmlp.Layer(array(layer["weight"]), array(layer["bias"])) for layer in layers)
+    sizes = params[0].weight.shape[1], *(layer.bias.shape[1] for layer in params)
+    return jaxmlp.make_network(sizes, "binary", jaxmlp.Affine(*map(array, inputs.values()))), params
 
 
 def draw(record: Record, folder: Path) -> None:
@@ -169,12 +179,9 @@ def draw(record: Record, folder: Path) -> None:
     maps = {"known truth": buying_probability(PLANE)}
     for title, name in (("logistic regression", "logistic"), ("three hidden neurons", "mlp")):
         maps[title] = expit(population_logits(*network_of(record, name), PLANE)[best, :, 0])
+    if (path := folder / "model.safetensors").exists():
+        write_page(jaxmlp.load(path), record, folder / "page.html", buying_probability)
     network, params = network_of(record, "mlp")
-    model = model_of(record, params, best)
-    save(folder / "model.safetensors", model)
-    save_snapshots(folder / "snapshots", snapshots_of(record, model))
-    if not record["config"]["smoke"]:
-        write_page(model, record, folder / "page.html", buying_probability)
     sums, r = by_motive(population_logits(network, params[:1], PLANE)[best])
     names = [f"nearest to {motive}:\nr = {x:+.2f}" for motive, x in zip(MOTIVES, r, strict=True)]
     chance: Any = {"colour_label": "probability of a purchase", "boundary": 0.5}
