@@ -19,27 +19,19 @@ import jax
 import numpy as np
 
 import jaxmlp
-from experiments.harness.answers import Answer, Record, listed, values
+from experiments.harness.answers import Answer, Record, counted, listed, paired, sign, values
 from experiments.harness.command import main
 from experiments.harness.flags import Count, Positives, Rule, Sizes, TrainingConfig
 from experiments.harness.receipt import Findings
 from experiments.harness.training import total_seconds
-from experiments.outputs.measure import (
-    HIDDEN_SIZES,
-    LABELS,
-    MEASURES,
-    OUTPUTS,
-    RIVALS,
-    TASKS,
-    TEST_FRACTION,
-    compare,
-    measured,
-)
+from experiments.outputs.measure import HIDDEN_SIZES, MEASURES, RIVALS, TASKS, compare
 from experiments.outputs.softmax import SIZES, loss_by_size, naive_loss, softmax_laws
-from jaxmlp import checks, statistics
+from jaxmlp import checks
 from jaxmlp.nn import heads
 from jaxmlp.plots import charts, classifier
-from jaxmlp.types import Numbers
+
+LABELS = {"network": "our network", "sklearn_mlp": "scikit-learn's MLP", "linear_model": "linear model"}
+OUTPUTS = {"binary": "sigmoid", "multiclass": "softmax", "regression": "linear"}
 
 
 @dataclass(frozen=True)
@@ -59,7 +51,7 @@ class Config(TrainingConfig):
     num_epochs: Count = 100
     """Passes through the training data, of which the best for the validation part is kept."""
     batch_size: Count = 32
-    datasets: Annotated[tuple[str, ...], Rule(partial(checks.known_name, known=OUTPUTS))] = tuple(OUTPUTS)
+    datasets: Annotated[tuple[str, ...], Rule(partial(checks.known_name, known=TASKS))] = tuple(TASKS)
     """Names of the data sets."""
     max_iter: Count = 2000
     """Passes at most of scikit-learn's models."""
@@ -72,7 +64,7 @@ def run(config: Config) -> Findings:
     curves = {"safe": loss_by_size(heads.multiclass().loss), "naive": loss_by_size(naive_loss)}
     return Findings(
         ", ".join(outcomes),
-        {f"{name}_{k}": v for name, outcome in outcomes.items() for k, v in measured(outcome).items()}
+        {f"{name}_{k}": v for name, outcome in outcomes.items() for k, v in outcome.measures.items()}
         | {law: (v, "fraction" if "share" in law else "machine epsilon") for law, v in laws.items()},
         tables={name: outcome.confidences for name, outcome in outcomes.items()}
         | {"softmax_loss": {"size": SIZES, **curves}},
@@ -81,29 +73,25 @@ def run(config: Config) -> Findings:
     )
 
 
-def judge(record: Record) -> dict[tuple[str, str, str], str]:
-    """For each data set, rival and measure, what the interval of the difference allows to say of ours."""
-    found = {}
-    for name, rival in product(record["dataset"].split(", "), RIVALS):
-        for measure, metric in MEASURES[TASKS[name]].items():
-            ours, theirs = (values(record, f"{name}_{method}_{measure}") for method in ("network", rival))
-            interval = resampled_interval(ours - theirs, TEST_FRACTION)
-            found[name, rival, measure] = verdict(*interval, bool(metric.higher_is_better))
-    return found
-
-
 def answer(record: Record) -> Answer:
-    """Where our network is ahead of scikit-learn's models, in accuracy or share explained."""
-    judged = {key: word for key, word in judge(record).items() if key[2] in ("accuracy", "r2")}
+    """Where our network is shown to be ahead of scikit-learn's models, in accuracy or share explained."""
+    measures = {name: next(iter(MEASURES[TASKS[name]])) for name in record["dataset"].split(", ")}
+    judged = {}
+    for (name, measure), rival in product(measures.items(), RIVALS):
+        pair = paired(record, f"{name}_network_{measure}", f"{name}_{rival}_{measure}")
+        judged[f"{LABELS[rival]} on {name}".replace("_", " ")] = sign(pair, "difference", splits=True)
     told = []
-    for word in ("better", "worse"):
-        pairs = [f"{LABELS[rival]} on {name}" for (name, rival, _), found in judged.items() if found == word]
-        told += [f"{word} than {listed(pairs).replace('_', ' ')}"] if pairs else [f"nowhere {word}"]
-    level = sum(word == "no difference shown" for word in judged.values())
+    for word, way in {"better": 1, "worse": -1}.items():
+        whom = [of for of, found in judged.items() if found == way]
+        told.append(f"{word} than {listed(whom)}" if whom else f"nowhere {word}")
+    level = sum(way == 0 for way in judged.values())
+    first = next(f"{name}_network_{measure}" for name, measure in measures.items())
     return Answer(
-        f"{next(iter(judged))[0]}_network_accuracy",
-        f"{'No' if 'worse' in judged.values() else 'Yes'}: in accuracy, or share explained, our network is "
-        f"{listed(told)}; no difference is shown in {level} of {len(judged)} comparisons",
+        first,
+        f"{'No' if -1 in judged.values() else 'Not shown to be worse'}: in accuracy, or share explained, our "
+        f"network is shown to be {listed(told)}; no difference is shown in {level} of {len(judged)} "
+        f"comparisons ({counted(record, first)})",
+        level < len(judged),
     )
 
 
@@ -111,23 +99,24 @@ def draw(record: Record, folder: Path) -> None:
     """The scores and the reliability of each data set, and the two formulas of softmax."""
     wish = {True: "more is better", False: "less is better"}
     for name in record["dataset"].split(", "):
-        title, measures = name.replace("_", " "), MEASURES[TASKS[name]]
+        title, task = name.replace("_", " "), TASKS[name]
         panels = {
             m.replace("_", " ").replace("r2", "R²"): {
                 label: values(record, f"{name}_{method}_{m}") for method, label in LABELS.items()
             }
-            for m in measures
+            for m in MEASURES[task]
         }
         charts.point_plot(
             panels,
             folder / f"{name}.png",
-            xlabel=[f"{m.unit}, {wish[bool(m.higher_is_better)]}" for m in measures.values()],
-            title=f"{title}, {OUTPUTS[name]} output: test parts of the splits",
+            xlabel=[f"{m.unit}, {wish[bool(m.higher_is_better)]}" for m in MEASURES[task].values()],
+            title=f"{title}, {OUTPUTS[task]} output: test parts of the splits",
         )
-        if TASKS[name] != "regression":
-            tables = {label: record["tables"][name][method] for method, label in LABELS.items()}
-            sure = {f"{title}, {label}": (t["confidence"], t["right"]) for label, t in tables.items()}
-            shown = {label: (np.array(pair[0]), np.array(pair[1])) for label, pair in sure.items()}
+        shown = {}
+        for method, table in record["tables"][name].items():
+            sure = np.array(table["confidence"]), np.array(table["right"])
+            shown[f"{title}, {LABELS[method]}"] = sure
+        if shown:
             classifier.reliability(shown, folder / f"reliability_{name}.png")
     curves = record["tables"]["softmax_loss"]
     charts.line_plot(
@@ -139,23 +128,6 @@ def draw(record: Record, folder: Path) -> None:
         log_y=True,
         title="Where the naive softmax ends",
     )
-
-
-def resampled_interval(values: Numbers, test_fraction: float) -> tuple[float, float]:
-    """The 95 % interval of a mean over random splits: Student's, widened because the splits share examples
-    (Nadeau and Bengio 2003); endless for one split."""
-    mean, _, interval, n = statistics.summarize(values)
-    if interval is None:
-        return -np.inf, np.inf
-    half = (interval[1] - mean) * float(np.sqrt(1 + n * test_fraction / (1 - test_fraction)))
-    return mean - half, mean + half
-
-
-def verdict(low: float, high: float, higher_is_better: bool) -> str:
-    """What the interval of a difference allows to say."""
-    if low <= 0 <= high:
-        return "no difference shown"
-    return "better" if (low > 0) == higher_is_better else "worse"
 
 
 if __name__ == "__main__":

@@ -13,9 +13,8 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 import jaxmlp
 from experiments.harness.answers import Measures
 from jaxmlp.data import sources
-from jaxmlp.data import splits as data_splits
-from jaxmlp.data.splits import Splits, standardize
-from jaxmlp.nn import heads, metrics
+from jaxmlp.data.splits import Splits, layer_sizes, standardize
+from jaxmlp.nn import metrics
 from jaxmlp.train.loop import fit
 from jaxmlp.types import Numbers
 
@@ -23,54 +22,49 @@ if TYPE_CHECKING:
     from experiments.outputs.__main__ import Config
 
 TASKS = {"breast_cancer": "binary", "wine": "multiclass", "diabetes": "regression", "digits": "multiclass"}
-OUTPUTS = {"breast_cancer": "sigmoid", "wine": "softmax", "diabetes": "linear", "digits": "softmax"}
 RIVALS = {"sklearn_mlp": (MLPClassifier, MLPRegressor), "linear_model": (LogisticRegression, Ridge)}
-LABELS = {"network": "our network", "sklearn_mlp": "scikit-learn's MLP", "linear_model": "linear model"}
 R2 = metrics.REGRESSION["r2"]._replace(unit="fraction")
 MEASURES = {"binary": metrics.CLASSIFICATION, "multiclass": metrics.CLASSIFICATION, "regression": {"r2": R2}}
-TEST_FRACTION, HIDDEN_SIZES = 0.2, (100,)
+HIDDEN_SIZES = (100,)
 
 
 class Outcome(NamedTuple):
-    """One data set: scores by method and measure, one value per split, and how sure each method was."""
+    """One data set: its measures, one value per split, and how sure each method was of each example."""
 
-    task: str
-    scores: dict[str, dict[str, np.ndarray]]
-    choices: dict[str, np.ndarray]
+    measures: Measures
     confidences: dict[str, dict[str, np.ndarray]]
     seconds: dict[str, float]
 
 
 def compare(config: "Config", name: str) -> Outcome:
     """Every method on the same splits of one data set."""
-    seeds = config.seeds
-    loaded = [sources.load_dataset(name, split_seed=seed, test_fraction=TEST_FRACTION) for seed in seeds]
-    splits = [standardize(split) for split in loaded]
-    task, targets = splits[0].task, np.stack([split.test.targets for split in splits])
+    splits = [standardize(sources.load_dataset(name, split_seed=seed)) for seed in config.seeds]
+    task, targets = TASKS[name], np.stack([split.test.targets for split in splits])
     logits, choices, seconds = train_network(config, splits)
-    answers, models = {"network": logits}, {}
+    answers = {"network": logits}
     for rival, classes in RIVALS.items():
-        models[rival] = [
-            classes[task == "regression"](max_iter=config.max_iter, random_state=seed) for seed in seeds
-        ]
-        answers[rival] = np.stack([ask(*pair) for pair in zip(models[rival], splits, strict=True)])
-    choices["sklearn_mlp_iterations"] = np.array([model.n_iter_ for model in models["sklearn_mlp"]])
-    functions = {name: metric.function for name, metric in MEASURES[task].items()}
-    measure = jax.jit(jax.vmap(lambda z, y: {name: function(z, y) for name, function in functions.items()}))
-    scores = {method: jax.tree.map(np.asarray, measure(z, targets)) for method, z in answers.items()}
+        options = [{"max_iter": config.max_iter, "random_state": seed} for seed in config.seeds]
+        models = [classes[task == "regression"](**each) for each in options]
+        answers[rival] = np.stack([ask(*pair) for pair in zip(models, splits, strict=True)])
+        if rival == "sklearn_mlp":
+            choices["sklearn_mlp_iterations"] = np.array([model.n_iter_ for model in models])
+    measure = jax.jit(jax.vmap(lambda z, y: {m: each.function(z, y) for m, each in MEASURES[task].items()}))
+    found: Measures = {}
+    for method, z in answers.items():
+        scores = measure(z, targets).items()
+        found |= {f"{method}_{m}": (np.asarray(score), MEASURES[task][m].unit) for m, score in scores}
     sure = {} if task == "regression" else {method: confidence(z, targets) for method, z in answers.items()}
-    return Outcome(task, scores, choices, sure, seconds)
+    return Outcome(found | {name: (chosen, "1") for name, chosen in choices.items()}, sure, seconds)
 
 
 def train_network(config: "Config", splits: list[Splits]) -> tuple[np.ndarray, dict, dict[str, float]]:
     """The network's logits of the test parts, what the validation parts chose, and the seconds."""
-    task, parts = splits[0].task, [split[:3] for split in splits]
-    train, validation, test = jax.tree.map(lambda *leaves: np.stack(leaves), *parts)
-    layer_sizes = data_splits.layer_sizes(splits[0], HIDDEN_SIZES)
-    identity = jaxmlp.Affine(jnp.zeros(()), jnp.ones(()))
-    network = jaxmlp.make_network(layer_sizes, heads.HEADS[task], identity)
-    adam, monitor = jaxmlp.make_optimizer("adam"), "rmse" if task == "regression" else "log_loss"
-    run_of_one = jaxmlp.make_train(network.init_fn, network.loss_fn, adam, config.batch_size)
+    task = splits[0].task
+    train, validation, test = jax.tree.map(lambda *leaves: np.stack(leaves), *[split[:3] for split in splits])
+    unchanged = jaxmlp.Affine(jnp.zeros(()), jnp.ones(()))
+    network = jaxmlp.make_network(layer_sizes(splits[0], HIDDEN_SIZES), task, unchanged)
+    monitor = "rmse" if task == "regression" else "log_loss"
+    run_of_one = jaxmlp.make_train(network.init_fn, network.loss_fn, "adam", config.batch_size)
     evaluate = jaxmlp.make_evaluate(network.predict_fn, {monitor: metrics.METRICS[task][monitor]})
     runs, evaluate = jaxmlp.vmap_runs(
         *jaxmlp.vmap_runs(run_of_one, evaluate, "hyperparams"), "key", "dataset", "data_key"
@@ -107,13 +101,6 @@ def ask(model: Any, split: Splits) -> np.ndarray:
         return model.predict(split.test.inputs).reshape(len(split.test.inputs), -1)
     # A probability may have been rounded to 0; scikit-learn's log-loss clips it alike.
     return np.log(np.maximum(model.predict_proba(split.test.inputs), np.finfo(float).eps))
-
-
-def measured(outcome: Outcome) -> Measures:
-    """What the record says of one data set, one value per split."""
-    units = {measure: metric.unit for measure, metric in MEASURES[outcome.task].items()}
-    scores = {f"{method}_{m}": (v, units[m]) for method, by in outcome.scores.items() for m, v in by.items()}
-    return scores | {name: (v, "1") for name, v in outcome.choices.items()}
 
 
 def confidence(logits: Numbers, labels: np.ndarray) -> dict[str, np.ndarray]:

@@ -49,3 +49,26 @@ def test_names_are_listed_as_in_a_sentence(names, text):
 
 def test_a_name_becomes_part_of_a_metric_s():
     assert answers.slug("512-512, batch 32") == "512_512_batch_32"
+
+
+def test_splits_that_share_examples_need_a_wider_interval(record):
+    # √(1 + 3/4) times as wide: [-3.77, -0.90] of "below" becomes [-4.23, -0.44].
+    assert [answers.sign(record, "below", -0.5, splits=splits) for splits in (False, True)] == [-1, 0]
+    assert answers.compared(record, "below", splits=True).endswith("(behind)")
+
+
+def test_two_measures_are_compared_in_pairs(record):
+    pair = answers.paired(record, "above", "both")
+    assert answers.values(pair, "difference").tolist() == [2, 1, 0] and answers.sign(pair, "difference") == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "config", "text"),
+    [
+        ("above", {}, "3 seeds"),
+        ("one", {"varied": "split"}, "1 split"),
+        ("above", {"varied": "set of pictures"}, "3 sets of pictures"),
+    ],
+)
+def test_over_how_many_is_said(record, name, config, text):
+    assert answers.counted(record | {"config": config}, name) == text
