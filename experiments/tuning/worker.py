@@ -49,15 +49,9 @@ def scikit_learn(train: Rows, test: Rows, seed: int, path: Path) -> Told:
     return *done, float(search.score(test_inputs.reshape(len(test_inputs), -1), test_labels))
 
 
-SYSTEMS = {"jaxmlp": jaxmlp, "scikit-learn": scikit_learn}
-
-
-def search(system: str, data: str, seed: str, path: str) -> Told:
-    """What the arguments of the process ask for."""
-    with np.load(data) as rows:
-        train, test = ((rows[f"{part}_inputs"], rows[f"{part}_labels"]) for part in ("train", "test"))
-    return SYSTEMS[system](train, test, int(seed), Path(path))
-
-
 if __name__ == "__main__":
-    serve(lambda: {"search": lambda: search(*sys.argv[1:])})
+    system, data, seed, path = sys.argv[1:]
+    rows = np.load(data)
+    parts = [(rows[f"{part}_inputs"], rows[f"{part}_targets"]) for part in ("train", "test")]
+    search = {"jaxmlp": jaxmlp, "scikit-learn": scikit_learn}[system]
+    serve(lambda: {"search": lambda: search(*parts, int(seed), Path(path))})
