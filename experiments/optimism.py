@@ -18,7 +18,7 @@ import numpy as np
 
 import jaxmlp
 from experiments.harness import flags
-from experiments.harness.answers import Answer, Record, by_sign, listed, said, slug
+from experiments.harness.answers import Answer, Record, listed, said, sign, slug
 from experiments.harness.command import main
 from experiments.harness.receipt import Findings
 from experiments.tabular import tables
@@ -112,11 +112,15 @@ def losses(
 def answer(record: Record) -> Answer:
     """Where the score was too good, and what is seen where there is nothing to learn."""
     names = {name: f"{slug(name)}_optimism" for name in record["tables"]["losses"]}
-    too_good = by_sign(record, names)[1]
-    text = f"Too good on {listed(too_good)}" if too_good else "Yes, no score is shown to be too good"
-    each = ", ".join(f"{name} {said(record, metric)}" for name, metric in names.items())
+    # Tables of noise share no rows, as the splits of a real one do.
+    shown = {name: sign(record, metric, splits=name != NOISE) for name, metric in names.items()}
+    too_good = [name for name in names if shown[name] > 0]
+    text = f"Too good on {listed(too_good)}" if too_good else "No score is shown to be too good"
+    sizes = {name: record["metrics"][metric]["n"] for name, metric in names.items()}
+    each = ", ".join(f"{name} {said(record, names[name])} (n = {sizes[name]})" for name in names)
     first = next(iter(names.values()))
-    return Answer(first, f"{text}. Loss on new rows minus held out loss, in shares of it: {each}")
+    text = f"{text}. Loss on new rows minus held out loss, in shares of it: {each}"
+    return Answer(first, text, any(shown.values()))
 
 
 def draw(record: Record, folder: Path) -> None:

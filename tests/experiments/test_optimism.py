@@ -5,6 +5,7 @@ import json
 import numpy as np
 
 from experiments import optimism
+from jaxmlp.records import metric_summary
 from tests.support.commands import run
 
 
@@ -30,3 +31,13 @@ def test_a_trial_measures_both_losses_of_each_table(tmp_path):
     # A coin's loss is at least log 2, but for chance.
     assert np.min(losses["noise"]["unseen"]) > 0.6
     assert (tmp_path / "optimism.png").stat().st_size > 1000
+
+
+def test_splits_of_one_table_share_rows_and_tables_of_noise_do_not():
+    gaps = [0.015, 0.025, 0.005, 0.025, 0.005]
+    metrics = {f"{name}_optimism": metric_summary(gaps, "fraction") for name in ("noise", "wine")}
+    record = {"metrics": metrics, "tables": {"losses": {"noise": {}, "wine": {}}}}
+    text = optimism.answer(record).text
+    assert text.startswith("Too good on noise. ") and text.endswith("wine 1.50 ± 0.45 % (n = 5)")
+    record = {"metrics": metrics, "tables": {"losses": {"wine": {}}}}
+    assert optimism.answer(record).text.startswith("No score is shown to be too good. ")
