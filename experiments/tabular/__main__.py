@@ -20,7 +20,7 @@ from typing import ClassVar
 import numpy as np
 
 from experiments.harness import flags
-from experiments.harness.answers import Answer, Record, slug
+from experiments.harness.answers import Answer, Record, sign, slug
 from experiments.harness.apart import ProcessError
 from experiments.harness.command import main
 from experiments.harness.receipt import Findings
@@ -97,23 +97,19 @@ def answer(record: Record) -> Answer:
     ratios = record["tables"]["ratios"]
     if not ratios:
         return Answer(next(iter(record["metrics"])), "Nothing to compare with was measured", shown=False)
-    rival = min(ratios, key=lambda name: ratios[name]["mean"])
+    rival, *others = sorted(ratios, key=lambda name: ratios[name]["mean"])
     mean, wins, number = (ratios[rival][name] for name in ("mean", "wins", "num_tables"))
-    low, high = ratios[rival]["interval"] or (0, np.inf)
-    shown = not low <= 1 <= high
-    others = [f"{name} {ratios[name]['mean']:.2f}" for name in sorted(ratios) if name != rival]
-    versions = {name: found for name, found in record["tables"]["versions"].items() if len(found) > 1}
-    mixed = [
-        f"{name} was measured in several versions, {', '.join(found)}" for name, found in versions.items()
-    ]
-    return Answer(
-        f"log_loss_ratio_{slug(rival)}",
-        f"{'Yes' if low > 1 else 'No' if high < 1 else 'No difference shown'}: the loss of {rival}, the best "
-        f"of the others, is {mean:.2f} times ours in geometric mean (95 % from {low:.2f} to {high:.2f} over "
-        f"{number} tables, ahead on {wins})"
-        + "".join(f"; {part}" for part in (", ".join(others), *mixed) if part),
-        shown,
-    )
+    name = f"log_loss_ratio_{slug(rival)}"
+    word = {1: "Yes", -1: "No", 0: "No difference shown"}[sign(record, name)]
+    # Student's, of the logarithms: so few tables drawn anew and anew vary too little.
+    low, high = np.exp(record["metrics"][name]["interval"] or (-np.inf, np.inf))
+    parts = [", ".join(f"{other} {ratios[other]['mean']:.2f}" for other in sorted(others))] if others else []
+    for system, versions in record["tables"]["versions"].items():
+        if len(versions) > 1:
+            parts.append(f"{system} was measured in several versions, {', '.join(versions)}")
+    text = f"{word}: the loss of {rival}, the best of the others, is {mean:.2f} times ours in geometric mean"
+    text += f" (95 % from {low:.2f} to {high:.2f} over {number} tables, ahead on {wins})"
+    return Answer(name, "; ".join([text, *parts]), sign(record, name) != 0)
 
 
 def chosen_tables(config: Config) -> dict[str, str]:

@@ -9,11 +9,11 @@ import numpy as np
 from experiments.harness.answers import Measures, slug
 from experiments.tabular.measure import Outcome
 from experiments.tabular.peers import OURS
+from jaxmlp.statistics import summarize
 
 if TYPE_CHECKING:
     import pandas
 
-NUM_RESAMPLES = 10_000
 LOSSES = {"log_loss": "nats", "rmse": "target's unit"}
 """What systems are compared by, and its unit."""
 UNITS = LOSSES | {"accuracy": "fraction"} | dict.fromkeys(("wall", "cpu", "warm_wall", "warm_cpu"), "s")
@@ -21,11 +21,12 @@ UNITS = LOSSES | {"accuracy": "fraction"} | dict.fromkeys(("wall", "cpu", "warm_
 
 class Ratio(NamedTuple):
     """How many times this library's loss another system's is, the geometric mean over tables; above 1 this
-    library is better. ``interval`` is the 95 % interval of the bootstrap over tables.
+    library is better.
     """
 
     mean: float
     interval: tuple[float, float] | None
+    """Student's 95 % interval over tables."""
     without_two_largest: float | None
     """The same without the two tables on which this library wins most."""
     wins: int
@@ -67,26 +68,14 @@ def compare(frame: "pandas.DataFrame", system: str) -> Ratio | None:
     of_tables = np.sort([values.mean() for values in log_ratios(frame, system).values()])
     if not len(of_tables):
         return None
-    fewer = of_tables[:-2]
+    (mean, _, interval, number), fewer = summarize(of_tables), of_tables[:-2]
     return Ratio(
-        mean=float(np.exp(of_tables.mean())),
-        interval=bootstrap_interval(of_tables),
+        mean=float(np.exp(mean)),
+        interval=None if interval is None else (float(np.exp(interval[0])), float(np.exp(interval[1]))),
         without_two_largest=float(np.exp(fewer.mean())) if len(fewer) else None,
         wins=int(np.sum(of_tables > 0)),
-        num_tables=len(of_tables),
+        num_tables=number,
     )
-
-
-def bootstrap_interval(logarithms: np.ndarray) -> tuple[float, float] | None:
-    """The middle 95 % of the geometric means of as many tables drawn with replacement; None of fewer than
-    two.
-    """
-    if len(logarithms) < 2:
-        return None
-    draws = np.random.default_rng(0)
-    drawn = draws.choice(logarithms, (NUM_RESAMPLES, len(logarithms)))
-    low, high = np.exp(np.quantile(drawn.mean(axis=1), (0.025, 0.975))).tolist()
-    return low, high
 
 
 def ranks(frame: "pandas.DataFrame") -> dict[str, list[float]]:

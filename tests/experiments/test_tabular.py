@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import gmean
+from scipy.stats import gmean, sem, t
 from sklearn.model_selection import train_test_split
 
 from experiments.harness.pages import module_of
@@ -183,16 +183,9 @@ def test_ratios_are_geometric_means_over_tables(compared):
     np.testing.assert_allclose(ratio.mean, gmean([2, 4, 0.5, 8]))
     np.testing.assert_allclose(ratio.without_two_largest, gmean([2, 0.5]))
     assert (ratio.wins, ratio.num_tables) == (3, 4)
-    assert 0.5 <= ratio.interval[0] < ratio.mean < ratio.interval[1] <= 8
+    expected = t.interval(0.95, 3, np.log(ratio.mean), sem(np.log([2, 4, 0.5, 8])))
+    np.testing.assert_allclose(ratio.interval, np.exp(expected))
     assert comparison.compare(compared, "nobody") is None
-
-
-def test_an_interval_is_the_bootstraps_and_needs_two_tables():
-    logarithms = np.random.default_rng(1).normal(0.3, 0.2, 200)
-    low, high = np.log(comparison.bootstrap_interval(logarithms))
-    half = 1.96 * logarithms.std() / np.sqrt(200)
-    np.testing.assert_allclose([low, high], logarithms.mean() + np.array([-half, half]), atol=0.005)
-    assert comparison.bootstrap_interval(logarithms[:1]) is None
 
 
 def test_only_splits_of_both_are_compared():
@@ -209,13 +202,32 @@ def test_ranks_are_over_tables_that_all_were_measured_on(compared):
     assert comparison.ranks(more) == {"jaxmlp": [1], "other": [3], "third": [2]}
 
 
+def answer_of(frame):
+    metrics = {name: records.metric_summary(*pair) for name, pair in comparison.measures(frame).items()}
+    return tabular.answer({"metrics": metrics, "tables": records._plain(comparison.summaries(frame))})
+
+
 def test_versions_that_are_mixed_are_told():
     versions = {0: "2", 1: "1"}
     each = [outcome("a", "other", split, 0.2, version) for split, version in versions.items()]
-    found = frame_of([*each, outcome("a", "jaxmlp", 0, 0.1)])
-    text = tabular.answer({"metrics": {}, "tables": records._plain(comparison.summaries(found))}).text
+    text = answer_of(frame_of([*each, outcome("a", "jaxmlp", 0, 0.1)])).text
     assert text.endswith("; other was measured in several versions, 1, 2")
     assert "the loss of other, the best of the others, is 2.00 times ours" in text
+
+
+def test_few_tables_show_what_student_s_interval_shows(compared):
+    # Logarithms 0.69, 1.39, -0.69 and 2.08: 0.87 ± 0.59, so from -1.02 to 2.75 with 3 degrees of freedom.
+    found = answer_of(compared)
+    assert found.text.startswith("No difference shown: ") and not found.shown
+    assert "2.38 times ours in geometric mean (95 % from 0.36 to 15.64 over 4 tables" in found.text
+    assert answer_of(compared[compared["table"] != "c"]).text.startswith("No difference shown: ")
+    tables = {name: np.exp(1 + place / 10) for place, name in enumerate("abc")}
+    pairs = [
+        (table, system, loss)
+        for table, ratio in tables.items()
+        for system, loss in (("jaxmlp", 0.1), ("other", 0.1 * ratio))
+    ]
+    assert answer_of(frame_of([outcome(t, s, 0, loss) for t, s, loss in pairs])).text.startswith("Yes: ")
 
 
 # What is asked for
