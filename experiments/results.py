@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 
 from experiments.harness import pages
+from jaxmlp.cli.command import one_line_errors
 from jaxmlp.runtime.files import write_atomic
-from jaxmlp.types import InputError
 
 RESULTS, README, WALK = Path("results"), Path("README.md"), Path("experiments/README.md")
 
@@ -37,8 +37,5 @@ def main(*, check: bool = False, redraw: bool = False) -> None:
 if __name__ == "__main__":
     import tyro
 
-    try:
+    with one_line_errors():
         tyro.cli(main)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)

@@ -13,10 +13,9 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 import numpy as np
 
 from experiments.harness import flags
-from experiments.harness.answers import Answer, Record, said
+from experiments.harness.answers import Answer, Record, counted, said
 from experiments.harness.network_pictures import (
     confusion_table,
-    draw_confusion,
     draw_data,
     draw_neurons,
     num_snapshots,
@@ -178,7 +177,8 @@ def draw(record: Record, folder: Path) -> None:
     if (path := folder / "model.safetensors").exists():
         draw_neurons(model := load_model(path), folder / "neurons.png")
         write_page(model, record, folder / "page.html")
-    draw_confusion(record["tables"], folder / "confusion.png")
+    counts, names = (record["tables"][name] for name in ("confusion", "class_names"))
+    classifier.confusion_matrix(np.array(counts), names, folder / "confusion.png")
 
 
 def num_params(config: Config, splits: Splits) -> int:
@@ -196,12 +196,10 @@ def describe(config: Config, splits: Splits) -> None:
 
 def answer(record: Record) -> Answer:
     """How much of the test part is right."""
-    config, metric = record["config"], record["metrics"]["test_accuracy"]
-    layers = "-".join(map(str, config["hidden_sizes"])) or "no"
-    recipe = ", each training image deformed anew in each pass" * bool(config.get("augment"))
-    number = f"one {config['varied']}" if metric["n"] == 1 else f"{metric['n']} {config['varied']}s"
+    layers = "-".join(map(str, record["config"]["hidden_sizes"])) or "no"
+    recipe = ", each training image deformed anew in each pass" * bool(record["config"].get("augment"))
     return Answer(
         "test_accuracy",
-        f"{said(record, 'test_accuracy')} of the test examples are read right ({number}; hidden neurons: "
-        f"{layers}{recipe})",
+        f"{said(record, 'test_accuracy')} of the test examples are read right "
+        f"({counted(record, 'test_accuracy')}; hidden neurons: {layers}{recipe})",
     )

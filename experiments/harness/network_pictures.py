@@ -1,6 +1,5 @@
 """Pictures of one network of classes: of what it confuses, its weights and its data; and its page."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from jaxmlp.models.snapshots import load_snapshots
 from jaxmlp.nn.augment import random_deformation
 from jaxmlp.page.assembly import build_page, describe_page
 from jaxmlp.page.fields import Truth
-from jaxmlp.plots import classifier, images, weights
+from jaxmlp.plots import images, weights
 from jaxmlp.runtime.files import write_atomic
 from jaxmlp.statistics import confusion_counts
 from jaxmlp.types import Layer
@@ -28,11 +27,6 @@ def confusion_table(model: Model, splits: Splits) -> dict[str, Any]:
     predictions = predict(model, splits.test.inputs)
     counts = confusion_counts(splits.test.targets, predictions, len(splits.class_names))
     return {"confusion": counts, "class_names": splits.class_names}
-
-
-def draw_confusion(table: Mapping[str, Any], path: Path) -> None:
-    """What ``confusion_table`` counted."""
-    classifier.confusion_matrix(np.array(table["confusion"]), table["class_names"], path)
 
 
 def draw_neurons(model: Model, path: Path) -> None:
