@@ -10,22 +10,19 @@ record and two pictures: accuracy and cost of each optimizer, and how much its a
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, ClassVar, NamedTuple
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 import numpy as np
 
 import jaxmlp
-from experiments.harness.answers import Answer, Record, compared, mean, said, values
+from experiments.harness.answers import Answer, Record, compared, counted, mean, paired, said, sign, values
 from experiments.harness.command import main
 from experiments.harness.flags import Count, ImageConfig, Rule, Sizes, TrainingConfig, load
 from experiments.harness.receipt import Findings
 from experiments.harness.training import all_rates, epoch_timer, make_network, total_seconds
 from jaxmlp import Hyperparams, Splits
 from jaxmlp.plots import charts
-from jaxmlp.records import metric_summary
-from jaxmlp.statistics import significant_sign
 from jaxmlp.train import optimizers
-from jaxmlp.types import Numbers
 
 NUM_TIMINGS = 5
 
@@ -53,14 +50,11 @@ class Config(TrainingConfig, ImageConfig):
 
 
 class Outcome(NamedTuple):
-    """One optimizer: validation accuracy of all its networks, the rest of the seeds at the chosen rate."""
+    """One optimizer: what the seeds reached at the chosen rate, and what all of its networks validated."""
 
-    rates: np.ndarray
-    validation: np.ndarray
-    chosen: int
-    test: np.ndarray
+    measures: dict[str, tuple[Any, str]]
     curves: dict[str, np.ndarray]
-    epoch_seconds: list[float]
+    table: dict[str, np.ndarray]
     seconds: dict[str, float]
 
 
@@ -68,15 +62,13 @@ def run(config: Config) -> Findings:
     """Train every optimizer in turn."""
     splits = load(config)
     outcomes = {name: train(config, splits, name) for name in config.optimizers}
-    ranking = sorted(outcomes, key=lambda name: -outcomes[name].validation.mean(axis=0).max())
+    tables = {name: outcome.table for name, outcome in outcomes.items()}
+    ranking = sorted(tables, key=lambda name: -tables[name]["validation_accuracy"].mean(axis=0).max())
     return Findings(
         config.dataset,
-        {f"{name}_{measure}": value for name in ranking for measure, value in measures(outcomes[name])},
+        {f"{name}_{measure}": v for name in ranking for measure, v in outcomes[name].measures.items()},
         curves={f"{name}_{curve}": v for name in ranking for curve, v in outcomes[name].curves.items()},
-        tables={
-            name: {"learning_rates": outcome.rates, "validation_accuracy": outcome.validation}
-            for name, outcome in outcomes.items()
-        },
+        tables=tables,
         seconds=total_seconds(outcome.seconds for outcome in outcomes.values()),
     )
 
@@ -89,35 +81,27 @@ def train(config: Config, splits: Splits, name: str) -> Outcome:
     network, base = make_network(splits, config.hidden_sizes), Hyperparams(weight_decay=recipe.weight_decay)
     options = all_rates(config, rates, base)
     tuned = jaxmlp.tune(network, name, splits.train, splits.validation, **options)
+    chosen = tuned.setting
     alone = jaxmlp.make_train(network.init_fn, network.loss_fn, name, config.batch_size)
-    hyperparams = base._replace(learning_rate=float(rates[tuned.setting]))
-    epoch = epoch_timer(alone, splits.train, hyperparams)
-    return Outcome(
-        rates,
-        tuned.scores,
-        tuned.setting,
-        np.asarray(tuned.evaluate(tuned.params, tuned.model_state, splits.test)["accuracy"]),
-        {curve: values[:, tuned.setting] for curve, values in tuned.fit.history.items()},
-        [epoch() for _ in range(NUM_TIMINGS)],
-        tuned.fit.seconds,
-    )
+    epoch = epoch_timer(alone, splits.train, base._replace(learning_rate=float(rates[chosen])))
+    tested = np.asarray(tuned.evaluate(tuned.params, tuned.model_state, splits.test)["accuracy"])
+    measures = {
+        "test_accuracy": (tested, "fraction"),
+        "validation_accuracy": (tuned.scores[:, chosen], "fraction"),
+        "learning_rate": (rates[chosen], "1"),
+        "epoch_seconds": ([epoch() for _ in range(NUM_TIMINGS)], "s"),
+        "usable_decades": (usable_decades(tuned.scores), "decades"),
+    }
+    curves = {curve: values[:, chosen] for curve, values in tuned.fit.history.items()}
+    table = {"learning_rates": rates, "validation_accuracy": tuned.scores}
+    return Outcome(measures, curves, table, tuned.fit.seconds)
 
 
-def measures(outcome: Outcome) -> list[tuple[str, tuple[Numbers, str]]]:
-    """What the record says of one optimizer."""
-    return [
-        ("test_accuracy", (outcome.test, "fraction")),
-        ("validation_accuracy", (outcome.validation[:, outcome.chosen], "fraction")),
-        ("learning_rate", (outcome.rates[outcome.chosen], "1")),
-        ("epoch_seconds", (outcome.epoch_seconds, "s")),
-        ("usable_decades", (usable_decades(outcome), "decades")),
-    ]
-
-
-def usable_decades(outcome: Outcome) -> np.ndarray:
-    """For each seed, over how many decades of the learning rate it stays within one point of its best."""
-    near = outcome.validation >= outcome.validation.max(axis=1, keepdims=True) - 0.01
-    return near.sum(axis=1) * 5 / max(len(outcome.rates) - 1, 1)
+def usable_decades(validation: np.ndarray) -> np.ndarray:
+    """For each seed, over how many decades of the learning rate it stays within one point of its best, of
+    accuracies [seeds, rates] over five decades."""
+    near = validation >= validation.max(axis=1, keepdims=True) - 0.01
+    return near.sum(axis=1) * 5 / max(validation.shape[1] - 1, 1)
 
 
 def ranked(record: Record) -> list[str]:
@@ -128,20 +112,23 @@ def ranked(record: Record) -> list[str]:
 
 def answer(record: Record) -> Answer:
     """How far the words are apart, each at its own best rate, and how far the rates of one word."""
-    best, *others = ranked(record)
-    usual = "adam" if "adam" in others else [best, *others][-1]
-    ahead = values(record, f"{best}_test_accuracy") - values(record, f"{usual}_test_accuracy")
-    difference = compared({"metrics": {"ahead": metric_summary(ahead, "fraction")}}, "ahead")
-    decades = [mean(record, f"{name}_usable_decades") for name in (best, *others)]
-    rows = [np.array(record["tables"][name]["validation_accuracy"], float) for name in (best, *others)]
-    lost = 100 * max(float(np.ptp(row.mean(axis=0))) for row in rows)
+    best, *others = names = ranked(record)
+    usual = "adam" if "adam" in others else names[-1]
+    test = f"{best}_test_accuracy"
+    pair = paired(record, test, f"{usual}_test_accuracy")
+    decades = [mean(record, f"{name}_usable_decades") for name in names]
+    rows = [np.array(record["tables"][name]["validation_accuracy"], float) for name in names]
+    of_rates = max(float(np.ptp(row.mean(axis=0))) for row in rows)
+    of_words = float(np.ptp([mean(record, f"{name}_test_accuracy") for name in names]))
     return Answer(
-        f"{best}_test_accuracy",
-        f"Each at its best rate, {best}, the first on validation data, reaches "
-        f"{said(record, f'{best}_test_accuracy')} and {usual} {said(record, f'{usual}_test_accuracy')}, the "
-        f"one minus the other: {difference}. The rate matters more: each word is within a point of "
-        f"its best over {min(decades):.1f} to {max(decades):.1f} decades, and a wrong one costs {lost:.0f} %",
-        significant_sign(ahead) != 0,
+        test,
+        f"Each at its best rate, {best}, the first on validation data, reaches {said(record, test)} and "
+        f"{usual} {said(record, f'{usual}_test_accuracy')}, the one minus the other: "
+        f"{compared(pair, 'difference')} ({counted(record, test)}). The "
+        f"{'rate' if of_rates > of_words else 'word'} matters more: each word is within a point of its best "
+        f"over {min(decades):.1f} to {max(decades):.1f} decades, a wrong rate costs {100 * of_rates:.0f} % "
+        f"and a wrong word {100 * of_words:.1f} %",
+        sign(pair, "difference") != 0,
     )
 
 

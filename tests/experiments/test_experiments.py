@@ -17,6 +17,7 @@ from experiments.harness.pages import module_of
 from jaxmlp.data import sources
 from jaxmlp.models.model import load
 from jaxmlp.models.prediction import predict
+from jaxmlp.records import metric_summary
 from tests.support.commands import refused, run
 
 ROOT = Path(__file__).parents[2]
@@ -148,8 +149,19 @@ def test_optimizers_choose_their_rate_on_validation_data(tmp_path):
 
 def test_usable_decades_are_counted_around_the_best():
     validation = np.array([[0.1, 0.895, 0.9, 0.5, 0.2, 0.1], [0.1, 0.2, 0.9, 0.8, 0.2, 0.1]])
-    outcome = optimizers.Outcome(np.logspace(-2.5, 2.5, 6), validation, 2, validation, {}, [], {})
-    np.testing.assert_array_equal(optimizers.usable_decades(outcome), [2, 1])
+    np.testing.assert_array_equal(optimizers.usable_decades(validation), [2, 1])
+
+
+@pytest.mark.parametrize(("lost", "word"), [(0.6, "rate"), (0.02, "word")])
+def test_what_matters_more_follows_from_the_numbers(lost, word):
+    tests = {"muon": [0.975, 0.976, 0.974], "adam": [0.974, 0.976, 0.973], "sgd": [0.90, 0.91, 0.92]}
+    metrics = {f"{name}_test_accuracy": metric_summary(v, "fraction") for name, v in tests.items()}
+    metrics |= {f"{name}_validation_accuracy": metric_summary(v, "fraction") for name, v in tests.items()}
+    metrics |= {f"{name}_usable_decades": metric_summary([1.0, 1.5], "decades") for name in tests}
+    tables = {name: {"validation_accuracy": [[0.9, 0.9 - lost]] * 3} for name in tests}
+    found = optimizers.answer({"metrics": metrics, "tables": tables, "config": {}})
+    assert f"The {word} matters more" in found.text and "a wrong word 6.5 %" in found.text
+    assert "0.07 ± 0.03 % (no difference shown) (3 seeds)" in found.text and not found.shown
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from experiments.linear_collapse.measure import Kind
 from jaxmlp import Affine, Hyperparams, Layer, make_network
 from jaxmlp.data.splits import from_arrays
 from jaxmlp.nn import heads
+from jaxmlp.records import metric_summary
 from tests.support.commands import refused, run
 
 linear_collapse = module_of("linear_collapse")
@@ -122,6 +123,18 @@ def test_a_map_has_its_first_row_at_the_bottom_and_its_first_column_at_the_left(
     ends = np.moveaxis(values, 1 - axis, 0)[[0, -1]]
     expected = 1 / (1 + np.exp(-2 * np.array([left_or_bottom, right_or_top])))
     np.testing.assert_allclose(ends, np.tile(expected[:, None], ends.shape[1]), atol=5.1e-4)
+
+
+@pytest.mark.parametrize(("error", "word"), [(18.0, "Yes"), (1e6, "No")])
+def test_only_what_rounding_explains_is_a_collapse(error, word):
+    metrics = {}
+    for problem in linear_collapse.PROBLEMS:
+        metrics[f"{problem}_product_error"] = metric_summary([3.0, error], "ε")
+        for pair in linear_collapse.PAIRS:
+            metrics[f"{problem}_{pair}_test_accuracy"] = metric_summary([9.0, 10.0, 9.5], "points")
+    found = linear_collapse.answer({"metrics": metrics, "config": {}})
+    assert found.text.startswith(f"{word}: ") and found.shown is (word == "Yes")
+    assert found.text.endswith("9.50 ± 0.29 points (ahead) on moons (3 seeds)")
 
 
 @pytest.mark.long
