@@ -1,6 +1,7 @@
 """What the benchmark measured: ratios to the best of the others, and shares of the limit."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import numpy as np
 from msgspec import Struct
@@ -60,7 +61,9 @@ def measures(results: Results, works: dict[str, Work], data: dict[str, Data]) ->
     measured |= {f"exponent_{axis}": (exponents(each), "1") for axis, each in results.grown.items()}
     for name, row in results.timed.items():
         if PRODUCTS in row and "jaxmlp" in row:
-            bound = limit(works[name], len(data[works[name].dataset].inputs)) / np.array(results.peaks[name])
+            work = works[name]
+            operations = training_operations(work.layer_sizes, len(data[work.dataset].inputs))
+            bound = operations / np.array(results.peaks[name])
             measured[f"share_of_peak_{slug(name)}"] = bound / row["jaxmlp"].epochs, "fraction"
             measured[f"products_share_of_peak_{slug(name)}"] = bound / row[PRODUCTS].epochs, "fraction"
         for system, one in row.items():
@@ -136,9 +139,9 @@ def population_ratios(
     return measured
 
 
-def limit(work: Work, num_examples: int) -> float:
-    """Operations of an epoch's matrix products: forward, to the weights, and to all layers but the first."""
-    first, *rest = (a * b for a, b in zip(work.layer_sizes, work.layer_sizes[1:], strict=False))
+def training_operations(sizes: Sequence[int], num_examples: int) -> float:
+    """Of an epoch's matrix products: forward, to the weights, and to all layers but the first."""
+    first, *rest = (a * b for a, b in pairwise(sizes))
     return 2 * num_examples * (2 * first + 3 * sum(rest))
 
 

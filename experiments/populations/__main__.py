@@ -11,12 +11,14 @@ the record and pictures.
 
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
-from experiments.harness.answers import Answer, Measures, Record, mean, said, sign, values
+from experiments.benchmark.measures import training_operations
+from experiments.harness.answers import Answer, Measures, Record, compared, counted, mean, sign, slug, values
 from experiments.harness.command import main
 from experiments.harness.flags import Count, Counts, ImageConfig, Rule, Sizes, TrainingConfig, load
 from experiments.harness.receipt import Findings
@@ -69,52 +71,50 @@ def measures(
     """Ratios of the same repetition, and the figures that they come from; halving is compared where it
     reached what the full sweep did.
     """
-    members = np.array(times[f"race of {config.num_members}"])
-    measured: Measures = {}
-    measured["ratio_one_after_another"] = np.array(times["one after another"]) / members, "1"
-    if "PyTorch" in times:
-        measured["ratio_pytorch"] = np.array(times["PyTorch"]) / members, "1"
+    seconds, bound = {name: np.array(each) for name, each in times.items()}, limit(config, splits)
+    members = seconds[f"race of {config.num_members}"]
     columns = {name: np.array([race[name] for race in races]) for name in races[0]}
     reached = np.isfinite(columns["halving"])
+    measured: Measures = {
+        f"ratio_{slug(name)}": (seconds[name] / members, "1")
+        for name in ("one after another", "PyTorch")
+        if name in seconds
+    }
     measured["halving_reached"] = reached.astype(float), "fraction"
     measured["ratio_halving"] = (columns["full"] / columns["halving"])[reached], "1"
     measured["ratio_halving_total"] = columns["full_total"] / columns["halving_total"], "1"
     measured["halving_minus_full_validation_accuracy"] = columns["difference"], "fraction"
     measured |= {f"{name}_sweep_time": (columns[f"{name}_total"], "s") for name in ("full", "halving")}
-    for name, seconds in times.items():
-        measured[f"epoch_per_member_{name.replace(' ', '_')}".lower()] = 1000 * np.array(seconds), "ms"
+    measured |= {f"epoch_per_member_{slug(name)}": (1000 * each, "ms") for name, each in seconds.items()}
     measured |= {f"memory_{size}": ([gigabytes], "GB") for size, gigabytes in memory.items()}
     measured["peak"] = np.array(peaks) / 1e9, "GFLOP/s"
-    measured["limit_per_member"] = 1000 * limit(config, splits) / np.array(peaks), "ms"
+    measured["limit_per_member"] = 1000 * bound / np.array(peaks), "ms"
     return {name: (values, unit) for name, (values, unit) in measured.items() if len(values)}
 
 
 def limit(config: Config, splits: Splits) -> float:
-    """The floating-point operations of the matrix products of one member's epoch: forward, backward to the
-    weights of both layers and to the hidden layer, and the validation.
-    """
-    num_inputs, num_outputs = layer_sizes(splits, ())
-    first, second = num_inputs * config.hidden_size, config.hidden_size * num_outputs
-    training = len(splits.train.inputs) * (2 * first + 3 * second)
-    return 2 * (training + len(splits.validation.inputs) * (first + second))
+    """The floating-point operations of the matrix products of one member's epoch, and of the validation."""
+    sizes = layer_sizes(splits, (config.hidden_size,))
+    validation = 2 * len(splits.validation.inputs) * sum(a * b for a, b in pairwise(sizes))
+    return training_operations(sizes, len(splits.train.inputs)) + validation
 
 
 def answer(record: Record) -> Answer:
     """How many times as fast a member of a population trains."""
-    config, metrics = record["config"], record["metrics"]
-    parts = [f"{said(record, 'ratio_one_after_another')} times as fast as one after another"]
-    if "ratio_pytorch" in metrics:
-        parts.append(f"{said(record, 'ratio_pytorch')} times as fast as one after another in PyTorch")
-    if "ratio_halving" in metrics:
+    words: dict[str, Any] = {"above": "faster", "below": "slower", "than": 1}
+    first = "ratio_one_after_another"
+    told = {"one after another": first, "one after another in PyTorch": "ratio_pytorch"}
+    told = {whom: name for whom, name in told.items() if name in record["metrics"]}
+    parts = [f"{compared(record, name, **words)} times as fast as {whom}" for whom, name in told.items()]
+    if "ratio_halving" in record["metrics"]:
         reached = f"{100 * mean(record, 'halving_reached'):.0f} % of the races"
-        parts.append(
-            f"and with halving are, in {reached}, {said(record, 'ratio_halving')} times as soon at the goal"
-        )
-    level = "" if sign(record, "ratio_one_after_another", than=1) else " (no difference shown to the first)"
+        halving = compared(record, "ratio_halving", **words)
+        parts.append(f"and with halving are, in {reached}, {halving} times as soon at the goal")
     return Answer(
-        "ratio_one_after_another",
-        f"Side by side, {config['num_members']} networks learn {'; '.join(parts)}{level}",
-        sign(record, "ratio_one_after_another", than=1) > 0,
+        first,
+        f"Side by side, {record['config']['num_members']} networks learn {'; '.join(parts)} "
+        f"({counted(record, first)})",
+        sign(record, first, than=1) > 0,
     )
 
 
@@ -123,34 +123,18 @@ def draw(record: Record, folder: Path) -> None:
     end = "epoch_per_member_"
     times = {name.removeprefix(end): values(record, name) for name in record["metrics"] if end in name}
     sizes = [int(name) for name in times if name.isdigit()]
-    ones = np.ones(len(sizes))
-    lines: dict[str, Any] = {
-        "a population": (sizes, np.stack([times[str(size)] for size in sizes], axis=1)),
-        "its products at the machine's peak": (
-            sizes,
-            np.outer(values(record, "limit_per_member"), ones),
-        ),
-    }
+    level = {"its products at the machine's peak": values(record, "limit_per_member")}
     for label, name in {"one after another": "one_after_another", "PyTorch": "pytorch"}.items():
         if name in times:
-            lines[label] = sizes, np.outer(times[name], ones)
-    charts.line_plot(
-        {"": lines},
-        folder / "time.png",
-        xlabel="members",
-        ylabel="milliseconds of an epoch per member",
-        log_x=True,
-        log_y=True,
-        title="The time of a member, the more train at once",
-    )
-    charts.line_plot(
-        {"": {"memory": (sizes, [[mean(record, f"memory_{size}") for size in sizes]])}},
-        folder / "memory.png",
-        xlabel="members",
-        ylabel="GB, the largest so far",
-        log_x=True,
-        title="Memory of the whole process",
-    )
+            level[label] = times[name]
+    lines: dict[str, Any] = {"a population": (sizes, np.stack([times[str(s)] for s in sizes], axis=1))}
+    lines |= {label: (sizes, np.outer(each, np.ones(len(sizes)))) for label, each in level.items()}
+    options: dict[str, Any] = {"xlabel": "members", "log_x": True}
+    title, ylabel = "The time of a member, the more train at once", "milliseconds of an epoch per member"
+    charts.line_plot({"": lines}, folder / "time.png", ylabel=ylabel, log_y=True, title=title, **options)
+    memory = {"": {"memory": (sizes, [[mean(record, f"memory_{size}") for size in sizes]])}}
+    title, ylabel = "Memory of the whole process", "GB, the largest so far"
+    charts.line_plot(memory, folder / "memory.png", ylabel=ylabel, title=title, **options)
 
 
 if __name__ == "__main__":

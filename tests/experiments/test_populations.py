@@ -9,6 +9,7 @@ import pytest
 from experiments.harness.pages import module_of
 from experiments.populations import measure
 from jaxmlp.data import sources
+from jaxmlp.records import metric_summary
 from tests.support.commands import refused, run
 
 populations = module_of("populations")
@@ -83,6 +84,21 @@ def test_halving_is_compared_where_it_reached_the_goal(halving, share, ratios):
     found = measured.get("ratio_halving")
     assert (found if found is None else found[0].tolist()) == ratios
     np.testing.assert_array_equal(measured["ratio_one_after_another"][0], [2, 3])
+
+
+def test_every_ratio_says_whether_it_is_shown():
+    ratios = {"one_after_another": [1.4, 1.5, 1.6], "pytorch": [0.9, 1.4, 1.3], "halving": [3.0, 4.0]}
+    metrics = {f"ratio_{name}": metric_summary(ratio, "1") for name, ratio in ratios.items()}
+    metrics["halving_reached"] = metric_summary([1.0, 1.0, 0.0], "fraction")
+    config = {"num_members": 8, "varied": "repetition"}
+    found = populations.answer({"metrics": metrics, "config": config})
+    assert found.shown and found.text.endswith("(3 repetitions)")
+    for part in (
+        "1.50 ± 0.06 (faster) times as fast as one after another;",
+        "1.20 ± 0.15 (no difference shown) times as fast as one after another in PyTorch;",
+        "in 67 % of the races, 3.50 ± 0.50 (no difference shown) times as soon",
+    ):
+        assert part in found.text
 
 
 def test_bad_input_is_one_line(capsys, tmp_path):
