@@ -20,7 +20,7 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
-from experiments.harness.answers import Answer, Measures, Record, mean, said, sign, values
+from experiments.harness.answers import Answer, Measures, Record, compared, counted, mean, sign, values
 from experiments.harness.command import main
 from experiments.harness.flags import Count, Counts, ImageConfig, Rule, Sizes, TrainingConfig, load
 from experiments.harness.receipt import Findings
@@ -32,6 +32,8 @@ from jaxmlp.plots import charts
 
 AXES = {"data": "batches shared out", "members": "networks shared out"}
 KINDS = {"strong": "the same work", "weak": "work for each"}
+SAME = 1e-12
+"""Of weights in double precision, what other sums of the same numbers may make of them."""
 
 
 @dataclass(frozen=True)
@@ -118,17 +120,20 @@ def costs(seconds: dict[str, list[float]]) -> Measures:
 def answer(record: Record) -> Answer:
     """Whether the result is the same, and what the fewest processes above one do of it in the same time."""
     config, metrics = record["config"], record["metrics"]
-    differences = [mean(record, name) for name in metrics if name.startswith("difference_")]
+    worst = max((mean(record, name) for name in metrics if name.startswith("difference_")), default=0.0)
     number = min(config["processes"][1:], default=1)
     names = {axis: f"strong_{axis}_{number}" for axis in AXES if f"strong_{axis}_{number}" in metrics}
-    parts = [f"with {AXES[axis]}, {said(record, name)} times as much" for axis, name in names.items()]
+    of = {axis: compared(record, name, "more", "less", than=1) for axis, name in names.items()}
+    parts = [f"with {AXES[axis]}, {text} times as much" for axis, text in of.items()]
     name = names.get("members", next(iter(metrics)))
     return Answer(
         name,
-        f"The result is the same: no weight is off by more than {max(differences, default=0):.1e}. In the "
-        f"same time {number} processes on {config['cores']} cores do, {' and '.join(parts) or 'no more'}; "
-        f"data in parts train at {said(record, 'streaming_speed')} of the speed, deforming images takes "
-        f"{said(record, 'deformation_share')} of the time",
+        f"The result is {'the same' if worst < SAME else 'another one'}: no weight is off by more than "
+        f"{worst:.1e}. In the same time {number} processes on {config['cores']} cores do, "
+        f"{' and '.join(parts) or 'no more'}; data in parts train at "
+        f"{compared(record, 'streaming_speed', 'faster', 'slower', than=1)} of the speed, deforming images "
+        f"takes {compared(record, 'deformation_share', 'more', 'less')} of the time "
+        f"({counted(record, 'streaming_speed')})",
         sign(record, name, than=1) != 0,
     )
 

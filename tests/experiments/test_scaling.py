@@ -65,13 +65,19 @@ def test_the_roofline_of_one_host_by_hand():
 
 
 @pytest.mark.parametrize(
-    ("processes", "said"), [([1], "no more"), ([1, 3], "with networks shared out, 2.00")]
+    ("processes", "said"),
+    [([1], "no more"), ([1, 3], "with networks shared out, 2.00 ± 0.00 (more) times as much")],
 )
-def test_the_answer_is_of_the_fewest_processes_that_share(processes, said):
-    metrics = {"streaming_speed": [0.9], "deformation_share": [0.1], "strong_members_3": [2.0, 2.0]}
+@pytest.mark.parametrize(("difference", "result"), [(9e-16, "the same"), (1e-3, "another one")])
+def test_the_answer_is_of_the_fewest_processes_that_share(processes, said, difference, result):
+    metrics = {"streaming_speed": [0.9, 1.1], "deformation_share": [0.1, 0.2], "strong_members_3": [2.0, 2.0]}
+    metrics["difference_members_3"] = [difference]
     summaries = {name: metric_summary(values, "1") for name, values in metrics.items()}
     record = {"config": {"processes": processes, "cores": 2}, "metrics": summaries}
-    assert said in scaling.answer(record).text
+    text = scaling.answer(record).text
+    assert said in text and text.startswith(f"The result is {result}: ")
+    assert "1.00 ± 0.10 (no difference shown) of the speed" in text
+    assert "0.15 ± 0.05 (no difference shown) of the time (2 seeds)" in text
 
 
 def test_memory_is_watched():
