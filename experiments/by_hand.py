@@ -20,7 +20,7 @@ from jaxtyping import Bool
 from scipy.stats import binomtest
 
 import jaxmlp
-from experiments.harness.answers import Answer, Measures, Record, compared, listed, said, sign, values
+from experiments.harness.answers import Answer, Measures, Record, compared, counted, said, sign, values
 from experiments.harness.command import main
 from experiments.harness.flags import ImageConfig, Positive, Sizes, load
 from experiments.harness.receipt import Findings
@@ -65,7 +65,7 @@ def run(config: Config) -> Iterator[Findings]:
     for seed in config.seeds:
         splits = load(config, split_seed=seed)
         found.append(compare(splits, config, seed))
-        yield Findings(splits.name, measures(found))
+        yield Findings(splits.name, measures(found), notes={"varied": "repetition"})
 
 
 def compare(splits: Splits, config: Config, seed: int) -> Outcome:
@@ -113,14 +113,13 @@ def mcnemar(one: Bool[np.ndarray, " images"], other: Bool[np.ndarray, " images"]
 
 def answer(record: Record) -> Answer:
     """Which of both reads more, and how probable that is by chance."""
-    chances = listed(f"{p:.2g}" for p in values(record, "mcnemar_p"))
+    chances, gap = ", ".join(f"{p:.2g}" for p in values(record, "mcnemar_p")), "search_minus_recipe"
     return Answer(
-        "search_minus_recipe",
+        gap,
         f"The search reads {said(record, 'search_accuracy')} and the recipe "
-        f"{said(record, 'recipe_accuracy')}, the one minus the other: "
-        f"{compared(record, 'search_minus_recipe')}; by chance alone they would differ "
-        f"as much with a probability of {chances}",
-        sign(record, "search_minus_recipe") != 0,
+        f"{said(record, 'recipe_accuracy')}, the one minus the other: {compared(record, gap)} "
+        f"({counted(record, gap)}); by chance alone they would differ as much with probability {chances}",
+        sign(record, gap) != 0,
     )
 
 

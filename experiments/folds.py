@@ -23,7 +23,7 @@ from sklearn.model_selection import PredefinedSplit, cross_validate
 
 import jaxmlp
 from experiments.harness import flags
-from experiments.harness.answers import Answer, Measures, Record, compared, listed, said, sign, values
+from experiments.harness.answers import Answer, Measures, Record, compared, counted, listed, sign, values
 from experiments.harness.command import main
 from experiments.harness.receipt import Findings
 from jaxmlp.data.folds import Folds, assign_folds, cross_folds
@@ -167,12 +167,12 @@ def measures(found: Mapping[str, Sequence[Outcome]]) -> Measures:
 def answer(record: Record) -> Answer:
     """How much faster, and whether a score differs."""
     names = record["dataset"].split(", ")
-    ratios = [f"{said(record, f'{name}_ratio')} on {name}" for name in names]
+    ratios = [f"{compared(record, f'{n}_ratio', 'faster', 'slower', than=1)} on {n}" for n in names]
     gaps = [f"{name} {compared(record, f'{name}_folds_minus_cut')}" for name in names]
     return Answer(
         f"{names[0]}_ratio",
         f"As one program, folds train {listed(ratios)} times as fast as one after another; their score minus "
-        f"that of cross_validate: {', '.join(gaps)}",
+        f"that of cross_validate: {', '.join(gaps)} ({counted(record, f'{names[0]}_ratio')})",
         all(sign(record, f"{name}_ratio", than=1) != 0 for name in names),
     )
 

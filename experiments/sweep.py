@@ -82,13 +82,15 @@ def answer(record: Record) -> Answer:
     """What the ensemble and the best member reach on test data, and what their paired difference shows."""
     measure = next(name for name in ("accuracy", "rmse") if f"ensemble_test_{name}" in record["metrics"])
     low, high = record["tables"]["intervals"]["ensemble_minus_best_member"]
-    unit = record["metrics"]["ensemble_minus_best_member"]["unit"]
-    shown = low > 0 or high < 0
+    metric = record["metrics"]["ensemble_minus_best_member"]
+    shown, unit = low > 0 or high < 0, metric["unit"]
     return Answer(
         f"ensemble_test_{measure}",
         f"The ensemble's {measure} is {said(record, f'ensemble_test_{measure}')}, that of its best member "
         f"{said(record, f'best_member_test_{measure}')}: {'' if shown else 'no difference shown, '}"
-        f"{format_mean(low, None, unit)} to {format_mean(high, None, unit)} between them over the examples",
+        f"{format_mean(low, None, unit)} to {format_mean(high, None, unit)} between them over the examples"
+        + f" of the first of {metric['n']} sweeps"
+        * (metric["n"] > 1),
         shown,
     )
 

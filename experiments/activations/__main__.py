@@ -18,7 +18,7 @@ from typing import Annotated, ClassVar
 
 from experiments.activations.figures import draw
 from experiments.activations.measure import Cell, measures, train
-from experiments.harness.answers import Answer, Measures, Record, by_sign, listed, said, sign
+from experiments.harness.answers import Answer, Measures, Record, by_sign, counted, listed, said, sign
 from experiments.harness.command import main
 from experiments.harness.flags import Count, Counts, ImageConfig, Rule, Sizes, TrainingConfig, load
 from experiments.harness.receipt import Findings
@@ -86,11 +86,12 @@ def answer(record: Record) -> Answer:
     pair = f"{first}_minus_{others[0]}"
     epochs = where(record, f"{pair}_depth{{}}_epochs_at_least", {-1: "faster", 1: "slower"})
     step = where(record, f"{pair}_depth{{}}_step_time", {-1: "cheaper", 1: "dearer"})
-    deepest = f"{pair}_depth{depths[-1]}_epochs_at_least"
+    deepest, cost = (f"{pair}_depth{depths[-1]}_{name}" for name in ("epochs_at_least", "step_time"))
     return Answer(
         deepest,
-        f"{first} against {others[0]}, by the number of hidden layers, in epochs to the goal: {epochs}. In a "
-        f"step's time: {step}",
+        f"{first} against {others[0]}, by the number of hidden layers, in epochs to the goal "
+        f"({counted(record, deepest)}): {epochs}. In a step's time ({record['metrics'][cost]['n']} rounds): "
+        f"{step}",
         sign(record, deepest) < 0,
     )
 

@@ -25,7 +25,7 @@ from experiments.backprop.gradients import (
     one_step,
     train,
 )
-from experiments.harness.answers import Answer, Measures, Record, said, values
+from experiments.harness.answers import Answer, Measures, Record, counted, said, values
 from experiments.harness.command import main
 from experiments.harness.flags import Count, Counts, ImageConfig, Positive, Sizes, TrainingConfig, load
 from experiments.harness.receipt import Findings
@@ -109,7 +109,7 @@ def answer(record: Record) -> Answer:
         f"{'Yes' if exact >= 6 else 'No'}: by hand and by jax.grad, the gradients of the worst weight agree "
         f"to {exact:.1f} digits ({said(record, 'agreeing_digits_float32')} in float32); after a step on one "
         f"image, the weights of {said(record, 'neurons_that_obey')} of the neurons are changed by a multiple "
-        "of it",
+        f"of it ({counted(record, 'neurons_that_obey')})",
         exact >= 6,
     )
 

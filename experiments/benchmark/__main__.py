@@ -30,7 +30,7 @@ from experiments.benchmark.measures import Race, Results, Timed
 from experiments.benchmark.process import save, started
 from experiments.benchmark.work import Data, Work
 from experiments.benchmark.workloads import growing, load_all, works_of
-from experiments.harness.answers import Answer, Record, by_sign, said, slug
+from experiments.harness.answers import Answer, Record, by_sign, counted, said, slug
 from experiments.harness.apart import Ask, ProcessError
 from experiments.harness.command import main
 from experiments.harness.flags import Count, ImageConfig, Share, Sizes
@@ -208,7 +208,9 @@ def answer(record: Record) -> Answer:
         names = [f"{name}: {said(record, ratios[name])}" for name in at[found]]
         told += [f"{word} at {len(names)} of {len(ratios)} works ({'; '.join(names)})"] if names else []
     name, ratio = next(iter(ratios.items()))
-    text = f"Times as fast as the best of the others, in float32: {', '.join(told)}"
+    text = (
+        f"Times as fast as the best of the others in float32: {', '.join(told)} ({counted(record, ratio)})"
+    )
     return Answer(ratio, text, name not in at[0])
 
 

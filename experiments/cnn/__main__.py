@@ -19,7 +19,7 @@ import numpy as np
 
 from experiments.cnn.measure import DROPOUT, enter, measures, step_times, train, train_rival
 from experiments.cnn.network import first_answers, make_cnn
-from experiments.harness.answers import Answer, Record, compared, said, sign, values
+from experiments.harness.answers import Answer, Record, compared, counted, said, sign, values
 from experiments.harness.command import main
 from experiments.harness.flags import Count, ImageConfig, Rule, Sizes, TrainingConfig, load
 from experiments.harness.receipt import Findings
@@ -97,7 +97,7 @@ def answer(record: Record) -> Answer:
         "cnn_test_accuracy",
         f"{'Yes: c' if shown else 'C'}onvolutions read {said(record, 'cnn_test_accuracy')} of the "
         f"test images right; minus a perceptron of as many parameters: {compared(record, names[0])}; minus a "
-        f"wide one of equal training time: {compared(record, names[1])}",
+        f"wide one of equal training time: {compared(record, names[1])} ({counted(record, names[1])})",
         shown,
     )
 

@@ -185,8 +185,8 @@ def test_the_answer_names_the_depths_where_either_half_of_the_claim_is_shown():
             depth6_step_time=less,
         )
     )
-    epochs, step = found.text.split("In a step's time: ")
-    assert "faster with 6 (-2.33 ± 0.33); no difference shown with 1." in epochs
+    epochs, step = found.text.split("In a step's time (3 rounds): ")
+    assert "(3 seeds): faster with 6 (-2.33 ± 0.33); no difference shown with 1." in epochs
     assert step == "cheaper with 6 (-2.33 ± 0.33); dearer with 1 (8.83 ± 0.44)"
     assert found.shown and found.metric == "relu_minus_tanh_depth6_epochs_at_least"
 

@@ -135,7 +135,7 @@ def test_only_a_difference_that_is_shown_is_told(difference, word, shown):
     wide, right = metric_summary([0.01, 0.011], "fraction"), metric_summary([0.5], "fraction")
     metrics = {"cnn_test_accuracy": right, "cnn_minus_wide_mlp": wide}
     metrics["cnn_minus_small_mlp"] = metric_summary(difference, "fraction")
-    found = cnn.answer({"metrics": metrics})
+    found = cnn.answer({"metrics": metrics, "config": {}})
     assert word in found.text.split(";")[1] and "(ahead)" in found.text.split(";")[2]
     assert found.shown is shown
 

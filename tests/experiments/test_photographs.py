@@ -3,10 +3,12 @@
 import json
 
 import numpy as np
+import pytest
 from sklearn.datasets import load_digits
 
 from experiments.photographs import __main__ as photographs
 from experiments.photographs.camera import look, photograph, strokes
+from jaxmlp.records import metric_summary
 from tests.support.commands import run
 
 DIGIT = load_digits().images[3] / 16
@@ -41,3 +43,20 @@ def test_a_trial_measures_both_shares(tmp_path):
     assert np.min(both[1]) >= 0.9
     assert (tmp_path / "photographs.png").stat().st_size > 1000
     assert (tmp_path / "examples.png").stat().st_size > 1000
+
+
+NOT_QUITE, UNCLEAR = [-0.02, -0.03, -0.02], [-0.02, 0.03, 0.01]
+
+
+@pytest.mark.parametrize(
+    ("differences", "word"), [(NOT_QUITE, "Not quite"), (UNCLEAR, "No difference shown")]
+)
+def test_the_answer_says_what_is_shown_and_what_the_network_may_know(differences, word):
+    shares = {"photographs": [0.9, 0.91, 0.92], "digits": [0.93, 0.94, 0.94], "several": [0.0, 0.0, 0.01]}
+    shares["difference"] = differences
+    metrics = {name: metric_summary(values, "fraction") for name, values in shares.items()}
+    record = {"metrics": metrics, "config": {"varied": "set of pictures"}, "dataset": "mnist"}
+    found = photographs.answer(record)
+    assert found.text.startswith(f"{word}: ") and found.text.endswith("(3 sets of pictures)")
+    assert found.shown is (word == "Not quite")
+    assert "may have learnt from" in photographs.answer(record | {"dataset": "digits"}).text

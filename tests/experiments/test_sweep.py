@@ -56,6 +56,11 @@ def test_every_score_lies_in_its_interval_over_the_examples(digits_run):
     assert low <= record["metrics"]["ensemble_minus_best_member"]["values"][0] <= high
 
 
+def test_the_answer_says_whose_examples_its_interval_is_of(digits_run):
+    text = sweep.answer(json.loads((digits_run / "record.json").read_text())).text
+    assert text.endswith("between them over the examples of the first of 2 sweeps")
+
+
 def test_a_sweep_leaves_record_models_and_pictures(digits_run):
     pictures = {"members.png", "landscape.png", "importance.png", "growth.png"}
     names = {path.name for path in digits_run.iterdir()}
