@@ -208,9 +208,7 @@ def answer(record: Record) -> Answer:
         names = [f"{name}: {said(record, ratios[name])}" for name in at[found]]
         told += [f"{word} at {len(names)} of {len(ratios)} works ({'; '.join(names)})"] if names else []
     name, ratio = next(iter(ratios.items()))
-    text = (
-        f"Times as fast as the best of the others in float32: {', '.join(told)} ({counted(record, ratio)})"
-    )
+    text = f"Times as fast as the best of the others in float32: {', '.join(told)} ({counted(record, ratio)})"
     return Answer(ratio, text, name not in at[0])
 
 

@@ -50,11 +50,7 @@ def is_ours(name: str) -> bool:
 
 def measures(results: Results, works: dict[str, Work], data: dict[str, Data]) -> Measures:
     """Ratios to the best of the others first, turn by turn, and then the rest."""
-    measured: Measures = {}
-    for name, row in results.timed.items():
-        for kind, seconds in counted(row, num_validation(works[name], data)).items():
-            measured |= ratio(f"ratio_{slug(name)}{kind}", seconds)
-    measured |= population_ratios(results.timed, works, data)
+    measured = ratios(results.timed, works, data)
     for name, way, goals in each_race(results):
         measured |= ratio(f"ratio_{way}_to_goal_{slug(name)}", goals)
         measured |= {f"{way}_to_goal_{slug(name)}_{slug(s)}": (times, "s") for s, times in goals.items()}
@@ -71,16 +67,26 @@ def measures(results: Results, works: dict[str, Work], data: dict[str, Data]) ->
     return measured
 
 
+def ratios(timed: dict[str, dict[str, Timed]], works: dict[str, Work], data: dict[str, Data]) -> Measures:
+    """Of each work those of its epochs, and of populations also those to one network after another."""
+    measured = Measures()
+    of = {n: counted(row, len(data[works[n].dataset].validation_labels)) for n, row in timed.items()}
+    for name, kinds in of.items():
+        for kind, seconds in kinds.items():
+            measured |= ratio(f"ratio_{slug(name)}{kind}", seconds)
+            if (number := works[name].num_members) > 1:
+                ours = {system: turns for system, turns in seconds.items() if is_ours(system)}
+                single = of.get("60, batch 128", {}).get(kind, {})
+                others = {s: [number * one for one in turns] for s, turns in single.items() if not is_ours(s)}
+                measured |= ratio(f"ratio_{slug(name)}_one_after_another{kind}", ours | others)
+    return measured
+
+
 def each_race(results: Results) -> Iterator[tuple[str, str, dict[str, list[float]]]]:
     """Of each work and way the seconds to the goal of each system, inf where it never came there."""
     for name, ways in results.races.items():
         for way, each in ways.items():
             yield name, way, {system: [run.seconds for run in runs] for system, runs in each.items()}
-
-
-def num_validation(work: Work, data: dict[str, Data]) -> int:
-    """Examples that the accuracy of ``work`` is measured on."""
-    return len(data[work.dataset].validation_labels)
 
 
 def ratio(name: str, seconds: dict[str, list[float]]) -> Measures:
@@ -115,28 +121,6 @@ def agrees(accuracy: float, other: float, num_examples: int) -> bool:
     """Whether two accuracies on the same examples differ by no more than networks of two seeds do."""
     share = (accuracy + other) / 2
     return abs(accuracy - other) <= 4 * np.sqrt(2 * share * (1 - share) / num_examples)
-
-
-def population_ratios(
-    timed: dict[str, dict[str, Timed]], works: dict[str, Work], data: dict[str, Data]
-) -> Measures:
-    """Of populations against the best of the others with one network after another."""
-    single = "60, batch 128"
-    singles = counted(timed[single], num_validation(works[single], data)) if single in timed else {}
-    measured: Measures = {}
-    for name, row in timed.items():
-        number = works[name].num_members
-        if number == 1:
-            continue
-        for kind, seconds in counted(row, num_validation(works[name], data)).items():
-            ours = {system: epochs for system, epochs in seconds.items() if is_ours(system)}
-            others = {
-                system: [number * one for one in epochs]
-                for system, epochs in singles.get(kind, {}).items()
-                if not is_ours(system)
-            }
-            measured |= ratio(f"ratio_{slug(name)}_one_after_another{kind}", ours | others)
-    return measured
 
 
 def training_operations(sizes: Sequence[int], num_examples: int) -> float:

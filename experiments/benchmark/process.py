@@ -6,9 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -20,14 +18,12 @@ from experiments.harness.apart import Ask
 
 def load(path: Path) -> Data:
     """What ``save`` saved."""
-    with np.load(path) as arrays:
-        return Data(**arrays)
+    return Data(**np.load(path.with_suffix(".npz")))
 
 
 def save(path: Path, data: Data) -> None:
     """The data as one file, which every system reads in the same time."""
-    with path.open("wb") as file:
-        np.savez(file, **data._asdict())
+    np.savez(path.with_suffix(".npz"), **data._asdict())
 
 
 def peak_memory() -> float:
@@ -55,27 +51,19 @@ def commands_of(system: str, work: Work, folder: Path) -> dict[str, Callable[[],
         fewer = {name: getattr(data, name)[: work.num_examples] for name in ("inputs", "labels", "pixels")}
         data = data._replace(**fewer)
     trainer = peers.systems_for(work)[system](work, data)
-    return {
-        "epoch": partial(seconds_of, trainer.epoch),
-        "accuracy": trainer.accuracy,
-        "memory": peak_memory,
-        "peak": machine_peak,
-    }
 
+    def epoch() -> float:
+        began = time.perf_counter()
+        trainer.epoch()
+        return time.perf_counter() - began
 
-def machine_peak() -> float:
-    """Operations per second of a large matrix product."""
-    # Here, since another system's process is not to load what it does not need.
-    from jaxmlp.sweep.cost import measure_peak
+    def peak() -> float:
+        # Here, since another system's process is not to load what it does not need.
+        from jaxmlp.sweep.cost import measure_peak
 
-    return measure_peak(1536)
+        return measure_peak(1536)
 
-
-def seconds_of(function: Callable[[], Any]) -> float:
-    """What a call of ``function`` takes."""
-    began = time.perf_counter()
-    function()
-    return time.perf_counter() - began
+    return {"epoch": epoch, "accuracy": trainer.accuracy, "memory": peak_memory, "peak": peak}
 
 
 if __name__ == "__main__":
