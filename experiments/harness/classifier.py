@@ -15,10 +15,11 @@ import numpy as np
 from experiments.harness import flags
 from experiments.harness.answers import Answer, Record, counted, said
 from experiments.harness.network_pictures import (
+    MAX_PAGE_BYTES,
+    NUM_SNAPSHOTS,
     confusion_table,
     draw_data,
     draw_neurons,
-    num_snapshots,
     write_page,
 )
 from experiments.harness.receipt import Findings
@@ -113,13 +114,17 @@ def run(config: Config) -> Findings:
     model, chosen = best_network(outcomes)
     save(config.folder / "model.safetensors", model)
     save_snapshots(config.folder / "snapshots", chosen.fit.snapshots)
-    varied, interrupted = "split" if config.num_splits > 1 else "seed", outcomes[-1].fit.interrupted
+    varied, histories = "split" if config.num_splits > 1 else "seed", [o.fit.run.history for o in outcomes]
+    metrics = {}
+    for name in chosen.metrics:
+        values = np.stack([outcome.metrics[name] for outcome in outcomes])
+        metrics[name] = values.mean(axis=1) if varied == "split" else values[0], metric_unit(name)
     return Findings(
         config.dataset,
-        {name: (varied_values(config, outcomes, name), metric_unit(name)) for name in outcomes[0].metrics},
-        curves=curves_of(outcomes),
+        metrics,
+        curves={name: [row.tolist() for h in histories for row in h[name]] for name in histories[0]},
         seconds={"data": data_seconds} | total_seconds(outcome.fit.run.seconds for outcome in outcomes),
-        notes={"varied": varied, "interrupted": bool(interrupted)},
+        notes={"varied": varied, "interrupted": bool(outcomes[-1].fit.interrupted)},
         tables=confusion_table(model, chosen.splits),
         pictures=partial(draw_data, model, chosen.splits, config.augment),
     )
@@ -127,14 +132,19 @@ def run(config: Config) -> Findings:
 
 def train_seeds(config: Config, splits: Splits, kept: Checkpoints) -> Outcome:
     """All seeds on one split as one program; the test part is read once, at the end."""
-    describe(config, splits)
+    sizes = layer_sizes(splits, config.hidden_sizes)
+    num_params = sum((i + 1) * o for i, o in pairwise(sizes))
+    networks = f"{config.num_seeds} network{'s' * (config.num_seeds > 1)} of {'-'.join(map(str, sizes))}"
+    print(f"{splits.name}: {splits.summary()['examples']}")
+    print(f"{networks}, {num_params:,} parameters each", flush=True)
     given: dict[str, Any] = {name: getattr(config, name) for name in PASSED_ON}
     result = fit_mlp(
         splits,
         **given | dataclasses.asdict(config.hyperparams),
         augment=random_deformation if config.augment else None,
         mesh=make_mesh(config.mesh, num_members=config.num_seeds),
-        num_snapshots=num_snapshots(num_params(config, splits)),
+        # For the slider of the page, unless they would be large.
+        num_snapshots=NUM_SNAPSHOTS if 4 * num_params * NUM_SNAPSHOTS <= MAX_PAGE_BYTES else 0,
         checkpoints=kept,
     )
     return Outcome(splits, result, measure(result, splits))
@@ -149,23 +159,11 @@ def measure(result: FitResult, splits: Splits) -> dict[str, np.ndarray]:
     return {name: np.asarray(value, float) for name, value in values.items()}
 
 
-def varied_values(config: Config, outcomes: list[Outcome], name: str) -> np.ndarray:
-    """One value for each seed, or for each split (the mean of its seeds) where the split was varied."""
-    values = np.stack([outcome.metrics[name] for outcome in outcomes])
-    return values.mean(axis=1) if config.num_splits > 1 else values[0]
-
-
 def best_network(outcomes: list[Outcome]) -> tuple[Model, Outcome]:
     """The network with the best validation accuracy, with what it reached, and where it came from."""
     found = max(outcomes, key=lambda outcome: outcome.metrics["validation_accuracy"][outcome.fit.best])
     reached = {name: float(values[found.fit.best]) for name, values in found.metrics.items()}
     return with_spec(found.fit.model, metrics=reached), found
-
-
-def curves_of(outcomes: list[Outcome]) -> dict[str, list[list[float]]]:
-    """Every seed of every split, by the curve's name."""
-    histories = [outcome.fit.run.history for outcome in outcomes]
-    return {name: [row.tolist() for h in histories for row in h[name]] for name in histories[0]}
 
 
 def draw(record: Record, folder: Path) -> None:
@@ -179,19 +177,6 @@ def draw(record: Record, folder: Path) -> None:
         write_page(model, record, folder / "page.html")
     counts, names = (record["tables"][name] for name in ("confusion", "class_names"))
     classifier.confusion_matrix(np.array(counts), names, folder / "confusion.png")
-
-
-def num_params(config: Config, splits: Splits) -> int:
-    """Weights and biases of each network."""
-    return sum((i + 1) * o for i, o in pairwise(layer_sizes(splits, config.hidden_sizes)))
-
-
-def describe(config: Config, splits: Splits) -> None:
-    """Say what is about to be trained, on what."""
-    sizes = layer_sizes(splits, config.hidden_sizes)
-    networks = f"{config.num_seeds} network{'s' * (config.num_seeds > 1)} of {'-'.join(map(str, sizes))}"
-    print(f"{splits.name}: {splits.summary()['examples']}", flush=True)
-    print(f"{networks}, {num_params(config, splits):,} parameters each", flush=True)
 
 
 def answer(record: Record) -> Answer:

@@ -36,13 +36,6 @@ def draw_neurons(model: Model, path: Path) -> None:
         weights.neuron_weights(first.weight, shape, path, title=model.spec.dataset)
 
 
-def num_snapshots(num_params: int) -> int:
-    """How many moments of a network's training are kept beside a record, for the slider of its page: none
-    where they would be large.
-    """
-    return NUM_SNAPSHOTS if 4 * num_params * NUM_SNAPSHOTS <= MAX_PAGE_BYTES else 0
-
-
 def write_page(model: Model, record: Record, path: Path, truth: Truth | None = None) -> None:
     """The network as one HTML file to try out, with what it was on its way, where that lies beside it, and
     the known ``truth`` of a plane; one that is too large to keep beside a record is left out, as a line says.
@@ -56,19 +49,16 @@ def write_page(model: Model, record: Record, path: Path, truth: Truth | None = N
 
 
 def draw_data(model: Model, splits: Splits, augmented: bool, folder: Path) -> None:
-    """Which test images the network gets wrong, and what it met in training; where there are images."""
+    """Where there are images, which test images the network gets wrong; and a few training images, each
+    beside others that it met in its place.
+    """
     test, path = splits.test, folder / "most_wrong.png"
     if test.inputs.ndim > 2:
         probabilities = np.asarray(predict_proba(model, test.inputs))
         images.most_wrong(test.inputs, test.targets, probabilities, splits.class_names, path)
     if augmented:
-        draw_deformed(folder, np.asarray(splits.train.inputs))
-
-
-def draw_deformed(folder: Path, inputs: np.ndarray) -> None:
-    """A few training images, each beside others that the networks met in its place."""
-    shown, keys = jax.numpy.asarray(inputs[:6]), jax.random.split(jax.random.key(0), 7)
-    met = [np.asarray(jax.vmap(random_deformation, in_axes=(None, 0))(key, shown)) for key in keys]
-    rows = np.stack([np.asarray(shown, float), *met], axis=1).reshape(-1, *inputs.shape[1:])
-    titles = ["as it is", *[""] * len(met)] * len(shown)
-    images.image_grid(rows, titles, folder / "deformed.png", columns=1 + len(met))
+        shown, keys = jax.numpy.asarray(splits.train.inputs[:6]), jax.random.split(jax.random.key(0), 7)
+        met = [np.asarray(jax.vmap(random_deformation, in_axes=(None, 0))(key, shown)) for key in keys]
+        rows = np.stack([np.asarray(shown, float), *met], axis=1).reshape(-1, *shown.shape[1:])
+        titles = ["as it is", *[""] * len(met)] * len(shown)
+        images.image_grid(rows, titles, folder / "deformed.png", columns=1 + len(met))
