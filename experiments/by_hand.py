@@ -6,7 +6,7 @@ gives the default search on MNIST, without deformed images, three minutes, and t
 512 neurons with the dropout, rate and schedule that were found by trying on validation data: as many of them
 as fit, at least one, whose probabilities are averaged. Both learn from the same images, and the test images
 that one of them reads right and the other wrong decide (McNemar 1947). Three repetitions, each with another
-validation part and other seeds. runs/by_hand holds the record and the picture of both accuracies.
+validation part and other seeds.
 """
 
 import time

@@ -5,8 +5,7 @@
 trains one network of 64 neurons for each of four folds of scikit-learn's bundled sets: as one program, in
 which a fold is a weight of 0 for what it leaves out, and fold after fold, in turns, both from compiled
 programs. Then the accuracy, or R², out of fold is compared with that of cross_validate and an estimator with
-the same settings, which cuts the rows away, on the same folds, repetition by repetition. runs/folds holds the
-record and the picture of both.
+the same settings, which cuts the rows away, on the same folds, repetition by repetition.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -120,13 +119,13 @@ def one_fold(folds: Folds, fold: int) -> Folds:
     return Folds(folds.train._replace(weights=weights), held_out, folds.rows[[fold]])
 
 
+@dataclass
 class Network(BaseEstimator):
     """The same network for cross_validate: after the epoch with the lowest loss of what it learns from."""
 
-    def __init__(self, task: str, num_epochs: int, seed: int) -> None:
-        self.task = task
-        self.num_epochs = num_epochs
-        self.seed = seed
+    task: str
+    num_epochs: int
+    seed: int
 
     def fit(self, inputs: np.ndarray, targets: np.ndarray) -> "Network":
         splits = jaxmlp.from_arrays(

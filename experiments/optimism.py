@@ -5,8 +5,7 @@
 trains the default ensemble on 80 % of a table, for each of 10 splits, and compares the held out loss of what
 it chose with its loss on the 20 % that nothing has seen: on the CSV files in FOLDER, whose column "target" is
 to be predicted, and on what scikit-learn ships. The same where there is nothing to learn, so that all that is
-chosen is chance: 200 rows of ten normal numbers with a coin's classes, and 2,000 new rows. runs/optimism
-holds the record and the picture of both losses' difference with its error.
+chosen is chance: 200 rows of ten normal numbers with a coin's classes, and 2,000 new rows.
 """
 
 from collections.abc import Iterator, Mapping

@@ -7,8 +7,7 @@ with 5 seeds: all 45 networks of an activation and a depth are one compiled prog
 with the fewest epochs to 95 % validation accuracy, in the mean over seeds; a seed that does not get there
 makes it infinite, and equal means are told apart by the mean accuracy after the last epoch. A program runs
 for 5 epochs, and for 20 if no rate took all seeds there in 5. The test set is not read. What a step costs is
-timed on one network alone, in turn with all others. runs/activations then holds the record and pictures
-of epochs, seconds, cost, learning curves, gradients before training, and dead neurons.
+timed on one network alone, in turn with all others.
 """
 
 from collections.abc import Mapping

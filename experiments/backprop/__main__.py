@@ -4,9 +4,7 @@
 
 trains ReLU networks for three heads (images, diabetes, breast cancer) with plain SGD, 5 seeds of each as one
 program. Before and after, the gradient of a batch is taken three times: by hand, by jax.grad and as the slope
-between two nearby values of the loss. Then the networks take one step on one image. runs/backprop holds
-the record and pictures: to how many digits the gradients agree, the error signal in each layer through
-training, and what the step leaves of the image in a neuron's weights.
+between two nearby values of the loss. Then the networks take one step on one image.
 """
 
 from dataclasses import dataclass

@@ -6,9 +6,7 @@ trains the same networks on the same examples with this library, PyTorch, Keras,
 scikit-learn, each in a process of its own and in turns, so that all meet the same machine; then populations,
 against PyTorch with the members batched; then races from the start of a process to a validation accuracy.
 What is not installed is named and left out (pip install -e '.[peers]' brings all). A system whose accuracy
-is not that of the others does not count. runs/benchmark then holds record and pictures: seconds per epoch,
-ratios to the best of the others, the share of this machine's matrix-product limit, compile times, memory, and
-how time grows with examples, width, depth and members.
+is not that of the others does not count.
 """
 
 import os

@@ -6,8 +6,7 @@ trains 16 filters of 5×5 pixels, then twice 32 of 3×3, each with ReLU and 2×2
 with dropout, on images moved at random by up to 2 pixels; the aim is 99.4 %, the mean of 5 seeds. Beside it
 stand two perceptrons: one of as many parameters with a quarter of the training time, a wide one with all of
 it. Whether they meet moved images too is chosen on validation data; test images are read last. Convolution
-as patches times a matrix is timed against XLA's own. Half an hour on 2 cores; runs/cnn then holds the
-record and pictures. jaxmlp trains ``init`` and ``apply`` as it trains a perceptron.
+as patches times a matrix is timed against XLA's own. Half an hour on 2 cores.
 """
 
 from dataclasses import dataclass

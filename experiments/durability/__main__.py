@@ -7,7 +7,7 @@ it starts, trains or writes, and goes on with --resume, until the run is over; m
 must be those of the run that was never killed, bit for bit. Then whatever else happens to runs and files: a
 full disk, a folder that is read-only or vanishes, signals, a second process, odd paths, and checkpoints and
 models with a bit flipped or an end missing at hundreds of places. Each must end in the right result or in one
-clear line, and harm nothing that was good. runs/durability holds the record, case by case.
+clear line, and harm nothing that was good.
 """
 
 import tempfile

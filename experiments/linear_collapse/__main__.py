@@ -6,7 +6,7 @@ trains three kinds of network, on images and on two half moons that no line can 
 is logistic regression), three hidden layers without activation, and the same three with ReLU. All seeds at
 all learning rates of a kind are one program, and the rate is chosen on validation data. The product of the
 layers' matrices is compared with the network's output, and test accuracy with scikit-learn's logistic
-regression. runs/linear_collapse then holds the record and pictures of accuracy, decisions and training.
+regression.
 """
 
 from dataclasses import dataclass

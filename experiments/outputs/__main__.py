@@ -5,8 +5,7 @@
 trains one hidden layer of 100 neurons on breast cancer (sigmoid), wine and digits (softmax) and diabetes
 (linear), on 10 random splits of each: all splits at all learning rates are one compiled program. Rate and
 epoch are chosen on a split's validation part; scikit-learn's MLP and linear model choose nothing and learn
-from it too. The test part is read once, and the methods are compared split by split. runs/outputs holds
-the record, scores, reliability diagrams, and what a safe and a naive softmax make of growing logits.
+from it too. The test part is read once, and the methods are compared split by split.
 """
 
 from dataclasses import dataclass

@@ -5,8 +5,7 @@
 writes test digits of MNIST with pens of all kinds on plain, ruled and squared paper, photographs them in
 uneven light, with shadows, askew, out of focus and with a sensor's noise, and has the published network read
 what `jaxmlp predict` makes of the pictures; one of ten is a clean drawing, light on dark or dark on light.
-The seeds below 100 are those by which the cleaning was chosen. runs/photographs holds the record, the shares
-read right, and some of the pictures beside what the network sees of them.
+The seeds below 100 are those by which the cleaning was chosen.
 """
 
 from dataclasses import dataclass

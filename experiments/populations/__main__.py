@@ -5,8 +5,7 @@
 trains 784-60-10 on MNIST with AdamW, learning rate, weight decay and seed different in every member: one
 after another with this library and, where PyTorch is installed, with its fused AdamW; and as populations of 1
 to 1024 members. Then a sweep of 64 members with successive halving races the same sweep without it to a
-validation accuracy within 0.1 point of the best. Repetitions are interleaved. runs/populations then holds
-the record and pictures.
+validation accuracy within 0.1 point of the best. Repetitions are interleaved.
 """
 
 from dataclasses import dataclass

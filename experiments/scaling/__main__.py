@@ -8,7 +8,7 @@ done in the same time (weak scaling), with the batches or the networks shared ou
 that the result is that of one process. Then what it costs to stream the training data in parts, whether
 memory stays flat when they grow tenfold, and what share of the time deforming each image takes. What no
 machine here can show, it works out on paper: from which batch on one host of 8 H100, and 64 such hosts,
-would be busy. runs/scaling holds record and picture.
+would be busy.
 """
 
 import tempfile

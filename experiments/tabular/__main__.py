@@ -7,8 +7,7 @@ linear model and scikit-learn's perceptron, tuned by its own search, on the same
 and tests them on the rest, each in a process of its own: on the CSV files in FOLDER, whose column "target" is
 to be predicted, and on what scikit-learn ships. What is not installed is named and left out (pip install -e
 '.[peers]' brings all). Each outcome is kept in measured.jsonl as it comes, and what is there already is not
-measured again, so that a run goes on where another one ended. runs/tabular then holds record and pictures:
-mean ranks, loss ratios with their interval over tables, and seconds.
+measured again, so that a run goes on where another one ended.
 """
 
 from collections.abc import Iterator

@@ -5,7 +5,6 @@
 lets this library's default search and scikit-learn's own, HalvingRandomSearchCV of 27 perceptrons over what
 matters most, learn from the same rows of the digits that scikit-learn ships, in a process each: ten splits,
 this library with nothing compiled yet ("cold") and then with what that left in its cache ("warm").
-runs/tuning holds the record and the picture of seconds and accuracies.
 """
 
 import tempfile
