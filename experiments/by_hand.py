@@ -60,7 +60,6 @@ class Outcome(NamedTuple):
 
 
 def run(config: Config) -> Iterator[Findings]:
-    """All repetitions, with what there is after each."""
     found = []
     for seed in config.seeds:
         splits = load(config, split_seed=seed)
@@ -112,7 +111,6 @@ def mcnemar(one: Bool[np.ndarray, " images"], other: Bool[np.ndarray, " images"]
 
 
 def answer(record: Record) -> Answer:
-    """Which of both reads more, and how probable that is by chance."""
     chances, gap = ", ".join(f"{p:.2g}" for p in values(record, "mcnemar_p")), "search_minus_recipe"
     return Answer(
         gap,
@@ -124,7 +122,6 @@ def answer(record: Record) -> Answer:
 
 
 def draw(record: Record, folder: Path) -> None:
-    """Both accuracies, repetition by repetition."""
     accuracies = {name: values(record, f"{name}_accuracy") for name in ("search", "recipe")}
     charts.point_plot({"": accuracies}, folder / "accuracies.png", xlabel="test accuracy", percent=True)
 

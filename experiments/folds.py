@@ -80,7 +80,6 @@ class Outcome(NamedTuple):
 
 
 def run(config: Config) -> Iterator[Findings]:
-    """Each data set, with what there is after each."""
     found: dict[str, list[Outcome]] = {}
     for name in list(DATA)[: 1 if config.smoke else None]:
         # The first one compiles.
@@ -164,7 +163,6 @@ def measures(found: Mapping[str, Sequence[Outcome]]) -> Measures:
 
 
 def answer(record: Record) -> Answer:
-    """How much faster, and whether a score differs."""
     names = record["dataset"].split(", ")
     ratios = [f"{compared(record, f'{n}_ratio', 'faster', 'slower', than=1)} on {n}" for n in names]
     gaps = [f"{name} {compared(record, f'{name}_folds_minus_cut')}" for name in names]
@@ -177,7 +175,6 @@ def answer(record: Record) -> Answer:
 
 
 def draw(record: Record, folder: Path) -> None:
-    """Both, repetition by repetition."""
     names = record["dataset"].split(", ")
     rows = {"speed": "ratio", "score": "folds_minus_cut"}
     charts.point_plot(

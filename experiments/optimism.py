@@ -52,7 +52,6 @@ class Config(flags.Config):
 
 
 def run(config: Config) -> Iterator[Findings]:
-    """Both losses of every split, with what there is after each table."""
     sources = tables.find_tables(config.tables) | {NOISE: NOISE}
     names = config.datasets or tuple(sources)
     chosen = {checks.known_name("datasets", name, sources): sources[name] for name in names}
@@ -109,7 +108,6 @@ def losses(
 
 
 def answer(record: Record) -> Answer:
-    """Where the score was too good, and what is seen where there is nothing to learn."""
     names = {name: f"{slug(name)}_optimism" for name in record["tables"]["losses"]}
     # Tables of noise share no rows, as the splits of a real one do.
     shown = {name: sign(record, metric, splits=name != NOISE) for name, metric in names.items()}

@@ -58,7 +58,6 @@ class Outcome(NamedTuple):
 
 
 def run(config: Config) -> Findings:
-    """Train every optimizer in turn."""
     splits = load(config)
     outcomes = {name: train(config, splits, name) for name in config.optimizers}
     tables = {name: outcome.table for name, outcome in outcomes.items()}
@@ -110,7 +109,6 @@ def ranked(record: Record) -> list[str]:
 
 
 def answer(record: Record) -> Answer:
-    """How far the words are apart, each at its own best rate, and how far the rates of one word."""
     best, *others = names = ranked(record)
     usual = "adam" if "adam" in others else names[-1]
     test = f"{best}_test_accuracy"

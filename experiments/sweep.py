@@ -43,7 +43,6 @@ class Config(SearchFlags, DeviceConfig):
 
 
 def run(config: Config) -> Findings:
-    """Sweep, test and save."""
     ranges, outcomes = check_flags(config), []
     for seed in config.seeds:
         kept = checkpoints(config, f"sweep-{seed}")
@@ -79,7 +78,6 @@ def sweep(config: Config, ranges: dict[str, space.Distribution], seed: int, kept
 
 
 def answer(record: Record) -> Answer:
-    """What the ensemble and the best member reach on test data, and what their paired difference shows."""
     measure = next(name for name in ("accuracy", "rmse") if f"ensemble_test_{name}" in record["metrics"])
     low, high = record["tables"]["intervals"]["ensemble_minus_best_member"]
     metric = record["metrics"]["ensemble_minus_best_member"]

@@ -53,7 +53,6 @@ class Config(TrainingConfig, ImageConfig):
 
 
 def run(config: Config) -> Findings:
-    """Train every activation at every depth, and time them."""
     splits, (first, *others) = load(config), config.activations
     outcomes = {cell: train(config, splits, *cell) for cell in product(config.depths, config.activations)}
     found = measures(config, splits.train, outcomes)
@@ -77,7 +76,6 @@ def flat(prefix: str, cells: Mapping[Cell, Measures]) -> Measures:
 
 
 def answer(record: Record) -> Answer:
-    """Where the first activation is faster, in epochs, and cheaper, in a step, than the second."""
     (first, *others), depths = record["config"]["activations"], record["config"]["depths"]
     if not others:
         name = f"{first}_depth{depths[-1]}_epochs_at_least"

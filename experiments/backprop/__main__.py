@@ -49,7 +49,6 @@ class Config(TrainingConfig, ImageConfig):
 
 
 def run(config: Config) -> Findings:
-    """Train, compare the gradients, and take the step."""
     images = load(config)
     if images.task != "multiclass" or images.train.inputs.ndim < 3:
         raise InputError(f"dataset: must be images of three or more classes, got {config.dataset!r}")
@@ -100,7 +99,6 @@ def traces_of(image: np.ndarray, step: dict[str, np.ndarray]) -> dict[str, Any]:
 
 
 def answer(record: Record) -> Answer:
-    """To how many digits the gradients agree, and what a step leaves."""
     exact = float(values(record, "agreeing_digits").min())
     return Answer(
         "agreeing_digits",

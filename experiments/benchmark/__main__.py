@@ -58,7 +58,6 @@ class Config(ImageConfig):
 
 
 def run(config: Config) -> Iterator[Findings]:
-    """Every system at every work, with what there is after each."""
     # On a GPU the first process would otherwise take the memory of all that follow.
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     data = load_all(config)
@@ -196,7 +195,6 @@ def tell(name: str, row: dict[str, Timed]) -> None:
 
 
 def answer(record: Record) -> Answer:
-    """At which works this library is ahead of the best of the others, and by how much."""
     ratios = {name: f"ratio_{slug(name)}" for name in record["tables"]["timed"]}
     ratios = {name: ratio for name, ratio in ratios.items() if ratio in record["metrics"]}
     if not ratios:

@@ -54,7 +54,6 @@ class Config(TrainingConfig, ImageConfig):
 
 
 def run(config: Config) -> Findings:
-    """Train the three forms, and time the two convolutions."""
     splits = load(config, validation_fraction=0.05)
     check(config, splits)
     form = enter(config, "convolutions", make_cnn(config, splits), DROPOUT)
@@ -89,7 +88,6 @@ def check(config: Config, splits: Splits) -> None:
 
 
 def answer(record: Record) -> Answer:
-    """What the convolutional network reads, and how far it is from both perceptrons."""
     names = ("cnn_minus_small_mlp", "cnn_minus_wide_mlp")
     shown = all(sign(record, name) > 0 for name in names)
     return Answer(

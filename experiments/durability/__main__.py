@@ -43,7 +43,6 @@ class Config(flags.Config):
 
 
 def run(config: Config) -> Findings:
-    """Kill, compare, and damage."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         started(config, folder / "never").wait()
@@ -68,7 +67,6 @@ def run(config: Config) -> Findings:
 
 
 def answer(record: Record) -> Answer:
-    """How often runs were killed, and what became of them and of all else."""
     same, held = (values(record, name) for name in ("runs_with_the_same_bits", "cases_held"))
     writing = f"{mean(record, 'kills_while_writing'):.0f} of them while it wrote"
     return Answer(

@@ -98,7 +98,6 @@ class Outcome(NamedTuple):
 
 
 def run(config: Config) -> Findings:
-    """Train, test and save."""
     data_seconds, outcomes = 0.0, []
     for split_seed in range(config.split_seed, config.split_seed + config.num_splits):
         loading = time.perf_counter()
@@ -180,7 +179,6 @@ def draw(record: Record, folder: Path) -> None:
 
 
 def answer(record: Record) -> Answer:
-    """How much of the test part is right."""
     layers = "-".join(map(str, record["config"]["hidden_sizes"])) or "no"
     recipe = ", each training image deformed anew in each pass" * bool(record["config"].get("augment"))
     return Answer(

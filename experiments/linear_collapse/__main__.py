@@ -46,7 +46,6 @@ class Config(flags.TrainingConfig, flags.ImageConfig):
 
 
 def run(config: Config) -> Findings:
-    """Train every kind on both problems."""
     problems = {"images": flags.load(config), "plane": half_moons(config)}
     for splits in problems.values():
         checks.dataset_shapes(splits.train, config.batch_size)
@@ -70,7 +69,6 @@ def half_moons(config: Config) -> Splits:
 
 
 def answer(record: Record) -> Answer:
-    """Whether the product of the layers is the network, and what layers add without ReLU and with it."""
     error = max(np.max(values(record, f"{name}_product_error")) for name in PROBLEMS)
     linear, relu = (
         " on images, ".join(compared(record, f"{name}_{pair}_test_accuracy") for name in PROBLEMS)

@@ -53,7 +53,6 @@ class Config(TrainingConfig, ImageConfig):
 
 
 def run(config: Config) -> Findings:
-    """Train, and remove neurons."""
     for setting in settings(config).values():
         checks.hyperparams(setting)
     splits = load(config)
@@ -98,7 +97,6 @@ def measures(tables: Tables) -> Measures:
 
 
 def answer(record: Record) -> Answer:
-    """Whether neurons leave static behind, and whether what is most like it is needed."""
     rise = paired(record, "autocorrelation_at_end", "autocorrelation_at_start")
     word = "Both in one" if sign(rise, "difference") > 0 else "Strokes are not shown"
     static, strokes = (

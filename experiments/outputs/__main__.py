@@ -57,7 +57,6 @@ class Config(TrainingConfig):
 
 
 def run(config: Config) -> Findings:
-    """Compare on every data set, and try softmax."""
     outcomes = {name: compare(config, name) for name in config.datasets}
     laws = jax.device_get(jax.jit(jax.vmap(softmax_laws))(jaxmlp.seed_keys(config.seeds)[0]))
     curves = {"safe": loss_by_size(heads.multiclass().loss), "naive": loss_by_size(naive_loss)}
@@ -73,7 +72,6 @@ def run(config: Config) -> Findings:
 
 
 def answer(record: Record) -> Answer:
-    """Where our network is shown to be ahead of scikit-learn's models, in accuracy or share explained."""
     measures = {name: next(iter(MEASURES[TASKS[name]])) for name in record["dataset"].split(", ")}
     judged = {}
     for (name, measure), rival in product(measures.items(), RIVALS):

@@ -45,7 +45,6 @@ class Config(flags.ImageConfig):
 
 
 def run(config: Config) -> Findings:
-    """The shares read right of each set's photographs, and of the same digits as they are."""
     splits = flags.load(config)
     model = jaxmlp.load(config.model or PUBLISHED / config.dataset / "model.safetensors")
     if tuple(map(str, model.spec.class_names)) != tuple(map(str, splits.class_names)):
@@ -105,7 +104,6 @@ def thumbnail(picture: Image.Image) -> np.ndarray:
 
 
 def answer(record: Record) -> Answer:
-    """The share read right, next to that of the digits themselves."""
     photographs, digits, several = (said(record, name) for name in ("photographs", "digits", "several"))
     found = {1: "Better", -1: "Not quite", 0: "No difference shown"}[sign(record, "difference")]
     # The published network was chosen among those of several cuts of these few.
@@ -119,7 +117,6 @@ def answer(record: Record) -> Answer:
 
 
 def draw(record: Record, folder: Path) -> None:
-    """Both shares, each set a point."""
     rows = {name: values(record, name) for name in ("digits", "photographs")}
     charts.point_plot({"": rows}, folder / "photographs.png", xlabel="read right", percent=True)
 

@@ -51,7 +51,6 @@ class Config(TrainingConfig, ImageConfig):
 
 
 def run(config: Config) -> Findings:
-    """Time and race."""
     splits = load(config, validation_fraction=0.2)
     space = SPACE | {"hidden_sizes": Choice((config.hidden_size,))}
     times, memory, peak = cost(config, splits, space)
@@ -99,7 +98,6 @@ def limit(config: Config, splits: Splits) -> float:
 
 
 def answer(record: Record) -> Answer:
-    """How many times as fast a member of a population trains."""
     words: dict[str, Any] = {"above": "faster", "below": "slower", "than": 1}
     first = "ratio_one_after_another"
     told = {"one after another": first, "one after another in PyTorch": "ratio_pytorch"}

@@ -80,7 +80,6 @@ class Config(TrainingConfig, ImageConfig):
 
 
 def run(config: Config) -> Findings:
-    """Agree, time, measure, and work out."""
     if config.processes[0] != 1:
         raise InputError(f"processes: must begin with 1, the reference, got {config.processes}")
     # Prepared here, before several processes ask for it, and for the sizes of its images.
@@ -118,7 +117,6 @@ def costs(seconds: dict[str, list[float]]) -> Measures:
 
 
 def answer(record: Record) -> Answer:
-    """Whether the result is the same, and what the fewest processes above one do of it in the same time."""
     config, metrics = record["config"], record["metrics"]
     worst = max((mean(record, name) for name in metrics if name.startswith("difference_")), default=0.0)
     number = min(config["processes"][1:], default=1)

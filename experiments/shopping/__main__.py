@@ -57,7 +57,6 @@ class Config(TrainingConfig):
 
 
 def run(config: Config) -> Findings:
-    """Draw the buyers, train the models, and compare neurons with motives."""
     splits = offers_of(*draw_buyers(config.num_buyers, config.seed))
     fits = {"logistic": train(config, splits), "mlp": train(config, splits, len(MOTIVES))}
     found, network = fits["mlp"][1], make_network(splits, (len(MOTIVES),))
@@ -148,7 +147,6 @@ def decisions(test: jaxmlp.Dataset, fits: dict[str, Fitted]) -> Measures:
 
 
 def answer(record: Record) -> Answer:
-    """Whether the indices appear more often than by chance, and what hidden neurons are good for."""
     seen = "trained_minus_untrained_indices_seen"
     word = {1: "In part", -1: "No", 0: "No difference to chance is shown"}[sign(record, seen)]
     return Answer(

@@ -12,6 +12,7 @@ measured again, so that a run goes on where another one ended.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
 from typing import ClassVar
@@ -26,7 +27,7 @@ from experiments.harness.receipt import Findings
 from experiments.tabular import comparison, figures, tables
 from experiments.tabular.comparison import frame_of
 from experiments.tabular.measure import Outcome, measure_apart, read_outcomes, write_outcomes
-from experiments.tabular.peers import OURS, Peer, ablations, is_installed, peers
+from experiments.tabular.peers import OURS, Peer, ablations, peers
 from jaxmlp import checks
 from jaxmlp.runtime.signals import exit_if_stopped
 
@@ -59,14 +60,17 @@ class Config(flags.Config):
 
 
 def run(config: Config) -> Iterator[Findings]:
-    """Every system on every split of every table, with what there is after each table."""
-    sources, systems = chosen_tables(config), chosen_systems(config)
+    sources, systems = tables.find_tables(config.tables), chosen_systems(config)
+    names = config.datasets or tuple(sources)[: 2 if config.smoke else None]
+    chosen = {checks.known_name("datasets", name, sources): sources[name] for name in names}
     path = kept_in(config.folder, config.smoke)
     if config.smoke:
         path.unlink(missing_ok=True)
     outcomes = read_outcomes(path)
-    for name, source in sources.items():
-        for system, seed in product(systems, splits_of(config, source)):
+    for name, source in chosen.items():
+        is_small = len(tables.read_rows(source)) < tables.SMALL
+        seeds = range(config.seed, config.seed + (config.num_seeds if is_small else config.num_seeds_large))
+        for system, seed in product(systems, seeds):
             key = name, system, seed
             if key not in outcomes and (found := outcome(config, source, *key)):
                 outcomes[key] = found
@@ -92,7 +96,6 @@ def draw(record: Record, folder: Path) -> None:
 
 
 def answer(record: Record) -> Answer:
-    """How many times this library's loss that of the best of the others is, over the tables."""
     ratios = record["tables"]["ratios"]
     if not ratios:
         return Answer(next(iter(record["metrics"])), "Nothing to compare with was measured", shown=False)
@@ -111,21 +114,14 @@ def answer(record: Record) -> Answer:
     return Answer(name, "; ".join([text, *parts]), sign(record, name) != 0)
 
 
-def chosen_tables(config: Config) -> dict[str, str]:
-    """The tables that the flags name, and where each is read from."""
-    sources = tables.find_tables(config.tables)
-    names = config.datasets or tuple(sources)[: 2 if config.smoke else None]
-    return {checks.known_name("datasets", name, sources): sources[name] for name in names}
-
-
 def chosen_systems(config: Config) -> dict[str, Peer]:
     """The systems that the flags name; a line tells of each that is not installed."""
     known = {OURS: peers()[OURS]} | ablations() if config.ablation else peers()
     wanted = {checks.known_name("systems", name, known): known[name] for name in config.systems or known}
-    for name, peer in wanted.items():
-        if not is_installed(peer):
-            print(f"{name}: left out, since {peer.package} is not installed (pip install -e '.[peers]')")
-    return {name: peer for name, peer in wanted.items() if is_installed(peer)}
+    missing = {name: peer.package for name, peer in wanted.items() if find_spec(peer.package) is None}
+    for name, package in missing.items():
+        print(f"{name}: left out, since {package} is not installed (pip install -e '.[peers]')")
+    return {name: peer for name, peer in wanted.items() if name not in missing}
 
 
 def outcome(config: Config, source: str, name: str, system: str, seed: int) -> Outcome | None:
@@ -140,12 +136,6 @@ def outcome(config: Config, source: str, name: str, system: str, seed: int) -> O
     clock = ", ".join(f"{clock} {value:.1f} s" for clock, value in found.seconds.items())
     print(f"{name}, split {seed}: {system} {told}; {clock}", flush=True)
     return Outcome(name, system, seed, found)
-
-
-def splits_of(config: Config, source: str) -> range:
-    """The seeds of a table's splits."""
-    is_small = len(tables.read_rows(source)) < tables.SMALL
-    return range(config.seed, config.seed + (config.num_seeds if is_small else config.num_seeds_large))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ take words as they can: as categories, or in columns of zeros and ones.
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -76,11 +75,6 @@ def peers() -> dict[str, Peer]:
 def ablations() -> dict[str, Peer]:
     """This library without each part of its recipe."""
     return {f"{OURS} with {part}": Peer(partial(jaxmlp, **told), OURS) for part, told in ABLATIONS.items()}
-
-
-def is_installed(peer: Peer) -> bool:
-    """Whether its package can be found; nothing is imported."""
-    return find_spec(peer.package) is not None
 
 
 def jaxmlp(split: Split, **arguments: Any) -> System:

@@ -51,7 +51,6 @@ class Search(NamedTuple):
 
 
 def run(config: Config) -> Iterator[Findings]:
-    """All splits, with what there is after each."""
     found: dict[str, list[Search]] = {way: [] for way in WAYS}
     for seed in config.seeds:
         with tempfile.TemporaryDirectory() as folder:
@@ -94,7 +93,6 @@ def measures(found: Mapping[str, list[Search]]) -> Measures:
 
 
 def answer(record: Record) -> Answer:
-    """How many times as fast, and whose accuracy is higher."""
     cold, warm = (
         compared(record, f"ratio_{way}", "faster", "slower", than=1, splits=True) for way in ("cold", "warm")
     )
@@ -110,7 +108,6 @@ def answer(record: Record) -> Answer:
 
 
 def draw(record: Record, folder: Path) -> None:
-    """Seconds and accuracies, split by split."""
     panels = {
         title: {way: values(record, f"{slug(way)}_{end}") for way in WAYS}
         for title, end in {"seconds": "time", "accuracy": "accuracy"}.items()
