@@ -113,16 +113,13 @@ def answer(record: Record) -> Answer:
 def draw(record: Record, folder: Path) -> None:
     """The agreement of the gradients, the error signals, and the step."""
     tables = record["tables"]
-    agreement = {
-        (head, witness): np.array(digits)
+    digits = {
+        f"{witness}: {head}": np.array(by[witness])
+        for witness in WITNESSES
         for head, by in tables["agreeing_digits"].items()
-        for witness, digits in by.items()
     }
     charts.point_plot(
-        {
-            state: {f"{w}: {h}": agreement[h, w][:, i] for w in WITNESSES for h in tables["agreeing_digits"]}
-            for i, state in enumerate(STATES)
-        },
+        {state: {label: each[:, i] for label, each in digits.items()} for i, state in enumerate(STATES)},
         folder / "agreement.png",
         xlabel="decimal digits that agree, of the worst weight",
         title="The gradient by hand, set against three witnesses",

@@ -1,13 +1,15 @@
 """What the experiment on scaling works out from seconds and data sheets, by hand."""
 
 import itertools
-import resource
+import multiprocessing
+import sys
+import time
 
 import numpy as np
 import pytest
 
 from experiments.harness.pages import module_of
-from experiments.scaling.memory import watched_memory
+from experiments.scaling.memory import watch_memory
 from experiments.scaling.processes import ways_of
 from experiments.scaling.roofline import roofline
 from jaxmlp.records import metric_summary
@@ -80,11 +82,19 @@ def test_the_answer_is_of_the_fewest_processes_that_share(processes, said, diffe
     assert "0.15 ± 0.05 (no difference shown) of the time (2 seeds)" in text
 
 
-def test_memory_is_watched():
-    with watched_memory() as most:
-        held = np.ones(10_000_000)
-        held += 1
-        while most() < 80:
-            pass
-    # The kernel's own peak, in kilobytes, has files beside it; it is counted a little later.
-    assert 80 < most() < 1.05 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+def hold(num_floats, status):
+    held = np.ones(num_floats)
+    held += 1
+    time.sleep(0.2)
+    sys.exit(status)
+
+
+def test_memory_is_watched_until_a_process_ends():
+    process = multiprocessing.get_context("spawn").Process(target=hold, args=(10_000_000, 0))
+    process.start()
+    # 80 MB of numbers, and what Python and its libraries take themselves.
+    assert 80 < watch_memory(process) < 1000
+    process = multiprocessing.get_context("spawn").Process(target=hold, args=(1, 3))
+    process.start()
+    with pytest.raises(RuntimeError, match="ended with status 3"):
+        watch_memory(process)
