@@ -57,7 +57,7 @@ def run(config: Config) -> Findings:
         {f"{p}_{n}": v for p in found for n, v in measures(config, problems[p], found[p]).items()},
         curves={f"{name}: {line}": rows for name in curves for line, rows in curves[name].items()},
         tables={"plane": maps, "frame": FRAME, "test": first_examples(problems["plane"], SHOWN).test},
-        seconds=total_seconds(kind.seconds for kinds in found.values() for kind in kinds.values()),
+        seconds=total_seconds(kind.tuned.fit.seconds for kinds in found.values() for kind in kinds.values()),
     )
 
 

@@ -23,14 +23,11 @@ FRAME = (-1.8, 2.8, -1.4, 1.9)
 
 
 class Kind(NamedTuple):
-    """Networks of one kind: ``loss`` [seeds, rates, epochs], the rest [seeds, …] at the rate ``chosen``."""
+    """Networks of one kind at all rates, those of the best one, and the test accuracy of each of these."""
 
     network: jaxmlp.Network
-    loss: np.ndarray
-    chosen: int
-    params: Params
+    tuned: jaxmlp.TuneResult
     test: np.ndarray
-    seconds: dict[str, float]
 
 
 def train(config: "Config", splits: Splits, name: str) -> Kind:
@@ -40,9 +37,8 @@ def train(config: "Config", splits: Splits, name: str) -> Kind:
     network = make_network(splits, hidden_sizes, jax.nn.relu if name == "relu" else jax.nn.identity)
     options = all_rates(config, config.learning_rates)
     tuned = jaxmlp.tune(network, "sgd", splits.train, splits.validation, **options)
-    test = np.asarray(tuned.evaluate(tuned.params, tuned.model_state, splits.test)["accuracy"])
-    loss = tuned.fit.history["train_loss"]
-    return Kind(network, loss, tuned.setting, tuned.params, test, tuned.fit.seconds)
+    tested = tuned.evaluate(tuned.params, tuned.model_state, splits.test)["accuracy"]
+    return Kind(network, tuned, np.asarray(tested))
 
 
 def collapse(params: Params) -> Params:
@@ -62,7 +58,7 @@ def product_error(kind: Kind, inputs: AnyArray, dtype: Any = np.float32) -> np.n
 
     # Some accelerators multiply in less than float32 unless asked.
     with jax.enable_x64(dtype == np.float64), jax.default_matmul_precision("highest"):
-        params = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), kind.params)
+        params = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), kind.tuned.params)
         return np.asarray(jax.jit(jax.vmap(error, in_axes=(0, None)))(params, inputs))
 
 
@@ -76,13 +72,12 @@ def logistic_regression(splits: Splits) -> np.ndarray:
 
 def loss_curves(config: "Config", kinds: Mapping[str, Kind]) -> dict[str, np.ndarray]:
     """Training loss [seeds, epochs] of both linear kinds, at the smallest rate and each at its best."""
-    rates = config.learning_rates
-    smallest = int(np.argmin(rates))
-    return {
-        f"{LABELS[kind]}, {name}": kinds[kind].loss[:, rate]
-        for kind in ("deep_linear", "shallow")
-        for name, rate in ((f"rate {rates[smallest]:g}", smallest), ("its best rate", kinds[kind].chosen))
-    }
+    smallest, curves = int(np.argmin(config.learning_rates)), {}
+    for kind in ("deep_linear", "shallow"):
+        tuned, low = kinds[kind].tuned, f"rate {config.learning_rates[smallest]:g}"
+        for name, rate in ((low, smallest), ("its best rate", tuned.setting)):
+            curves[f"{LABELS[kind]}, {name}"] = tuned.fit.history["train_loss"][:, rate]
+    return curves
 
 
 def measures(config: "Config", splits: Splits, kinds: Mapping[str, Kind]) -> Measures:
@@ -100,15 +95,15 @@ def measures(config: "Config", splits: Splits, kinds: Mapping[str, Kind]) -> Mea
         "deep_linear_minus_shallow_loss_same_rate": (deep_same - same, "nats"),
         "deep_linear_minus_shallow_loss_own_rates": (deep_own - own, "nats"),
         "scikit_learn_test_accuracy": (witness, "fraction"),
-        **{f"{kind}_test_accuracy": (tuned.test, "fraction") for kind, tuned in kinds.items()},
-        **{f"{kind}_learning_rate": (rates[tuned.chosen], "1") for kind, tuned in kinds.items()},
+        **{f"{name}_test_accuracy": (kind.test, "fraction") for name, kind in kinds.items()},
+        **{f"{name}_learning_rate": (rates[kind.tuned.setting], "1") for name, kind in kinds.items()},
     }
 
 
 def probability_map(kind: Kind) -> np.ndarray:
     """The probability of class 1 that the first seed's network gives to each point of FRAME."""
     x, y = np.meshgrid(np.linspace(*FRAME[:2], 60), np.linspace(*FRAME[2:], 60))
-    params = jax.tree.map(lambda leaf: leaf[0], kind.params)
+    params = jax.tree.map(lambda leaf: leaf[0], kind.tuned.params)
     predict = jax.jit(jax.vmap(partial(kind.network.predict_fn, params, ())))
     logits = predict(np.stack([x.ravel(), y.ravel()], axis=1))
     return np.round(np.asarray(jax.nn.sigmoid(logits), float).reshape(x.shape), 3)

@@ -46,11 +46,10 @@ def cost(
     alone = draw_members(space, config.num_members, max_programs=1)
     ways["one after another"] = population_epoch(config, splits, alone[:4], chunk_size=1)
     ways[f"race of {config.num_members}"] = population_epoch(config, splits, alone)
-    torch = torch_epoch(config, splits, alone[0])
-    if torch is None:
-        print("PyTorch is not installed and is left out")
+    if find_spec("torch"):
+        ways["PyTorch"] = torch_epoch(config, splits, alone[0])
     else:
-        ways["PyTorch"] = torch
+        print("PyTorch is not installed and is left out")
     times: dict[str, list[float]] = {name: [] for name in ways}
     peaks = []
     for _ in range(config.num_seeds):
@@ -83,10 +82,8 @@ def population_epoch(
     return epoch
 
 
-def torch_epoch(config: "Config", splits: Splits, member: Member) -> Callable[[], float] | None:
-    """The same for one network in PyTorch, with its fused AdamW; None where it is not installed."""
-    if find_spec("torch") is None:
-        return None
+def torch_epoch(config: "Config", splits: Splits, member: Member) -> Callable[[], float]:
+    """The same for one network in PyTorch, with its fused AdamW."""
     rate, decay = (float(value) for value in member.hyperparams[:2] if value is not None)
     sizes = tuple(layer_sizes(splits, (config.hidden_size,)))
     work = Work(sizes, config.batch_size, learning_rate=rate)

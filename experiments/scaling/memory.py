@@ -36,7 +36,7 @@ def train_streamed(folder: Path, num_examples: int) -> None:
 
 
 def watch_memory(process: Any) -> float:
-    """The most MB that it holds, without what is mapped from files, until it ends; RuntimeError if it fails."""
+    """The MB that it holds at most, without what files are mapped; RuntimeError where it fails."""
     most = 0.0
     while process.is_alive():
         # One that is just ending holds nothing.

@@ -2,6 +2,7 @@
 
 import json
 import math
+from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +13,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from experiments.harness.pages import module_of
 from experiments.linear_collapse import measure
 from experiments.linear_collapse.measure import Kind
-from jaxmlp import Affine, Hyperparams, Layer, make_network
+from jaxmlp import Affine, Hyperparams, Layer, TuneResult, make_network
 from jaxmlp.data.splits import from_arrays
 from jaxmlp.nn import heads
 from jaxmlp.records import metric_summary
@@ -33,7 +34,8 @@ def tuned(networks, activation=IDENTITY, loss=None, chosen=0):
     sizes = (params[0].weight.shape[1], *(one.bias.shape[1] for one in params))
     unit = Affine(np.zeros((), np.float32), np.ones((), np.float32))
     network = make_network(sizes, heads.binary, unit, activation=activation)
-    return Kind(network, loss, chosen, params, np.zeros(len(networks)), {})
+    fitted = SimpleNamespace(history={"train_loss": loss})
+    return Kind(network, TuneResult(chosen, None, params, (), fitted, None), np.zeros(len(networks)))
 
 
 def test_two_layers_make_one():
