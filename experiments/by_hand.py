@@ -89,7 +89,6 @@ def compare(splits: Splits, config: Config, seed: int) -> Outcome:
 
 
 def measures(found: list[Outcome]) -> Measures:
-    """Both accuracies, their difference, and how probable it is by chance."""
     accuracies = {name: [float(getattr(one, name).mean()) for one in found] for name in ("search", "recipe")}
     differences = np.subtract(accuracies["search"], accuracies["recipe"])
     return {

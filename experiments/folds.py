@@ -147,7 +147,6 @@ class Network(BaseEstimator):
 
 
 def measures(found: Mapping[str, Sequence[Outcome]]) -> Measures:
-    """How many times as fast the one program is, and how far the scores are apart."""
     measured: Measures = {}
     for name, outcomes in found.items():
         together, apart, folds, cut = np.array(outcomes).T

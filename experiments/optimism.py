@@ -11,7 +11,7 @@ chosen is chance: 200 rows of ten normal numbers with a coin's classes, and 2,00
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -22,14 +22,11 @@ from experiments.harness.command import main
 from experiments.harness.receipt import Findings
 from experiments.tabular import tables
 from experiments.tabular.peers import SMOKE
-from experiments.tabular.tables import TARGET
+from experiments.tabular.tables import TARGET, Frame
 from jaxmlp import checks
 from jaxmlp.plots import charts
 from jaxmlp.runtime.signals import exit_if_stopped
 from jaxmlp.types import Numbers
-
-if TYPE_CHECKING:
-    import pandas
 
 NOISE, NOISE_COLUMNS = "noise", 10
 NOISE_ROWS = 200, 2_000
@@ -73,7 +70,7 @@ def excess(losses: Mapping[str, Numbers]) -> np.ndarray:
     return (unseen - held_out) / held_out.mean()
 
 
-def draw_parts(source: str, config: Config) -> "Iterator[tuple[pandas.DataFrame, pandas.DataFrame, int]]":
+def draw_parts(source: str, config: Config) -> Iterator[tuple[Frame, Frame, int]]:
     """The rows to learn from, new ones, and the seed of each split."""
     seeds = range(config.seed, config.seed + (config.num_draws if source == NOISE else config.num_seeds))
     frame = None if source == NOISE else tables.read_rows(source, config.smoke)
@@ -85,7 +82,7 @@ def draw_parts(source: str, config: Config) -> "Iterator[tuple[pandas.DataFrame,
             yield frame.loc[split.train.index], frame.loc[split.test.index], seed
 
 
-def noise(seed: int) -> "tuple[pandas.DataFrame, pandas.DataFrame]":
+def noise(seed: int) -> tuple[Frame, Frame]:
     """Numbers that say nothing about the classes beside them."""
     import pandas
 
@@ -95,9 +92,7 @@ def noise(seed: int) -> "tuple[pandas.DataFrame, pandas.DataFrame]":
     return frame[: NOISE_ROWS[0]], frame[NOISE_ROWS[0] :]
 
 
-def losses(
-    train: "pandas.DataFrame", test: "pandas.DataFrame", seed: int, config: Config
-) -> tuple[float, float]:
+def losses(train: Frame, test: Frame, seed: int, config: Config) -> tuple[float, float]:
     """What the chosen ensemble's loss is on held out rows, and on those of ``test``."""
     exit_if_stopped()
     splits = jaxmlp.read_table(train, TARGET, test=test, split_seed=seed)

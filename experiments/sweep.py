@@ -31,8 +31,6 @@ from jaxmlp.train.checkpoints import Checkpoints, clear_checkpoints
 
 @dataclass(frozen=True)
 class Config(SearchFlags, DeviceConfig):
-    """Settings of a sweep; every one has a default that works."""
-
     SMOKE: ClassVar[Sizes] = {"num_epochs": 2}
     QUICK: ClassVar[Sizes] = {"dataset": "digits"}
 

@@ -68,7 +68,6 @@ def run(config: Config) -> Findings:
 
 
 def measures(agreement: dict, signals: dict, step: dict) -> Measures:
-    """What the record says, one value per seed."""
     on, size = step["delta"] != 0, np.abs(step["correlation"])
     output = list(list(signals.values())[-1].values())[-1]
     worst = {w: np.min([by[w] for by in agreement.values()], axis=(0, 2)) for w in WITNESSES}

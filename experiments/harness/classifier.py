@@ -43,8 +43,6 @@ from jaxmlp.train.schedules import SCHEDULES
 
 @dataclasses.dataclass(frozen=True)
 class Config(flags.DeviceConfig):
-    """Settings of one experiment; every one has a default that works."""
-
     SMOKE: ClassVar[flags.Sizes] = {"num_epochs": 2}
 
     num_seeds: int = 1

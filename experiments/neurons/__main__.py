@@ -72,7 +72,6 @@ def run(config: Config) -> Findings:
 
 
 def measures(tables: Tables) -> Measures:
-    """What the record says, one value for each seed."""
     start, end, half = tables["start"], tables["end"], tables["half_removed"]
     pairs = zip(end, tables["outgoing_norm"], strict=True)
     found: Measures = {

@@ -1,7 +1,7 @@
 """What the measured losses say together: ranks, ratios to this library's, and who wins how often."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -9,10 +9,8 @@ import numpy as np
 from experiments.harness.answers import Measures, slug
 from experiments.tabular.measure import Outcome
 from experiments.tabular.peers import OURS
+from experiments.tabular.tables import Frame
 from jaxmlp.statistics import summarize
-
-if TYPE_CHECKING:
-    import pandas
 
 LOSSES = {"log_loss": "nats", "rmse": "target's unit"}
 """What systems are compared by, and its unit."""
@@ -34,7 +32,7 @@ class Ratio(NamedTuple):
     num_tables: int
 
 
-def frame_of(outcomes: Iterable[Outcome]) -> "pandas.DataFrame":
+def frame_of(outcomes: Iterable[Outcome]) -> Frame:
     """A row for each outcome: table, system, split, version, all measures by name, and as "loss" what systems
     are compared by.
     """
@@ -48,12 +46,12 @@ def frame_of(outcomes: Iterable[Outcome]) -> "pandas.DataFrame":
     return pandas.DataFrame(rows)
 
 
-def systems_of(frame: "pandas.DataFrame") -> list[str]:
+def systems_of(frame: Frame) -> list[str]:
     """All that were measured on any table, this library first."""
     return sorted(frame["system"].unique(), key=lambda name: name != OURS)
 
 
-def log_ratios(frame: "pandas.DataFrame", system: str) -> dict[str, np.ndarray]:
+def log_ratios(frame: Frame, system: str) -> dict[str, np.ndarray]:
     """Of each table on which both were measured, the logarithm of the system's loss over this library's, on
     the splits that both have.
     """
@@ -63,7 +61,7 @@ def log_ratios(frame: "pandas.DataFrame", system: str) -> dict[str, np.ndarray]:
     return {str(table): each.to_numpy() for table, each in ratios.groupby("table", sort=False)}
 
 
-def compare(frame: "pandas.DataFrame", system: str) -> Ratio | None:
+def compare(frame: Frame, system: str) -> Ratio | None:
     """The Ratio of a system's losses to this library's; None if they have no table in common."""
     of_tables = np.sort([values.mean() for values in log_ratios(frame, system).values()])
     if not len(of_tables):
@@ -78,13 +76,13 @@ def compare(frame: "pandas.DataFrame", system: str) -> Ratio | None:
     )
 
 
-def ranks(frame: "pandas.DataFrame") -> dict[str, list[float]]:
+def ranks(frame: Frame) -> dict[str, list[float]]:
     """Of each system its rank by mean loss, from 1, on each table on which all of them were measured."""
     means = frame.pivot_table("loss", "table", "system", sort=False).dropna()
     return {name: means.rank(axis=1)[name].tolist() for name in systems_of(frame) if len(means)}
 
 
-def measures(frame: "pandas.DataFrame") -> Measures:
+def measures(frame: Frame) -> Measures:
     """Ranks first, then the logarithms of the ratios, table by table, then all losses and seconds."""
     measured: Measures = {f"mean_rank_{slug(name)}": (each, "1") for name, each in ranks(frame).items()}
     for system in systems_of(frame):
@@ -100,7 +98,7 @@ def measures(frame: "pandas.DataFrame") -> Measures:
     return measured
 
 
-def summaries(frame: "pandas.DataFrame") -> dict[str, Any]:
+def summaries(frame: Frame) -> dict[str, Any]:
     """For the record: the ratios, and the versions in which each system was measured."""
     ratios = {system: compare(frame, system) for system in systems_of(frame) if system != OURS}
     return {

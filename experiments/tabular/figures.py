@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,19 +10,17 @@ from matplotlib.ticker import FormatStrFormatter, NullFormatter
 
 from experiments.tabular.comparison import log_ratios, ranks, systems_of
 from experiments.tabular.peers import OURS
+from experiments.tabular.tables import Frame
 from jaxmlp.plots import charts
 from jaxmlp.plots.lettering import MAX_LABEL_LENGTH, log_locator, shorten
 from jaxmlp.statistics import summarize
-
-if TYPE_CHECKING:
-    import pandas
 
 MAX_ACROSS = 4
 """Panels side by side."""
 Panels = Mapping[str, Mapping[str, np.ndarray]]
 
 
-def draw(folder: Path, frame: "pandas.DataFrame") -> None:
+def draw(folder: Path, frame: Frame) -> None:
     """The ranks of all systems, their losses over this library's, and the seconds they train for."""
     if placed := ranks(frame):
         rows = dict(sorted(placed.items(), key=lambda row: np.mean(row[1])))
@@ -44,7 +41,7 @@ def draw(folder: Path, frame: "pandas.DataFrame") -> None:
     log_points(seconds(frame), folder / "seconds.png", xlabel="seconds", title="Seconds of the training")
 
 
-def seconds(frame: "pandas.DataFrame") -> dict[str, dict[str, np.ndarray]]:
+def seconds(frame: Frame) -> dict[str, dict[str, np.ndarray]]:
     """Of each table and system those on the clock; of this library with an empty cache and a full one."""
     found: dict[str, dict[str, np.ndarray]] = {}
     for table, rows in frame.groupby("table", sort=False):

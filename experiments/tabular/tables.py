@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn import datasets
@@ -12,9 +12,8 @@ from sklearn.model_selection import train_test_split
 from experiments.harness.provenance import CHECKOUT
 from jaxmlp.types import InputError
 
-if TYPE_CHECKING:
-    import pandas
-
+Frame = Any
+"""A pandas.DataFrame; pandas is an extra, imported where it is needed."""
 TARGET = "target"
 MAX_ROWS, TRIAL_ROWS = 12_000, 300
 SMALL = 2_000
@@ -35,8 +34,8 @@ _SHIPPED: dict[str, Callable[..., Any]] = {
 class Split(NamedTuple):
     """The rows of one table, cut in two; classes are numbers that count the names in ``classes``."""
 
-    train: "pandas.DataFrame"
-    test: "pandas.DataFrame"
+    train: Frame
+    test: Frame
     train_targets: np.ndarray
     test_targets: np.ndarray
     classes: tuple[str, ...]
@@ -61,7 +60,7 @@ def find_tables(folder: Path | None) -> dict[str, str]:
     return sources | {path.name.partition(".csv")[0]: str(path.resolve()) for path in paths}
 
 
-def read_rows(source: str, trial: bool = False) -> "pandas.DataFrame":
+def read_rows(source: str, trial: bool = False) -> Frame:
     """At most 12,000 rows of a table, or 300, whose gaps are nan in a column of numbers and else the empty
     word.
 
@@ -81,7 +80,7 @@ def read_rows(source: str, trial: bool = False) -> "pandas.DataFrame":
     return frame.sample(most, random_state=0) if len(frame) > most else frame
 
 
-def cut(frame: "pandas.DataFrame", seed: int) -> Split:
+def cut(frame: Frame, seed: int) -> Split:
     """Four fifths to train on and one to test on, each with its share of every class."""
     inputs, (targets, classes) = frame.drop(columns=TARGET), read_targets(frame[TARGET])
     stratify = targets if classes else None
@@ -91,7 +90,7 @@ def cut(frame: "pandas.DataFrame", seed: int) -> Split:
     return Split(train, test, both[0], both[1], classes, seed)
 
 
-def read_targets(column: "pandas.Series") -> tuple[np.ndarray, tuple[str, ...]]:
+def read_targets(column: Any) -> tuple[np.ndarray, tuple[str, ...]]:
     """Real values and no classes, or numbers of the classes and their names."""
     numeric = column.dtype.kind in "iuf"
     few = column.nunique() <= MAX_CLASSES

@@ -80,7 +80,6 @@ def search(system: str, seed: int, folder: Path) -> Search:
 
 
 def measures(found: Mapping[str, list[Search]]) -> Measures:
-    """Times as fast as scikit-learn, the difference of the accuracies, and all of each."""
     of = {way: Search(*np.array(searches).T) for way, searches in found.items()}
     theirs, measured = of["scikit-learn"], Measures()
     for way in ("warm", "cold"):
