@@ -13,14 +13,14 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Bool
 from scipy.stats import binomtest
 
 import jaxmlp
-from experiments.harness.answers import Answer, Measures, Record, compared, counted, said, sign, values
+from experiments.harness.answers import Answer, Record, compared, counted, said, sign, values
 from experiments.harness.command import main
 from experiments.harness.flags import ImageConfig, Positive, Sizes, load
 from experiments.harness.receipt import Findings
@@ -37,6 +37,15 @@ RECIPE: dict[str, Any] = {
     "input_dropout": 0.1,
 }
 """Found by trying, on validation data."""
+UNITS = {
+    "search_minus_recipe": "fraction",
+    "search_accuracy": "fraction",
+    "recipe_accuracy": "fraction",
+    "mcnemar_p": "1",
+    "networks_of_recipe": "1",
+    "search_time": "s",
+    "recipe_time": "s",
+}
 
 
 @dataclass(frozen=True)
@@ -49,26 +58,17 @@ class Config(ImageConfig):
     """Minutes for each of the two."""
 
 
-class Outcome(NamedTuple):
-    """One repetition: which test images each reads right, how many networks the recipe had, both times."""
-
-    search: Bool[np.ndarray, " images"]
-    recipe: Bool[np.ndarray, " images"]
-    num_networks: int
-    search_seconds: float
-    recipe_seconds: float
-
-
 def run(config: Config) -> Iterator[Findings]:
     found = []
     for seed in config.seeds:
         splits = load(config, split_seed=seed)
         found.append(compare(splits, config, seed))
-        yield Findings(splits.name, measures(found), notes={"varied": "repetition"})
+        measures = {name: ([one[name] for one in found], unit) for name, unit in UNITS.items()}
+        yield Findings(splits.name, measures, notes={"varied": "repetition"})
 
 
-def compare(splits: Splits, config: Config, seed: int) -> Outcome:
-    """A search, and as many networks of the recipe as its time allows."""
+def compare(splits: Splits, config: Config, seed: int) -> dict[str, float]:
+    """A search, and as many networks of the recipe as its time allows: how each of ``UNITS`` turned out."""
     seconds, began = 60 * config.time_budget, time.perf_counter()
     short = {"num_epochs": 2} if config.smoke else {}
     options: dict[str, Any] = {"seed": seed, "progress": config.progress, **short}
@@ -85,20 +85,9 @@ def compare(splits: Splits, config: Config, seed: int) -> Outcome:
             break
     read = jaxmlp.predict_proba(found.ensemble, splits.test.inputs), np.mean(probabilities, axis=0)
     search, recipe = (each.argmax(axis=1) == splits.test.targets for each in read)
-    return Outcome(search, recipe, len(probabilities), took[0], sum(took[1:]))
-
-
-def measures(found: list[Outcome]) -> Measures:
-    accuracies = {name: [float(getattr(one, name).mean()) for one in found] for name in ("search", "recipe")}
-    differences = np.subtract(accuracies["search"], accuracies["recipe"])
-    return {
-        "search_minus_recipe": (differences, "fraction"),
-        **{f"{name}_accuracy": (values, "fraction") for name, values in accuracies.items()},
-        "mcnemar_p": ([mcnemar(one.search, one.recipe) for one in found], "1"),
-        "networks_of_recipe": ([one.num_networks for one in found], "1"),
-        "search_time": ([one.search_seconds for one in found], "s"),
-        "recipe_time": ([one.recipe_seconds for one in found], "s"),
-    }
+    accuracies = float(search.mean() - recipe.mean()), float(search.mean()), float(recipe.mean())
+    about = mcnemar(search, recipe), len(probabilities), took[0], sum(took[1:])
+    return dict(zip(UNITS, (*accuracies, *about), strict=True))
 
 
 def mcnemar(one: Bool[np.ndarray, " images"], other: Bool[np.ndarray, " images"]) -> float:

@@ -81,12 +81,9 @@ def jaxmlp_population(work: Work, data: Data, precision: str = "float32") -> Tra
         params = jax.tree.map(lambda *leaves: jnp.stack(leaves)[:, None], *own)
         states.append(chunk.state.train._replace(params=tuple(Layer(*layer) for layer in params)))
     advance = jax.jit(group.program.run.train.advance, donate_argnums=0)
-    evaluate = jax.jit(
-        jax.vmap(
-            jax.vmap(make_evaluate(network.predict_fn, metrics.CLASSIFICATION), in_axes=(0, None, None)),
-            in_axes=(0, None, None),
-        )
-    )
+    axes = (0, None, None)
+    of_one = make_evaluate(network.predict_fn, metrics.CLASSIFICATION)
+    evaluate = jax.jit(jax.vmap(jax.vmap(of_one, axes), axes))
     counted = dataset._replace(weights=jnp.ones((1, len(data.labels))))
     dataset, validation = jax.device_put((counted, validation))
     _, (data_key,) = seed_keys([work.seed])
