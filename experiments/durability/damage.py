@@ -23,21 +23,17 @@ def damage_cases(out: Path, num_flips: int, seed: int) -> dict[str, dict[str, An
         read(content)
         # Half of them where the header is, which is small.
         places = [*draws.integers(0, 4096, num_flips // 2), *draws.integers(0, len(content), num_flips)]
+        flips = [(int(place), 1 << int(draws.integers(8))) for place in places]
         damaged = {
             f"{len(places)} flipped bits of a {name}": [
-                flipped(content, int(p), int(draws.integers(8))) for p in places
+                content[:place] + bytes([content[place] ^ bit]) + content[place + 1 :] for place, bit in flips
             ],
-            f"{len(places)} ends cut off a {name}": [content[: int(p)] for p in places],
+            f"{len(places)} ends cut off a {name}": [content[:place] for place, _ in flips],
         }
         for case, versions in damaged.items():
             refused = sum(is_refused(version, read) for version in versions)
             found[case] = {"held": refused == len(versions), "outcome": f"{refused} refused in one line"}
     return found
-
-
-def flipped(content: bytes, place: int, bit: int) -> bytes:
-    """The content with one bit the other way."""
-    return content[:place] + bytes([content[place] ^ 1 << bit]) + content[place + 1 :]
 
 
 def is_refused(content: bytes, read: Callable[[bytes], Any]) -> bool:

@@ -9,13 +9,13 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 import jax
 import tyro
 
 from experiments.harness.answers import Answer, Record
-from experiments.harness.flags import Config, sized
+from experiments.harness.flags import Config
 from experiments.harness.receipt import Draw, Findings, begin, finish, runnable_name
 from jaxmlp.cli.command import check_once, one_line_errors
 from jaxmlp.runtime import compilation, processes
@@ -50,20 +50,26 @@ def main(
             _run(config, run, draw, answer)
             sys.stdout.flush()
     except jax.errors.JaxRuntimeError as error:
-        if jax.process_count() == 1:
+        if (number := jax.process_count()) == 1:
             raise
-        _leave(error)
+        reason = str(error).strip().splitlines()[0]
+        told = f"error: one of the run's {number} processes failed or is gone: {reason}"
+        print(told, file=sys.stderr, flush=True)
+        # At once: the orderly way would wait for a process that may be gone.
+        os._exit(1)
 
 
 def read_flags(config_class: type[AnyConfig], arguments: Sequence[str] | None = None) -> AnyConfig:
     """The flags; the help shows the docstring of the module that defines the class, and of each field."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    given, sizes = list(sys.argv[1:] if arguments is None else arguments), dict[str, Any]()
+    for flag in ("quick", "smoke"):
+        sizes |= getattr(config_class, flag.upper()) if f"--{flag}" in given else {}
     return tyro.cli(
         config_class,
         prog=f"python -m {runnable_name(config_class.__module__)}",
         description=inspect.getdoc(sys.modules[config_class.__module__]),
         args=given,
-        default=sized(config_class, given),
+        default=config_class(**sizes),
         # One flag, --smoke, rather than the pair --smoke and --no-smoke.
         config=(tyro.conf.FlagCreatePairsOff,),
     )
@@ -108,13 +114,3 @@ def joined(configuration: AnyConfig) -> Iterator[AnyConfig]:
         contextlib.redirect_stdout(nowhere),
     ):
         yield dataclasses.replace(given, name=None, out=Path(folder), publish=False, progress=False)
-
-
-def _leave(error: Exception) -> NoReturn:
-    """End at once: the orderly way would wait for a process that may be gone."""
-    reason = str(error).strip().splitlines()[0]
-    number = jax.process_count()
-    print(
-        f"error: one of the run's {number} processes failed or is gone: {reason}", file=sys.stderr, flush=True
-    )
-    os._exit(1)

@@ -145,15 +145,6 @@ class DeviceConfig(ImageConfig):
     """Go on from the last checkpoint in the folder, with the other flags as they were."""
 
 
-def sized(config_class: type, arguments: list[str]) -> Any:
-    """The flags' defaults: those of the class, or of the shorter run that the arguments ask for."""
-    sizes: dict[str, Any] = {}
-    for flag in ("quick", "smoke"):
-        if f"--{flag}" in arguments:
-            sizes |= getattr(config_class, flag.upper(), {})
-    return config_class(**sizes)
-
-
 def check_flags(config: Config) -> None:
     """The rules of all flags that need no data; InputError."""
     if checks.integer("num_seeds", config.num_seeds, at_least=1) > MAX_SEEDS:

@@ -87,16 +87,12 @@ def take(test: Dataset, number: int, seed: int) -> tuple[Dataset, list[Image.Ima
 def draw_examples(model: Model, test: Dataset, config: Config, folder: Path) -> None:
     """Some of the pictures, each beside what the network sees of it."""
     chosen, pictures = take(test, NUM_SHOWN, config.seed)
-    pairs = [pair for one in pictures for pair in (thumbnail(one), thumbnail(to_seen(see(model, one)[0])))]
-    images.image_grid(
-        np.stack(pairs),
-        [text for label in chosen.targets for text in (str(model.spec.class_names[label]), "seen")],
-        folder / "examples.png",
-    )
-
-
-def to_seen(seen: np.ndarray) -> Image.Image:
-    return to_picture((seen - seen.min()) / np.ptp(seen))
+    pairs = []
+    for one in pictures:
+        seen, _ = see(model, one)
+        pairs += [thumbnail(one), thumbnail(to_picture((seen - seen.min()) / np.ptp(seen)))]
+    titles = [text for label in chosen.targets for text in (str(model.spec.class_names[label]), "seen")]
+    images.image_grid(np.stack(pairs), titles, folder / "examples.png")
 
 
 def thumbnail(picture: Image.Image) -> np.ndarray:
