@@ -114,20 +114,14 @@ def seconds_in_turn(
     return np.array([[epoch() for epoch in epochs] for _ in range(num_rounds)]).T
 
 
-def pre_activations(activation: mlp.Activation, params: Params, x: Array) -> list[Array]:
-    """What each hidden layer's neurons receive from one example, before their activation."""
-    x, received = x.ravel(), []
-    for layer in params[:-1]:
-        received.append(x @ layer.weight + layer.bias)
-        x = activation(received[-1])
-    return received
-
-
 def dead_share(activation: mlp.Activation, inputs: Array, params: Params) -> Array:
     """The share of hidden neurons whose activation has slope 0, in the floats at hand, at every input."""
-    received = jax.vmap(lambda x: jnp.concatenate(pre_activations(activation, params, x)))(inputs)
-    _, slopes = jax.jvp(activation, (received,), (jnp.ones_like(received),))
-    return jnp.mean((slopes == 0).all(axis=0))
+    x, dead = inputs.reshape(len(inputs), -1), []
+    for layer in params[:-1]:
+        received = x @ layer.weight + layer.bias[None]
+        x, slopes = jax.jvp(activation, (received,), (jnp.ones_like(received),))
+        dead.append((slopes == 0).all(axis=0))
+    return jnp.mean(jnp.concatenate(dead))
 
 
 def gradient_norms(network: Network, batch: Dataset, params: Params) -> Array:

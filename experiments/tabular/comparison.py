@@ -1,6 +1,6 @@
 """What the measured losses say together: ranks, ratios to this library's, and who wins how often."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
@@ -51,21 +51,23 @@ def systems_of(frame: Frame) -> list[str]:
     return sorted(frame["system"].unique(), key=lambda name: name != OURS)
 
 
-def log_ratios(frame: Frame, system: str) -> dict[str, np.ndarray]:
-    """Of each table on which both were measured, the logarithm of the system's loss over this library's, on
-    the splits that both have.
+def log_ratios(frame: Frame) -> dict[str, dict[str, np.ndarray]]:
+    """Of each other system, for each table on which both were measured, the logarithm of its loss over this
+    library's, on the splits that both have.
     """
-    losses = frame.set_index(["table", "split"])["loss"]
-    ours, theirs = (losses[frame["system"].to_numpy() == name] for name in (OURS, system))
-    ratios = np.log(theirs / ours).dropna()
-    return {str(table): each.to_numpy() for table, each in ratios.groupby("table", sort=False)}
+    losses, found = frame.set_index(["table", "split"])["loss"], {}
+    of = {system: losses[frame["system"].to_numpy() == system] for system in systems_of(frame)}
+    for system, theirs in of.items() if OURS in of else ():
+        ratios = np.log(theirs / of[OURS]).dropna()
+        if system != OURS and len(ratios):
+            tables = ratios.groupby("table", sort=False)
+            found[system] = {str(table): each.to_numpy() for table, each in tables}
+    return found
 
 
-def compare(frame: Frame, system: str) -> Ratio | None:
-    """The Ratio of a system's losses to this library's; None if they have no table in common."""
-    of_tables = np.sort([values.mean() for values in log_ratios(frame, system).values()])
-    if not len(of_tables):
-        return None
+def summarize_ratios(logarithms: Mapping[str, np.ndarray]) -> Ratio:
+    """The Ratio that the logarithms of each table's splits make."""
+    of_tables = np.sort([values.mean() for values in logarithms.values()])
     (mean, _, interval, number), fewer = summarize(of_tables), of_tables[:-2]
     return Ratio(
         mean=float(np.exp(mean)),
@@ -85,11 +87,8 @@ def ranks(frame: Frame) -> dict[str, list[float]]:
 def measures(frame: Frame) -> Measures:
     """Ranks first, then the logarithms of the ratios, table by table, then all losses and seconds."""
     measured: Measures = {f"mean_rank_{slug(name)}": (each, "1") for name, each in ranks(frame).items()}
-    for system in systems_of(frame):
-        each = log_ratios(frame, system)
-        if system != OURS and each:
-            means = [values.mean() for values in each.values()]
-            measured[f"log_loss_ratio_{slug(system)}"] = means, "1"
+    for system, each in log_ratios(frame).items():
+        measured[f"log_loss_ratio_{slug(system)}"] = [values.mean() for values in each.values()], "1"
     for (table, system), rows in frame.groupby(["table", "system"], sort=False):
         for name in rows.columns.intersection([*UNITS]):
             label = f"{slug(table)}_{slug(system)}_{name}" + "_time" * (UNITS[name] == "s")
@@ -100,8 +99,7 @@ def measures(frame: Frame) -> Measures:
 
 def summaries(frame: Frame) -> dict[str, Any]:
     """For the record: the ratios, and the versions in which each system was measured."""
-    ratios = {system: compare(frame, system) for system in systems_of(frame) if system != OURS}
     return {
-        "ratios": {system: ratio for system, ratio in ratios.items() if ratio is not None},
+        "ratios": {system: summarize_ratios(each) for system, each in log_ratios(frame).items()},
         "versions": {system: sorted(rows["version"].unique()) for system, rows in frame.groupby("system")},
     }

@@ -27,9 +27,9 @@ def draw(folder: Path, frame: Frame) -> None:
         title = "Rank by loss on each table (small), their mean and its 95 % interval"
         charts.point_plot({"": rows}, folder / "ranks.png", xlabel="rank; 1 is best", title=title)
     ratios: dict[str, dict[str, np.ndarray]] = {table: {} for table in frame["table"].unique()}
-    for system in systems_of(frame):
-        for table, each in log_ratios(frame, system).items() if system != OURS else ():
-            ratios[table][system] = np.exp(each)
+    for system, each in log_ratios(frame).items():
+        for table, logarithms in each.items():
+            ratios[table][system] = np.exp(logarithms)
     if any(ratios.values()):
         log_points(
             {name: rows for name, rows in ratios.items() if rows},
