@@ -1,10 +1,6 @@
 """Make the pages about results from the records: ``results/README.md``, the table in the top README, and
 every number in a page that stands between ``<!-- =FOLDER/METRIC -->`` and ``<!-- / -->``, where a metric
 can also be ``tables/…``, the way to a number in the record's tables, or ``seconds/total``, what the run took.
-
-python -m experiments.results             write them
-python -m experiments.results --check     write nothing; exit with status 1 if one is out of date
-python -m experiments.results --redraw    make the pictures again, too, without training
 """
 
 import sys

@@ -33,14 +33,11 @@ def draw(record: Record, folder: Path) -> None:
         ("wrong", "epoch", f"validation examples that are wrong (goal: {1 - config['goal']:.0%})"),
         ("gradient_norms", "layer, the last is the output", "length of the gradient before training"),
     ):
-        lines = by_depth(lambda cell, name=name: numbered(np.array(tables[cell][name], float)))
+        seeds = {cell: np.array(table[name], float) for cell, table in tables.items()}
+        lines = by_depth(lambda cell, seeds=seeds: (1 + np.arange(seeds[cell].shape[1]), seeds[cell]))
         options: dict[str, Any] = {"log_y": True, "percent": name == "wrong", "xlabel": xlabel}
         note = "In brackets: how the initial weights are drawn"
         charts.line_plot(lines, folder / f"{name}.png", ylabel=ylabel, title=note, **options)
-
-
-def numbered(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    return 1 + np.arange(rows.shape[1]), rows
 
 
 def initializer_name(activation: mlp.Activation) -> str:

@@ -54,7 +54,10 @@ def measures(results: Results, works: dict[str, Work], data: dict[str, Data]) ->
     for name, way, goals in each_race(results):
         measured |= ratio(f"ratio_{way}_to_goal_{slug(name)}", goals)
         measured |= {f"{way}_to_goal_{slug(name)}_{slug(s)}": (times, "s") for s, times in goals.items()}
-    measured |= {f"exponent_{axis}": (exponents(each), "1") for axis, each in results.grown.items()}
+    for axis, seconds in results.grown.items():
+        # Of each turn the slope of log time over log number.
+        numbers, times = np.log(list(seconds)), np.log(np.array(list(seconds.values())))
+        measured[f"exponent_{axis}"] = np.polyfit(numbers, times, 1)[0], "1"
     for name, row in results.timed.items():
         if PRODUCTS in row and "jaxmlp" in row:
             work = works[name]
@@ -127,9 +130,3 @@ def training_operations(sizes: Sequence[int], num_examples: int) -> float:
     """Of an epoch's matrix products: forward, to the weights, and to all layers but the first."""
     first, *rest = (a * b for a, b in pairwise(sizes))
     return 2 * num_examples * (2 * first + 3 * sum(rest))
-
-
-def exponents(seconds: dict[int, list[float]]) -> np.ndarray:
-    """Of each turn the slope of log time over log number."""
-    numbers, times = np.log(list(seconds)), np.log(np.array(list(seconds.values())))
-    return np.polyfit(numbers, times, 1)[0]

@@ -83,8 +83,10 @@ def overview(folder: Path, link_prefix: str = "") -> str:
     rows = [names, ("---",) * len(names)]
     for name, record in records.items():
         found = answer_of(record), record["dataset"], _duration(record["seconds"].get("train"))
-        made = _device_cell(record["environment"]), _commit_cell(record)
-        rows.append((f"[{name}]({quote(link_prefix + name)}/)", *found, *made))
+        machine, commit = record["environment"], record["commit"]
+        device = f"{machine['cpu' if machine['platform'] == 'cpu' else 'device']}, {machine['cores']} cores"
+        code = NOT_KNOWN if commit is None else f"`{commit[:7]}`{' dirty' * bool(record['dirty'])}"
+        rows.append((f"[{name}]({quote(link_prefix + name)}/)", *found, device, code))
     lines = ["| " + " | ".join(cell.replace("|", r"\|") for cell in row) + " |" for row in rows]
     return "\n".join(lines) + "\n"
 
@@ -165,17 +167,6 @@ def _duration(seconds: float | None) -> str:
     units = [(3600, "h"), (60, "min"), (1, "s")]
     size, unit = next(((size, unit) for size, unit in units if seconds >= 2 * size), (1, "s"))
     return f"{seconds / size:.1f} {unit}"
-
-
-def _device_cell(machine: Mapping[str, Any]) -> str:
-    device = machine["cpu"] if machine["platform"] == "cpu" else machine["device"]
-    return f"{device}, {machine['cores']} cores"
-
-
-def _commit_cell(record: Mapping[str, Any]) -> str:
-    if record["commit"] is None:
-        return NOT_KNOWN
-    return f"`{record['commit'][:7]}`" + (" dirty" if record["dirty"] else "")
 
 
 def redraw(results: Path) -> Iterator[str]:
