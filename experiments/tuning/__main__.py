@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 import numpy as np
 
@@ -28,6 +28,7 @@ from jaxmlp.runtime.signals import exit_if_stopped
 
 WAYS = {"jaxmlp, cold": "jaxmlp", "jaxmlp, warm": "jaxmlp", "scikit-learn": "scikit-learn"}
 """What is measured -> the system."""
+UNITS = {"accuracy": "fraction", "time": "s", "cpu_time": "s"}
 
 
 @dataclass(frozen=True)
@@ -41,17 +42,8 @@ class Config(flags.Config):
     """Name of the data, of classes: digits, wine, …"""
 
 
-class Search(NamedTuple):
-    """What one process told."""
-
-    time: float
-    """Seconds until the file was there, from the start of the process, and those of computing."""
-    cpu_time: float
-    accuracy: float
-
-
 def run(config: Config) -> Iterator[Findings]:
-    found: dict[str, list[Search]] = {way: [] for way in WAYS}
+    found: dict[str, list[dict[str, float]]] = {way: [] for way in WAYS}
     for seed in config.seeds:
         with tempfile.TemporaryDirectory() as folder:
             write_rows(config.dataset, seed, Path(folder))
@@ -70,24 +62,25 @@ def write_rows(name: str, seed: int, folder: Path) -> None:
     np.savez(folder / "rows.npz", **{f"{p}_{kind}": getattr(getattr(splits, p), kind) for p, kind in pairs})
 
 
-def search(system: str, seed: int, folder: Path) -> Search:
-    """One search in a process of its own, with the cache of programs that is in ``folder``."""
+def search(system: str, seed: int, folder: Path) -> dict[str, float]:
+    """One search in a process of its own, with the cache of programs that is in ``folder``: the seconds until
+    the file was there, from the start of the process, those of computing, and the accuracy.
+    """
     arguments, began = (system, folder / "rows.npz", seed, folder / "found"), time.time()
     environment = {"JAXMLP_CACHE_DIR": str(folder)}
     with started("experiments.tuning.worker", *arguments, environment=environment) as ask:
         saved, cpu, accuracy = ask("search")
-    return Search(saved - began, cpu, accuracy)
+    return {"accuracy": accuracy, "time": saved - began, "cpu_time": cpu}
 
 
-def measures(found: Mapping[str, list[Search]]) -> Measures:
-    of = {way: Search(*np.array(searches).T) for way, searches in found.items()}
+def measures(found: Mapping[str, list[dict[str, float]]]) -> Measures:
+    of = {way: {name: np.array([one[name] for one in each]) for name in UNITS} for way, each in found.items()}
     theirs, measured = of["scikit-learn"], Measures()
     for way in ("warm", "cold"):
-        measured[f"ratio_{way}"] = theirs.time / of[f"jaxmlp, {way}"].time, "1"
-    measured["accuracy_difference"] = of["jaxmlp, cold"].accuracy - theirs.accuracy, "fraction"
-    for way, each in of.items():
-        for name, unit in {"accuracy": "fraction", "time": "s", "cpu_time": "s"}.items():
-            measured[f"{slug(way)}_{name}"] = getattr(each, name), unit
+        measured[f"ratio_{way}"] = theirs["time"] / of[f"jaxmlp, {way}"]["time"], "1"
+    measured["accuracy_difference"] = of["jaxmlp, cold"]["accuracy"] - theirs["accuracy"], "fraction"
+    for way, name in product(of, UNITS):
+        measured[f"{slug(way)}_{name}"] = of[way][name], UNITS[name]
     return measured
 
 

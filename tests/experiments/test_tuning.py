@@ -37,8 +37,10 @@ def test_a_trial_compares_both(tmp_path):
 def test_accuracies_on_splits_of_the_same_data_differ_only_by_the_wider_interval():
     # Student's interval of the differences ends at 0.0026, that of splits that share examples at -0.0036.
     gaps = np.array([0.015, 0.025, 0.005, 0.025, 0.005])
-    found = {way: [tuning.Search(2.0 + i, 1.0, 0.9) for i in range(5)] for way in tuning.WAYS}
-    found["jaxmlp, cold"] = [tuning.Search(1.0 + i / 2, 1.0, 0.9 + gap) for i, gap in enumerate(gaps)]
+    one = {"accuracy": 0.9, "cpu_time": 1.0}
+    found = {way: [one | {"time": 2.0 + i} for i in range(5)] for way in tuning.WAYS}
+    ours = [one | {"time": 1.0 + i / 2, "accuracy": 0.9 + gap} for i, gap in enumerate(gaps)]
+    found["jaxmlp, cold"] = ours
     metrics = {name: metric_summary(*pair) for name, pair in tuning.measures(found).items()}
     text = tuning.answer({"metrics": metrics, "config": {"varied": "split"}}).text
     assert "1.50 ± 0.45 % (no difference shown) (5 splits)" in text
