@@ -63,7 +63,7 @@ def train(config: "Config", splits: Splits, depth: int, name: str) -> Outcome:
     norms = jax.jit(jax.vmap(partial(gradient_norms, network, batch)))
     seen = {"learning_rates": RATES, "all_epochs": epochs, "all_last_accuracies": accuracy[..., -1]}
     seen |= {"learning_rate": RATES[chosen], "epochs": epochs[:, chosen], "wrong": 1 - accuracy[:, chosen]}
-    seen |= {"gradient_norms": norms(initial), "dead_at_start": dead(initial), "dead": dead(kept)}
+    seen |= {"gradient_norms": norms(initial), "dead": dead(kept)}
     reached = f"{np.isfinite(seen['epochs']).sum()} of {config.num_seeds} seeds got to {config.goal:.0%}"
     print(f"{name}, hidden layers: {depth}, learning rate {RATES[chosen]:.2g}: {reached}", flush=True)
     return Outcome(jax.tree.map(np.asarray, seen), (alone, hyperparams), fitted.seconds)
@@ -93,7 +93,6 @@ def measures(config: "Config", dataset: Dataset, outcomes: Mapping[Cell, Outcome
             "step_time_ratio": (cost / costs[depth, config.activations[0]], "1"),
             "reached": (np.isfinite(seen["epochs"]), "fraction"),
             "gradient_fade": (np.log10(norms[:, -1] / norms[:, 0]), "decades"),
-            "dead_at_start": (seen["dead_at_start"], "fraction"),
             "dead": (seen["dead"], "fraction"),
         }
     return found

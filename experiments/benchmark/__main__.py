@@ -34,7 +34,6 @@ from experiments.harness.command import main
 from experiments.harness.flags import Count, ImageConfig, Share, Sizes
 from experiments.harness.receipt import Findings
 from jaxmlp.runtime import compilation
-from jaxmlp.statistics import format_mean, summarize
 from jaxmlp.types import InputError
 
 
@@ -83,7 +82,9 @@ def measured(
     """Fill ``results``, and stop after each part of them."""
     for name, work in works.items():
         results.timed[name], results.peaks[name] = compare(config, work, folder)
-        tell(name, results.timed[name])
+        for system, one in results.timed[name].items():
+            told = f"{1000 * np.mean(one.epochs):.4g} ms an epoch, accuracy {one.accuracy:.4f}"
+            print(f"{name}: {system} {told}", flush=True)
         yield
     for name in ("512-512, batch 128", "digits, 100"):
         if name in works:
@@ -181,17 +182,6 @@ def grow(config: Config, works: dict[int, Work], folder: Path) -> dict[int, list
             ask("epoch")
             seconds[number] = [ask("epoch") for _ in range(config.num_seeds)]
     return seconds
-
-
-def tell(name: str, row: dict[str, Timed]) -> None:
-    """One work in lines."""
-    for system, one in row.items():
-        mean, error, _, _ = summarize(1000 * np.array(one.epochs))
-        print(
-            f"{name}: {system} {format_mean(mean, error, 'ms')} an epoch, first {one.first:.1f} s, "
-            f"accuracy {one.accuracy:.4f}, {one.memory:.2f} GB",
-            flush=True,
-        )
 
 
 def answer(record: Record) -> Answer:

@@ -90,8 +90,6 @@ def measures(tables: Tables) -> Measures:
         key, strokes = slug(setting), tables["autocorrelation"][-1]
         found[f"{key}_autocorrelation"] = strokes[:, index], "1"
         found[f"{key}_validation_accuracy"] = tables["accuracy"][-1][:, index], "fraction"
-        if index:
-            found[f"{key}_minus_neither"] = strokes[:, index] - strokes[:, 0], "1"
     return found
 
 

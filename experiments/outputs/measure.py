@@ -70,17 +70,9 @@ def train_network(config: "Config", splits: list[Splits]) -> tuple[np.ndarray, d
         *jaxmlp.vmap_runs(run_of_one, evaluate, "hyperparams"), "key", "dataset", "data_key"
     )
     key, data_key = jaxmlp.seed_keys(config.seeds)
-    fitted = fit(
-        runs,
-        evaluate,
-        train,
-        validation,
-        key=key,
-        data_key=data_key,
-        hyperparams=jaxmlp.grid(jaxmlp.Hyperparams(), learning_rate=config.learning_rates),
-        num_epochs=config.num_epochs,
-        progress=config.progress,
-    )
+    options: dict[str, Any] = {"num_epochs": config.num_epochs, "progress": config.progress}
+    options["hyperparams"] = jaxmlp.grid(jaxmlp.Hyperparams(), learning_rate=config.learning_rates)
+    fitted = fit(runs, evaluate, train, validation, key=key, data_key=data_key, **options)
     chosen = np.arange(len(splits)), fitted.best_score.argmin(axis=1)
     params = jax.tree.map(lambda leaf: np.asarray(leaf)[chosen], fitted.params)
     predict = jax.jit(jax.vmap(jax.vmap(network.predict_fn, (None, None, 0)), (0, None, 0)))

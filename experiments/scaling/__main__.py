@@ -90,30 +90,26 @@ def run(config: Config) -> Findings:
         seconds = timed(config, folder, ways_of(config, splits.train))
     return Findings(
         splits.name,
-        measured | scaling(config, seconds) | costs(seconds),
+        measured | measures(config, seconds),
         tables={"seconds": seconds, "roofline": roofline()},
         notes={"varied": "repetition", "cores": len(cores())},
     )
 
 
-def scaling(config: Config, seconds: dict[str, list[float]]) -> Measures:
-    """How many times as much is done per second by more processes, of each kind."""
-    found = {}
+def measures(config: Config, seconds: dict[str, list[float]]) -> Measures:
+    """How many times as much is done per second by more processes, of each kind; the speed of parts as a
+    share of that in memory, and the share of the time that deforming takes.
+    """
+    found: Measures = {}
     for axis, number in product(config.axes, config.processes[1:]):
         alone = np.array(seconds[f"strong {axis} 1"])
         found[f"strong_{axis}_{number}"] = alone / seconds[f"strong {axis} {number}"], "1"
         # An epoch is as much work with larger batches, but more with more networks.
         work = number if axis == "members" else 1
         found[f"weak_{axis}_{number}"] = work * alone / seconds[f"weak {axis} {number}"], "1"
+    found["streaming_speed"] = np.divide(seconds["in memory"], seconds["parts"]), "fraction"
+    found["deformation_share"] = 1 - np.divide(seconds["as it is"], seconds["deformed"]), "fraction"
     return found
-
-
-def costs(seconds: dict[str, list[float]]) -> Measures:
-    """The speed of parts as a share of that in memory, and the share of the time that deforming takes."""
-    return {
-        "streaming_speed": (np.divide(seconds["in memory"], seconds["parts"]), "fraction"),
-        "deformation_share": (1 - np.divide(seconds["as it is"], seconds["deformed"]), "fraction"),
-    }
 
 
 def answer(record: Record) -> Answer:

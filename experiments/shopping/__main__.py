@@ -57,7 +57,11 @@ class Config(TrainingConfig):
 
 
 def run(config: Config) -> Findings:
-    splits = offers_of(*draw_buyers(config.num_buyers, config.seed))
+    offers, bought = draw_buyers(config.num_buyers, config.seed)
+    splits = from_arrays(offers, bought, name=f"{len(offers)} buyers with three motives")
+    # The names that the page shows.
+    columns = tuple(map(NumberColumn, ("price", "utility"), splits.train.inputs.mean(axis=0).tolist()))
+    splits = splits._replace(columns=columns, class_names=("no purchase", "purchase"), target="a purchase")
     fits = {"logistic": train(config, splits), "mlp": train(config, splits, len(MOTIVES))}
     found, network = fits["mlp"][1], make_network(splits, (len(MOTIVES),))
     keys, _ = jaxmlp.seed_keys(range(config.seed, config.seed + max(config.num_seeds, NUM_UNTRAINED)))
@@ -74,14 +78,6 @@ def run(config: Config) -> Findings:
         | {name: fitted.run.params for name, (_, fitted) in fits.items()},
         seconds=total_seconds(fitted.run.seconds for _, fitted in fits.values()),
     )
-
-
-def offers_of(offers: np.ndarray, bought: np.ndarray) -> Splits:
-    """The decisions in parts, with the names that the page shows."""
-    splits = from_arrays(offers, bought, name=f"{len(offers)} buyers with three motives")
-    columns = tuple(map(NumberColumn, ("price", "utility"), splits.train.inputs.mean(axis=0).tolist()))
-    classes = "no purchase", "purchase"
-    return splits._replace(columns=columns, class_names=classes, target="a purchase")
 
 
 def train(config: Config, splits: Splits, *hidden_sizes: int) -> Fitted:

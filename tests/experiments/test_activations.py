@@ -139,7 +139,7 @@ def test_runs_are_timed_in_rounds(monkeypatch):
 def outcome(epochs, norms=((1.0, 10.0, 100.0),), dead=0.0):
     epochs = np.array(epochs, float)
     seen = {"epochs": epochs, "gradient_norms": np.array(norms), "dead": np.full(len(epochs), dead)}
-    seen |= {"dead_at_start": seen["dead"], "wrong": np.linspace([0.5] * 4, [0.04] * 4, len(epochs))}
+    seen["wrong"] = np.linspace([0.5] * 4, [0.04] * 4, len(epochs))
     return Outcome(seen, (None, None), {})
 
 

@@ -19,7 +19,7 @@ scaling = module_of("scaling")
 Config = scaling.Config
 
 
-def test_speeds_follow_from_seconds():
+def test_speeds_and_costs_follow_from_seconds():
     seconds = {
         "strong data 1": [4.0, 6.0],
         "strong data 2": [2.0, 4.0],
@@ -28,20 +28,20 @@ def test_speeds_follow_from_seconds():
         "strong members 2": [3.0, 9.0],
         # Twice as many networks in the same time is twice as much work.
         "weak members 2": [9.0, 18.0],
+        "in memory": [9.0],
+        "parts": [10.0],
+        "as it is": [3.0],
+        "deformed": [4.0],
     }
-    found = scaling.scaling(Config(processes=(1, 2)), seconds)
+    found = scaling.measures(Config(processes=(1, 2)), seconds)
     assert {name: values.tolist() for name, (values, _) in found.items()} == {
         "strong_data_2": [2.0, 1.5],
         "weak_data_2": [0.5, 2.0],
         "strong_members_2": [3.0, 1.0],
         "weak_members_2": [2.0, 1.0],
+        "streaming_speed": [0.9],
+        "deformation_share": [0.25],
     }
-
-
-def test_costs_follow_from_seconds():
-    seconds = {"in memory": [9.0], "parts": [10.0], "as it is": [3.0], "deformed": [4.0]}
-    found = {name: values[0] for name, (values, _) in scaling.costs(seconds).items()}
-    assert found == {"streaming_speed": 0.9, "deformation_share": 0.25}
 
 
 def test_each_process_has_as_much_to_do_in_weak_scaling():
