@@ -36,9 +36,8 @@ def search(
     study, rounds = optuna.create_study(direction="minimize", sampler=sampler), []
     for _ in range(num_rounds):
         trials = [study.ask() for _ in range(num_members)]
-        rounds.append(
-            jaxmlp.fit_members(splits, [suggest(trial) for trial in trials], config, progress=False)
-        )
+        members = [suggest(trial) for trial in trials]
+        rounds.append(jaxmlp.fit_members(splits, members, config, progress=False))
         for trial, loss in zip(trials, rounds[-1].sweep.losses.tolist(), strict=True):
             study.tell(trial, loss)
     return study, min(rounds, key=lambda found: found.sweep.losses.min())

@@ -37,6 +37,7 @@ DATA: Mapping[str, Callable[..., Any]] = {
     "breast_cancer": datasets.load_breast_cancer,
     "diabetes": partial(datasets.load_diabetes, scaled=False),
 }
+MEASURES = {"binary": "accuracy", "multiclass": "accuracy", "regression": "r2"}
 NUM_FOLDS, HIDDEN_SIZE, LEARNING_RATE, BATCH_SIZE = 4, 64, 3e-3, 64
 SPACE = {
     "hidden_sizes": HIDDEN_SIZE,
@@ -52,9 +53,6 @@ SPACE = {
     "frequency_scale": 1.0,
     "momentum": 0.9,
 }
-
-
-MEASURES = {"binary": "accuracy", "multiclass": "accuracy", "regression": "r2"}
 
 
 @dataclass(frozen=True)

@@ -117,14 +117,9 @@ def answer(record: Record) -> Answer:
 
 def draw(record: Record, folder: Path) -> None:
     """How much larger the loss on new rows is, each split a point."""
-    losses = record["tables"]["losses"]
-    charts.point_plot(
-        {"": {name: excess(each) for name, each in losses.items()}},
-        folder / "optimism.png",
-        xlabel="loss on new rows minus held out loss, in shares of it",
-        percent=True,
-        title="Above 0, the score was too good",
-    )
+    rows = {name: excess(each) for name, each in record["tables"]["losses"].items()}
+    xlabel, title = "loss on new rows minus held out loss, in shares of it", "Above 0, the score was too good"
+    charts.point_plot({"": rows}, folder / "optimism.png", xlabel=xlabel, percent=True, title=title)
 
 
 if __name__ == "__main__":

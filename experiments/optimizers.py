@@ -132,25 +132,17 @@ def answer(record: Record) -> Answer:
 def draw(record: Record, folder: Path) -> None:
     """Accuracy and cost, and the sensitivity to the learning rate."""
     names, title = ranked(record), "at the rate chosen on validation data"
-    charts.point_plot(
-        {
-            title: {name: values(record, f"{name}_test_accuracy") for name in names},
-            "cost": {name: values(record, f"{name}_epoch_seconds") for name in names},
-        },
-        folder / "optimizers.png",
-        xlabel=["test accuracy", "seconds per epoch, one network alone"],
-        percent=[title],
-    )
+    panels = {
+        title: {name: values(record, f"{name}_test_accuracy") for name in names},
+        "cost": {name: values(record, f"{name}_epoch_seconds") for name in names},
+    }
+    xlabel = ["test accuracy", "seconds per epoch, one network alone"]
+    charts.point_plot(panels, folder / "optimizers.png", xlabel=xlabel, percent=[title])
     tables = {name: record["tables"][name] for name in names}
-    charts.line_plot(
-        {"": {n: (table["learning_rates"], table["validation_accuracy"]) for n, table in tables.items()}},
-        folder / "learning_rates.png",
-        xlabel="learning rate",
-        ylabel="validation accuracy",
-        log_x=True,
-        percent=True,
-        title="How much depends on the learning rate",
-    )
+    lines = {n: (table["learning_rates"], table["validation_accuracy"]) for n, table in tables.items()}
+    path, title = folder / "learning_rates.png", "How much depends on the learning rate"
+    options: dict[str, Any] = {"xlabel": "learning rate", "ylabel": "validation accuracy", "title": title}
+    charts.line_plot({"": lines}, path, log_x=True, percent=True, **options)
 
 
 if __name__ == "__main__":

@@ -79,17 +79,12 @@ def answer(record: Record) -> Answer:
 
 def draw(record: Record, folder: Path) -> None:
     """How far each run had come at each kill."""
-    lives = [
-        [epoch for epoch in each if epoch is not None] for each in record["curves"]["epochs_at_each_kill"]
-    ]
+    found = record["curves"]["epochs_at_each_kill"]
+    lives = [[epoch for epoch in each if epoch is not None] for each in found]
     lines = {f"run {i + 1}": (range(1, len(each) + 1), [each]) for i, each in enumerate(lives)}
-    charts.line_plot(
-        {"": lines},
-        folder / "kills.png",
-        xlabel="times killed" if any(lives) else "",
-        ylabel="epochs, by the last checkpoint",
-        title="Runs that were killed and gone on with",
-    )
+    xlabel, ylabel = "times killed" if any(lives) else "", "epochs, by the last checkpoint"
+    path, title = folder / "kills.png", "Runs that were killed and gone on with"
+    charts.line_plot({"": lines}, path, xlabel=xlabel, ylabel=ylabel, title=title)
 
 
 if __name__ == "__main__":

@@ -36,9 +36,7 @@ def main(
     """Read ``arguments``, by default the command line's, and run; keep what was found, draw it and say it.
 
     ``run`` is told the folder, as ``config.folder``, and returns Findings, or yields those so far after each
-    part. Exits with status 2 when the user's input breaks a rule, 1 when a loss is no longer finite or the
-    system refuses, as a full disk does, 130 after Ctrl-C and 143 after SIGTERM, each with one line at most on
-    stderr; every other error is a fault and keeps its trace.
+    part. What ends it is one line, as ``one_line_errors`` has it, and 143 after SIGTERM.
     """
     prepare_streams()
     config = read_flags(config_class, arguments)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import product
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import jax
 import numpy as np
@@ -115,16 +115,11 @@ def draw(record: Record, folder: Path) -> None:
             shown[f"{title}, {LABELS[method]}"] = sure
         if shown:
             classifier.reliability(shown, folder / f"reliability_{name}.png")
-    curves = record["tables"]["softmax_loss"]
-    charts.line_plot(
-        {"": {f"{name} formula": (curves["size"], [curves[name]]) for name in ("safe", "naive")}},
-        folder / "softmax.png",
-        xlabel="size of the logits: true class -size, largest other class +size",
-        ylabel="loss (nats)",
-        log_x=True,
-        log_y=True,
-        title="Where the naive softmax ends",
-    )
+    curves, title = record["tables"]["softmax_loss"], "Where the naive softmax ends"
+    lines = {f"{name} formula": (curves["size"], [curves[name]]) for name in ("safe", "naive")}
+    options: dict[str, Any] = {"xlabel": "size of the logits: true class -size, largest other class +size"}
+    options |= {"ylabel": "loss (nats)", "log_x": True, "log_y": True, "title": title}
+    charts.line_plot({"": lines}, folder / "softmax.png", **options)
 
 
 if __name__ == "__main__":

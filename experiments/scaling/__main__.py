@@ -144,13 +144,8 @@ def draw(record: Record, folder: Path) -> None:
         for kind, text in KINDS.items():
             of_each = [values(record, f"{kind}_{axis}_{number}") for number in numbers[1:]]
             panels[title][text] = numbers, np.stack([np.ones_like(of_each[0]), *of_each], axis=1)
-    charts.line_plot(
-        panels,
-        folder / "scaling.png",
-        xlabel="processes",
-        ylabel="work per second, one process = 1",
-        title="What more processes on the cores of one machine do",
-    )
+    ylabel, title = "work per second, one process = 1", "What more processes on the cores of one machine do"
+    charts.line_plot(panels, folder / "scaling.png", xlabel="processes", ylabel=ylabel, title=title)
 
 
 if __name__ == "__main__":
