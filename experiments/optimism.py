@@ -72,14 +72,13 @@ def excess(losses: Mapping[str, Numbers]) -> np.ndarray:
 
 def draw_parts(source: str, config: Config) -> Iterator[tuple[Frame, Frame, int]]:
     """The rows to learn from, new ones, and the seed of each split."""
-    seeds = range(config.seed, config.seed + (config.num_draws if source == NOISE else config.num_seeds))
-    frame = None if source == NOISE else tables.read_rows(source, config.smoke)
-    for seed in seeds:
-        if frame is None:
-            yield *noise(seed), seed
-        else:
-            split = tables.cut(frame, seed)
-            yield frame.loc[split.train.index], frame.loc[split.test.index], seed
+    if source == NOISE:
+        yield from ((*noise(seed), seed) for seed in range(config.seed, config.seed + config.num_draws))
+        return
+    frame = tables.read_rows(source, config.smoke)
+    for seed in config.seeds:
+        split = tables.cut(frame, seed)
+        yield frame.loc[split.train.index], frame.loc[split.test.index], seed
 
 
 def noise(seed: int) -> tuple[Frame, Frame]:

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from experiments.durability.__main__ import Config
 
 
+PATIENCE = 120
+"""Seconds that a process may take for anything."""
+
+
 class Life(NamedTuple):
     """What became of one process."""
 
@@ -91,19 +95,19 @@ def results_of(out: Path) -> tuple[bytes, Any]:
     return (out / "model.safetensors").read_bytes(), records.read_record(out / "record.json")["curves"]
 
 
-def outcome(process: subprocess.Popen[str], seconds: float = 120) -> tuple[int, str]:
+def outcome(process: subprocess.Popen[str]) -> tuple[int, str]:
     """The status of a process, and its last line on stderr or else on stdout."""
     try:
-        out, errors = process.communicate(timeout=seconds)
+        out, errors = process.communicate(timeout=PATIENCE)
     finally:
         process.kill()
     return process.returncode, ((errors or out).strip().splitlines() or [""])[-1]
 
 
-def wait_for(ready: Callable[[], bool], process: subprocess.Popen[str], seconds: float = 120) -> None:
+def wait_for(ready: Callable[[], bool], process: subprocess.Popen[str]) -> None:
     """Return once it is so, or the process has ended; RuntimeError if that takes too long."""
-    limit = time.perf_counter() + seconds
+    limit = time.perf_counter() + PATIENCE
     while process.poll() is None and not ready():
         if time.perf_counter() > limit:
             process.kill()
-            raise RuntimeError(f"nothing happened for {seconds:g} s: {process.communicate()[1]}")
+            raise RuntimeError(f"nothing happened for {PATIENCE} s: {process.communicate()[1]}")
