@@ -117,21 +117,15 @@ def draw(record: Record, folder: Path) -> None:
         for witness in WITNESSES
         for head, by in tables["agreeing_digits"].items()
     }
-    charts.point_plot(
-        {state: {label: each[:, i] for label, each in digits.items()} for i, state in enumerate(STATES)},
-        folder / "agreement.png",
-        xlabel="decimal digits that agree, of the worst weight",
-        title="The gradient by hand, set against three witnesses",
-    )
+    panels = {state: {label: each[:, i] for label, each in digits.items()} for i, state in enumerate(STATES)}
+    xlabel = "decimal digits that agree, of the worst weight"
+    title = "The gradient by hand, set against three witnesses"
+    charts.point_plot(panels, folder / "agreement.png", xlabel=xlabel, title=title)
     signals = tables["error_signals"].items()
-    charts.line_plot(
-        {title: {name: (range(len(v[0])), v) for name, v in of.items()} for title, of in signals},
-        folder / "error_signals.png",
-        xlabel="epochs of training",
-        ylabel="error signal: mean |δ| of a neuron",
-        log_y=True,
-        title="How much of the error reaches each layer",
-    )
+    lines = {of: {name: (range(len(v[0])), v) for name, v in layers.items()} for of, layers in signals}
+    xlabel, ylabel = "epochs of training", "error signal: mean |δ| of a neuron"
+    path, title = folder / "error_signals.png", "How much of the error reaches each layer"
+    charts.line_plot(lines, path, xlabel=xlabel, ylabel=ylabel, log_y=True, title=title)
     traces, path = tables["one_step"], folder / "one_step.png"
     title = "One step on one image, in three neurons\n(red above 0, blue below, each on its own scale)"
     image_grid(np.array(traces["images"]), traces["titles"], path, signed=True, columns=5, title=title)

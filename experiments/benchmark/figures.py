@@ -34,15 +34,10 @@ def draw(record: Record, folder: Path) -> None:
         title = f"{name}: from the start of the process to the goal"
         charts.point_plot(goals, path, xlabel="seconds", title=title)
     for axis, each in results.grown.items():
-        charts.line_plot(
-            {"": {"jaxmlp": (list(each), np.array(list(each.values())).T)}},
-            folder / f"growth_{axis}.png",
-            xlabel=axis,
-            ylabel="seconds per epoch",
-            log_x=True,
-            log_y=True,
-            title="The time of an epoch of this library",
-        )
+        lines = {"jaxmlp": (list(each), np.array(list(each.values())).T)}
+        options: dict[str, Any] = {"xlabel": axis, "ylabel": "seconds per epoch"}
+        path, title = folder / f"growth_{axis}.png", "The time of an epoch of this library"
+        charts.line_plot({"": lines}, path, title=title, log_x=True, log_y=True, **options)
 
 
 def draw_costs(folder: Path, timed: dict[str, dict[str, Timed]]) -> None:

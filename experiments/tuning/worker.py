@@ -6,6 +6,7 @@ import pickle
 import sys
 import time
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -53,5 +54,5 @@ if __name__ == "__main__":
     system, data, seed, path = sys.argv[1:]
     rows = np.load(data)
     parts = [(rows[f"{part}_inputs"], rows[f"{part}_targets"]) for part in ("train", "test")]
-    search = {"jaxmlp": jaxmlp, "scikit-learn": scikit_learn}[system]
-    serve(lambda: {"search": lambda: search(*parts, int(seed), Path(path))})
+    searches: dict[str, Callable[..., Told]] = {"jaxmlp": jaxmlp, "scikit-learn": scikit_learn}
+    serve(lambda: {"search": lambda: searches[system](*parts, int(seed), Path(path))})
