@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.neural_network import MLPClassifier, MLPRegressor
+from threadpoolctl import threadpool_limits
 
 import jaxmlp
 from experiments.harness.answers import Measures
@@ -85,7 +86,8 @@ def ask(model: Any, split: Splits) -> np.ndarray:
     """A scikit-learn model's logits of the test part after it has learnt from the two others."""
     seen = zip(split.train[:2], split.validation[:2], strict=True)
     inputs, targets = (np.concatenate(both) for both in seen)
-    with warnings.catch_warnings():
+    # Threads that share products so small wait for each other many times as long as these take.
+    with warnings.catch_warnings(), threadpool_limits(1):
         # The record says how many iterations there were.
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(inputs, targets.squeeze())

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy.special import log_softmax, softmax
+from threadpoolctl import threadpool_info
 
 from experiments.harness.pages import module_of
 from experiments.outputs import measure
@@ -109,6 +110,7 @@ class Listener:
 
     def fit(self, inputs, targets):
         self.inputs, self.targets = inputs, targets
+        self.threads = {pool["num_threads"] for pool in threadpool_info()}
 
     def predict_proba(self, inputs):
         return np.tile([1.0, 0.0], (len(inputs), 1))
@@ -121,6 +123,7 @@ def test_a_rival_learns_from_all_but_the_test_part_and_zero_is_clipped():
     logits = measure.ask(listener, split)
     np.testing.assert_array_equal(listener.inputs[:, 0], [3, 3, 3, 2, 2])
     np.testing.assert_array_equal(listener.targets, [3, 3, 3, 2, 2])
+    assert listener.threads == {1}
     np.testing.assert_allclose(logits, np.tile([0.0, np.log(2.0**-52)], (4, 1)))
 
 
