@@ -69,7 +69,7 @@ def half_moons(config: Config) -> Splits:
 
 
 def answer(record: Record) -> Answer:
-    error = max(np.max(values(record, f"{name}_product_error")) for name in PROBLEMS)
+    error = max(float(values(record, f"{name}_product_error").max()) for name in PROBLEMS)
     linear, relu = (
         " on images, ".join(compared(record, f"{name}_{pair}_test_accuracy") for name in PROBLEMS)
         for pair in PAIRS
