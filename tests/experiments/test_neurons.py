@@ -11,6 +11,7 @@ from experiments.harness.pages import module_of
 from experiments.neurons import measure
 from jaxmlp import Affine, Dataset, Layer, make_network
 from jaxmlp.nn import heads
+from jaxmlp.records import metric_summary
 from tests.support import commands
 
 neurons = module_of("neurons")
@@ -136,3 +137,15 @@ def test_bad_input_is_one_line_and_leaves_nothing(arguments, message, tmp_path, 
     line, status = commands.refused(capsys, neurons, *arguments, "--out", tmp_path)
     assert status == 2 and line.startswith("error: ") and message in line
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("end", "word"), [([0.5, 0.52, 0.51], "Both in one"), ([0.3, -0.2, 0.1], "Strokes are not shown")]
+)
+def test_strokes_are_found_where_a_rise_is_shown(end, word):
+    gaps = {f"static_first_minus_{order}": [0.2, 0.21, 0.22] for order in measure.ORDERS[1:]}
+    shares = {"autocorrelation_at_start": [0.01, 0.0, -0.01], "autocorrelation_at_end": end} | gaps
+    shares["share_like_static"] = [0.0, 0.1, 0.0]
+    metrics = {name: metric_summary(values, "1") for name, values in shares.items()}
+    text = neurons.answer({"metrics": metrics, "config": {}}).text
+    assert text.startswith(f"{word}: ") and text.endswith("0.210 ± 0.006 (higher) (3 seeds)")
