@@ -32,34 +32,34 @@ _OUTCOMES = dict(zip(("finished", "cut", "not finite"), (COLOURS[0], "#999999", 
 
 
 def member_curves(
-    scores: Float[np.ndarray, "members epochs"],
+    losses: Float[np.ndarray, "members epochs"],
     statuses: Sequence[str],
     path: str | Path,
     *,
     ylabel: str,
     best: int,
-    percent: bool = False,
     title: str = "",
 ) -> Path:
-    """Each member's score after each epoch, coloured by what became of it; the best one is thick."""
+    """Each member's loss after each epoch, coloured by what became of it; the best one is thick."""
     figure = Figure(figsize=(7.2, 4.6), layout="constrained")
     axes = figure.subplots()
-    epochs, opacity = np.arange(1, scores.shape[1] + 1), _opacity(len(scores))
+    epochs, opacity = np.arange(1, losses.shape[1] + 1), _opacity(len(losses))
     for outcome, colour in reversed(_OUTCOMES.items()):
-        rows = [row for row, status in zip(scores, statuses, strict=True) if status.startswith(outcome)]
+        rows = [row for row, status in zip(losses, statuses, strict=True) if status.startswith(outcome)]
         for index, row in enumerate(rows):
             label = f"{outcome} ({len(rows)})" if not index else None
             # A point, too, since one epoch makes no line.
             style: dict[str, Any] = {"color": colour, "linewidth": 0.9, "marker": ".", "markersize": 3}
             axes.plot(epochs, row, alpha=opacity, label=label, **style)
-    axes.plot(epochs, scores[best], color="black", linewidth=2.2, label="the best")
+    axes.plot(epochs, losses[best], color="black", linewidth=2.2, label="the lowest loss")
     axes.set(xlabel="epoch", ylabel=ylabel, title=title)
     # What matters is how the good ones differ; those that learn nothing would flatten them.
-    finite = scores[np.isfinite(scores)]
-    low, high = np.quantile(finite, 0.1), finite.max()
-    axes.set_ylim(low - 0.05 * (high - low + 1e-9), high + 0.05 * (high - low + 1e-9))
+    finite = losses[np.isfinite(losses)]
+    low, high = finite.min(), np.quantile(finite, 0.9)
+    margin = 0.05 * (high - low + 1e-9)
+    axes.set_ylim(low - margin, high + margin)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    charts.style_axes(axes, percent="y" if percent else "")
+    charts.style_axes(axes)
     legend = figure.legend(frameon=False, fontsize="small", loc="outside lower center", ncols=4)
     for handle in filter(None, legend.legend_handles):
         handle.set_alpha(1)

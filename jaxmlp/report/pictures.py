@@ -9,7 +9,6 @@ from jaxtyping import Float
 
 from jaxmlp.data.columns import DateColumn
 from jaxmlp.models.calibration import coverage, interval_margin
-from jaxmlp.nn.metrics import METRICS
 from jaxmlp.plots import charts, classifier, images, reports, sweeps
 from jaxmlp.printing import format_number, format_percent
 from jaxmlp.report.columns import column_words
@@ -27,16 +26,13 @@ _LEVELS = np.array([0.5, 0.6, 0.7, 0.8, 0.9, 0.95])
 
 
 def draw_members(swept: "SweepResult", splits: "Splits", path: Path) -> Path:
-    """Every member learning."""
-    first, metric = next(iter(METRICS[splits.task].items()))
+    """Every member learning, by the loss that the best one is chosen by."""
+    name, label = "log_loss", "log-loss (nats)"
+    if splits.task == "regression":
+        name, label = "rmse", "RMSE (standard deviations of the target)"
+    losses = swept.history[f"validation_{name}"]
     return sweeps.member_curves(
-        swept.history[f"validation_{first}"],
-        swept.statuses,
-        path,
-        ylabel=f"held out {first}",
-        best=swept.best.member,
-        percent=metric.unit == "fraction",
-        title=splits.name,
+        losses, swept.statuses, path, ylabel=f"held out {label}", best=swept.best.member, title=splits.name
     )
 
 

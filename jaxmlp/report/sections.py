@@ -164,9 +164,7 @@ def what_it_depends_on(report: Report, folder: Path) -> str:
         found.append(paragraph(f"The first {_MAX_BARS} of {len(report.importance)} columns.", "note"))
     if report.effects:
         path = pictures.draw_effects(report.effects, report.held_out, report.target, folder / "effects.png")
-        told = (
-            "The average prediction where all rows have the same value in a column, and else are as they are."
-        )
+        told = "The average prediction where all rows have the same value in a column, else as they are."
         found += [picture(path, "Partial dependence"), paragraph(told, "note")]
     return "".join(found)
 
@@ -223,9 +221,12 @@ def how_read(report: Report, folder: Path) -> str:
 
 
 def how_it_learnt(report: Report, folder: Path) -> str:
-    """Every setting's score over the epochs."""
+    """Every setting's loss over the epochs."""
     path = pictures.draw_members(report.found.sweep, report.splits, folder / "members.png")
-    told = "Each line is a setting, scored on the rows held out of its networks after each epoch."
+    told = (
+        "Each line is a setting: its loss after each epoch on the rows held out of its networks. Lower is "
+        "better; by the lowest loss, looked at after some of the epochs, the best setting is chosen."
+    )
     return picture(path, "Every setting learning") + paragraph(told, "note")
 
 

@@ -18,21 +18,16 @@ SCORES = 0.9 + 0.02 * np.log10(SETTINGS["learning_rate"]) + 1e-3 * RANDOM.normal
 
 
 def test_every_member_has_a_line_in_the_colour_of_its_fate(figure_of):
-    scores = np.array([[0.5, 0.8, 0.9], [0.4, np.nan, np.nan], [0.3, 0.2, np.nan]])
+    losses = np.array([[0.5, 0.2, 0.1], [0.6, np.nan, np.nan], [0.7, 0.8, np.nan]])
     statuses = ["finished", "cut after epoch 1", "not finite in epoch 3"]
-    figure = figure_of(
-        sweeps.member_curves,
-        scores,
-        statuses,
-        ylabel="validation accuracy",
-        best=0,
-        percent=True,
-    )
+    figure = figure_of(sweeps.member_curves, losses, statuses, ylabel="held out log-loss", best=0)
     (axes,) = figure.axes
     drawn = {line.get_label(): np.asarray(line.get_ydata(), float) for line in axes.get_lines()}
-    assert set(drawn) == {"finished (1)", "cut (1)", "not finite (1)", "the best"}
-    np.testing.assert_array_equal(drawn["cut (1)"], scores[1])
-    np.testing.assert_array_equal(drawn["the best"], scores[0])
+    assert set(drawn) == {"finished (1)", "cut (1)", "not finite (1)", "the lowest loss"}
+    np.testing.assert_array_equal(drawn["cut (1)"], losses[1])
+    np.testing.assert_array_equal(drawn["the lowest loss"], losses[0])
+    # The good ones are within the edges.
+    assert axes.get_ylim()[0] < 0.1 < axes.get_ylim()[1] < 0.8
     assert axes.get_xlabel() == "epoch" and fits(figure)
 
 

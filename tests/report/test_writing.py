@@ -14,6 +14,7 @@ from sklearn.preprocessing import StandardScaler
 
 import jaxmlp
 from jaxmlp.data.splits import first_examples, join_parts
+from jaxmlp.report import pictures
 from jaxmlp.report.baselines import fit_baselines
 from jaxmlp.report.contents import CONSTANT, LINEAR, row_names
 from jaxmlp.report.sentences import tell, verdicts
@@ -94,6 +95,19 @@ def test_the_measures_are_scikit_learns_of_the_same_predictions(table, report):
             np.testing.assert_allclose(found_here[measure].value, value, rtol=1e-6)
             low, high = found_here[measure].interval
             assert low < value < high
+
+
+def test_the_best_setting_is_the_lowest_line(table, figure_of):
+    """On wine it had the lowest loss and one of the lowest accuracies, and was drawn by these."""
+    splits, found = table
+    losses = np.array([[0.5, 0.6], [0.4, 0.2]])
+    history = {"validation_log_loss": losses, "validation_accuracy": np.array([[0.9, 0.95], [0.8, 0.85]])}
+    best = found.sweep.best._replace(member=1)
+    swept = found.sweep._replace(history=history, statuses=["finished"] * 2, best=best)
+    (axes,) = figure_of(pictures.draw_members, swept, splits).axes
+    *others, black = (line.get_ydata() for line in axes.get_lines())
+    np.testing.assert_array_equal(black, losses[1])
+    assert min(map(np.min, others)) == np.min(black) and axes.get_ylabel() == "held out log-loss (nats)"
 
 
 def test_where_the_ensemble_says_what_the_shares_say_nothing_was_learnt(report):
