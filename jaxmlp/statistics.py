@@ -66,21 +66,6 @@ def wilson_interval(count: int, n: int) -> tuple[float, float]:
     return float(bounds.low), float(bounds.high)
 
 
-def significant_sign(differences: Numbers) -> int:
-    """1 or -1 if the 95 % interval of the mean of paired differences lies above or below 0, otherwise 0: no
-    difference is shown. One pair shows none.
-    """
-    interval = summarize(differences).interval
-    return 0 if interval is None else int(interval[0] > 0) - int(interval[1] < 0)
-
-
-def verdict(differences: Numbers, unit: str) -> str:
-    """Paired differences in words: their mean with its error and n, and what they show."""
-    mean, error, _, n = summarize(differences)
-    shown = {1: "above 0", -1: "below 0", 0: "no difference shown"}[significant_sign(differences)]
-    return f"{format_mean(mean, error, unit)} (n = {n}): {shown}"
-
-
 def variance_of_mean(costs: AnyArray, shares: AnyArray, groups: AnyArray | None = None) -> float:
     """The squared standard error of the mean of ``costs`` that count by their ``shares``, with sum 1: over
     examples, or over ``groups``, whose examples may be alike (Cameron and Miller 2015).
