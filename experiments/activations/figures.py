@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from experiments.harness import plots
 from experiments.harness.answers import Record, values
 from jaxmlp.nn import mlp
 from jaxmlp.plots import charts
@@ -37,7 +38,7 @@ def draw(record: Record, folder: Path) -> None:
         lines = by_depth(lambda cell, seeds=seeds: (1 + np.arange(seeds[cell].shape[1]), seeds[cell]))
         options: dict[str, Any] = {"log_y": True, "percent": name == "wrong", "xlabel": xlabel}
         note = "In brackets: how the initial weights are drawn"
-        charts.line_plot(lines, folder / f"{name}.png", ylabel=ylabel, title=note, **options)
+        plots.line_plot(lines, folder / f"{name}.png", ylabel=ylabel, title=note, **options)
 
 
 def initializer_name(activation: mlp.Activation) -> str:

@@ -30,7 +30,6 @@ from experiments.harness.receipt import Findings
 from experiments.harness.training import total_seconds
 from jaxmlp.data import sources
 from jaxmlp.plots import charts
-from jaxmlp.plots.images import image_grid
 from jaxmlp.types import InputError
 
 
@@ -128,7 +127,7 @@ def draw(record: Record, folder: Path) -> None:
     charts.line_plot(lines, path, xlabel=xlabel, ylabel=ylabel, log_y=True, title=title)
     traces, path = tables["one_step"], folder / "one_step.png"
     title = "One step on one image, in three neurons\n(red above 0, blue below, each on its own scale)"
-    image_grid(np.array(traces["images"]), traces["titles"], path, signed=True, columns=5, title=title)
+    plots.image_grid(np.array(traces["images"]), traces["titles"], path, signed=True, columns=5, title=title)
 
 
 if __name__ == "__main__":

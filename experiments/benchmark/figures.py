@@ -9,6 +9,7 @@ import numpy as np
 
 from experiments.benchmark.measures import Results, Timed, each_race
 from experiments.benchmark.peers import POPULATIONS, SYSTEMS
+from experiments.harness import plots
 from experiments.harness.answers import Record, slug
 from jaxmlp.plots import charts
 

@@ -25,7 +25,7 @@ from experiments.harness.receipt import Findings
 from experiments.harness.training import total_seconds
 from jaxmlp import InputError, checks
 from jaxmlp.data.splits import Splits, layer_sizes
-from jaxmlp.plots import charts, images
+from jaxmlp.plots import charts
 
 WIDE, WIDE_DROPOUT = (512, 512), 0.2
 
@@ -114,10 +114,10 @@ def draw(record: Record, folder: Path) -> None:
     numbers, grey = [str(1 + number) for number in range(weight.shape[-1])], weight.shape[2] == 1
     title, filters = "The weights of each first filter", np.moveaxis(weight, -1, 0)
     title += ": blue below 0, red above" * grey
-    images.image_grid(filters, numbers, folder / "filters.png", signed=grey, columns=8, title=title)
+    plots.image_grid(filters, numbers, folder / "filters.png", signed=grey, columns=8, title=title)
     title = f"Each first filter's answer to a test image of class {tables['class']}: bright is large"
     answers = np.array(tables["answers"])
-    images.image_grid(answers, numbers, folder / "answers.png", columns=8, title=title)
+    plots.image_grid(answers, numbers, folder / "answers.png", columns=8, title=title)
 
 
 if __name__ == "__main__":

@@ -20,11 +20,10 @@ import numpy as np
 from experiments.durability.damage import damage_cases
 from experiments.durability.processes import killed, started
 from experiments.durability.storage import storage_cases
-from experiments.harness import flags
+from experiments.harness import flags, plots
 from experiments.harness.answers import Answer, Record, mean, values
 from experiments.harness.command import main
 from experiments.harness.receipt import Findings
-from jaxmlp.plots import charts
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from experiments.harness import plots
 from experiments.harness.answers import Record
 from jaxmlp.data.splits import Splits
 from jaxmlp.models.model import Model

@@ -94,13 +94,13 @@ def draw(record: Record, folder: Path) -> None:
         lines[title] = {k.removeprefix(f"{name}: "): (record["epochs"], v) for k, v in curves.items()}
     bars = "Each kind of network at its best learning rate: seeds, their mean and its 95 % interval"
     charts.point_plot(dots, folder / "accuracy.png", xlabel="test accuracy", percent=True, title=bars)
-    charts.line_plot(lines, folder / "curves.png", xlabel="epoch", ylabel="training loss (nats)")
+    plots.line_plot(lines, folder / "curves.png", xlabel="epoch", ylabel="training loss (nats)")
     maps, moons = record["tables"]["plane"], record["tables"]["test"]
     options: dict[str, Any] = {"boundary": 0.5, "xlabel": "x", "ylabel": "y"}
     options |= {"points": (moons["inputs"], moons["targets"]), "colour_label": "probability of the red class"}
     title = "What one network of each kind says of every point; dots are test examples"
     maps = {label: np.array(values) for label, values in maps.items()}
-    charts.heatmap(maps, FRAME, folder / "plane.png", title=title, **options)
+    plots.heatmap(maps, FRAME, folder / "plane.png", title=title, **options)
 
 
 if __name__ == "__main__":

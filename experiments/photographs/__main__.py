@@ -24,7 +24,7 @@ from experiments.photographs.camera import photograph, to_picture
 from jaxmlp.cli.predict import see
 from jaxmlp.data.drawings import SEVERAL
 from jaxmlp.models.model import Model
-from jaxmlp.plots import charts, images
+from jaxmlp.plots import charts
 from jaxmlp.runtime.signals import exit_if_stopped
 from jaxmlp.types import AnyArray, Dataset, InputError
 

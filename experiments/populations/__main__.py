@@ -24,7 +24,6 @@ from experiments.harness.receipt import Findings
 from experiments.populations.measure import SPACE, cost, race
 from jaxmlp import checks
 from jaxmlp.data.splits import Splits, layer_sizes
-from jaxmlp.plots import charts
 from jaxmlp.sweep.space import Choice
 
 

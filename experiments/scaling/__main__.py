@@ -28,7 +28,6 @@ from experiments.scaling.memory import memory
 from experiments.scaling.processes import agreement, cores, timed, ways_of
 from experiments.scaling.roofline import roofline
 from jaxmlp import InputError, checks
-from jaxmlp.plots import charts
 
 AXES = {"data": "batches shared out", "members": "networks shared out"}
 KINDS = {"strong": "the same work", "weak": "work for each"}

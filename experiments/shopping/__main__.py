@@ -198,7 +198,7 @@ def draw(record: Record, folder: Path) -> None:
 
 def plane(maps: dict[str, np.ndarray], path: Path, **options: Any) -> None:
     shown = {name: values.reshape(SIDE, SIDE) for name, values in maps.items()}
-    charts.heatmap(shown, (0, 1, 0, 1), path, xlabel="price", ylabel="utility", **options)
+    plots.heatmap(shown, (0, 1, 0, 1), path, xlabel="price", ylabel="utility", **options)
 
 
 if __name__ == "__main__":

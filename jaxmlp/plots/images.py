@@ -19,35 +19,6 @@ MAX_BARS = 10
 MOSAIC_COLUMNS = 10
 
 
-def image_grid(
-    images: Shaped[Array | np.ndarray, "images height width *channels"],
-    titles: Sequence[str],
-    path: str | Path,
-    *,
-    signed: bool = False,
-    columns: int = MOSAIC_COLUMNS,
-    title: str = "",
-) -> Path:
-    """Images in rows, each under its own title.
-
-    ``signed`` images, of one channel, go from blue over white to red, each on a scale of its own from minus
-    to plus its largest absolute value. InputError unless there is one title for each image.
-    """
-    images = np.asarray(images)
-    if len(titles) != len(images):
-        raise InputError(f"titles: must name each of {len(images)} images, got {len(titles)}")
-    columns = min(columns, len(images))
-    num_rows = -(-len(images) // columns)
-    figure = Figure(figsize=(max(4.0, 1.25 * columns), 1.6 * num_rows + 0.5), layout="constrained")
-    figure.suptitle(title, fontsize=11)
-    grid = _fill_grid(figure, list(images), titles, columns, fontsize=8.0)
-    if signed:
-        for axes, image in zip(grid, images, strict=True):
-            largest = float(np.max(np.abs(image))) or 1.0
-            axes.images[0].set(cmap="RdBu_r", clim=(-largest, largest))
-    return charts.save_figure(figure, path)
-
-
 def most_wrong(
     images: Shaped[Array | np.ndarray, "examples height width *channels"],
     labels: Integer[Array | np.ndarray, " examples"],
@@ -74,7 +45,7 @@ def most_wrong(
         return charts.save_figure(figure, path)
     figure.suptitle("The worst mistakes, by the probability of the true class", fontsize=11)
     titles = [_mistake(int(labels[example]), probabilities[example], class_names) for example in chosen]
-    _fill_grid(figure, [np.asarray(images[example]) for example in chosen], titles, columns, fontsize=7.5)
+    fill_grid(figure, [np.asarray(images[example]) for example in chosen], titles, columns, fontsize=7.5)
     return charts.save_figure(figure, path)
 
 
@@ -140,7 +111,7 @@ def _mistake(
     )
 
 
-def _fill_grid(
+def fill_grid(
     figure: Figure, images: Sequence[np.ndarray], titles: Sequence[str], columns: int, *, fontsize: float
 ) -> list[Axes]:
     """Images in rows, each below its title; their axes, in order."""

@@ -201,8 +201,8 @@ def test_one_activation_alone_is_compared_with_none():
 def test_pictures_show_every_depth_and_name_the_initial_weights(monkeypatch, tmp_path):
     config, outcomes, found = measured(monkeypatch)
     drawn = {}
-    for kind in ("point_plot", "line_plot"):
-        monkeypatch.setattr(figures.charts, kind, lambda panels, path, **_: drawn.update({path.stem: panels}))
+    for module, kind in ((figures.charts, "point_plot"), (figures.plots, "line_plot")):
+        monkeypatch.setattr(module, kind, lambda panels, path, **_: drawn.update({path.stem: panels}))
     record = {
         "config": asdict(config),
         "metrics": {name: metric_summary(*v) for name, v in activations.flat("", found).items()},

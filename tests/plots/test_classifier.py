@@ -4,12 +4,11 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from matplotlib.image import imread
-from PIL import Image, ImageSequence
 from sklearn.metrics import confusion_matrix as sklearn_confusion_matrix
 
 from jaxmlp.plots import classifier, lettering
-from jaxmlp.plots.images import image_grid, most_wrong, prediction, worst_examples
-from jaxmlp.plots.weights import TILE_PIXELS, neuron_animation, neuron_weights
+from jaxmlp.plots.images import most_wrong, prediction, worst_examples
+from jaxmlp.plots.weights import TILE_PIXELS, neuron_weights
 from jaxmlp.statistics import confusion_counts
 from jaxmlp.types import InputError
 from tests.support.figures import fits, texts
@@ -38,7 +37,6 @@ class TestFiles:
             (most_wrong, (np.eye(4)[None], np.array([0]), one_hot([1], 2), ["a", "b"])),
             (most_wrong, (np.eye(4)[None], np.array([1]), one_hot([1], 2), ["a", "b"])),
             (prediction, (np.eye(4), np.eye(8), one_hot(1, 10), DIGITS)),
-            (image_grid, (np.eye(4)[None], ["one"])),
         ],
     )
     def test_each_picture_is_a_png_that_is_not_blank(self, tmp_path, draw, arguments):
@@ -157,6 +155,12 @@ class TestNeuronWeights:
         assert caption == f"Neurons: {said}, each scaled by its own largest absolute weight"
         assert {"digits", "+largest", "0", "-largest"} <= set(texts(figure))
         assert fits(figure)
+
+    def test_what_fills_the_last_row_is_white(self, figure_of):
+        figure = figure_of(neuron_weights, np.ones((4, 12)), (2, 2))
+        mosaic = np.asarray(figure.axes[0].images[0].get_array())
+        half = mosaic.shape[1] // 20
+        assert mosaic[-half, -half].min() == 1 and mosaic[-half, half].min() < 0.5
 
     def test_a_dead_neuron_is_blank(self, figure_of):
         figure = figure_of(neuron_weights, np.zeros((4, 1)), (2, 2))
@@ -286,43 +290,6 @@ class TestPrediction:
         left, middle, _ = figure_of(prediction, image, seen, one_hot(0, 10), DIGITS).axes
         np.testing.assert_array_equal(left.images[0].get_array(), image)
         np.testing.assert_array_equal(middle.images[0].get_array(), seen[..., 0])
-
-
-class TestImageGrid:
-    def test_signed_images_have_white_for_zero(self, figure_of):
-        images = np.array([[[1.0, -4.0]], [[0.0, 0.5]]])
-        figure = figure_of(image_grid, images, ["first", "second"], signed=True, title="errors")
-        assert [axes.get_title() for axes in figure.axes] == ["first", "second"]
-        assert [axes.images[0].get_clim() for axes in figure.axes] == [(-4.0, 4.0), (-0.5, 0.5)]
-        assert fits(figure)
-
-    def test_rows_are_filled_and_the_rest_is_empty(self, figure_of):
-        figure = figure_of(image_grid, np.zeros((7, 4, 4)), list("abcdefg"), columns=3)
-        assert [len(axes.images) for axes in figure.axes] == [1] * 7 + [0] * 2
-        assert fits(figure)
-
-    def test_a_title_for_each(self, tmp_path):
-        with pytest.raises(InputError, match=r"^titles: must name each of 2 images, got 1$"):
-            image_grid(np.zeros((2, 4, 4)), ["one"], tmp_path / "p.png")
-
-
-class TestNeuronAnimation:
-    def test_every_frame_is_there_and_keeps_the_scale_of_all(self, tmp_path):
-        weights = np.array([0.5, 1.0])[:, None, None] * np.eye(4)
-        path = neuron_animation(weights, (2, 2), ["start", "end"], tmp_path / "p.gif")
-        with Image.open(path) as film:
-            frames = [np.asarray(frame.convert("RGB"), int) for frame in ImageSequence.Iterator(film)]
-            assert film.format == "GIF"
-        # Two seconds of the last frame, which GIF stores as one.
-        assert 2 <= len(frames) <= 10
-        red = [((frame[..., 0] - frame[..., 2]) > 60).sum() for frame in frames]
-        reddest = [(frame[..., 0] - frame[..., 1]).max() for frame in frames]
-        assert red[0] > 0 and reddest[-1] >= reddest[0]
-        assert np.abs(frames[0] - frames[-1]).max() > 60
-
-    def test_a_title_for_each_frame(self, tmp_path):
-        with pytest.raises(InputError, match=r"^frame_titles: must name each of 2 frames, got 1$"):
-            neuron_animation(np.zeros((2, 4, 1)), (2, 2), ["start"], tmp_path / "p.gif")
 
 
 def test_what_is_cut_off_is_seen():

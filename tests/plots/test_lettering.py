@@ -12,7 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
 
-from jaxmlp.plots import charts, classifier, images, lettering, sweeps, weights
+from experiments.harness import plots
+from experiments.neurons import figures as neurons
+from jaxmlp.plots import charts, classifier, images, lettering, sweeps
 from tests.support.figures import fits
 
 ROOT = Path(__file__).parents[2]
@@ -24,7 +26,7 @@ NAMES = ("$a_1$", "$\\frac{$ x", "a^b_{c}%", "two\nlines", "w" * 200, "שלום"
 def drawn(monkeypatch):
     """Every figure as it is when it has been saved, in few pixels."""
     monkeypatch.setattr(charts, "DOTS_PER_INCH", 30)
-    monkeypatch.setattr(weights, "FRAMES_PER_SECOND", 1)
+    monkeypatch.setattr(neurons, "FRAMES_PER_SECOND", 1)
     figures, savefig = [], Figure.savefig
     monkeypatch.setattr(
         Figure, "savefig", lambda self, *a, **k: (savefig(self, *a, **k), figures.append(self))
@@ -44,17 +46,16 @@ def test_every_picture_takes_any_name(drawn, tmp_path):
     classifier.reliability({name: ([0.5], [True]) for name in NAMES[:4]}, path, title=title)
     images.most_wrong(tiles, labels, probabilities, NAMES, path)
     images.prediction(tiles[0], tiles[1], probabilities[0], NAMES, path)
-    images.image_grid(tiles, NAMES, path, title=title)
-    charts.line_plot({NAMES[4]: lines}, path, xlabel="x", ylabel="y", log_y=True, title=title)
+    plots.image_grid(tiles, NAMES, path, title=title)
+    plots.line_plot({NAMES[4]: lines}, path, xlabel="x", ylabel="y", log_y=True, title=title)
     charts.point_plot(dict.fromkeys(NAMES[:5], values), path, xlabel="x", title=title)
-    charts.heatmap(
+    plots.heatmap(
         dict.fromkeys(NAMES[:5], tiles[0]), (0, 1, 0, 1), path, xlabel="", ylabel="", colour_label=""
     )
-    charts.histograms(values, path, xlabel="x", ylabel="y", title=title)
     settings = {"optimizer": NAMES, "dropout": tuple(range(number))}
     sweeps.score_maps(settings, draws.random(number), path, score_label="loss", title=title)
-    weights.neuron_animation(draws.random((2, 4, 3)), (2, 2), NAMES[:2], tmp_path / "p.gif")
-    assert len(drawn) > 11
+    neurons.neuron_animation(draws.random((2, 4, 3)), (2, 2), NAMES[:2], tmp_path / "p.gif")
+    assert len(drawn) > 10
     assert [index for index, figure in enumerate(drawn) if not fits(figure)] == []
     texts = [text for figure in drawn for text in figure.findobj(Text) if text.get_text()]
     assert not any(text.get_parse_math() or text.get_usetex() for text in texts)
@@ -89,7 +90,7 @@ def test_dollars_are_no_formula(tmp_path):
 def test_signs_without_a_glyph_are_said_once(tmp_path, capsys, recwarn):
     lettering._warn_of_signs.cache_clear()
     for _ in range(2):
-        charts.histograms({"你🤖": [1.0, 2.0]}, tmp_path / "p.png", xlabel="x", ylabel="y")
+        charts.point_plot({"": {"你🤖": [1.0, 2.0]}}, tmp_path / "p.png", xlabel="x")
     (line,) = capsys.readouterr().err.splitlines()
     assert line == "warning: in pictures boxes stand for signs that the fonts here lack: 你🤖"
     assert [str(one.message) for one in recwarn] == []
@@ -100,7 +101,7 @@ def test_no_backend_and_no_home_of_the_surroundings_matters(backend, kept, tmp_p
     program = f"""
 import os
 from jaxmlp.plots import charts
-charts.histograms({{"a": [1.0, 2.0]}}, {str(tmp_path / "p.png")!r}, xlabel="x", ylabel="y")
+charts.point_plot({{"": {{"a": [1.0, 2.0]}}}}, {str(tmp_path / "p.png")!r}, xlabel="x")
 import matplotlib
 assert os.environ["MPLBACKEND"] == {backend!r}
 print(matplotlib.rcParams._get_backend_or_none())
