@@ -1,14 +1,14 @@
 """Models calibrated on validation data, and measured on others, with intervals over the examples."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, Float
 from numpy.typing import ArrayLike
 
 from jaxmlp import checks
@@ -17,7 +17,7 @@ from jaxmlp.models import calibration
 from jaxmlp.models.model import Model, with_spec
 from jaxmlp.models.prediction import check_is_no_table, predict, predict_log_proba
 from jaxmlp.models.training import Loss
-from jaxmlp.nn.metrics import METRICS, TARGET_UNIT, Metric, log_probabilities
+from jaxmlp.nn.metrics import CLASSIFICATION, METRICS, TARGET_UNIT, Metric, log_probabilities
 from jaxmlp.nn.preprocessing import Affine
 from jaxmlp.statistics import mean_interval, num_equal, variance_of_mean, wilson_interval
 from jaxmlp.types import AnyArray, Dataset, InputError
@@ -45,11 +45,10 @@ def evaluate(
     """
     part = _check_part(model, part)
     predictions, targets = _predictions(model, part)
-    *near, unit = _near_zero(model.spec.head, predictions, targets)
-    values = {
-        name: float(value) * (unit if METRICS[model.spec.head][name].unit == TARGET_UNIT else 1)
-        for name, value in _measure(model.spec.head, *near).items()
-    }
+    if model.spec.head == "regression":
+        values, _ = weighted_measures("regression", predictions, targets, np.ones(len(targets)))
+    else:
+        values = {name: float(value) for name, value in _measure(predictions, targets).items()}
     for name, metric in (metrics or {}).items():
         function = metric.function if isinstance(metric, Metric) else metric
         values[name] = float(function(jnp.asarray(predictions), jnp.asarray(targets)))
@@ -69,10 +68,10 @@ def _check_part(model: Model, part: Dataset | tuple[ArrayLike, ArrayLike]) -> Da
     return checked
 
 
-@partial(jax.jit, static_argnames="head")
-def _measure(head: str, predictions: Array, targets: Array) -> dict[str, Array]:
-    """Each measure, as one program: a hundred small operations would each be compiled."""
-    return {name: metric.function(predictions, targets) for name, metric in METRICS[head].items()}
+@jax.jit
+def _measure(log_p: Array, labels: Array) -> dict[str, Array]:
+    """Each measure of classes, as one program: a hundred small operations would each be compiled."""
+    return {name: metric.function(log_p, labels) for name, metric in CLASSIFICATION.items()}
 
 
 def choose_metrics(
@@ -127,15 +126,13 @@ def _mean_loss(loss: Loss, logits: Array, targets: Array) -> Array:
 
 
 def score_interval(model: Model, part: Dataset) -> tuple[float, float]:
-    """The 95 % interval, over examples such as those of ``part``, of the measure that chooses: the
-    bootstrap's for R², for an accuracy Wilson's, which is wider than nothing where all are right.
+    """The 95 % interval, over examples such as those of ``part``, of the measure that chooses: for an
+    accuracy Wilson's, which is wider than nothing where all are right.
     """
-    first, *_ = METRICS[model.spec.head].values()
-    predictions, targets, _ = _near_zero(model.spec.head, *_predictions(model, part))
-    if model.spec.head == "regression":
-        return _middle(_resampled(first, [predictions], targets)[0])
-    right = jnp.argmax(predictions, axis=-1) == targets
-    return wilson_interval(int(right.sum()), len(right))
+    head, (predictions, targets) = model.spec.head, _predictions(model, part)
+    told = predictions if head == "regression" else np.exp(predictions)
+    _, intervals = weighted_measures(head, told, targets, np.ones(len(targets)))
+    return intervals[next(iter(METRICS[head]))]
 
 
 def weighted_measures(
@@ -145,24 +142,20 @@ def weighted_measures(
     them, from probabilities or values and how much each example counts.
     """
     shares, first, second = weights / weights.sum(), *list(METRICS[head])[:2]
+    worth = _worth(head, predictions, targets, shares)
     if head == "regression":
-        targets = targets.reshape(predictions.shape)
-        squares, spreads = np.square(predictions - targets), shares @ np.square(targets - shares @ targets)
+        squares = np.square(predictions - targets.reshape(predictions.shape))
         mean, (low, high) = mean_interval(squares.mean(axis=1), shares, groups)
-        # Outputs may have units of their own, and one that never changes explains nothing.
-        differ = np.ptp(targets, axis=0) > 0
-        parts = squares[:, differ] / spreads[differ]
-        lost, (least, most) = mean_interval(parts.mean(axis=1), shares, groups)
+        lost, (least, most) = mean_interval(1 - worth, shares, groups)
         intervals = {first: (1 - most, min(1 - least, 1.0)), second: (max(low, 0.0) ** 0.5, high**0.5)}
         return {first: 1 - lost, second: math.sqrt(mean)}, intervals
-    right = predictions.argmax(axis=1) == targets
     costs = -np.log(np.maximum(predictions[np.arange(len(targets)), targets], np.finfo(np.float32).tiny))
     mean, (low, high) = mean_interval(costs, shares, groups)
     # Where all are right, 1 to the last digit.
-    share, count = float(np.average(right, weights=weights)), num_equal(shares)
+    share, count = float(np.average(worth, weights=weights)), num_equal(shares)
     if groups is not None:
         # So many independent examples would be as sure, at most.
-        variance = variance_of_mean(right.astype(float), shares, groups)
+        variance = variance_of_mean(worth, shares, groups)
         count = min(count, share * (1 - share) / variance) if variance > 0 else len(np.unique(groups))
         # Groups that are alike within, and few, may tell less than one example.
         count = max(count, 1.0)
@@ -170,39 +163,31 @@ def weighted_measures(
     return {first: share, second: mean}, {first: wilson, second: (max(low, 0.0), high)}
 
 
-def difference_interval(one: Model, other: Model, part: Dataset) -> tuple[float, float]:
-    """The 95 % interval of how much ``one`` is above ``other`` in that measure, by the paired bootstrap."""
-    ours, theirs = bootstrap_scores([one, other], part)
-    return _middle(ours - theirs)
-
-
-def bootstrap_scores(
-    compared: Sequence[Model], part: Dataset, num_resamples: int = 1000, seed: int = 0
-) -> np.ndarray:
-    """The measure that chooses, of each model on examples of ``part`` drawn with replacement, as many as it
-    has and the same for all models: [models, resamples] (Efron and Tibshirani 1993, chapter 13).
+def _worth(
+    head: str, predictions: AnyArray, targets: AnyArray, shares: AnyArray
+) -> Float[np.ndarray, " examples"]:
+    """Of each example, what the measure that chooses is the mean of: whether it is right, or of R² its part,
+    with what it does to the variance, which varies with the examples as the error does (Hampel 1974).
     """
-    head = compared[0].spec.head
-    first, *_ = METRICS[head].values()
-    near = [_near_zero(head, *_predictions(model, part)) for model in compared]
-    return _resampled(first, [predictions for predictions, *_ in near], near[0][1], num_resamples, seed)
+    if head != "regression":
+        return np.asarray(predictions.argmax(axis=1) == targets, float)
+    targets = targets.reshape(predictions.shape)
+    # Outputs may have units of their own, and one that never changes explains nothing.
+    differ = np.ptp(targets, axis=0) > 0
+    squares = np.square(predictions - targets)[:, differ]
+    deviations = np.square(targets - shares @ targets)[:, differ]
+    variance = shares @ deviations
+    lost = shares @ squares / variance
+    parts = 1 - lost - (squares - lost * deviations) / variance
+    with np.errstate(invalid="ignore"):
+        return parts.sum(axis=1) / differ.sum()
 
 
-def _resampled(
-    metric: Metric, answers: Sequence[Array], targets: Array, num_resamples: int = 1000, seed: int = 0
-) -> np.ndarray:
-    def measured(key: jax.Array) -> jax.Array:
-        drawn = jax.random.randint(key, (len(targets),), 0, len(targets))
-        return jnp.stack([metric.function(answer[drawn], targets[drawn]) for answer in answers])
-
-    keys = jax.random.split(jax.random.key(seed), num_resamples)
-    return np.asarray(jax.jit(lambda keys: jax.lax.map(measured, keys))(keys)).T
-
-
-def _middle(values: np.ndarray) -> tuple[float, float]:
-    """The bounds of the middle 95 %."""
-    low, high = np.quantile(values, (0.025, 0.975)).tolist()
-    return low, high
+def difference_interval(one: Model, other: Model, part: Dataset) -> tuple[float, float]:
+    """The 95 % interval of how much ``one`` is above ``other`` in that measure, over pairs of answers."""
+    shares = np.full(len(part.targets), 1 / len(part.targets))
+    ours, theirs = (_worth(model.spec.head, *_predictions(model, part), shares) for model in (one, other))
+    return mean_interval(ours - theirs, shares)[1]
 
 
 def _predictions(model: Model, part: Dataset) -> tuple[np.ndarray, np.ndarray]:
@@ -211,14 +196,3 @@ def _predictions(model: Model, part: Dataset) -> tuple[np.ndarray, np.ndarray]:
         return predict_log_proba(model, part.inputs), np.asarray(part.targets)
     targets = np.asarray(part.targets, float).reshape(len(part.targets), -1)
     return predict(model, part.inputs).astype(float).reshape(targets.shape), targets
-
-
-def _near_zero(head: str, predictions: AnyArray, targets: AnyArray) -> tuple[Array, Array, float]:
-    """Both as the measures of ``METRICS`` take them on a device. Real values are given about the targets'
-    mean and divided by the number that is returned, since their squares might be no numbers there.
-    """
-    if head != "regression":
-        return jnp.asarray(predictions), jnp.asarray(targets), 1.0
-    centre = targets.mean(axis=0)
-    unit = _power_of_two(targets - centre)
-    return jnp.asarray((predictions - centre) / unit), jnp.asarray((targets - centre) / unit), unit
