@@ -25,18 +25,12 @@ _SHARE = 1 / 5
 says little."""
 _LEAST_SECONDS = 20.0
 _MANY_ROWS = 20_000
-_NAMES = {
-    (CONSTANT, True): "always the class shares",
-    (CONSTANT, False): "always the mean",
-    (LINEAR, True): "logistic regression",
-    (LINEAR, False): "ridge regression",
-    (BOOSTING, True): "HistGradientBoosting",
-    (BOOSTING, False): "HistGradientBoosting",
-}
 
 
 class _Kind(NamedTuple):
-    make: Callable[[], Any]
+    name: str
+    model: Any
+    """A pipeline that ends with a step "model"."""
     view: Callable[[Any], np.ndarray]
     """From the inputs of the splits to those that it takes."""
 
@@ -55,58 +49,58 @@ def fit_baselines(judged: Judged, own: "OutOfFold", splits: Splits, sweep_second
     # The last first, since in time it has learnt from most; one that leaves nothing out is not asked.
     folds = np.unique(own.folds)[::-1].tolist()
     for done, fold in enumerate(folds, start=1):
-        for kind in [kind for kind in kinds if kind not in left_out]:
+        for kind, one in kinds.items():
+            if one.name in left_out:
+                continue
             started = time.perf_counter()
             try:
-                answers[kind][own.folds == fold] = _answers(kinds[kind], train, own, fold, judged)
+                answers[kind][own.folds == fold] = _answers(one, train, own, fold, judged)
             except ValueError as error:
-                left_out[kind] = f"could not be fitted: {first_line(error)}"
+                left_out[one.name] = f"could not be fitted: {first_line(error)}"
             seconds[kind] += time.perf_counter() - started
         if (time.perf_counter() - began) * (done + 1) / done > max(_SHARE * sweep_seconds, _LEAST_SECONDS):
             break
-    rows, classes = np.isin(own.folds, folds[:done]), bool(judged.class_names)
+    rows = np.isin(own.folds, folds[:done])
     asked, weights, found = judged.take(rows), own.weights[rows], []
     costs = row_losses(asked, asked.predictions)
-    for kind in [kind for kind in kinds if kind not in left_out]:
+    for kind, one in kinds.items():
+        if one.name in left_out:
+            continue
         theirs = row_losses(asked, answers[kind][rows])
         loss = float(np.average(theirs, weights=weights))
         paired = mean_interval(costs - theirs, weights, asked.groups)
-        found.append(Baseline(kind, _NAMES[kind, classes], answers[kind], loss, *paired, seconds[kind]))
-    names = {_NAMES[kind, classes]: why for kind, why in left_out.items()}
-    return Comparison(found, rows, done, len(folds), float(np.average(costs, weights=weights)), names)
+        found.append(Baseline(kind, one.name, answers[kind], loss, *paired, seconds[kind]))
+    return Comparison(found, rows, done, len(folds), float(np.average(costs, weights=weights)), left_out)
 
 
 def _kinds(judged: Judged, splits: Splits) -> tuple[dict[str, _Kind], dict[str, str]]:
-    """The baselines, and those that are not for such data."""
-    from sklearn import dummy, ensemble, linear_model, multioutput, preprocessing
+    """The baselines, and by their names those that are not for such data."""
+    from sklearn import dummy, ensemble, linear_model, multioutput
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import StandardScaler
 
-    classes, columns = bool(judged.class_names), input_columns(splits)
+    columns = input_columns(splits)
     categorical = [column.is_category for column in columns]
-    options = {"categorical_features": categorical} if any(categorical) else {}
-
-    def linear() -> Any:
-        model = (
-            linear_model.LogisticRegression(max_iter=1000 if columns else 100)
-            if classes
-            else linear_model.Ridge()
-        )
-        return [preprocessing.StandardScaler(), model]
-
-    def boosting() -> Any:
-        if classes:
-            return ["passthrough", ensemble.HistGradientBoostingClassifier(random_state=0, **options)]
-        model = ensemble.HistGradientBoostingRegressor(random_state=0, **options)
-        several = judged.targets.shape[1] > 1
-        return ["passthrough", multioutput.MultiOutputRegressor(model) if several else model]
-
-    constant = dummy.DummyClassifier(strategy="prior") if classes else dummy.DummyRegressor()
+    options: Any = {"categorical_features": categorical} if any(categorical) else {}
+    if judged.class_names:
+        names = "always the class shares", "logistic regression"
+        constant = dummy.DummyClassifier(strategy="prior")
+        linear = linear_model.LogisticRegression(max_iter=1000 if columns else 100)
+        trees = ensemble.HistGradientBoostingClassifier(random_state=0, **options)
+    else:
+        names = "always the mean", "ridge regression"
+        constant, linear = dummy.DummyRegressor(), linear_model.Ridge()
+        trees = ensemble.HistGradientBoostingRegressor(random_state=0, **options)
+        trees = multioutput.MultiOutputRegressor(trees) if judged.targets.shape[1] > 1 else trees
+    plain, boosted = (Pipeline([("model", model)]) for model in (constant, trees))
+    scaled = Pipeline([("scale", StandardScaler()), ("model", linear)])
     kinds = {
-        CONSTANT: _Kind(lambda: ["passthrough", constant], lambda inputs: np.zeros((len(inputs), 1))),
-        LINEAR: _Kind(linear, partial(_in_rows, float if columns else np.float32)),
-        BOOSTING: _Kind(boosting, partial(tree_inputs, columns)),
+        CONSTANT: _Kind(names[0], plain, lambda inputs: np.zeros((len(inputs), 1))),
+        LINEAR: _Kind(names[1], scaled, partial(_in_rows, float if columns else np.float32)),
+        BOOSTING: _Kind("HistGradientBoosting", boosted, partial(tree_inputs, columns)),
     }
-    images = {} if columns else {BOOSTING: "is for the columns of a table, not for images"}
-    return kinds, images
+    left_out = {} if columns else {"HistGradientBoosting": "is for the columns of a table, not for images"}
+    return kinds, left_out
 
 
 def _in_rows(dtype: type, inputs: Shaped[AnyArray, "rows ..."]) -> np.ndarray:
@@ -117,12 +111,12 @@ def _answers(
     kind: _Kind, train: Dataset, own: "OutOfFold", fold: int, judged: Judged
 ) -> Float[np.ndarray, "rows outputs"]:
     """What a baseline, which has learnt what the networks of the fold have, says of the rows left out."""
-    from sklearn.pipeline import Pipeline
+    from sklearn.base import clone
     from threadpoolctl import threadpool_limits
 
     inputs, targets, weights = kind.view(train.inputs), np.asarray(train.targets), own.learnt[fold]
     learnt, asked = np.flatnonzero(weights), own.rows[own.folds == fold]
-    model = Pipeline(list(zip(("scale", "model"), kind.make(), strict=True)))
+    model = clone(kind.model)
     # More threads would wait for each other longer than they help with few rows.
     num_threads = 1 if len(learnt) < _MANY_ROWS else None
     with threadpool_limits(num_threads), warnings.catch_warnings():
