@@ -1,20 +1,18 @@
-"""The pictures of a report, each a PNG in a folder."""
+"""The pictures of a report that take more than is in it already, each a PNG in a folder."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Float
 
 from jaxmlp.data.columns import DateColumn
 from jaxmlp.models.calibration import coverage, interval_margin
-from jaxmlp.plots import charts, classifier, images, reports, sweeps
+from jaxmlp.plots import reports, sweeps
 from jaxmlp.printing import format_number, format_percent
 from jaxmlp.report.columns import column_words
 from jaxmlp.report.contents import Effect
 from jaxmlp.report.judged import Judged
-from jaxmlp.statistics import confusion_counts
 
 if TYPE_CHECKING:
     from jaxmlp.data.splits import Splits
@@ -34,12 +32,6 @@ def draw_members(swept: "SweepResult", splits: "Splits", path: Path) -> Path:
     return sweeps.member_curves(
         losses, swept.statuses, path, ylabel=f"held out {label}", best=swept.best.member, title=splits.name
     )
-
-
-def draw_confusion(judged: Judged, path: Path) -> Path:
-    """What was taken for what."""
-    counts = confusion_counts(judged.targets, judged.labels, len(judged.class_names))
-    return classifier.confusion_matrix(counts, judged.class_names, path)
 
 
 def draw_ranking(judged: Judged, path: Path) -> Path:
@@ -76,12 +68,6 @@ def shown_classes(judged: Judged) -> list[int]:
     return sorted(sorted(worth, key=lambda place: worth[place])[:MAX_CURVES])
 
 
-def draw_reliability(judged: Judged, path: Path) -> Path:
-    """Whether what was called so sure was right as often."""
-    right = judged.labels == judged.targets
-    return classifier.reliability({"held out rows": (judged.predictions.max(axis=1), right)}, path)
-
-
 def draw_residuals(judged: Judged, place: int, noise_scale: float | None, unit: str, path: Path) -> Path:
     """How far one target is off, and how many of its intervals hold it."""
     errors = judged.targets[:, place] - judged.predictions[:, place]
@@ -90,11 +76,6 @@ def draw_residuals(judged: Judged, place: int, noise_scale: float | None, unit: 
         margin = float(interval_margin(noise_scale))
         held = _LEVELS, np.array([coverage(errors, noise_scale, level) for level in _LEVELS.tolist()])
     return reports.residuals(judged.predictions[:, place], errors, margin, held, path, unit=unit)
-
-
-def draw_importance(importance: Mapping[str, Float[np.ndarray, " repeats"]], label: str, path: Path) -> Path:
-    """How much worse the ensemble does without each column."""
-    return charts.point_plot({"": importance}, path, xlabel=label)
 
 
 def draw_effects(effects: Sequence[Effect], judged: Judged, target: str, path: Path) -> Path:
@@ -124,9 +105,3 @@ def _panel(effect: Effect, places: Sequence[int], classes: bool) -> reports.Effe
     ]
     name = column.name + "".join(f" ({gap} where missing)" for gap in gaps)
     return reports.EffectPanel(name, values[known].tolist(), averages[known])
-
-
-def draw_mistakes(judged: Judged, path: Path) -> Path:
-    """The images that were mistaken worst."""
-    answers = judged.targets, judged.predictions, judged.class_names
-    return images.most_wrong(judged.inputs, *answers, path, num_images=12)

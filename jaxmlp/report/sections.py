@@ -8,26 +8,22 @@ import numpy as np
 
 from jaxmlp.data.columns import MAX_LINES
 from jaxmlp.data.splits import join_parts
+from jaxmlp.plots import charts, classifier, images
 from jaxmlp.plots.reports import MANY
 from jaxmlp.printing import format_number, format_percent
 from jaxmlp.report import pictures
-from jaxmlp.report.advice import advise
 from jaxmlp.report.columns import column_values, column_words, input_columns
 from jaxmlp.report.contents import MAX_COLUMNS, MAX_ROWS, NUM_REPEATS, Report, hardest_rows, row_names
 from jaxmlp.report.judged import row_losses
 from jaxmlp.report.markup import items, paragraph, picture, table
 from jaxmlp.report.measures import MAX_TARGETS
-from jaxmlp.report.sentences import format_difference, format_measure, format_value, tell
+from jaxmlp.report.sentences import format_difference, format_measure, format_value
+from jaxmlp.statistics import confusion_counts
 
 Section = Callable[[Report, Path], str]
 _MAX_HARDEST, _MAX_SHOWN = 10, 6
 _MAX_BARS = 25
 _VERDICTS = {"ahead": "better than the ensemble", "level": "not shown to differ", "behind": "worse"}
-
-
-def in_short(report: Report, folder: Path) -> str:
-    """What the terminal says."""
-    return items(tell(report), "short")
 
 
 def baselines(report: Report, folder: Path) -> str:
@@ -86,8 +82,10 @@ def how_good(report: Report, folder: Path) -> str:
 
 def mistakes(report: Report, folder: Path) -> str:
     """What is taken for what, how well classes are told apart, how sure one may be."""
-    judged, found = report.held_out, []
-    found.append(picture(pictures.draw_confusion(judged, folder / "confusion.png"), "Confusion matrix"))
+    judged = report.held_out
+    counts = confusion_counts(judged.targets, judged.labels, len(judged.class_names))
+    path = classifier.confusion_matrix(counts, judged.class_names, folder / "confusion.png")
+    found = [picture(path, "Confusion matrix")]
     if pictures.shown_classes(judged):
         path = pictures.draw_ranking(judged, folder / "ranking.png")
         found.append(picture(path, "ROC and precision-recall curves"))
@@ -95,7 +93,8 @@ def mistakes(report: Report, folder: Path) -> str:
         found.append(paragraph("One class alone occurs, so that there is nothing to tell apart.", "note"))
     if len(np.unique(judged.targets)) > pictures.MAX_CURVES:
         found.append(paragraph("The curves are those of the classes that are told apart worst.", "note"))
-    path = pictures.draw_reliability(judged, folder / "reliability.png")
+    answers = {"held out rows": (judged.predictions.max(axis=1), judged.labels == judged.targets)}
+    path = classifier.reliability(answers, folder / "reliability.png")
     found.append(picture(path, "Reliability diagram"))
     found.append(paragraph("On the line, what is called 80 % sure is right in 80 % of cases.", "note"))
     return "".join(found)
@@ -153,7 +152,7 @@ def what_it_depends_on(report: Report, folder: Path) -> str:
         return paragraph(many if number > MAX_COLUMNS else "Left out, as said above.")
     label = "log-loss rises by" if report.held_out.class_names else "R² falls by"
     shown = dict(itertools.islice(report.importance.items(), _MAX_BARS))
-    path = pictures.draw_importance(shown, label, folder / "columns.png")
+    path = charts.point_plot({"": shown}, folder / "columns.png", xlabel=label)
     told = (
         f"How much worse rows not learnt from ({MAX_ROWS:,} at most) are predicted when a column is shuffled "
         f"among them, all that it became together: each of {NUM_REPEATS} shuffles, and their mean with its "
@@ -173,7 +172,9 @@ def hardest(report: Report, folder: Path) -> str:
     """The rows that were predicted worst, where wrong labels and rare cases stand first."""
     judged, columns = report.held_out, input_columns(report.splits)
     if report.has_images and judged.class_names:
-        return picture(pictures.draw_mistakes(judged, folder / "mistakes.png"), "The worst mistakes")
+        answers = judged.targets, judged.predictions, judged.class_names
+        path = images.most_wrong(judged.inputs, *answers, folder / "mistakes.png", num_images=12)
+        return picture(path, "The worst mistakes")
     rows = hardest_rows(judged, _MAX_HARDEST)
     if not len(rows):
         return paragraph("No held out row is mistaken.")
@@ -242,8 +243,3 @@ def what_it_cost(report: Report, folder: Path) -> str:
     return table(["", "seconds"], [(name, f"{value:.1f}") for name, value in seconds.items()]) + items(
         f"{name}: {value}" for name, value in chosen.items()
     )
-
-
-def next_steps(report: Report, folder: Path) -> str:
-    """What somebody with these figures would do."""
-    return items(advise(report))

@@ -12,13 +12,15 @@ from jaxtyping import Float, Shaped
 from jaxmlp.checks import first_line
 from jaxmlp.data.splits import Splits, join_parts
 from jaxmlp.report import sections
+from jaxmlp.report.advice import advise
 from jaxmlp.report.baselines import fit_baselines
 from jaxmlp.report.columns import InputColumn, input_columns
 from jaxmlp.report.contents import MAX_COLUMNS, Effect, Report
 from jaxmlp.report.importance import column_importance, honest_sample, outputs_of, partial_dependence
 from jaxmlp.report.judged import Judged
-from jaxmlp.report.markup import page, paragraph
+from jaxmlp.report.markup import items, page, paragraph
 from jaxmlp.report.measures import measure
+from jaxmlp.report.sentences import tell
 from jaxmlp.report.thresholds import Cost, check_cost, choose_thresholds
 from jaxmlp.runtime.console import warn
 from jaxmlp.runtime.files import write_file
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 
 _NUM_EFFECTS = 5
 _SECTIONS: dict[str, sections.Section] = {
-    "": sections.in_short,
+    "": lambda report, _: items(tell(report), "short"),
     "Baselines": sections.baselines,
     "How good it is": sections.how_good,
     "From which probability on": sections.class_balance,
@@ -40,7 +42,7 @@ _SECTIONS: dict[str, sections.Section] = {
     "How the data were read": sections.how_read,
     "How it learnt": sections.how_it_learnt,
     "What it cost": sections.what_it_cost,
-    "What to do next": sections.next_steps,
+    "What to do next": lambda report, _: items(advise(report)),
 }
 
 
