@@ -101,7 +101,7 @@ def write_record(folder: str | Path, record: Record) -> Path:
         "dirty": dirty,
         "epochs": epochs,
         "curves": thinned,
-        "tables": _round_all(_plain(record.tables)),
+        "tables": _plain(record.tables, SIGNIFICANT_DIGITS),
     }
     path = Path(folder) / "record.json"
     write_atomic(path, _json(content).encode("utf-8", "backslashreplace"))
@@ -142,18 +142,20 @@ def _json(record: Mapping[str, Any]) -> str:
     return row_of_numbers.sub(lambda row: "[" + re.sub(r",\s+", ", ", row[1]) + "]", text) + "\n"
 
 
-def _plain(value: Any) -> Any:
-    """``value`` in JSON's own types: arrays as lists, named tuples as objects, paths as text, nan as null."""
+def _plain(value: Any, digits: int = 17) -> Any:
+    """``value`` in JSON's own types: arrays as lists, named tuples as objects, paths as text, nan as null;
+    with so many significant ``digits``, of which 17 are all.
+    """
     if hasattr(value, "_asdict"):
         value = value._asdict()
     elif hasattr(value, "tolist"):
         value = value.tolist()
     if isinstance(value, Mapping):
-        return {str(name): _plain(item) for name, item in value.items()}
+        return {str(name): _plain(item, digits) for name, item in value.items()}
     if isinstance(value, list | tuple | range):
-        return [_plain(item) for item in value]
+        return [_plain(item, digits) for item in value]
     if isinstance(value, float):
-        return value if math.isfinite(value) else None
+        return _round(value, digits) if math.isfinite(value) else None
     return str(value) if isinstance(value, Path) else value
 
 
@@ -161,16 +163,8 @@ def _thin(row: Sequence[float] | np.ndarray, epochs: Sequence[int]) -> list[floa
     return [_round(float(row[epoch - 1])) if epoch <= len(row) else math.nan for epoch in epochs]
 
 
-def _round(value: float) -> float:
-    return float(f"{float(value):.{SIGNIFICANT_DIGITS}g}")
-
-
-def _round_all(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _round_all(item) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_round_all(item) for item in value]
-    return _round(value) if isinstance(value, float) else value
+def _round(value: float, digits: int = SIGNIFICANT_DIGITS) -> float:
+    return float(f"{float(value):.{digits}g}")
 
 
 def _refuse_constant(name: str) -> float:
