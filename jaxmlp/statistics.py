@@ -4,7 +4,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Integer
+from jaxtyping import Float, Integer
 
 from jaxmlp.types import AnyArray, InputError, Numbers
 
@@ -83,6 +83,14 @@ def confusion_counts(
     """How many examples of each class were taken for each class."""
     pairs = np.asarray(labels) * num_classes + np.asarray(predictions)
     return np.bincount(pairs, minlength=num_classes**2).reshape(num_classes, num_classes)
+
+
+def worst_examples(
+    labels: Integer[np.ndarray, " examples"], probabilities: Float[np.ndarray, "examples classes"]
+) -> Integer[np.ndarray, " wrong"]:
+    """The indices of the misclassified examples, by rising probability of the true class."""
+    wrong = np.flatnonzero(np.argmax(probabilities, axis=1) != labels)
+    return wrong[np.argsort(probabilities[wrong, labels[wrong]], kind="stable")]
 
 
 def mean_interval(

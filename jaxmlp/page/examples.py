@@ -10,7 +10,7 @@ from jaxtyping import Int, Integer, Shaped
 from jaxmlp.models.model import Model
 from jaxmlp.models.prediction import predict_proba
 from jaxmlp.page.binary import pack_images
-from jaxmlp.statistics import confusion_counts
+from jaxmlp.statistics import confusion_counts, worst_examples
 from jaxmlp.types import InputError
 
 if TYPE_CHECKING:
@@ -42,8 +42,7 @@ def find_examples(model: Model, raw: "RawData | None") -> dict[str, Any] | None:
     (images, labels), num_classes = tried_images(model, raw), len(model.spec.class_names)
     probabilities = predict_proba(model, images)
     predicted = probabilities.argmax(axis=1)
-    wrong = np.flatnonzero(predicted != labels)
-    surest = wrong[np.argsort(probabilities[wrong, labels[wrong]], kind="stable")]
+    surest = worst_examples(labels, probabilities)
     kinds = labels[surest] * num_classes + predicted[surest]
     kept = surest[_rank_within(kinds) < _NUM_OF_A_KIND][: max(1, _MISTAKE_BYTES // images[0].size)]
     typical = _typical(labels, num_classes)

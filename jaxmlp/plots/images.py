@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from jaxmlp.plots import charts, lettering
 from jaxmlp.printing import format_percent
+from jaxmlp.statistics import worst_examples
 from jaxmlp.types import ClassName, InputError
 
 MAX_BARS = 10
@@ -47,14 +48,6 @@ def most_wrong(
     titles = [_mistake(int(labels[example]), probabilities[example], class_names) for example in chosen]
     fill_grid(figure, [np.asarray(images[example]) for example in chosen], titles, columns, fontsize=7.5)
     return charts.save_figure(figure, path)
-
-
-def worst_examples(
-    labels: Integer[np.ndarray, " examples"], probabilities: Float[np.ndarray, "examples classes"]
-) -> Integer[np.ndarray, " wrong"]:
-    """The indices of the misclassified examples, by rising probability of the true class."""
-    wrong = np.flatnonzero(np.argmax(probabilities, axis=1) != labels)
-    return wrong[np.argsort(probabilities[wrong, labels[wrong]], kind="stable")]
 
 
 def prediction(

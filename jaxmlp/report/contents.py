@@ -9,6 +9,7 @@ from jaxmlp.report.columns import InputColumn
 from jaxmlp.report.judged import Judged, row_losses
 from jaxmlp.report.measures import Measure
 from jaxmlp.report.thresholds import Threshold
+from jaxmlp.statistics import worst_examples
 
 if TYPE_CHECKING:
     from jaxmlp.data.splits import Splits
@@ -133,11 +134,9 @@ class Report(NamedTuple):
 
 def hardest_rows(judged: Judged, number: int) -> np.ndarray:
     """The rows that cost most, the worst first; of classes only those that are mistaken."""
-    losses = row_losses(judged, judged.predictions)
-    order = np.argsort(-losses, kind="stable")
     if judged.class_names:
-        order = order[(judged.labels != judged.targets)[order]]
-    return order[:number]
+        return worst_examples(judged.targets, judged.predictions)[:number]
+    return np.argsort(-row_losses(judged, judged.predictions), kind="stable")[:number]
 
 
 def row_names(report: Report, rows: np.ndarray) -> list[str]:

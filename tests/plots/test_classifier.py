@@ -7,9 +7,9 @@ from matplotlib.image import imread
 from sklearn.metrics import confusion_matrix as sklearn_confusion_matrix
 
 from jaxmlp.plots import classifier, lettering
-from jaxmlp.plots.images import most_wrong, prediction, worst_examples
+from jaxmlp.plots.images import most_wrong, prediction
 from jaxmlp.plots.weights import TILE_PIXELS, neuron_weights
-from jaxmlp.statistics import confusion_counts
+from jaxmlp.statistics import confusion_counts, worst_examples
 from jaxmlp.types import InputError
 from tests.support.figures import fits, texts
 
