@@ -21,6 +21,9 @@ from jaxmlp.statistics import confusion_counts
 from jaxmlp.types import Layer
 
 MAX_PAGE_BYTES, NUM_SNAPSHOTS = 3_000_000, 12
+TRUTH_SIDE = 61
+Truth = Callable[[np.ndarray], np.ndarray]
+"""What is true of two numbers, [places, 2]: a probability of the second class, or a value."""
 
 
 def confusion_table(model: Model, splits: Splits) -> dict[str, Any]:
@@ -41,12 +44,22 @@ def write_page(model: Model, record: Record, path: Path, truth: Truth | None = N
     """The network as one HTML file to try out, with what it was on its way, where that lies beside it, and
     the known ``truth`` of a plane; one that is too large to keep beside a record is left out, as a line says.
     """
-    content = describe_page(model, load_snapshots(path.parent / "snapshots"), record, truth)
+    content = describe_page(model, load_snapshots(path.parent / "snapshots"), record)
+    if truth is not None:
+        content["truth"] = map_truth(model, truth)
     page = build_page(content).encode("utf-8", "backslashreplace")
     if len(page) <= MAX_PAGE_BYTES:
         write_atomic(path, page)
     else:
         print(f"a page would take {len(page) / 1e6:.1f} MB; it is made by: jaxmlp page {path.parent}")
+
+
+def map_truth(model: Model, truth: Truth) -> dict[str, Any]:
+    """The truth over the plane that a page of a model of two numbers shows, row by row from below."""
+    fields = describe_fields(model) or []
+    ways = [np.linspace(field["low"], field["high"], TRUTH_SIDE) for field in fields]
+    places = np.stack(np.meshgrid(*ways), axis=-1).reshape(-1, 2)
+    return {"size": TRUTH_SIDE, "shown": pack_array(truth(places), "float32")}
 
 
 def draw_data(model: Model, splits: Splits, augmented: bool, folder: Path) -> None:

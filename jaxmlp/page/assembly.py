@@ -13,7 +13,7 @@ from jaxmlp.nn.metrics import METRICS
 from jaxmlp.page.effects import measure_effects
 from jaxmlp.page.examples import find_examples, read_images, tried_images
 from jaxmlp.page.exciting import describe_neurons
-from jaxmlp.page.fields import Truth, describe_fields, map_truth
+from jaxmlp.page.fields import describe_fields
 from jaxmlp.page.members import describe_members
 from jaxmlp.page.novelty import describe_familiar
 from jaxmlp.page.packing import pack_model, pack_networks
@@ -32,10 +32,9 @@ def describe_page(
     model: Model,
     snapshots: Mapping[int, Model] | None = None,
     record: Mapping[str, Any] | None = None,
-    truth: Truth | None = None,
 ) -> dict[str, Any]:
-    """All that a page of the model shows, with what it was on its way, by the number of epochs before, what
-    the record of its run tells, and for two numbers the truth about them, where it is known.
+    """All that a page of the model shows, with what it was on its way, by the number of epochs before, and
+    what the record of its run tells.
     """
     raw = read_images(model)
     neurons = describe_neurons(model, raw)
@@ -49,7 +48,6 @@ def describe_page(
         "neurons": neurons,
         "effects": effects,
         "familiar": describe_familiar(model, raw),
-        "truth": None if truth is None else map_truth(model, truth),
         "timeline": [_frame(*one) for one in choose_frames(model, snapshots or {}).items()],
         "members": describe_members(model.spec, record or {}),
     }

@@ -1,23 +1,16 @@
 """What stands in the columns of a table, for the controls of a page: from where to where, and the middle."""
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
 
 from jaxmlp.data.columns import CategoryColumn, DateColumn, column_places
 from jaxmlp.models.model import Model
-from jaxmlp.page.binary import pack_array
-from jaxmlp.types import InputError
 
 _DEVIATIONS = math.sqrt(3)
 """How far a control reaches on both sides of the mean, where quantiles are not known: as far as values that
 are spread evenly."""
-_TRUTH_SIDE = 61
-Truth = Callable[[Float[np.ndarray, "places 2"]], Float[np.ndarray, " places"]]
-"""What is true of two numbers: a probability of the second class, or a value."""
 
 
 def describe_fields(model: Model) -> list[dict[str, Any]] | None:
@@ -37,20 +30,6 @@ def describe_fields(model: Model) -> list[dict[str, Any]] | None:
             kind = "date" if isinstance(column, DateColumn) else "number"
             fields.append(_number(model, places.start, column.name, kind) | {"start": column.fill})
     return fields
-
-
-def map_truth(model: Model, truth: Truth) -> dict[str, Any]:
-    """The truth over the plane that a page shows, row by row from below.
-
-    Raises InputError for a model with other inputs than two numbers, or with several classes or values.
-    """
-    fields = describe_fields(model) or []
-    kinds, num_outputs = [field["kind"] for field in fields], model.spec.networks[0].layer_sizes[-1]
-    if kinds != ["number", "number"] or num_outputs > 1:
-        raise InputError(f"truth: is for two numbers and one output, got {kinds} and {num_outputs}")
-    ways = [np.linspace(field["low"], field["high"], _TRUTH_SIDE) for field in fields]
-    places = np.stack(np.meshgrid(*ways), axis=-1).reshape(-1, 2)
-    return {"size": _TRUTH_SIDE, "shown": pack_array(truth(places), "float32")}
 
 
 def _number(model: Model, place: int, name: str, kind: str = "number") -> dict[str, Any]:

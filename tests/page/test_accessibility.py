@@ -8,6 +8,7 @@ import pandas
 import pytest
 
 import jaxmlp
+from experiments.harness.network_pictures import map_truth
 from jaxmlp.page.assembly import build_page, describe_page
 from jaxmlp.records import read_record
 from tests.page.test_browser import RESULTS, find
@@ -37,7 +38,8 @@ def plane():
     frame["answer"] = np.where(frame["width"] > frame["height"], "yes", "no")
     options = {"hidden_sizes": (5, 3), "num_epochs": 3, "progress": False, "num_snapshots": 3}
     found = jaxmlp.fit_mlp(jaxmlp.read_table(frame, "answer"), **options)
-    return describe_page(found.model, found.snapshots, truth=lambda places: (places[:, 0] > 0.5) * 1.0)
+    truth = map_truth(found.model, lambda places: (places[:, 0] > 0.5) * 1.0)
+    return describe_page(found.model, found.snapshots) | {"truth": truth}
 
 
 def sweep():
