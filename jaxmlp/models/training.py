@@ -1,6 +1,6 @@
 """From splits to what a run takes, and from trained parameters to a model."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache, partial
 from typing import NamedTuple
 
@@ -141,18 +141,14 @@ def embed_inputs(splits: Splits) -> EmbeddingSpec:
     inputs = splits.train.inputs
     if inputs.ndim > 2:
         raise InputError("embedding: is for the columns of a table, not for images; leave it out")
-    candidates = range(inputs.shape[1]) if splits.columns is None else _number_places(splits.columns)
+    candidates: Iterable[int] = range(inputs.shape[1])
+    if splits.columns is not None:
+        # What stands first of each column; beside it categories, cycles, and what tells of gaps.
+        candidates = (places.start for _, places in column_places(splits.columns))
     numbers = tuple(place for place in candidates if has_several(inputs[:, place]))
     if not numbers:
         raise InputError("embedding: no input is a number of more than two values; leave it out")
     return embed_numbers(numbers)
-
-
-def _number_places(columns: Sequence[Column]) -> list[int]:
-    """Where the first input of each column stands: a number, a date or a category, which has but two values.
-    Beside them stand other categories, cycles, and what tells of gaps.
-    """
-    return [places.start for _, places in column_places(columns)]
 
 
 def build_model(

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from jaxmlp.data.columns import used_columns
-from jaxmlp.models import calibration
+from jaxmlp.models.calibration import interval_margin
 from jaxmlp.models.model import Model
 from jaxmlp.models.prediction import predict, predict_proba
 from jaxmlp.models.schema import Dense, SavedNetwork
@@ -33,7 +33,7 @@ def pack_model(model: Model) -> dict[str, Any]:
     return {name: getattr(spec, name) for name in _PLAIN} | {
         "class_names": [str(name) for name in spec.class_names],
         "columns": None if spec.columns is None else msgspec.to_builtins(used_columns(spec.columns)),
-        "margins": None if spec.noise_scale is None else _margins(spec.noise_scale),
+        "margins": spec.noise_scale and interval_margin(np.array(spec.noise_scale)).tolist(),
         "preprocess": _pack_affine(model.affine, spec.input_shape)
         | {"quantiles": _pack_quantiles(model.quantiles)},
         "targets": None if model.targets is None else _pack_affine(model.targets, ()),
@@ -65,13 +65,10 @@ def draw_inputs(model: Model, num_examples: int = _NUM_PROBES) -> Float[np.ndarr
 
 
 def _weight_dtype(model: Model) -> str:
-    inputs, halves = draw_inputs(model), _in_halves(model)
+    inputs = draw_inputs(model)
+    halves = model._replace(networks=tuple(tuple(map(_round_layer, layers)) for layers in model.networks))
     finite = all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(halves.networks))
     return "float16" if finite and _deviation(model, halves, inputs) <= TOLERANCE else "float32"
-
-
-def _in_halves(model: Model) -> Model:
-    return model._replace(networks=tuple(tuple(map(_round_layer, layers)) for layers in model.networks))
 
 
 def _round_layer(layer: Layer | Embedding) -> Layer | Embedding:
@@ -93,10 +90,6 @@ def _deviation(model: Model, other: Model, inputs: Shaped[np.ndarray, "examples 
         return np.inf
     spread = np.maximum(np.std(values, axis=0), np.finfo(float).tiny)
     return float(np.max(np.abs(values - others) / spread))
-
-
-def _margins(noise_scale: tuple[float, ...]) -> list[float]:
-    return [float(calibration.interval_margin(scale)) for scale in noise_scale]
 
 
 def _pack_affine(affine: Affine, shape: tuple[int, ...]) -> dict[str, Any]:

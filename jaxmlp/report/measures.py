@@ -57,7 +57,9 @@ def measure(judged: Judged, most_resamples: int = 200) -> dict[str, Measure]:
         interval = _middle(np.array([row[name] for row in resampled]), value, num_units)
         found[name] = Measure(value, _within(interval, name), _unit(name))
     if judged.class_names and judged.groups is None:
-        found["accuracy"] = found["accuracy"]._replace(interval=_wilson(judged, values["accuracy"]))
+        count = round(num_equal(judged.weights / judged.weights.sum()))
+        interval = wilson_interval(round(values["accuracy"] * count), count)
+        found["accuracy"] = found["accuracy"]._replace(interval=interval)
     return found
 
 
@@ -99,11 +101,6 @@ def _within(interval: Interval, name: str) -> Interval:
     low, high = interval
     is_loss = name == "log-loss" or name.startswith(("RMSE", "MAE", "Brier"))
     return low if name.startswith("R²") else max(low, 0.0), high if is_loss else min(high, 1.0)
-
-
-def _wilson(judged: Judged, accuracy: float) -> Interval:
-    count = round(num_equal(judged.weights / judged.weights.sum()))
-    return wilson_interval(round(accuracy * count), count)
 
 
 def _unit(name: str) -> str:
