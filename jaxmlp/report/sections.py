@@ -140,7 +140,8 @@ def errors(report: Report, folder: Path) -> str:
         unit = f"target {place + 1}" if several else report.target
         found.append(picture(pictures.draw_residuals(judged, place, scale, unit, path), "Residuals"))
     drawn = f", of which {MANY:,} are drawn" * (len(judged.targets) > MANY)
-    told = f"Of the {len(judged.targets):,} {part} rows{drawn}; dashed, the interval that should hold 90 %."
+    chosen = ", whose width these rows chose" * (part == "held out")
+    told = f"{len(judged.targets):,} {part} rows{drawn}; dashed, the interval that should hold 90 %{chosen}."
     return "".join(found) + paragraph(told, "note")
 
 
@@ -228,6 +229,8 @@ def how_it_learnt(report: Report, folder: Path) -> str:
         "Each line is a setting: its loss after each epoch on the rows held out of its networks. Lower is "
         "better; by the lowest loss, looked at after some of the epochs, the best setting is chosen."
     )
+    if report.splits.class_weights:
+        told += " That choice weighs classes as training does; in the lines all rows count alike."
     return picture(path, "Every setting learning") + paragraph(told, "note")
 
 

@@ -207,7 +207,7 @@ def test_what_cannot_be_shown_is_left_out_with_a_word(name, tmp_path, capsys):
     if name == "linnerud":
         # Three targets, sixteen rows, no test part.
         splits = jaxmlp.load_dataset("linnerud", test_fraction=0.0)
-        expected = ["There are no test rows", "RMSE of target 3", "Chins"]
+        expected = ["There are no test rows", "RMSE of target 3", "Chins", "whose width these rows chose"]
     else:
         splits = jaxmlp.load_dataset("digits")
         kept = splits.test.targets != 3
