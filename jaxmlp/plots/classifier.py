@@ -75,7 +75,7 @@ def confusion_matrix(
     return charts.save_figure(figure, path)
 
 
-def reliability(panels: Mapping[str, tuple[Numbers, Numbers]], path: str | Path, *, title: str = "") -> Path:
+def reliability(panels: Mapping[str, tuple[Numbers, Numbers]], path: str | Path) -> Path:
     """Is what was called 80 % sure right in 80 % of cases? One panel per title: (confidences, whether right).
 
     Predictions are put into ten equal bins of confidence. A dot's height is the share that was
@@ -85,7 +85,6 @@ def reliability(panels: Mapping[str, tuple[Numbers, Numbers]], path: str | Path,
     if not panels:
         raise InputError("panels: must hold at least one, got none")
     figure = Figure(figsize=(3.8 * len(panels) + 0.6, 4.7), layout="constrained")
-    figure.suptitle(title)
     grid = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
     for axes, (name, (confidences, right)) in zip(grid, panels.items(), strict=True):
         _draw_reliability(axes, np.asarray(confidences, float), np.asarray(right, bool))

@@ -64,8 +64,8 @@ def ranking_curves(
 def residuals(
     predictions: Float[np.ndarray, " rows"],
     errors: Float[np.ndarray, " rows"],
-    margin: float | None,
-    coverage: tuple[Float[np.ndarray, " levels"], Float[np.ndarray, " levels"]] | None,
+    margin: float,
+    coverage: Curve,
     path: str | Path,
     *,
     unit: str = "",
@@ -74,8 +74,8 @@ def residuals(
     width ``margin`` that should hold 90 %; and beside it how many of the targets intervals hold that should
     hold as many, (should, do).
     """
-    figure = Figure(figsize=(9.2 if coverage else 5.6, 4.4), layout="constrained")
-    left, *others = figure.subplots(1, 2 if coverage else 1, squeeze=False)[0]
+    figure = Figure(figsize=(9.2, 4.4), layout="constrained")
+    left, right = figure.subplots(1, 2)
     shown = np.random.default_rng(0).permutation(len(errors))[:MANY]
     opacity = max(0.15, min(0.7, 200 / len(errors)))
     left.plot(
@@ -88,24 +88,20 @@ def residuals(
         markeredgewidth=0,
     )
     left.axhline(0, color="black", linewidth=1)
-    for side in () if margin is None else (-margin, margin):
+    for side in (-margin, margin):
         left.axhline(side, color=charts.COLOURS[1], linewidth=1.2, linestyle="--")
     beside = f" ({lettering.shorten(unit)})" if unit else ""
     left.set(title="residuals", xlabel=f"predicted{beside}", ylabel=f"true minus predicted{beside}")
     left.xaxis.set_major_locator(MaxNLocator(5))
     left.ticklabel_format(**_PLAIN)
     charts.style_axes(left)
-    if coverage:
-        _draw_coverage(others[0], *coverage)
+    right.plot([0, 1], [0, 1], color="#999999", linewidth=1)
+    right.plot(*coverage, "o-", color=charts.COLOURS[0], markersize=5)
+    right.set(
+        title="intervals", xlabel="should hold", ylabel="hold", xlim=(0, 1.02), ylim=(0, 1.02), aspect="equal"
+    )
+    charts.style_axes(right, percent="xy")
     return charts.save_figure(figure, path)
-
-
-def _draw_coverage(axes: Axes, should: np.ndarray, does: np.ndarray) -> None:
-    axes.plot([0, 1], [0, 1], color="#999999", linewidth=1)
-    axes.plot(should, does, "o-", color=charts.COLOURS[0], markersize=5)
-    axes.set(title="intervals", xlabel="should hold", ylabel="hold", xlim=(0, 1.02), ylim=(0, 1.02))
-    axes.set_aspect("equal")
-    charts.style_axes(axes, percent="xy")
 
 
 def effect_panels(

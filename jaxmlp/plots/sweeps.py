@@ -113,7 +113,7 @@ def _opacity(number: int) -> float:
 
 
 def hyperparameter_importance(
-    settings: Settings, scores: Float[np.ndarray, " members"], num_repeats: int = 10
+    settings: Settings, scores: Float[np.ndarray, " members"]
 ) -> dict[str, Float[np.ndarray, " repeats"]]:
     """How much worse a random forest explains the scores when one hyperparameter is shuffled, as a loss of R²
     (Breiman 2001), for each that was swept; the most important comes first.
@@ -126,7 +126,7 @@ def hyperparameter_importance(
     columns = [np.unique(np.asarray(settings[name]), return_inverse=True)[1] for name in names]
     places = np.stack(columns, axis=1)[finite]
     forest = RandomForestRegressor(100, random_state=0).fit(places, scores[finite])
-    found = permutation_importance(forest, places, scores[finite], n_repeats=num_repeats, random_state=0)
+    found = permutation_importance(forest, places, scores[finite], n_repeats=10, random_state=0)
     order = np.argsort(-found.importances_mean)
     return {names[index].replace("_", " "): found.importances[index] for index in order}
 

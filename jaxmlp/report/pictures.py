@@ -68,13 +68,11 @@ def shown_classes(judged: Judged) -> list[int]:
     return sorted(sorted(worth, key=lambda place: worth[place])[:MAX_CURVES])
 
 
-def draw_residuals(judged: Judged, place: int, noise_scale: float | None, unit: str, path: Path) -> Path:
+def draw_residuals(judged: Judged, place: int, noise_scale: float, unit: str, path: Path) -> Path:
     """How far one target is off, and how many of its intervals hold it."""
     errors = judged.targets[:, place] - judged.predictions[:, place]
-    margin, held = None, None
-    if noise_scale is not None:
-        margin = float(interval_margin(noise_scale))
-        held = _LEVELS, np.array([coverage(errors, noise_scale, level) for level in _LEVELS.tolist()])
+    held = _LEVELS, np.array([coverage(errors, noise_scale, level) for level in _LEVELS.tolist()])
+    margin = float(interval_margin(noise_scale))
     return reports.residuals(judged.predictions[:, place], errors, margin, held, path, unit=unit)
 
 

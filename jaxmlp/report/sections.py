@@ -133,11 +133,10 @@ def class_balance(report: Report, folder: Path) -> str:
 def errors(report: Report, folder: Path) -> str:
     """How far real values are off, and how much the intervals hold."""
     part, judged = ("test", report.test) if len(report.test.targets) else ("held out", report.held_out)
-    scales, several = report.found.ensemble.spec.noise_scale, judged.targets.shape[1] > 1
-    found = []
-    for place in range(min(judged.targets.shape[1], MAX_TARGETS)):
-        path, scale = folder / f"residuals_{place}.png", None if scales is None else scales[place]
-        unit = f"target {place + 1}" if several else report.target
+    scales, found = report.found.ensemble.spec.noise_scale or (), []
+    for place, scale in enumerate(scales[:MAX_TARGETS]):
+        path = folder / f"residuals_{place}.png"
+        unit = f"target {place + 1}" if len(scales) > 1 else report.target
         found.append(picture(pictures.draw_residuals(judged, place, scale, unit, path), "Residuals"))
     drawn = f", of which {MANY:,} are drawn" * (len(judged.targets) > MANY)
     chosen = ", whose width these rows chose" * (part == "held out")

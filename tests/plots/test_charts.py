@@ -32,7 +32,7 @@ class TestDots:
 class TestReliability:
     def test_a_dot_is_the_share_that_was_right_at_its_mean_confidence(self, figure_of):
         confidences, right = [0.62, 0.66, 0.68, 0.64, 1.0], [True, False, True, True, True]
-        figure = figure_of(classifier.reliability, {"digits": (confidences, right)}, title="How sure?")
+        figure = figure_of(classifier.reliability, {"digits": (confidences, right)})
         diagonal, bar, dot, _, last = figure.axes[0].lines
         np.testing.assert_array_equal(diagonal.get_xydata(), [[0, 0], [1, 1]])
         np.testing.assert_allclose(dot.get_xydata(), [[0.65, 0.75]])

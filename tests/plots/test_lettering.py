@@ -43,7 +43,7 @@ def test_every_picture_takes_any_name(drawn, tmp_path):
     title = "in $ and $ " * 40
     classifier.confusion_matrix(np.diag(np.ones(number, int)), NAMES, path)
     classifier.learning_curves({"train_loss": [[3.0, 1.0, 0.01]]}, path, title=title)
-    classifier.reliability({name: ([0.5], [True]) for name in NAMES[:4]}, path, title=title)
+    classifier.reliability({name: ([0.5], [True]) for name in NAMES[:4]}, path)
     images.most_wrong(tiles, labels, probabilities, NAMES, path)
     images.prediction(tiles[0], tiles[1], probabilities[0], NAMES, path)
     plots.image_grid(tiles, NAMES, path, title=title)
