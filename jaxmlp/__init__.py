@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from jaxmlp.estimators.perceptrons import MLPClassifier as MLPClassifier
     from jaxmlp.estimators.perceptrons import MLPRegressor as MLPRegressor
     from jaxmlp.models.evaluation import evaluate as evaluate
-    from jaxmlp.models.fitting import FitResult as FitResult
+    from jaxmlp.models.fit_result import FitResult as FitResult
     from jaxmlp.models.fitting import fit_mlp as fit_mlp
     from jaxmlp.models.model import Model as Model
     from jaxmlp.models.model import load as load
@@ -80,7 +80,8 @@ _MODULES = {
     "estimators.ensembles": ("EnsembleClassifier", "EnsembleRegressor"),
     "estimators.perceptrons": ("MLPClassifier", "MLPRegressor"),
     "models.evaluation": ("evaluate",),
-    "models.fitting": ("FitResult", "fit_mlp"),
+    "models.fit_result": ("FitResult",),
+    "models.fitting": ("fit_mlp",),
     "models.model": ("Model", "load", "save"),
     "models.prediction": ("predict", "predict_proba"),
     "models.snapshots": ("save_snapshots",),

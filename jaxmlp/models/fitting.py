@@ -12,8 +12,7 @@ from jaxmlp import checks
 from jaxmlp.data.class_weights import ClassWeight, with_class_weights
 from jaxmlp.data.splits import Splits
 from jaxmlp.models.evaluation import Metrics, choose_metrics
-from jaxmlp.models.fit_result import FitResult as FitResult
-from jaxmlp.models.fit_result import make_result
+from jaxmlp.models.fit_result import FitResult, make_result
 from jaxmlp.models.model import Model
 from jaxmlp.models.training import Loss, prepare_training
 from jaxmlp.models.warm_start import choose_scaling, choose_spec, with_weights

@@ -12,7 +12,6 @@ import msgspec
 import numpy as np
 
 from jaxmlp import checks
-from jaxmlp.models.schema import FORMAT as FORMAT
 from jaxmlp.models.schema import Dense, ModelSpec, Periodic, from_json, to_json
 from jaxmlp.nn import mlp
 from jaxmlp.nn.metrics import metric_unit
