@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from jaxmlp.plots.lettering import MAX_LABEL_LENGTH, fit_titles, plain_texts, shorten
 from jaxmlp.statistics import summarize
-from jaxmlp.types import InputError, Numbers
+from jaxmlp.types import Numbers
 
 DOTS_PER_INCH = 150
 # Okabe and Ito's colours, which stay apart for colour-blind eyes.
@@ -33,8 +33,6 @@ def point_plot(
     are not finite are left out. ``percent`` writes fractions in percent, in all panels or in those named.
     """
     labels = list(dict.fromkeys(label for rows in panels.values() for label in rows))
-    if not labels:
-        raise InputError("panels: must hold at least one, got none")
     xlabels = [xlabel] * len(panels) if isinstance(xlabel, str) else list(xlabel)
     size = (max(6.4, 4.0 * len(panels) + 1.5), 1.3 + 0.36 * max(len(labels), 3))
     figure = Figure(figsize=size, layout="constrained")

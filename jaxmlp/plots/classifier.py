@@ -16,7 +16,7 @@ from matplotlib.ticker import FormatStrFormatter, MaxNLocator
 
 from jaxmlp.plots import charts, lettering
 from jaxmlp.statistics import wilson_interval
-from jaxmlp.types import ClassName, InputError, Numbers
+from jaxmlp.types import ClassName, Numbers
 
 SPLIT_COLOURS = dict(zip(("train", "validation", "test"), charts.COLOURS, strict=False))
 OTHER_COLOURS = charts.COLOURS[len(SPLIT_COLOURS) :]
@@ -34,10 +34,8 @@ def learning_curves(
 
     ``train_accuracy`` and ``validation_accuracy`` are one family. A thin line is a seed, a thick one the mean
     of several, drawn as far as every seed goes. ``epochs`` are those of the values, from 1 if not given (a
-    record keeps them beside its thinned curves). Accuracies are fractions. InputError if there is no curve.
+    record keeps them beside its thinned curves). Accuracies are fractions.
     """
-    if not curves:
-        raise InputError("curves: must hold at least one measure, got none")
     families: dict[str, list[str]] = {}
     for name in curves:
         families.setdefault(_family(name), []).append(name)
@@ -80,10 +78,8 @@ def reliability(panels: Mapping[str, tuple[Numbers, Numbers]], path: str | Path)
 
     Predictions are put into ten equal bins of confidence. A dot's height is the share that was
     right, its bar that share's 95 % interval (Wilson 1927), its size the number of predictions; on the
-    diagonal the calibration is perfect. InputError if there is no panel.
+    diagonal the calibration is perfect.
     """
-    if not panels:
-        raise InputError("panels: must hold at least one, got none")
     figure = Figure(figsize=(3.8 * len(panels) + 0.6, 4.7), layout="constrained")
     grid = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
     for axes, (name, (confidences, right)) in zip(grid, panels.items(), strict=True):

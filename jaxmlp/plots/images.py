@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from jaxmlp.plots import charts, lettering
 from jaxmlp.printing import format_percent
 from jaxmlp.statistics import worst_examples
-from jaxmlp.types import ClassName, InputError
+from jaxmlp.types import ClassName
 
 MAX_BARS = 10
 MOSAIC_COLUMNS = 10
@@ -34,7 +34,6 @@ def most_wrong(
     Above each stand the true and the predicted class with the probability that each was given.
     """
     labels, probabilities = np.asarray(labels), np.asarray(probabilities)
-    _check_class_names(class_names, probabilities)
     chosen = worst_examples(labels, probabilities)[:num_images]
     columns = min(6, max(len(chosen), 3))
     num_rows = max(1, -(-len(chosen) // columns))
@@ -59,7 +58,6 @@ def prediction(
 ) -> Path:
     """A person's picture, what the network saw of it, and its ten most probable classes, the first on top."""
     probabilities = np.asarray(probabilities)
-    _check_class_names(class_names, probabilities)
     figure = Figure(figsize=(11, 3.8), layout="constrained")
     left, middle, right = figure.subplots(1, 3, width_ratios=(1, 1, 1.3))
     _show(left, np.asarray(image))
@@ -129,12 +127,3 @@ def _show(axes: Axes, image: Shaped[np.ndarray, "..."]) -> None:
     # The frame shows where a picture on white paper ends.
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set_color("#bbbbbb")
-
-
-def _check_class_names(
-    class_names: Sequence[ClassName], probabilities: Float[np.ndarray, "... classes"]
-) -> None:
-    if len(class_names) != probabilities.shape[-1]:
-        raise InputError(
-            f"class_names: must name each of {probabilities.shape[-1]} classes, got {len(class_names)}"
-        )

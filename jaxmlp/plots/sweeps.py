@@ -21,7 +21,6 @@ from matplotlib.ticker import (
 
 from jaxmlp.plots import charts, lettering
 from jaxmlp.plots.charts import COLOURS
-from jaxmlp.types import InputError
 
 _LOGARITHMIC = ("learning_rate", "weight_decay", "hidden_sizes", "clip_norm", "max_norm", "initial_scale")
 _FEW = 5
@@ -78,11 +77,9 @@ def score_maps(
     """The score over each hyperparameter that was swept, and over learning rate × width in colour.
 
     Scores so low that they would flatten the others are triangles at the bottom. Hyperparameters that all
-    members share are left out; InputError if none is swept.
+    members share are left out.
     """
     varied = {name: values for name, values in settings.items() if len(set(values)) > 1}
-    if not varied:
-        raise InputError("settings: all members have the same; there is nothing to draw")
     pair = [name for name in ("learning_rate", "hidden_sizes") if name in varied]
     num_panels = len(varied) + (len(pair) == 2)
     columns = min(4, num_panels)
@@ -153,8 +150,6 @@ def _outlier_bound(scores: Float[np.ndarray, " members"]) -> float:
     (Tukey 1977).
     """
     finite = scores[np.isfinite(scores)]
-    if not len(finite):
-        return 0.0
     lower, upper = np.quantile(finite, (0.25, 0.75))
     return float(finite[finite >= lower - 1.5 * (upper - lower)].min())
 

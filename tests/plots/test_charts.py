@@ -1,10 +1,8 @@
 """What stands on the charts, read off the figures."""
 
 import numpy as np
-import pytest
 
 from jaxmlp.plots import charts, classifier
-from jaxmlp.types import InputError
 from tests.support.figures import fits
 
 
@@ -41,16 +39,3 @@ class TestReliability:
         assert last.get_xydata().tolist() == [[1.0, 1.0]]
         assert dot.get_markersize() > last.get_markersize()
         assert fits(figure)
-
-
-@pytest.mark.parametrize(
-    ("draw", "arguments", "options"),
-    [
-        (charts.point_plot, ({"empty": {}},), {"xlabel": ""}),
-        (classifier.reliability, ({},), {}),
-    ],
-)
-def test_nothing_to_draw_is_refused_in_one_line(draw, arguments, options, tmp_path):
-    with pytest.raises(InputError, match=r"^[a-z]+: must hold at least one, got none$"):
-        draw(*arguments, tmp_path / "picture.png", **options)
-    assert list(tmp_path.iterdir()) == []

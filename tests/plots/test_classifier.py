@@ -118,10 +118,6 @@ class TestLearningCurves:
     def test_a_run_that_diverged_at_once_is_an_empty_panel(self, figure_of):
         assert fits(figure_of(classifier.learning_curves, {"train_loss": [[np.nan], [np.inf]]}))
 
-    def test_no_curves(self, tmp_path):
-        with pytest.raises(InputError, match=r"^curves: must hold at least one measure, got none$"):
-            classifier.learning_curves({}, tmp_path / "picture.png")
-
 
 class TestNeuronWeights:
     def test_every_neuron_is_one_tile_with_its_own_symmetric_scale(self, figure_of):
@@ -253,10 +249,6 @@ class TestMostWrong:
         labels = np.arange(10)
         figure = figure_of(most_wrong, np.zeros((10, 2, 2)), labels, one_hot(labels, 10), DIGITS)
         assert texts(figure) == ["None of the 10 examples\nis misclassified."]
-
-    def test_every_class_needs_a_name(self, tmp_path):
-        with pytest.raises(InputError, match=r"^class_names: must name each of 2 classes, got 1$"):
-            most_wrong(np.zeros((1, 2, 2)), np.array([0]), one_hot([1], 2), ["a"], tmp_path / "p.png")
 
 
 class TestPrediction:

@@ -1,10 +1,8 @@
 """The pictures of a sweep show every member, and what mattered."""
 
 import numpy as np
-import pytest
 
 from jaxmlp.plots import sweeps
-from jaxmlp.types import InputError
 from tests.support.figures import fits, texts
 
 RANDOM = np.random.default_rng(0)
@@ -59,11 +57,6 @@ def test_failures_are_at_the_bottom_and_flatten_nothing(figure_of):
     np.testing.assert_allclose(failed.get_ydata(), [lowest, lowest])
     np.testing.assert_allclose(failed.get_xdata(), np.array(SETTINGS["learning_rate"])[[3, 7]])
     assert pair.collections[0].get_clim()[0] == lowest
-
-
-def test_nothing_swept_is_nothing_to_draw(tmp_path):
-    with pytest.raises(InputError, match="nothing to draw"):
-        sweeps.score_maps({"dropout": [0.1, 0.1]}, SCORES[:2], tmp_path / "a.png", score_label="accuracy")
 
 
 def test_what_the_score_follows_is_the_most_important():
