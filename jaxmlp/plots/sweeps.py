@@ -40,6 +40,7 @@ def member_curves(
     title: str = "",
 ) -> Path:
     """Each member's loss after each epoch, coloured by what became of it; the best one is thick."""
+    losses = np.maximum(losses, np.finfo(np.float32).eps)  # which the logarithm needs above 0
     figure = Figure(figsize=(7.2, 4.6), layout="constrained")
     axes = figure.subplots()
     epochs, opacity = np.arange(1, losses.shape[1] + 1), _opacity(len(losses))
@@ -54,9 +55,11 @@ def member_curves(
     axes.set(xlabel="epoch", ylabel=ylabel, title=title)
     # What matters is how the good ones differ; those that learn nothing would flatten them.
     finite = losses[np.isfinite(losses)]
-    low, high = finite.min(), np.quantile(finite, 0.9)
-    margin = 0.05 * (high - low + 1e-9)
-    axes.set_ylim(low - margin, high + margin)
+    low, high = finite.min() / 1.05, np.quantile(finite, 0.9) * 1.05
+    axes.set(yscale="log", ylim=(low, high))
+    axes.yaxis.set_major_locator(lettering.log_locator(high / low))
+    axes.yaxis.set_major_formatter(FormatStrFormatter("%g"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     charts.style_axes(axes)
     legend = figure.legend(frameon=False, fontsize="small", loc="outside lower center", ncols=4)

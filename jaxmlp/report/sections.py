@@ -225,8 +225,9 @@ def how_it_learnt(report: Report, folder: Path) -> str:
     """Every setting's loss over the epochs."""
     path = pictures.draw_members(report.found.sweep, report.splits, folder / "members.png")
     told = (
-        "Each line is a setting: its loss after each epoch on the rows held out of its networks. Lower is "
-        "better; by the lowest loss, looked at after some of the epochs, the best setting is chosen."
+        "Each line is a setting: its loss after each epoch on the rows held out of its networks; lower is "
+        "better. The best has the lowest after some of the epochs, where labels were smoothed without the "
+        "doubt that this adds."
     )
     if report.splits.class_weights:
         told += " That choice weighs classes as training does; in the lines all rows count alike."
