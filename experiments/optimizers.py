@@ -14,6 +14,7 @@ from typing import Annotated, Any, ClassVar, NamedTuple
 import numpy as np
 
 import jaxmlp
+from experiments.harness import plots
 from experiments.harness.answers import Answer, Record, compared, counted, mean, paired, said, sign, values
 from experiments.harness.command import main
 from experiments.harness.flags import Count, ImageConfig, Rule, Sizes, TrainingConfig, load
@@ -142,7 +143,7 @@ def draw(record: Record, folder: Path) -> None:
     lines = {n: (table["learning_rates"], table["validation_accuracy"]) for n, table in tables.items()}
     path, title = folder / "learning_rates.png", "How much depends on the learning rate"
     options: dict[str, Any] = {"xlabel": "learning rate", "ylabel": "validation accuracy", "title": title}
-    charts.line_plot({"": lines}, path, log_x=True, percent=True, **options)
+    plots.line_plot({"": lines}, path, log_x=True, percent=True, **options)
 
 
 if __name__ == "__main__":

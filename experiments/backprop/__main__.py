@@ -23,6 +23,7 @@ from experiments.backprop.gradients import (
     one_step,
     train,
 )
+from experiments.harness import plots
 from experiments.harness.answers import Answer, Measures, Record, counted, said, values
 from experiments.harness.command import main
 from experiments.harness.flags import Count, Counts, ImageConfig, Positive, Sizes, TrainingConfig, load
@@ -124,7 +125,7 @@ def draw(record: Record, folder: Path) -> None:
     lines = {of: {name: (range(len(v[0])), v) for name, v in layers.items()} for of, layers in signals}
     xlabel, ylabel = "epochs of training", "error signal: mean |δ| of a neuron"
     path, title = folder / "error_signals.png", "How much of the error reaches each layer"
-    charts.line_plot(lines, path, xlabel=xlabel, ylabel=ylabel, log_y=True, title=title)
+    plots.line_plot(lines, path, xlabel=xlabel, ylabel=ylabel, log_y=True, title=title)
     traces, path = tables["one_step"], folder / "one_step.png"
     title = "One step on one image, in three neurons\n(red above 0, blue below, each on its own scale)"
     plots.image_grid(np.array(traces["images"]), traces["titles"], path, signed=True, columns=5, title=title)

@@ -38,7 +38,7 @@ def draw(record: Record, folder: Path) -> None:
         lines = {"jaxmlp": (list(each), np.array(list(each.values())).T)}
         options: dict[str, Any] = {"xlabel": axis, "ylabel": "seconds per epoch"}
         path, title = folder / f"growth_{axis}.png", "The time of an epoch of this library"
-        charts.line_plot({"": lines}, path, title=title, log_x=True, log_y=True, **options)
+        plots.line_plot({"": lines}, path, title=title, log_x=True, log_y=True, **options)
 
 
 def draw_costs(folder: Path, timed: dict[str, dict[str, Timed]]) -> None:

@@ -18,6 +18,7 @@ import numpy as np
 
 from experiments.cnn.measure import DROPOUT, enter, measures, step_times, train, train_rival
 from experiments.cnn.network import first_answers, make_cnn
+from experiments.harness import plots
 from experiments.harness.answers import Answer, Record, compared, counted, said, sign, values
 from experiments.harness.command import main
 from experiments.harness.flags import Count, ImageConfig, Rule, Sizes, TrainingConfig, load

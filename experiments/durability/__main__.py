@@ -83,7 +83,7 @@ def draw(record: Record, folder: Path) -> None:
     lines = {f"run {i + 1}": (range(1, len(each) + 1), [each]) for i, each in enumerate(lives)}
     xlabel, ylabel = "times killed" if any(lives) else "", "epochs, by the last checkpoint"
     path, title = folder / "kills.png", "Runs that were killed and gone on with"
-    charts.line_plot({"": lines}, path, xlabel=xlabel, ylabel=ylabel, title=title)
+    plots.line_plot({"": lines}, path, xlabel=xlabel, ylabel=ylabel, title=title)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,8 @@ from experiments.harness.training import total_seconds
 from jaxmlp import checks
 from jaxmlp.data.splits import Splits, layer_sizes
 from jaxmlp.models.evaluation import evaluate
-from jaxmlp.models.fitting import FitResult, fit_mlp
+from jaxmlp.models.fit_result import FitResult
+from jaxmlp.models.fitting import fit_mlp
 from jaxmlp.models.model import Model, save, with_spec
 from jaxmlp.models.model import load as load_model
 from jaxmlp.models.snapshots import save_snapshots

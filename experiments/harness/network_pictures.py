@@ -1,5 +1,6 @@
 """Pictures of one network of classes: of what it confuses, its weights and its data; and its page."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from jaxmlp.models.prediction import predict, predict_proba
 from jaxmlp.models.snapshots import load_snapshots
 from jaxmlp.nn.augment import random_deformation
 from jaxmlp.page.assembly import build_page, describe_page
-from jaxmlp.page.fields import Truth
+from jaxmlp.page.binary import pack_array
+from jaxmlp.page.fields import describe_fields
 from jaxmlp.plots import images, weights
 from jaxmlp.runtime.files import write_atomic
 from jaxmlp.statistics import confusion_counts
@@ -75,4 +77,4 @@ def draw_data(model: Model, splits: Splits, augmented: bool, folder: Path) -> No
         met = [np.asarray(jax.vmap(random_deformation, in_axes=(None, 0))(key, shown)) for key in keys]
         rows = np.stack([np.asarray(shown, float), *met], axis=1).reshape(-1, *shown.shape[1:])
         titles = ["as it is", *[""] * len(met)] * len(shown)
-        images.image_grid(rows, titles, folder / "deformed.png", columns=1 + len(met))
+        plots.image_grid(rows, titles, folder / "deformed.png", columns=1 + len(met))

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.datasets import make_moons
 
-from experiments.harness import flags
+from experiments.harness import flags, plots
 from experiments.harness.answers import Answer, Record, compared, counted, sign, values
 from experiments.harness.command import main
 from experiments.harness.receipt import Findings

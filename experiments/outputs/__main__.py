@@ -18,6 +18,7 @@ import jax
 import numpy as np
 
 import jaxmlp
+from experiments.harness import plots
 from experiments.harness.answers import Answer, Record, counted, listed, paired, sign, values
 from experiments.harness.command import main
 from experiments.harness.flags import Count, Positives, Rule, Sizes, TrainingConfig
@@ -119,7 +120,7 @@ def draw(record: Record, folder: Path) -> None:
     lines = {f"{name} formula": (curves["size"], [curves[name]]) for name in ("safe", "naive")}
     options: dict[str, Any] = {"xlabel": "size of the logits: true class -size, largest other class +size"}
     options |= {"ylabel": "loss (nats)", "log_x": True, "log_y": True, "title": title}
-    charts.line_plot({"": lines}, folder / "softmax.png", **options)
+    plots.line_plot({"": lines}, folder / "softmax.png", **options)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 import jaxmlp
-from experiments.harness import flags
+from experiments.harness import flags, plots
 from experiments.harness.answers import Answer, Record, counted, said, sign, values
 from experiments.harness.command import main
 from experiments.harness.receipt import PUBLISHED, Findings
@@ -92,7 +92,7 @@ def draw_examples(model: Model, test: Dataset, config: Config, folder: Path) -> 
         seen, _ = see(model, one)
         pairs += [thumbnail(one), thumbnail(to_picture((seen - seen.min()) / np.ptp(seen)))]
     titles = [text for label in chosen.targets for text in (str(model.spec.class_names[label]), "seen")]
-    images.image_grid(np.stack(pairs), titles, folder / "examples.png")
+    plots.image_grid(np.stack(pairs), titles, folder / "examples.png")
 
 
 def thumbnail(picture: Image.Image) -> np.ndarray:

@@ -17,6 +17,7 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 
 from experiments.benchmark.measures import training_operations
+from experiments.harness import plots
 from experiments.harness.answers import Answer, Measures, Record, compared, counted, mean, sign, slug, values
 from experiments.harness.command import main
 from experiments.harness.flags import Count, Counts, ImageConfig, Rule, Sizes, TrainingConfig, load
@@ -127,10 +128,10 @@ def draw(record: Record, folder: Path) -> None:
     lines |= {label: (sizes, np.outer(each, np.ones(len(sizes)))) for label, each in level.items()}
     options: dict[str, Any] = {"xlabel": "members", "log_x": True}
     title, ylabel = "The time of a member, the more train at once", "milliseconds of an epoch per member"
-    charts.line_plot({"": lines}, folder / "time.png", ylabel=ylabel, log_y=True, title=title, **options)
+    plots.line_plot({"": lines}, folder / "time.png", ylabel=ylabel, log_y=True, title=title, **options)
     memory = {"": {"memory": (sizes, [[mean(record, f"memory_{size}") for size in sizes]])}}
     title, ylabel = "Memory of the whole process", "GB, the largest so far"
-    charts.line_plot(memory, folder / "memory.png", ylabel=ylabel, title=title, **options)
+    plots.line_plot(memory, folder / "memory.png", ylabel=ylabel, title=title, **options)
 
 
 if __name__ == "__main__":

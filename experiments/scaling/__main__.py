@@ -20,6 +20,7 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
+from experiments.harness import plots
 from experiments.harness.answers import Answer, Measures, Record, compared, counted, mean, sign, values
 from experiments.harness.command import main
 from experiments.harness.flags import Count, Counts, ImageConfig, Rule, Sizes, TrainingConfig, load
@@ -144,7 +145,7 @@ def draw(record: Record, folder: Path) -> None:
             of_each = [values(record, f"{kind}_{axis}_{number}") for number in numbers[1:]]
             panels[title][text] = numbers, np.stack([np.ones_like(of_each[0]), *of_each], axis=1)
     ylabel, title = "work per second, one process = 1", "What more processes on the cores of one machine do"
-    charts.line_plot(panels, folder / "scaling.png", xlabel="processes", ylabel=ylabel, title=title)
+    plots.line_plot(panels, folder / "scaling.png", xlabel="processes", ylabel=ylabel, title=title)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.special import expit, logit
 
 import jaxmlp
+from experiments.harness import plots
 from experiments.harness.answers import Answer, Measures, Record, compared, counted, said, sign, slug, values
 from experiments.harness.command import main
 from experiments.harness.flags import Count, Positives, Sizes, TrainingConfig
