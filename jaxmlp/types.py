@@ -1,6 +1,6 @@
 """The nouns every room shares. No logic."""
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ForwardRef, NamedTuple
 
 import numpy as np
 from jax.sharding import AbstractMesh, Mesh
@@ -21,6 +21,12 @@ Numbers = ArrayLike | float | int
 
 ClassName = str | int | float | bool
 """What a class is called, in a type that JSON keeps."""
+
+if TYPE_CHECKING:
+    from pandas import DataFrame, Series
+else:
+    # By name alone: pandas takes half a second to import, and is an extra.
+    DataFrame, Series = ForwardRef("pandas.DataFrame"), ForwardRef("pandas.Series")
 
 
 class InputError(ValueError):

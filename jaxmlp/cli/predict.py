@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import numpy as np
 import tyro
@@ -34,10 +34,7 @@ from jaxmlp.report.measures import FEW_RESAMPLES, measure
 from jaxmlp.report.sentences import tell_measures
 from jaxmlp.runtime.console import about
 from jaxmlp.statistics import format_mean
-from jaxmlp.types import InputError
-
-if TYPE_CHECKING:
-    import pandas
+from jaxmlp.types import DataFrame, InputError, Series
 
 _TEXT = TextFlags()
 
@@ -134,9 +131,7 @@ def parse_threshold(text: str | None, spec: ModelSpec) -> tuple[int, float] | No
     return names.index(checks.known_name("threshold", name, names)), least
 
 
-def decide(
-    predicted: "pandas.DataFrame", names: Sequence[Any], label: int, least: float
-) -> "pandas.DataFrame":
+def decide(predicted: DataFrame, names: Sequence[Any], label: int, least: float) -> DataFrame:
     """The predictions where one of two classes is taken from a probability of ``least`` on."""
     chances = predicted[f"probability of {names[label]}"]
     taken = [names[label if chance >= least else 1 - label] for chance in chances.tolist()]
@@ -165,7 +160,7 @@ def _predict_table(
             print("  the model learnt from a file of this name: on rows it knows, a score is too good")
 
 
-def score(spec: ModelSpec, values: "pandas.Series", predicted: "pandas.DataFrame") -> Iterator[str]:
+def score(spec: ModelSpec, values: Series, predicted: DataFrame) -> Iterator[str]:
     """The measures that people ask for first, on the rows whose target the model knows, each with its 95 %
     interval over such rows; and which rows these are not.
     """
@@ -186,7 +181,7 @@ def score(spec: ModelSpec, values: "pandas.Series", predicted: "pandas.DataFrame
         yield one_line(f"left out of this: {' and '.join(left_out)}")
 
 
-def _measure(spec: ModelSpec, targets: np.ndarray, predicted: "pandas.DataFrame") -> Iterator[str]:
+def _measure(spec: ModelSpec, targets: np.ndarray, predicted: DataFrame) -> Iterator[str]:
     told = tell_measures(measure(_judge(spec, targets, predicted), most_resamples=FEW_RESAMPLES))
     yield f"on {len(targets):,} rows with a target, with 95 % intervals: {told}"
     if "5 %" in predicted:
@@ -194,7 +189,7 @@ def _measure(spec: ModelSpec, targets: np.ndarray, predicted: "pandas.DataFrame"
         yield f"intervals that should hold 90 % hold {format_mean(held, None, 'fraction')} of these"
 
 
-def _judge(spec: ModelSpec, targets: np.ndarray, predicted: "pandas.DataFrame") -> Judged:
+def _judge(spec: ModelSpec, targets: np.ndarray, predicted: DataFrame) -> Judged:
     """These rows, and what was predicted of them."""
     names, nothing, weights = spec.class_names, np.zeros((len(targets), 0)), np.ones(len(targets))
     if not names:

@@ -8,7 +8,7 @@ says so.
 from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -17,9 +17,7 @@ from jaxmlp.data.cells import Cells, are_truths, as_words, is_dated, is_duration
 from jaxmlp.data.dates import ISO, cycle_parts, find_cycles, read_days, show_day
 from jaxmlp.data.numerals import SECONDS, read_numbers
 from jaxmlp.printing import one_line
-
-if TYPE_CHECKING:
-    import pandas
+from jaxmlp.types import Series
 
 
 class NumberColumn(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="number", tag_field="kind"):
@@ -35,7 +33,7 @@ class NumberColumn(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=
     unit: str = ""
     """What stands beside the numbers, in texts."""
 
-    def read(self, values: "pandas.Series") -> Cells:
+    def read(self, values: Series) -> Cells:
         """The cells as numbers."""
         return read_numbers(values, self.decimal, self.unit)
 
@@ -70,7 +68,7 @@ class DateColumn(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="d
     cycles: tuple[str, ...] = ()
     """Names in ``dates.CYCLES``."""
 
-    def read(self, values: "pandas.Series") -> Cells:
+    def read(self, values: Series) -> Cells:
         """The cells as days."""
         return read_days(values, self.format)
 
@@ -106,7 +104,7 @@ class CategoryColumn(
     categories: tuple[str, ...] = ()
     """Each becomes a number, 1 where it holds; any other value is 0 in all of them."""
 
-    def read(self, values: "pandas.Series") -> Cells:
+    def read(self, values: Series) -> Cells:
         """The cells as words; where the others are truth values, 1 and 0 are, too."""
         words = as_words(values)
         if are_truths({*(self.categories or words.tolist())} - {""}):
@@ -157,7 +155,7 @@ MAX_LENGTH = 200
 MAX_LINES = 60
 
 
-def infer_from_type(name: str, values: "pandas.Series") -> Column | None:
+def infer_from_type(name: str, values: Series) -> Column | None:
     """What a column is by its type in memory."""
     from pandas.api import types
 

@@ -5,15 +5,12 @@ import datetime
 import re
 from collections.abc import Sequence
 from itertools import product
-from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Bool, Float
 
 from jaxmlp.data.cells import Cells, as_words, bare, is_dated, is_known, is_plain, sample_words
-
-if TYPE_CHECKING:
-    import pandas
+from jaxmlp.types import Series
 
 ISO = "ISO8601"
 _YEAR_FIRST = tuple(f"%Y{mark}%m{mark}%d" for mark in "/.")
@@ -67,7 +64,7 @@ CYCLES = {"day": 1.0, "week": 7.0, "year": 365.2425}
 """What may repeat itself, and after how many days."""
 
 
-def read_days(values: "pandas.Series", form: str) -> Cells:
+def read_days(values: Series, form: str) -> Cells:
     """Days since 1970, in universal time where a zone is given; texts are written in the format ``form``."""
     import pandas
 
@@ -106,7 +103,7 @@ def _as_day(cell: object) -> str:
     return _BETWEEN.sub(" ", text.removesuffix(" UTC").removesuffix(" GMT"))
 
 
-def find_compact(values: "pandas.Series") -> str | None:
+def find_compact(values: Series) -> str | None:
     """The format of days such as 20240131, of months or of minutes, with which numbers have nothing but
     digits in common; all words are written so but one in twenty, or one that stands for a gap.
     """

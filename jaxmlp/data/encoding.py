@@ -1,7 +1,7 @@
 """The rows of a table as numbers: those that are learnt from, and new ones, which are looked at first."""
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -13,10 +13,7 @@ from jaxmlp.data.columns import CategoryColumn, Column, DateColumn, NumberColumn
 from jaxmlp.data.frames import check_frame
 from jaxmlp.data.numerals import MARK_NAMES, SECONDS, parse_numbers, tell_bare, without_unit
 from jaxmlp.runtime.console import warn
-from jaxmlp.types import InputError
-
-if TYPE_CHECKING:
-    import pandas
+from jaxmlp.types import DataFrame, InputError, Series
 
 # What is wrong with cells that cannot be read, and what they count as.
 _UNREAD = {
@@ -26,7 +23,7 @@ _UNREAD = {
 }
 
 
-def read_cells(frame: "pandas.DataFrame", columns: Sequence[Column]) -> list[tuple[Used, Cells]]:
+def read_cells(frame: DataFrame, columns: Sequence[Column]) -> list[tuple[Used, Cells]]:
     """Each column that is not left out, with its cells. InputError for one that ``frame`` lacks."""
     found = []
     for column in used_columns(columns):
@@ -55,9 +52,7 @@ def encode_cells(read: Iterable[tuple[Used, Cells]]) -> Float[np.ndarray, "rows 
     return np.column_stack(values).astype(float)
 
 
-def transform_columns(
-    frame: "pandas.DataFrame", columns: Sequence[Column]
-) -> Float[np.ndarray, "rows values"]:
+def transform_columns(frame: DataFrame, columns: Sequence[Column]) -> Float[np.ndarray, "rows values"]:
     """The rows of ``frame`` as numbers; its columns may come in any order, and others are left out.
 
     A line on stderr tells of each column with cells that are new or cannot be read, or that misses what the
@@ -75,7 +70,7 @@ def transform_columns(
     return encode_cells(read)
 
 
-def check_marks(column: NumberColumn, values: "pandas.Series") -> None:
+def check_marks(column: NumberColumn, values: Series) -> None:
     """InputError where more of the texts are numbers with another decimal mark than with the one that was
     learnt; a warning where as many are, and are other numbers, as "9,604" is.
     """
@@ -95,7 +90,7 @@ def check_marks(column: NumberColumn, values: "pandas.Series") -> None:
         warn(f"column {column.name!r}: {grouped[0][0]!r} is the number {grouped[0][1]:.15g}, since {learnt}")
 
 
-def _tell_units(column: NumberColumn, cells: Cells, values: "pandas.Series") -> list[str]:
+def _tell_units(column: NumberColumn, cells: Cells, values: Series) -> list[str]:
     """That plain numbers are read as those with the unit that was learnt, or spans of time as others were."""
     if is_duration(values) and values.notna().any():
         told = "holds spans of time, and was learnt as numbers; they count in seconds"
@@ -106,14 +101,14 @@ def _tell_units(column: NumberColumn, cells: Cells, values: "pandas.Series") -> 
     return tell_bare(bare, column.unit)
 
 
-def _find_bare(column: NumberColumn, cells: Cells, values: "pandas.Series") -> list[Any]:
+def _find_bare(column: NumberColumn, cells: Cells, values: Series) -> list[Any]:
     """Some numbers without the unit that was learnt."""
     if is_plain(values):
         return values[np.isfinite(cells.values)].head().tolist()
     return without_unit(sample_words(values), column.decimal, column.unit)
 
 
-def check_new_cells(column: Used, cells: Cells, values: "pandas.Series | np.ndarray") -> None:
+def check_new_cells(column: Used, cells: Cells, values: Series | np.ndarray) -> None:
     """Warn of cells of other rows, ``values``, that are new, cannot be read, or are missing against what was
     learnt. InputError where there are several and nothing that can be read.
     """

@@ -3,19 +3,16 @@
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jaxmlp import checks
 from jaxmlp.data.text_files import read_text
 from jaxmlp.data.text_layout import check_names, check_width
 from jaxmlp.runtime.console import about
-from jaxmlp.types import InputError
+from jaxmlp.types import DataFrame, InputError
 
-if TYPE_CHECKING:
-    import pandas
-
-    Table = str | Path | pandas.DataFrame | Mapping[str, Any] | Any
-    """What ``as_frame`` takes."""
+Table = str | Path | DataFrame | Mapping[str, Any] | Any
+"""What ``as_frame`` takes."""
 
 _FILE = "file of jaxmlp"
 """The attribute of a frame that says where it was read."""
@@ -39,7 +36,7 @@ def is_table(given: Any) -> bool:
     return isinstance(given, str | Path | Mapping) or hasattr(given, "columns")
 
 
-def as_frame(table: Any) -> "pandas.DataFrame":
+def as_frame(table: Any) -> DataFrame:
     """The table in a file, a DataFrame, a table of another library that can become one (polars, pyarrow), or
     columns by name; with names that are texts. Raises InputError.
     """
@@ -61,9 +58,7 @@ def as_frame(table: Any) -> "pandas.DataFrame":
     return check_frame(table)
 
 
-def read_frame(
-    path: str | Path, *, separator: str | None = None, encoding: str | None = None
-) -> "pandas.DataFrame":
+def read_frame(path: str | Path, *, separator: str | None = None, encoding: str | None = None) -> DataFrame:
     """The table in a text file (.csv, .tsv, .txt, …, which may be zipped), whose cells are texts, as they are
     written, or in a Parquet file.
 
@@ -83,7 +78,7 @@ def read_frame(
     return frame
 
 
-def _read_file(path: Path, separator: str | None, encoding: str | None) -> "pandas.DataFrame":
+def _read_file(path: Path, separator: str | None, encoding: str | None) -> DataFrame:
     pandas, suffix = import_pandas(), path.suffix.lower()
     try:
         if suffix in _OTHERS:
@@ -111,12 +106,12 @@ def _with_index(frame: Any) -> Any:
     return frame.reset_index() if is_named else frame
 
 
-def about_part(part: str, frame: "pandas.DataFrame") -> AbstractContextManager[None]:
+def about_part(part: str, frame: DataFrame) -> AbstractContextManager[None]:
     """``about`` a part that has a table of its own, with its file where it has one."""
     return about(f"{part} ({frame.attrs[_FILE]})" if _FILE in frame.attrs else part)
 
 
-def check_frame(frame: Any) -> "pandas.DataFrame":
+def check_frame(frame: Any) -> DataFrame:
     """The table with text as its columns' names, if it has rows and no two columns of one name."""
     for axis, what in enumerate(("row", "column")):
         if not frame.shape[axis]:

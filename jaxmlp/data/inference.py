@@ -17,7 +17,7 @@ is left out; whole numbers that are all different stay, since they may be a pric
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -44,10 +44,7 @@ from jaxmlp.data.columns import (
 from jaxmlp.data.dates import find_compact, find_formats
 from jaxmlp.data.frames import import_pandas
 from jaxmlp.data.numerals import MOST, SECONDS, find_decimals, find_unit, parse_numbers, without_unit
-from jaxmlp.types import InputError
-
-if TYPE_CHECKING:
-    import pandas
+from jaxmlp.types import DataFrame, InputError, Series
 
 KINDS = ("number", "decimal-point", "decimal-comma", "date", "day-first", "month-first", "text", "drop")
 """What a column may be said to be."""
@@ -62,7 +59,7 @@ class _UndecidedError(Exception):
     """What a column may be, of KINDS."""
 
 
-def infer_columns(frame: "pandas.DataFrame", said: Mapping[str, str]) -> tuple[Column, ...]:
+def infer_columns(frame: DataFrame, said: Mapping[str, str]) -> tuple[Column, ...]:
     """How to read each column, before it has learnt from any row; ``said`` names the KINDS of some.
 
     InputError that names the columns which somebody has to say something about.
@@ -89,7 +86,7 @@ def infer_columns(frame: "pandas.DataFrame", said: Mapping[str, str]) -> tuple[C
     return tuple(_without_index(column, frame[column.name], said) for column in given)
 
 
-def _infer_or_ask(name: str, values: "pandas.Series", said: str, marks: set[str] | None) -> Column | str:
+def _infer_or_ask(name: str, values: Series, said: str, marks: set[str] | None) -> Column | str:
     """The column, or the question that it poses."""
     try:
         return _infer(name, values, said, marks)
@@ -97,7 +94,7 @@ def _infer_or_ask(name: str, values: "pandas.Series", said: str, marks: set[str]
         return f"column {name!r}: {error}"
 
 
-def _infer(name: str, values: "pandas.Series", said: str, marks: set[str] | None) -> Column:
+def _infer(name: str, values: Series, said: str, marks: set[str] | None) -> Column:
     if import_pandas().api.types.infer_dtype(values, skipna=True) == "complex":
         raise InputError(f"column {name!r}: must hold real numbers, got complex ones; drop it")
     if said in ("drop", "text"):
@@ -115,9 +112,7 @@ def _infer(name: str, values: "pandas.Series", said: str, marks: set[str] | None
     return _of_texts(name, values, sample, said, marks)
 
 
-def _of_texts(
-    name: str, values: "pandas.Series", sample: Sequence[str], said: str, marks: set[str] | None
-) -> Column:
+def _of_texts(name: str, values: Series, sample: Sequence[str], said: str, marks: set[str] | None) -> Column:
     """What a column is by its texts, of which ``sample`` shows how they are written."""
     if not said and has_leading_zeros(sample):
         return CategoryColumn(name)
@@ -142,14 +137,14 @@ def _matches(column: Column, said: str) -> bool:
     return said in {NumberColumn: NUMBER_KINDS, DateColumn: _DATE_KINDS}.get(type(column), ())
 
 
-def _share_read(column: Any, values: "pandas.Series") -> float:
+def _share_read(column: Any, values: Series) -> float:
     """Of the cells that hold something, those that can be read."""
     cells = column.read(values)
     return 1 - column.unread(cells).sum() / max(1, cells.known.sum())
 
 
 def _as_numbers(
-    name: str, values: "pandas.Series", words: Sequence[str], said: str, marks: set[str] | None
+    name: str, values: Series, words: Sequence[str], said: str, marks: set[str] | None
 ) -> NumberColumn:
     unit = find_unit(words)
     decimals = {"decimal-point": ["."], "decimal-comma": [","]}.get(said) or find_decimals(words, unit)
@@ -167,7 +162,7 @@ def _as_numbers(
     )
 
 
-def _decimal_marks(column: Column | str, values: "pandas.Series") -> set[str]:
+def _decimal_marks(column: Column | str, values: Series) -> set[str]:
     """What stands before the decimals of a column of texts that is decided."""
     if not isinstance(column, NumberColumn) or is_plain(values):
         return set()
@@ -175,7 +170,7 @@ def _decimal_marks(column: Column | str, values: "pandas.Series") -> set[str]:
     return {column.decimal} if any(map(written.search, sample_words(values))) else set()
 
 
-def _as_dates(name: str, values: "pandas.Series", words: Sequence[str], said: str) -> Column | None:
+def _as_dates(name: str, values: Series, words: Sequence[str], said: str) -> Column | None:
     formats = find_formats(words, {"day-first": True, "month-first": False}.get(said), is_said=bool(said))
     columns = [DateColumn(name, form) for form in formats]
     if not columns or (not said and _share_read(columns[0], values) < MOST):
@@ -187,7 +182,7 @@ def _as_dates(name: str, values: "pandas.Series", words: Sequence[str], said: st
     return columns[0]
 
 
-def _as_spans(name: str, values: "pandas.Series", words: Sequence[str]) -> Column | None:
+def _as_spans(name: str, values: Series, words: Sequence[str]) -> Column | None:
     """Spans of time, whose units are there; a plain number beside them could be any."""
     column, few = NumberColumn(name, unit=SECONDS), parse_numbers(words[:_SAMPLE], ".", SECONDS)
     if 2 * np.isfinite(few).sum() < len(few) or without_unit(words, ".", SECONDS):
@@ -195,7 +190,7 @@ def _as_spans(name: str, values: "pandas.Series", words: Sequence[str]) -> Colum
     return column if _share_read(column, values) >= MOST else None
 
 
-def _as_texts(name: str, values: "pandas.Series", share: float) -> Column:
+def _as_texts(name: str, values: Series, share: float) -> Column:
     words = as_words(values)
     words = words[words != ""]
     if np.mean([len(word) > MAX_LENGTH for word in words]) > _FEW:
@@ -216,7 +211,7 @@ def _as_texts(name: str, values: "pandas.Series", share: float) -> Column:
     return CategoryColumn(name)
 
 
-def _without_index(column: Column, values: "pandas.Series", said: Mapping[str, str]) -> Column:
+def _without_index(column: Column, values: Series, said: Mapping[str, str]) -> Column:
     """The column, left out if it is the index that a file was saved with: it has no name, and counts."""
     if column.name in said or not _UNNAMED.fullmatch(column.name) or not isinstance(column, NumberColumn):
         return column

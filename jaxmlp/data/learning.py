@@ -1,7 +1,6 @@
 """The columns of a table as its training rows have them."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,14 +11,11 @@ from jaxmlp.data.inference import infer_columns
 from jaxmlp.data.notes import note_columns
 from jaxmlp.data.remarks import remark_columns, remark_last_row
 from jaxmlp.runtime.console import note, warn
-from jaxmlp.types import InputError
-
-if TYPE_CHECKING:
-    import pandas
+from jaxmlp.types import DataFrame, InputError
 
 
 def learn_columns(
-    frame: "pandas.DataFrame", rows: np.ndarray, said: Mapping[str, str]
+    frame: DataFrame, rows: np.ndarray, said: Mapping[str, str]
 ) -> tuple[tuple[Column, ...], list[tuple[Used, Cells]]]:
     """The columns as the training ``rows`` have them, and the cells of those that are used; what ``said``
     does not say, and might not be expected, is told on stderr. InputError where none is left.

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,9 +16,7 @@ from jaxmlp.data.columns import (
 )
 from jaxmlp.data.dates import show_day
 from jaxmlp.data.numerals import SECONDS
-
-if TYPE_CHECKING:
-    import pandas
+from jaxmlp.types import DataFrame, Series
 
 _CODE = re.compile(r"\d+[eE]\d+|0\d+")
 """What may be a number, with an exponent or zeros before it, or a code."""
@@ -27,7 +24,7 @@ _DECIMALS = re.compile(r"\d+\.\d+")
 
 
 def note_columns(
-    columns: Sequence[Column], cells: Mapping[str, Cells], frame: "pandas.DataFrame", said: Mapping[str, str]
+    columns: Sequence[Column], cells: Mapping[str, Cells], frame: DataFrame, said: Mapping[str, str]
 ) -> list[str]:
     """A line for each thing that the user did not say, might not expect, and loses nothing by: columns that
     never change, how texts of ``frame`` are read, and numbers that may only name the rows.
@@ -45,7 +42,7 @@ def note_columns(
 
 
 def _note_numbers(
-    column: NumberColumn | DateColumn, cells: Cells, values: "pandas.Series", is_said: bool
+    column: NumberColumn | DateColumn, cells: Cells, values: Series, is_said: bool
 ) -> list[str]:
     notes = _note_writing(column, values) + _note_versions(column, values)
     if not is_said and isinstance(column, NumberColumn) and counts_rows(cells.values):
@@ -53,7 +50,7 @@ def _note_numbers(
     return notes
 
 
-def _note_writing(column: NumberColumn | DateColumn, values: "pandas.Series") -> list[str]:
+def _note_writing(column: NumberColumn | DateColumn, values: Series) -> list[str]:
     """An example of how texts are read that are more than plain numbers."""
     import pandas
 
@@ -75,7 +72,7 @@ def _describe(column: NumberColumn | DateColumn, number: float) -> str:
     return f"number{' of seconds' * (column.unit == SECONDS)} {number:.15g}"
 
 
-def _note_versions(column: NumberColumn | DateColumn, values: "pandas.Series") -> list[str]:
+def _note_versions(column: NumberColumn | DateColumn, values: Series) -> list[str]:
     """Numbers with and without zeros at their end, as versions have them: 3.9 and 3.10."""
     if is_plain(values) or not isinstance(column, NumberColumn) or column.unit:
         return []

@@ -4,15 +4,12 @@ import contextlib
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float
 
 from jaxmlp.data.cells import Cells, are_numbers, bare, is_dated, is_duration, is_known, map_different, shown
-
-if TYPE_CHECKING:
-    import pandas
+from jaxmlp.types import Series
 
 MOST = 0.95
 """Of the cells of a column of numbers, at least so many are."""
@@ -45,7 +42,7 @@ _MAGNITUDES = frozenset(
 _SEVERAL = 4
 
 
-def read_numbers(values: "pandas.Series", decimal: str = ".", unit: str = "") -> Cells:
+def read_numbers(values: Series, decimal: str = ".", unit: str = "") -> Cells:
     """The cells as numbers; those in texts have this ``decimal`` mark, and this ``unit`` or, unless it is one
     such as thousands, none.
     """

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -37,9 +36,7 @@ from jaxmlp.data.numerals import (
     tell_bare,
     without_unit,
 )
-
-if TYPE_CHECKING:
-    import pandas
+from jaxmlp.types import DataFrame, Series
 
 _TOTAL = re.compile(
     r"((grand |sub)?totals?|sum|summe|gesamt(summe)?|insgesamt|somme|suma|totale|итого|合计|合計)\s*:?",
@@ -50,7 +47,7 @@ _OFTEN, _SEVERAL = 0.01, 10
 
 
 def remark_columns(
-    columns: Sequence[Column], cells: Mapping[str, Cells], frame: "pandas.DataFrame", said: Mapping[str, str]
+    columns: Sequence[Column], cells: Mapping[str, Cells], frame: DataFrame, said: Mapping[str, str]
 ) -> list[str]:
     """A line for each column, category or cell that is lost, which the user did not say; ``cells`` are those
     of the columns by name, as they are read of ``frame``.
@@ -71,7 +68,7 @@ def remark_columns(
     return remarks
 
 
-def remark_last_row(frame: "pandas.DataFrame") -> list[str]:
+def remark_last_row(frame: DataFrame) -> list[str]:
     """Whether the last row seems to be the sum of the others, as spreadsheets have it below them."""
     for name in frame:
         values = frame[name]
@@ -81,7 +78,7 @@ def remark_last_row(frame: "pandas.DataFrame") -> list[str]:
     return []
 
 
-def _remark_lost(column: Column, cells: Cells, values: "pandas.Series") -> list[str]:
+def _remark_lost(column: Column, cells: Cells, values: Series) -> list[str]:
     if isinstance(column, DroppedColumn):
         return []
     if isinstance(column, CategoryColumn):
@@ -94,7 +91,7 @@ def _remark_lost(column: Column, cells: Cells, values: "pandas.Series") -> list[
     return [f"{share} are no {kind} and count as missing: {shown(values[unread])}"] if unread.any() else []
 
 
-def _remark_doubtful(column: Column, cells: Cells, values: "pandas.Series") -> list[str]:
+def _remark_doubtful(column: Column, cells: Cells, values: Series) -> list[str]:
     """What may have been meant otherwise."""
     if isinstance(column, CategoryColumn):
         if floats_merge(values):
@@ -108,7 +105,7 @@ def _remark_doubtful(column: Column, cells: Cells, values: "pandas.Series") -> l
     return []
 
 
-def _remark_missed(values: "pandas.Series") -> list[str]:
+def _remark_missed(values: Series) -> list[str]:
     """Of texts that are no numbers and no dates, what speaks for these."""
     words = [] if infer_from_type("", values) is not None else sample_words(values)
     if may_be_months(words):
@@ -129,7 +126,7 @@ def _remark_alike(cells: Cells) -> list[str]:
     return [f"{shown(words)} are different categories; write them alike if they are one"] if words else []
 
 
-def _remark_century(column: DateColumn, cells: Cells, values: "pandas.Series") -> list[str]:
+def _remark_century(column: DateColumn, cells: Cells, values: Series) -> list[str]:
     """Years of two digits, of which those up to 68 are taken for this century."""
     if "%y" not in column.format or not np.nanmax(cells.values) > np.datetime64("today").astype(int):
         return []
@@ -140,14 +137,14 @@ def _remark_century(column: DateColumn, cells: Cells, values: "pandas.Series") -
     ]
 
 
-def _remark_digits(column: CategoryColumn, values: "pandas.Series") -> list[str]:
+def _remark_digits(column: CategoryColumn, values: Series) -> list[str]:
     """Categories of which some are numbers."""
     if are_truths({*column.categories} - {""}):
         return tell_digits(sample_words(values))
     return _remark_numerals(values)
 
 
-def _remark_numerals(values: "pandas.Series") -> list[str]:
+def _remark_numerals(values: Series) -> list[str]:
     """Categories that are numbers but for a few words, as where "?" stands for a gap."""
     words = sample_words(values)
     others = [word for word in words if not is_numeral(word)]
@@ -159,7 +156,7 @@ def _remark_numerals(values: "pandas.Series") -> list[str]:
     ]
 
 
-def _remark_thousands(column: NumberColumn, frame: "pandas.DataFrame") -> list[str]:
+def _remark_thousands(column: NumberColumn, frame: DataFrame) -> list[str]:
     """Numbers such as 1.250, where no column of texts shows what stands before decimals."""
     texts = {name: frame[name] for name in frame if not is_plain(frame[name])}
     words = sample_words(texts[column.name]) if column.name in texts and column.decimal == "." else []
@@ -171,7 +168,7 @@ def _remark_thousands(column: NumberColumn, frame: "pandas.DataFrame") -> list[s
     return [f"{grouped[0]!r} is taken for a decimal; if points group thousands, say that it is decimal-comma"]
 
 
-def _remark_bare(column: NumberColumn, values: "pandas.Series") -> list[str]:
+def _remark_bare(column: NumberColumn, values: Series) -> list[str]:
     """Numbers without the unit that the others have, among texts."""
     return tell_bare(without_unit(sample_words(values), column.decimal, column.unit), column.unit)
 

@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Shaped
@@ -12,10 +12,7 @@ from jaxmlp.data.cells import alike, as_words, shown
 from jaxmlp.data.columns import CategoryColumn, DroppedColumn
 from jaxmlp.data.inference import infer_columns
 from jaxmlp.runtime.console import warn
-from jaxmlp.types import InputError
-
-if TYPE_CHECKING:
-    import pandas
+from jaxmlp.types import DataFrame, InputError, Series
 
 
 class KeyColumn(NamedTuple):
@@ -24,10 +21,10 @@ class KeyColumn(NamedTuple):
     argument: str
     """What it was named as, of ``from_arrays``: groups, or time."""
     name: str
-    read: Callable[["pandas.Series"], Shaped[np.ndarray, " rows"]]
+    read: Callable[[Series], Shaped[np.ndarray, " rows"]]
     """Its groups as words, or its times as numbers; "" or nan where there is none."""
 
-    def read_all(self, frame: "pandas.DataFrame") -> Shaped[np.ndarray, " rows"]:
+    def read_all(self, frame: DataFrame) -> Shaped[np.ndarray, " rows"]:
         """What all rows have; groups that look alike are told. InputError where one has nothing, or what
         cannot be read.
         """
@@ -42,7 +39,7 @@ class KeyColumn(NamedTuple):
             warn(f"groups: {shown(words)} are different groups; write them alike if they are one")
         return values
 
-    def tell_shared(self, rows: "pandas.DataFrame", frame: "pandas.DataFrame") -> None:
+    def tell_shared(self, rows: DataFrame, frame: DataFrame) -> None:
         """Say it where a part's own ``rows`` have groups, or times, of those in ``frame``, the table that is
         split.
         """
@@ -57,7 +54,7 @@ class KeyColumn(NamedTuple):
 
 
 def find_keys(
-    frame: "pandas.DataFrame", groups: str | None, time: str | None, said: Mapping[str, str]
+    frame: DataFrame, groups: str | None, time: str | None, said: Mapping[str, str]
 ) -> list[KeyColumn]:
     """The columns of these names; how a time is written is found as that of any column, or ``said``.
     InputError for one that is not there, or words as a time.
@@ -69,7 +66,7 @@ def find_keys(
     return found if time is None else [*found, _find_time(frame, time, said)]
 
 
-def _find_time(frame: "pandas.DataFrame", name: str, said: Mapping[str, str]) -> KeyColumn:
+def _find_time(frame: DataFrame, name: str, said: Mapping[str, str]) -> KeyColumn:
     own = {name: said[name]} if name in said else {}
     (column,) = infer_columns(frame[[name]], own)
     if isinstance(column, CategoryColumn | DroppedColumn):

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from jaxtyping import Shaped
@@ -14,7 +14,7 @@ from jaxmlp.data import splits
 from jaxmlp.data.cells import shown
 from jaxmlp.data.class_weights import ClassWeight, weights_by_label
 from jaxmlp.data.encoding import encode_cells, transform_columns
-from jaxmlp.data.frames import about_part, as_frame, is_table
+from jaxmlp.data.frames import Table, about_part, as_frame, is_table
 from jaxmlp.data.inference import NUMBER_KINDS
 from jaxmlp.data.leaks import warn_leaks
 from jaxmlp.data.learning import learn_columns
@@ -22,16 +22,11 @@ from jaxmlp.data.row_keys import find_keys
 from jaxmlp.data.splits import Splits, join_parts
 from jaxmlp.data.targets import fit_targets, read_target, strict_numbers, tell_classes, transform_targets
 from jaxmlp.runtime.console import about
-from jaxmlp.types import Dataset, InputError
-
-if TYPE_CHECKING:
-    import pandas
-
-    from jaxmlp.data.frames import Table
+from jaxmlp.types import DataFrame, Dataset, InputError
 
 
 def read_table(
-    table: "Table",
+    table: Table,
     target: str,
     *,
     task: str | None = None,
@@ -41,8 +36,8 @@ def read_table(
     split_seed: int = 0,
     validation_fraction: float = 0.2,
     test_fraction: float = 0.2,
-    validation: "Table | ArrayLike | None" = None,
-    test: "Table | ArrayLike | None" = None,
+    validation: Table | ArrayLike | None = None,
+    test: Table | ArrayLike | None = None,
     groups: str | None = None,
     time: str | None = None,
 ) -> Splits:
@@ -71,7 +66,7 @@ def read_table(
     targets, classes = fit_targets(frame[target], task, target_kind)
     class_names = () if classes is None else tuple(classes.tolist())
     given: dict[str, Any] = {"validation": validation, "test": test}
-    own: dict[str, pandas.DataFrame] = {}
+    own: dict[str, DataFrame] = {}
     for part, rows in given.items():
         if isinstance(rows, tuple):
             raise InputError(f"{part}: must be a table with its target, or rows of this one, got a tuple")
@@ -104,8 +99,8 @@ def read_table(
 
 def _with_inputs(
     numbered: Splits,
-    frame: "pandas.DataFrame",
-    own: Mapping[str, "pandas.DataFrame"],
+    frame: DataFrame,
+    own: Mapping[str, DataFrame],
     said: Mapping[str, str],
 ) -> Splits:
     """The splits with their columns as inputs, where they have the numbers of rows of ``frame``, or of a
@@ -125,7 +120,7 @@ def _with_inputs(
     return numbered._replace(**parts, columns=learnt)
 
 
-def _read_checked(table: Any, target: str, said: Mapping[str, str]) -> "tuple[pandas.DataFrame, str | None]":
+def _read_checked(table: Any, target: str, said: Mapping[str, str]) -> tuple[DataFrame, str | None]:
     """The table, whose target is there in every row, and the kind of its target."""
     frame = as_frame(table)
     checks.known_name("target", target, frame.columns)
@@ -146,7 +141,7 @@ def _read_checked(table: Any, target: str, said: Mapping[str, str]) -> "tuple[pa
 
 def _read_part(
     part: str, table: Any, target: str, kind: str | None, class_names: Sequence[Any]
-) -> "tuple[pandas.DataFrame, tuple[np.ndarray, np.ndarray]]":
+) -> tuple[DataFrame, tuple[np.ndarray, np.ndarray]]:
     """The table that a part has of its own, and the part as ``from_arrays`` takes it."""
     with about(part):
         frame = as_frame(table)
@@ -155,16 +150,14 @@ def _read_part(
         return frame, (_row_numbers(frame), transform_targets(frame[target], class_names))
 
 
-def _name_rows(
-    numbered: Splits, frame: "pandas.DataFrame", chosen_on: "pandas.DataFrame"
-) -> Shaped[np.ndarray, " rows"]:
+def _name_rows(numbered: Splits, frame: DataFrame, chosen_on: DataFrame) -> Shaped[np.ndarray, " rows"]:
     """What the training rows, and behind them those to choose by, are called in their tables."""
     rows = np.split(numbered.rows, [len(numbered.train.inputs)])
     tables = zip((frame, chosen_on), rows, strict=True)
     return np.concatenate([np.asarray(one.index[own], object) for one, own in tables])
 
 
-def _row_numbers(frame: "pandas.DataFrame") -> np.ndarray:
+def _row_numbers(frame: DataFrame) -> np.ndarray:
     return np.arange(len(frame), dtype=float)[:, None]
 
 
@@ -172,7 +165,7 @@ def _numbers_of(part: Dataset) -> np.ndarray:
     return np.asarray(part.inputs[:, 0], int)
 
 
-def _check_learnable(frame: "pandas.DataFrame", others: Mapping[str, str]) -> None:
+def _check_learnable(frame: DataFrame, others: Mapping[str, str]) -> None:
     """InputError where the columns that are no inputs are not there, or all that there are."""
     for argument, name in others.items():
         checks.known_name(argument, name, frame.columns)

@@ -1,7 +1,7 @@
 """The column of a table that is predicted: classes, or real values."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Int
@@ -26,10 +26,7 @@ from jaxmlp.data.frames import import_pandas
 from jaxmlp.data.inference import NUMBER_KINDS, infer_columns
 from jaxmlp.data.numerals import SECONDS, find_decimals, find_unit, parse_numbers
 from jaxmlp.runtime.console import warn
-from jaxmlp.types import InputError
-
-if TYPE_CHECKING:
-    import pandas
+from jaxmlp.types import InputError, Series
 
 _PLACEHOLDERS = frozenset(("?", "-", "--", "."))
 UNKNOWN = -1
@@ -38,7 +35,7 @@ _KINDS = {".": "decimal-point", ",": "decimal-comma"}
 _TIMES = ("datetime", "datetime64", "date", "time", "timedelta", "timedelta64")
 
 
-def read_target(values: "pandas.Series", said: str | None) -> "tuple[pandas.Series, str | None]":
+def read_target(values: Series, said: str | None) -> tuple[Series, str | None]:
     """The column as it would be with a type: texts that are all numbers as numbers, truth values as such,
     others without the space around them; nothing where there is no value. Only in a column of numbers do
     words such as "NA" stand for nothing: elsewhere they may be classes.
@@ -69,7 +66,7 @@ def read_target(values: "pandas.Series", said: str | None) -> "tuple[pandas.Seri
     return texts, said
 
 
-def _dated_error(values: "pandas.Series") -> InputError:
+def _dated_error(values: Series) -> InputError:
     return InputError(f"target: {values.name!r} holds dates or times; give it as numbers, such as days")
 
 
@@ -80,7 +77,7 @@ def _as_class(cell: Any) -> Any:
     return cell if import_pandas().api.types.is_hashable(cell) else str(cell)
 
 
-def _as_numbers(words: "pandas.Series", said: str | None) -> "tuple[pandas.Series | None, str]":
+def _as_numbers(words: Series, said: str | None) -> tuple[Series | None, str]:
     """Words that are numbers with separators or units, and how they are written; None where most are none."""
     (column,) = infer_columns(words.to_frame(), {} if said is None else {str(words.name): said})
     spans = getattr(column, "unit", "") == SECONDS != find_unit(words.tolist())
@@ -97,9 +94,7 @@ def _as_numbers(words: "pandas.Series", said: str | None) -> "tuple[pandas.Serie
     return import_pandas().Series(cells.values, words.index, name=words.name), _KINDS[column.decimal]
 
 
-def fit_targets(
-    values: "pandas.Series", task: str | None, kind: str | None
-) -> tuple[np.ndarray, np.ndarray | None]:
+def fit_targets(values: Series, task: str | None, kind: str | None) -> tuple[np.ndarray, np.ndarray | None]:
     """What ``read_target`` gives as labels and the classes in their order, or as real values: what the task
     says, or the kind of a column that is text or numbers.
     """
@@ -118,7 +113,7 @@ def fit_targets(
     return labels.astype(np.int32), classes
 
 
-def transform_targets(values: "pandas.Series", class_names: Sequence[Any]) -> np.ndarray:
+def transform_targets(values: Series, class_names: Sequence[Any]) -> np.ndarray:
     """The target of other rows as labels of these classes, or as real values where there are none."""
     if not class_names:
         return strict_numbers(str(values.name), values)
@@ -129,7 +124,7 @@ def transform_targets(values: "pandas.Series", class_names: Sequence[Any]) -> np
     return labels
 
 
-def _find_labels(values: "pandas.Series", class_names: Sequence[Any]) -> Int[np.ndarray, " rows"]:
+def _find_labels(values: Series, class_names: Sequence[Any]) -> Int[np.ndarray, " rows"]:
     texts = list(map(str, class_names))
     # A class 1.0 is 1 among whole numbers; what is written in full goes first.
     places = {word: place for place, text in enumerate(texts) if (word := as_word(text))}
@@ -139,7 +134,7 @@ def _find_labels(values: "pandas.Series", class_names: Sequence[Any]) -> Int[np.
 
 
 def read_known(
-    values: "pandas.Series", kind: str | None, class_names: Sequence[Any]
+    values: Series, kind: str | None, class_names: Sequence[Any]
 ) -> tuple[np.ndarray, Bool[np.ndarray, " rows"]]:
     """The target of new rows as ``transform_targets`` gives it, but UNKNOWN or nan where it is none that was
     learnt; and where there is nothing at all. InputError for another decimal mark than that of ``kind``, and
@@ -158,7 +153,7 @@ def read_known(
     return cells.values, ~cells.known
 
 
-def tell_classes(before: "pandas.Series", after: "pandas.Series") -> None:
+def tell_classes(before: Series, after: Series) -> None:
     """Say it where classes differ only in the space around them, or in capitals, stand for a gap elsewhere,
     or may be numbers.
     """
@@ -190,13 +185,13 @@ def _number_kinds(names: Sequence[str]) -> list[str]:
     return [_KINDS[mark] for mark in marks if np.isfinite(parse_numbers(names, mark, unit)).all()]
 
 
-def is_numeric(values: "pandas.Series") -> bool:
+def is_numeric(values: Series) -> bool:
     """Whether all are numbers, also where their type is "object"; truth values are none."""
     kind = import_pandas().api.types.infer_dtype(values, skipna=True)
     return kind in ("integer", "floating", "mixed-integer-float", "decimal")
 
 
-def strict_numbers(name: str, values: "pandas.Series") -> np.ndarray:
+def strict_numbers(name: str, values: Series) -> np.ndarray:
     """The column as numbers. InputError for a cell that is none."""
     column = NumberColumn(name)
     cells = column.read(values)
@@ -205,7 +200,7 @@ def strict_numbers(name: str, values: "pandas.Series") -> np.ndarray:
     return cells.values
 
 
-def _class_values(values: "pandas.Series") -> np.ndarray:
+def _class_values(values: Series) -> np.ndarray:
     """Each value as the name of its class: text, a truth value, a whole number, or another one."""
     types = import_pandas().api.types
     if types.infer_dtype(values) == "categorical" and values.cat.categories.dtype.kind in "iub":

@@ -8,17 +8,14 @@ import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jaxmlp.data.cells import is_plain, sample_words
 from jaxmlp.data.numerals import MARK_NAMES, shown_decimals
 from jaxmlp.data.text_layout import SAMPLE_BYTES, SEPARATOR_NAMES, Layout, find_layout
 from jaxmlp.runtime.console import warn
 from jaxmlp.runtime.devices import memory_bytes
-from jaxmlp.types import InputError
-
-if TYPE_CHECKING:
-    import pandas
+from jaxmlp.types import DataFrame, InputError
 
 
 def _open_zip(path: Path) -> Any:
@@ -44,7 +41,7 @@ def _open(path: Path) -> Any:
     return _OPENERS.get(path.suffix.lower(), lambda plain: plain.open("rb"))(path)
 
 
-def read_text(path: Path, separator: str | None, encoding: str | None) -> "pandas.DataFrame":
+def read_text(path: Path, separator: str | None, encoding: str | None) -> DataFrame:
     """The rows of the file, whose cells are texts, as they are written; what is assumed is said."""
     with _open(path) as file:
         sample = file.read(SAMPLE_BYTES)
@@ -65,7 +62,7 @@ def read_text(path: Path, separator: str | None, encoding: str | None) -> "panda
     return frame
 
 
-def write_like(path: Path, frame: "pandas.DataFrame", original: "pandas.DataFrame") -> str:
+def write_like(path: Path, frame: DataFrame, original: DataFrame) -> str:
     """Write ``frame`` as a text file that opens where the one opens that ``original`` was read from: with its
     separator and decimal mark, and letters that a spreadsheet finds. Where no number shows a mark, it is a
     comma between semicolons, as spreadsheets have it. Returns in words what is no plain comma or point.
@@ -81,7 +78,7 @@ def write_like(path: Path, frame: "pandas.DataFrame", original: "pandas.DataFram
     return "" if (separator, decimal) == (",", ".") else " and ".join(named)
 
 
-def _read_cells(path: Path, layout: Layout) -> "pandas.DataFrame":
+def _read_cells(path: Path, layout: Layout) -> DataFrame:
     import pandas
 
     is_single = len(layout.names) == 1
@@ -103,7 +100,7 @@ def _read_cells(path: Path, layout: Layout) -> "pandas.DataFrame":
     return _without_last(frame) if layout.names[-1] == "" else frame
 
 
-def _note_swallowed(frame: "pandas.DataFrame", separator: str) -> list[str]:
+def _note_swallowed(frame: DataFrame, separator: str) -> list[str]:
     """Whether a quote that was never closed took rows into its cell: then all cells of several lines hold as
     many separators as so many rows.
     """
@@ -123,7 +120,7 @@ def _without_end(file: Any, encoding: str) -> io.StringIO:
     return io.StringIO(io.TextIOWrapper(file, encoding, newline="").read().rstrip())
 
 
-def _without_last(frame: "pandas.DataFrame") -> "pandas.DataFrame":
+def _without_last(frame: DataFrame) -> DataFrame:
     """The table without what stands after the last separator of each row, which must be nothing."""
     cells = frame[""].fillna("").str.strip().to_numpy()
     if (cells != "").any():

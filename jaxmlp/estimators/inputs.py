@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from jaxtyping import Int, Shaped
@@ -18,10 +18,7 @@ from jaxmlp.data.folds import NO_FOLD, assign_folds
 from jaxmlp.data.frames import as_frame, import_pandas
 from jaxmlp.data.learning import learn_columns
 from jaxmlp.runtime.console import warn
-from jaxmlp.types import AnyArray, InputError
-
-if TYPE_CHECKING:
-    import pandas
+from jaxmlp.types import AnyArray, DataFrame, InputError
 
 Inputs = Shaped[np.ndarray, "rows inputs"]
 Features = Shaped[np.ndarray, "rows features"]
@@ -61,7 +58,7 @@ def read_inputs(table: Any, columns: Sequence[Column]) -> Inputs:
     return transform_columns(import_pandas().DataFrame(table, columns=names), columns)
 
 
-def place_left_out(frame: "pandas.DataFrame", columns: Sequence[Column]) -> "pandas.DataFrame":
+def place_left_out(frame: DataFrame, columns: Sequence[Column]) -> DataFrame:
     """The frame with the columns that nothing was learnt from where they were in ``fit``, and empty where it
     lacks them: new rows need not have them.
     """

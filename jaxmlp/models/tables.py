@@ -1,27 +1,22 @@
 """Predictions of a saved model for the rows of a table."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 from jaxmlp.data.columns import NumberColumn, column_places
 from jaxmlp.data.encoding import transform_columns
-from jaxmlp.data.frames import as_frame, import_pandas
+from jaxmlp.data.frames import Table, as_frame, import_pandas
 from jaxmlp.models import calibration
 from jaxmlp.models.model import Model
 from jaxmlp.models.prediction import predict, predict_proba
 from jaxmlp.models.schema import ModelSpec
 from jaxmlp.runtime.console import warn
-from jaxmlp.types import InputError
-
-if TYPE_CHECKING:
-    import pandas
-
-    from jaxmlp.data.frames import Table
+from jaxmlp.types import DataFrame, InputError
 
 
-def predict_table(model: Model, table: "Table") -> "pandas.DataFrame":
+def predict_table(model: Model, table: Table) -> DataFrame:
     """A prediction for each row of a table, of any kind that ``read_table`` takes: the class's name, of the
     type that it has in the training table, and each class's probability, or of each target the value and the
     ends of the interval that should hold 90 % of what is measured.
