@@ -34,23 +34,18 @@ class NumberColumn(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=
     """What stands beside the numbers, in texts."""
 
     def read(self, values: Series) -> Cells:
-        """The cells as numbers."""
         return read_numbers(values, self.decimal, self.unit)
 
     def fit(self, cells: Cells) -> "Column":
-        """The column with what it learns from the training rows."""
         return _fit_numbers(self, cells, "{:.15g}".format)
 
     def unread(self, cells: Cells) -> np.ndarray:
-        """Where there is something that cannot be read."""
-        return _unread_numbers(cells)
+        return cells.known & np.isnan(cells.values)
 
     def encode(self, cells: Cells) -> list[np.ndarray]:
-        """The numbers, with their gaps filled."""
         return _fill(cells.values, self.fill, self.gaps)
 
     def describe(self) -> str:
-        """How it is read, in words."""
         written = f"{' in ' if self.unit else ''}{self.unit}{' with decimal commas' * (self.decimal == ',')}"
         return f"numbers{written}{_describe_fill(f'{self.fill:.6g}', self.gaps)}"
 
@@ -69,25 +64,20 @@ class DateColumn(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="d
     """Names in ``dates.CYCLES``."""
 
     def read(self, values: Series) -> Cells:
-        """The cells as days."""
         return read_days(values, self.format)
 
     def fit(self, cells: Cells) -> "Column":
-        """The column with what it learns from the training rows."""
         cycled = msgspec.structs.replace(self, cycles=find_cycles(cells.values))
         return _fit_numbers(cycled, cells, lambda day: show_day(day, self.format))
 
     def unread(self, cells: Cells) -> np.ndarray:
-        """Where there is something that cannot be read."""
-        return _unread_numbers(cells)
+        return cells.known & np.isnan(cells.values)
 
     def encode(self, cells: Cells) -> list[np.ndarray]:
-        """The days, with their gaps filled, and a sine and a cosine for each cycle."""
         waves = [wave for cycle in self.cycles for wave in cycle_parts(cells.values, cycle)]
         return _fill(cells.values, self.fill, self.gaps) + waves
 
     def describe(self) -> str:
-        """How it is read, in words."""
         also = f", and where in the {' and '.join(self.cycles)}" if self.cycles else ""
         written = "" if self.format == ISO else f", written {self.format},"
         # Of a date, without its time.
@@ -112,7 +102,6 @@ class CategoryColumn(
         return Cells(words, words != "")
 
     def fit(self, cells: Cells) -> "Column":
-        """The column with the most frequent words of the training rows."""
         counts = Counter(cells.values.tolist())
         if len(counts) < 2:
             return DroppedColumn(self.name, _never_changes(next(iter(counts))))
@@ -120,15 +109,12 @@ class CategoryColumn(
         return CategoryColumn(self.name, tuple(sorted(frequent)))
 
     def unread(self, cells: Cells) -> np.ndarray:
-        """Where there is a category that was not learnt."""
         return cells.known & ~np.isin(cells.values, self.categories)
 
     def encode(self, cells: Cells) -> list[np.ndarray]:
-        """For each category, where it holds."""
         return [cells.values == category for category in self.categories]
 
     def describe(self) -> str:
-        """How it is read, in words."""
         names = [" ".join(name.split())[:40] or "(missing)" for name in self.categories]
         return f"{len(names)} categories, {', '.join(names[:6])}{', …' if len(names) > 6 else ''}"
 
@@ -140,11 +126,12 @@ class DroppedColumn(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag
     reason: str
 
     def describe(self) -> str:
-        """That it is left out, and why."""
         return f"left out: {self.reason}"
 
 
 Used = NumberColumn | DateColumn | CategoryColumn
+"""Each can ``read`` cells, ``fit`` itself to those of the training rows, tell which are ``unread`` although
+something is there, ``encode`` them as the network's inputs, and ``describe`` in words how it reads."""
 Column = Used | DroppedColumn
 """How one column of a table becomes numbers."""
 
@@ -175,10 +162,6 @@ def _fit_numbers(column: Any, cells: Cells, show: Callable[[float], str]) -> Col
     if not len(numbers) or (not gaps and numbers.min() == numbers.max()):
         return DroppedColumn(column.name, _never_changes(show(numbers[0]) if len(numbers) else ""))
     return msgspec.structs.replace(column, fill=float(np.median(numbers)), gaps=gaps)
-
-
-def _unread_numbers(cells: Cells) -> np.ndarray:
-    return cells.known & np.isnan(cells.values)
 
 
 def _never_changes(word: str) -> str:
