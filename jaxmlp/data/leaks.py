@@ -54,24 +54,20 @@ def _remark_twins(splits: Splits) -> Iterator[str]:
     for name, part in {**parts, "test": splits.test}.items():
         rows = _hash_rows(part)
         number = sum(row in learnt for row in rows)
-        if _are_many(number, len(rows), splits):
-            yield _tell_twins(
-                f"{name}: {number:,} of {len(rows):,} rows have twins among those to learn from"
-            )
+        told = f"{name}: {number:,} of {len(rows):,} rows have twins among those to learn from"
+        yield from _tell_twins(told, number, len(rows), splits)
     number = sum(count for count in learnt.values() if count > 1)
-    if cut and splits.blocks is None and _are_many(number, learnt.total(), splits):
-        yield _tell_twins(f"rows: {number:,} of {learnt.total():,} to learn from have twins among the others")
+    if cut and splits.blocks is None:
+        told = f"rows: {number:,} of {learnt.total():,} to learn from have twins among the others"
+        yield from _tell_twins(told, number, learnt.total(), splits)
 
 
-def _are_many(number: int, num_rows: int, splits: Splits) -> bool:
-    return number >= max(2, _SHARE * num_rows) and not _has_twins_by_chance(splits)
-
-
-def _tell_twins(found: str) -> str:
-    return (
-        f"{found}, with all inputs and the target, so that a score is too good whose rows are held out by "
-        "chance; drop one of each, or name what they share as groups"
-    )
+def _tell_twins(told: str, number: int, num_rows: int, splits: Splits) -> Iterator[str]:
+    if number >= max(2, _SHARE * num_rows) and not _has_twins_by_chance(splits):
+        yield (
+            f"{told}, with all inputs and the target, so that a score is too good whose rows are held out by "
+            "chance; drop one of each, or name what they share as groups"
+        )
 
 
 def _hash_rows(part: Dataset) -> list[int]:
@@ -104,7 +100,9 @@ def measure_columns(splits: Splits) -> dict[str, float]:
     """What each column alone tells of the target, on some training rows that are held out of a tree: the AUC,
     as a mean over the classes, or the R² of the target's ranks. Empty where there are too few rows to tell.
     """
-    rows = _sample(len(splits.train.inputs))
+    from sklearn.metrics import r2_score, roc_auc_score
+
+    rows, score = _sample(len(splits.train.inputs)), roc_auc_score if splits.class_names else r2_score
     targets = np.asarray(splits.train.targets)[rows]
     try:
         blocks = None if splits.blocks is None else splits.blocks.take(rows)
@@ -118,10 +116,8 @@ def measure_columns(splits: Splits) -> dict[str, float]:
         return {}
     columns = {name: inputs[rows] for name, inputs in _columns(splits).items()}
     for name in _likeliest(columns, values):
-        predictions = np.zeros(values.shape)
-        for fold, own in enumerate(learnt):
-            predictions[folds == fold] = _predict(columns[name], values, own, folds == fold)
-        found[name] = _score(values[held_out], predictions[held_out], is_class=bool(splits.class_names))
+        predictions = _predict(columns[name], values, folds, learnt)
+        found[name] = float(score(values[held_out], predictions[held_out]))
     return found
 
 
@@ -168,23 +164,15 @@ def _as_values(
 def _predict(
     inputs: Shaped[np.ndarray, "rows width"],
     values: Float[np.ndarray, "rows outputs"],
-    learnt: Bool[np.ndarray, " rows"],
-    measured: Bool[np.ndarray, " rows"],
-) -> Float[np.ndarray, "measured outputs"]:
+    folds: Int[np.ndarray, " rows"],
+    learnt: Bool[np.ndarray, "folds rows"],
+) -> Float[np.ndarray, "rows outputs"]:
+    """Of the rows of each fold, by a tree that learns from others."""
     # Here, since it takes a second that help and predictions need not wait for.
     from sklearn.tree import DecisionTreeRegressor
 
-    tree = DecisionTreeRegressor(min_samples_leaf=_LEAF, random_state=0)
-    tree.fit(inputs[learnt], values[learnt])
-    return tree.predict(inputs[measured]).reshape(-1, values.shape[1])
-
-
-def _score(
-    values: Float[np.ndarray, "rows outputs"],
-    predictions: Float[np.ndarray, "rows outputs"],
-    *,
-    is_class: bool,
-) -> float:
-    from sklearn.metrics import r2_score, roc_auc_score
-
-    return float((roc_auc_score if is_class else r2_score)(values, predictions))
+    predictions = np.zeros(values.shape)
+    for fold, own in enumerate(learnt):
+        tree = DecisionTreeRegressor(min_samples_leaf=_LEAF, random_state=0).fit(inputs[own], values[own])
+        predictions[folds == fold] = tree.predict(inputs[folds == fold]).reshape(-1, values.shape[1])
+    return predictions
