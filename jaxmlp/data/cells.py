@@ -133,12 +133,15 @@ def bare(text: str) -> str:
     return text[1:] if re.match(r"'[-+]?[\d.,]", text) else text
 
 
-def alike(words: Iterable[str]) -> list[str]:
-    """Those of them that differ only in capitals, or in the space within, beside each other."""
+def tell_alike(words: Iterable[str], what: str) -> list[str]:
+    """Which of the words, ``what`` they are, differ only in capitals, or in the space within, in a line; none
+    without any.
+    """
     folded = {word: " ".join(word.casefold().split()) for word in words}
     counts = Counter(folded.values())
-    several = (word for word, small in folded.items() if counts[small] > 1)
-    return sorted(several, key=lambda word: (folded[word], word))
+    several = [word for word, small in folded.items() if counts[small] > 1]
+    named = shown(sorted(several, key=lambda word: (folded[word], word)))
+    return [f"{named} are different {what}; write them alike if they are one"] if several else []
 
 
 def as_word(cell: Any) -> str:

@@ -7,7 +7,6 @@ import numpy as np
 
 from jaxmlp.data.cells import (
     Cells,
-    alike,
     are_truths,
     as_word,
     as_words,
@@ -16,6 +15,7 @@ from jaxmlp.data.cells import (
     is_plain,
     sample_words,
     shown,
+    tell_alike,
     tell_digits,
 )
 from jaxmlp.data.columns import (
@@ -55,15 +55,9 @@ def remark_columns(
     remarks = []
     for column in columns:
         name = column.name
-        if name in cells:
-            found = _remark_lost(column, cells[name], frame[name])
-            if name not in said:
-                found += _remark_doubtful(column, cells[name], frame[name])
-                found += _remark_thousands(column, frame) if isinstance(column, NumberColumn) else []
-        else:
-            found = [] if name in said else [f"is {column.describe()}"]
-        if isinstance(column, CategoryColumn | DroppedColumn) and name not in said:
-            found += _remark_missed(frame[name])
+        found = _remark_lost(column, cells[name], frame[name]) if name in cells else []
+        if name not in said:
+            found += _remark_doubtful(column, cells.get(name), frame)
         remarks += [f"column {name!r}: {remark}" for remark in found]
     return remarks
 
@@ -91,18 +85,20 @@ def _remark_lost(column: Column, cells: Cells, values: Series) -> list[str]:
     return [f"{share} are no {kind} and count as missing: {shown(values[unread])}"] if unread.any() else []
 
 
-def _remark_doubtful(column: Column, cells: Cells, values: Series) -> list[str]:
-    """What may have been meant otherwise."""
+def _remark_doubtful(column: Column, cells: Cells | None, frame: DataFrame) -> list[str]:
+    """What may have been meant otherwise; ``cells`` are None where none were read."""
+    values = frame[column.name]
+    if isinstance(column, DroppedColumn) or cells is None:
+        left_out = [f"is {column.describe()}"] if cells is None else []
+        return left_out + _remark_missed(values)
     if isinstance(column, CategoryColumn):
-        if floats_merge(values):
-            return ["is taken for categories, since its whole numbers are too long to compute with"]
-        typed = infer_from_type(column.name, values) is not None
-        return [] if typed else _remark_digits(column, values) + _remark_alike(cells)
-    if isinstance(column, NumberColumn):
-        return _remark_sentinels(cells.values) + (_remark_bare(column, values) if column.unit else [])
+        return _remark_words(column, cells, values) + _remark_missed(values)
     if isinstance(column, DateColumn):
         return _remark_sentinels(cells.values, is_date=True) + _remark_century(column, cells, values)
-    return []
+    # Those without the unit that the others have.
+    bare = without_unit(sample_words(values), column.decimal, column.unit) if column.unit else []
+    sentinels = _remark_sentinels(cells.values)
+    return sentinels + tell_bare(bare, column.unit) + _remark_thousands(column, frame)
 
 
 def _remark_missed(values: Series) -> list[str]:
@@ -121,11 +117,6 @@ def _remark_missed(values: Series) -> list[str]:
     return []
 
 
-def _remark_alike(cells: Cells) -> list[str]:
-    words = alike({*cells.values[cells.known].tolist()})
-    return [f"{shown(words)} are different categories; write them alike if they are one"] if words else []
-
-
 def _remark_century(column: DateColumn, cells: Cells, values: Series) -> list[str]:
     """Years of two digits, of which those up to 68 are taken for this century."""
     if "%y" not in column.format or not np.nanmax(cells.values) > np.datetime64("today").astype(int):
@@ -137,16 +128,20 @@ def _remark_century(column: DateColumn, cells: Cells, values: Series) -> list[st
     ]
 
 
-def _remark_digits(column: CategoryColumn, values: Series) -> list[str]:
-    """Categories of which some are numbers."""
-    if are_truths({*column.categories} - {""}):
-        return tell_digits(sample_words(values))
-    return _remark_numerals(values)
-
-
-def _remark_numerals(values: Series) -> list[str]:
-    """Categories that are numbers but for a few words, as where "?" stands for a gap."""
+def _remark_words(column: CategoryColumn, cells: Cells, values: Series) -> list[str]:
+    """Categories that may be numbers, or one."""
+    if floats_merge(values):
+        return ["is taken for categories, since its whole numbers are too long to compute with"]
+    if infer_from_type(column.name, values) is not None:
+        return []
     words = sample_words(values)
+    truths = are_truths({*column.categories} - {""})
+    several = tell_alike({*cells.values[cells.known].tolist()}, "categories")
+    return (tell_digits(words) if truths else _remark_numerals(words)) + several
+
+
+def _remark_numerals(words: Sequence[str]) -> list[str]:
+    """Categories that are numbers but for a few words, as where "?" stands for a gap."""
     others = [word for word in words if not is_numeral(word)]
     if not others or 2 * len(others) > len(words) or has_leading_zeros(words):
         return []
@@ -166,11 +161,6 @@ def _remark_thousands(column: NumberColumn, frame: DataFrame) -> list[str]:
     if any(shown_decimals(sample_words(values)) for values in texts.values()):
         return []
     return [f"{grouped[0]!r} is taken for a decimal; if points group thousands, say that it is decimal-comma"]
-
-
-def _remark_bare(column: NumberColumn, values: Series) -> list[str]:
-    """Numbers without the unit that the others have, among texts."""
-    return tell_bare(without_unit(sample_words(values), column.decimal, column.unit), column.unit)
 
 
 def _remark_sentinels(numbers: np.ndarray, *, is_date: bool = False) -> list[str]:

@@ -7,8 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Shaped
 
-from jaxmlp import checks
-from jaxmlp.data.cells import alike, as_words, shown
+from jaxmlp.data.cells import as_words, shown, tell_alike
 from jaxmlp.data.columns import CategoryColumn, DroppedColumn
 from jaxmlp.data.inference import infer_columns
 from jaxmlp.runtime.console import warn
@@ -35,8 +34,8 @@ class KeyColumn(NamedTuple):
                 f"{self.argument}: column {self.name!r} is missing or cannot be read in {missing.sum()} of "
                 f"{len(frame)} rows, as {shown(frame[self.name][missing])}; fill or drop them"
             )
-        if self.argument == "groups" and (words := alike({*values.tolist()})):
-            warn(f"groups: {shown(words)} are different groups; write them alike if they are one")
+        for told in tell_alike({*values.tolist()}, "groups") if self.argument == "groups" else ():
+            warn(f"groups: {told}")
         return values
 
     def tell_shared(self, rows: DataFrame, frame: DataFrame) -> None:
@@ -57,11 +56,8 @@ def find_keys(
     frame: DataFrame, groups: str | None, time: str | None, said: Mapping[str, str]
 ) -> list[KeyColumn]:
     """The columns of these names; how a time is written is found as that of any column, or ``said``.
-    InputError for one that is not there, or words as a time.
+    InputError for words as a time.
     """
-    for argument, name in {"groups": groups, "time": time}.items():
-        if name is not None:
-            checks.known_name(argument, name, frame.columns)
     found = [] if groups is None else [KeyColumn("groups", groups, as_words)]
     return found if time is None else [*found, _find_time(frame, time, said)]
 

@@ -59,10 +59,10 @@ def read_table(
     """
     said = dict(columns or {})
     frame, target_kind = _read_checked(table, target, said)
-    keys = find_keys(frame, groups, time, said)
     named = {"target": target, "sample_weight": sample_weight, "groups": groups, "time": time}
     others = {argument: name for argument, name in named.items() if name is not None}
     _check_learnable(frame, others)
+    keys = find_keys(frame, groups, time, said)
     targets, classes = fit_targets(frame[target], task, target_kind)
     class_names = () if classes is None else tuple(classes.tolist())
     given: dict[str, Any] = {"validation": validation, "test": test}

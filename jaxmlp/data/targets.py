@@ -9,7 +9,6 @@ from jaxtyping import Bool, Int
 from jaxmlp.data.arrays import MAX_CLASSES
 from jaxmlp.data.cells import (
     MISSING,
-    alike,
     are_truths,
     as_word,
     as_words,
@@ -18,6 +17,7 @@ from jaxmlp.data.cells import (
     is_dated,
     sample_words,
     shown,
+    tell_alike,
     tell_digits,
 )
 from jaxmlp.data.columns import DateColumn, NumberColumn
@@ -164,8 +164,7 @@ def tell_classes(before: Series, after: Series) -> None:
     if len(texts) > len(names):
         padded = sorted(text for text in texts if text != bare(text))
         found.append(f"space around a class does not count: {shown(padded)}")
-    if several := alike(names):
-        found.append(f"{shown(several)} are different classes; write them alike if they are one")
+    found += tell_alike(names, "classes")
     if gaps := [name for name in names if name.casefold() in MISSING | _PLACEHOLDERS]:
         found.append(f"{shown(gaps)} is taken for a class; where it stands for a gap, drop these rows")
     if kinds := _number_kinds(names):
