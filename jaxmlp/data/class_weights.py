@@ -68,14 +68,13 @@ def class_factors(
     if labels.dtype.kind not in "iu":
         raise InputError(f"class_weight: needs class labels as targets, got {labels.dtype} values")
     occurring = np.unique(labels)
-    if isinstance(class_weight, Mapping):
-        _check_class_weight(class_weight, set(occurring.tolist()))
-    elif class_weight != "balanced":
-        raise InputError(f"class_weight: must be 'balanced' or {{label: weight}}, got {class_weight!r}")
     factors = np.ones(occurring[-1] + 1)
     if isinstance(class_weight, Mapping):
+        _check_class_weight(class_weight, set(occurring.tolist()))
         factors[occurring] = [class_weight[label] for label in occurring.tolist()]
         return factors
+    if class_weight != "balanced":
+        raise InputError(f"class_weight: must be 'balanced' or {{label: weight}}, got {class_weight!r}")
     # As scikit-learn's compute_class_weight has it, which learnt of weights only lately.
     totals = np.bincount(labels, weights)
     present = totals > 0

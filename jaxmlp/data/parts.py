@@ -50,12 +50,12 @@ def take_part(
         kept = np.setdiff1d(rows, cut)
         if blocks is not None:
             _check_sides(part, blocks.take(kept), blocks.take(cut))
+    elif checks.fraction(f"{part}_fraction", fraction) == 0:
+        kept, cut = rows, rows[:0]
     elif blocks is not None:
         kept, cut = _cut_blocks(rows, data.targets, part, fraction, split_seed, blocks)
     else:
-        labels = data.targets if class_names else None
-        if labels is not None and fraction:
-            _check_counts(labels[rows], class_names)
+        labels = _labels_to_cut(data.targets[rows], class_names)
         kept, cut = _cut(rows, labels, f"{part}_fraction", fraction, split_seed)
     lost = set(np.unique(data.targets[rows])) - set(np.unique(data.targets[kept])) if class_names else set()
     if lost or not len(kept):
@@ -68,10 +68,6 @@ def _cut_blocks(
     rows: np.ndarray, targets: AnyArray, part: str, fraction: float, split_seed: int, blocks: Blocks
 ) -> tuple[np.ndarray, np.ndarray]:
     """Like ``_cut``, but with each block whole on one side; where that makes it another size, it is said."""
-    checks.fraction(f"{part}_fraction", fraction)
-    checks.integer("split_seed", split_seed, at_least=0)
-    if fraction == 0:
-        return rows, rows[:0]
     is_cut = cut_blocks(blocks.take(rows), np.asarray(targets[rows]), fraction, split_seed)
     if not 1 / _FAR <= is_cut.mean() / fraction <= _FAR:
         warn(
@@ -92,8 +88,11 @@ def _check_sides(part: str, kept: Blocks, cut: Blocks) -> None:
         )
 
 
-def _check_counts(labels: AnyArray, class_names: tuple[ClassName, ...]) -> None:
-    for label, count in zip(*np.unique(labels, return_counts=True), strict=True):
+def _labels_to_cut(targets: AnyArray, class_names: tuple[ClassName, ...]) -> AnyArray | None:
+    """None of real values; InputError for a class with a single example."""
+    if not class_names:
+        return None
+    for label, count in zip(*np.unique(targets, return_counts=True), strict=True):
         if count == 1:
             is_number = type(class_names[label]) in (int, float)
             hint = "; if these are no classes but numbers, give task='regression'" if is_number else ""
@@ -101,6 +100,7 @@ def _check_counts(labels: AnyArray, class_names: tuple[ClassName, ...]) -> None:
                 f"targets: class {class_names[label]!r} has a single example, which cannot be both learnt "
                 f"and measured; find more of it, drop it, or put it with another class{hint}"
             )
+    return targets
 
 
 def _cut(
@@ -110,10 +110,6 @@ def _cut(
     # Here, since it takes a second that help and predictions need not wait for.
     from sklearn.model_selection import train_test_split
 
-    checks.fraction(argument, fraction)
-    checks.integer("split_seed", split_seed, at_least=0)
-    if fraction == 0:
-        return rows, rows[:0]
     num_cut = math.ceil(fraction * len(rows))
     # A single row measures no classes.
     if not (1 if labels is None else 2) <= num_cut < len(rows):
@@ -121,13 +117,12 @@ def _cut(
             f"{argument}: cannot cut {fraction} off {len(rows)} examples; take another share, 0 for none, or "
             "find more examples"
         )
-    stratify = None if labels is None else labels[rows]
-    num_classes = len(np.unique(stratify)) if stratify is not None else 1
-    if stratify is not None and min(num_cut, len(rows) - num_cut) < num_classes:
+    num_classes = 1 if labels is None else len(np.unique(labels))
+    if labels is not None and min(num_cut, len(rows) - num_cut) < num_classes:
         warn(f"{argument}: {num_cut} of {len(rows)} examples are too few for each of {num_classes} classes")
-        is_cut = _deal_cut(stratify, num_cut, split_seed)
+        is_cut = _deal_cut(labels, num_cut, split_seed)
         return rows[~is_cut], rows[is_cut]
-    kept, cut = train_test_split(rows, test_size=num_cut, random_state=split_seed, stratify=stratify)
+    kept, cut = train_test_split(rows, test_size=num_cut, random_state=split_seed, stratify=labels)
     return kept, cut
 
 

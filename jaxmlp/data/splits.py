@@ -133,6 +133,7 @@ def from_arrays(
         class_names = class_names or infer_class_names(as_labels("targets", values))
     task = task or {0: "regression", 2: "binary"}.get(len(class_names), "multiclass")
     check_task(task, class_names)
+    checks.integer("split_seed", split_seed, at_least=0)
     data = make_dataset("", inputs, values, class_names)
     check_targets(data.targets, class_names)
     data, rows = with_sample_weight(data, sample_weight), np.arange(len(data.inputs))
