@@ -5,7 +5,6 @@ so a set may be larger than the memory.
 """
 
 import contextlib
-import difflib
 import errno
 import importlib
 import importlib.util
@@ -31,11 +30,7 @@ _WELL_KNOWN = ("cifar10", "cifar100", "emnist", "fashion_mnist", "kmnist", "mnis
 
 
 def checksum(path: Path) -> int:
-    total = 0
-    with path.open("rb") as file:
-        while block := file.read(2**20):
-            total = zlib.crc32(block, total)
-    return total
+    return zlib.crc32(np.memmap(path, mode="r").data)
 
 
 def prepare(name: str, manual_dir: Path | None, scratch: Path, others: Sequence[str]) -> None:
@@ -91,8 +86,8 @@ def _base(name: str) -> str:
 
 def _did_you_mean(name: str, known: Sequence[str]) -> str:
     """A hint; empty where nothing is near, or the name is known."""
-    nearest = difflib.get_close_matches(_base(name).lower(), known, n=1)
-    return f"did you mean {nearest[0]!r}?" if nearest and nearest[0] != _base(name) else ""
+    nearest = checks.nearest_name(_base(name), known)
+    return f"did you mean {nearest!r}?" if nearest not in (None, _base(name)) else ""
 
 
 def _image_builder(name: str, tfds: Any, folder: Path) -> Any:
@@ -115,18 +110,14 @@ def _image_builder(name: str, tfds: Any, folder: Path) -> Any:
     return builder
 
 
-def _hide_gpus() -> None:
-    """Keep TensorFlow from claiming the memory of devices that JAX is to use."""
-    tensorflow: Any = importlib.import_module("tensorflow")
-    with contextlib.suppress(RuntimeError):  # TensorFlow is in use already, by its user's choice
-        tensorflow.config.set_visible_devices([], "GPU")
-
-
 def _generate(tfds: Any, builder: Any, manual_dir: Path | None, num_retries: int) -> None:
     # A module constant is the only way in; with its ten, finding no network takes 100 seconds.
     downloader: Any = importlib.import_module("tensorflow_datasets.core.download.downloader")
     downloader.MAX_RETRIES = num_retries
-    _hide_gpus()
+    # Else TensorFlow claims the memory of devices that JAX is to use.
+    tensorflow: Any = importlib.import_module("tensorflow")
+    with contextlib.suppress(RuntimeError):  # TensorFlow is in use already, by its user's choice
+        tensorflow.config.set_visible_devices([], "GPU")
     config = tfds.download.DownloadConfig(manual_dir=manual_dir, try_download_gcs=False)
     builder.download_and_prepare(
         download_config=config, download_dir=Path(builder.data_dir_root, "downloads")
