@@ -154,6 +154,15 @@ def as_word(cell: Any) -> str:
     return whole[1] if whole else _TRUTH.get(small, word)
 
 
+def is_float(word: str) -> bool:
+    """Whether Python itself reads it as a number."""
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
+
+
 def are_truths(words: AbstractSet[str]) -> bool:
     """Whether they are truth values, of which some may be written as 1 and 0."""
     return words <= {"True", "False", "0", "1"} and not words.isdisjoint(("True", "False"))

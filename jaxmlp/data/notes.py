@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from jaxmlp.data.cells import Cells, counts_rows, is_dated, is_plain, sample_words
+from jaxmlp.data.cells import Cells, counts_rows, is_dated, is_float, is_plain, sample_words
 from jaxmlp.data.columns import (
     CategoryColumn,
     Column,
@@ -31,19 +31,17 @@ def note_columns(
     """
     notes = []
     for column in columns:
-        if isinstance(column, DroppedColumn):
-            found = [f"is {column.describe()}"] if column.name in cells else []
-        elif isinstance(column, CategoryColumn):
-            found = []
-        else:
-            found = _note_numbers(column, cells[column.name], frame[column.name], column.name in said)
-        notes += [f"column {column.name!r}: {note}" for note in found]
+        name = column.name
+        found = _note_column(column, cells[name], frame[name], name in said) if name in cells else []
+        notes += [f"column {name!r}: {note}" for note in found]
     return notes
 
 
-def _note_numbers(
-    column: NumberColumn | DateColumn, cells: Cells, values: Series, is_said: bool
-) -> list[str]:
+def _note_column(column: Column, cells: Cells, values: Series, is_said: bool) -> list[str]:
+    if isinstance(column, DroppedColumn):
+        return [f"is {column.describe()}"]
+    if isinstance(column, CategoryColumn):
+        return []
     notes = _note_writing(column, values) + _note_versions(column, values)
     if not is_said and isinstance(column, NumberColumn) and counts_rows(cells.values):
         notes.append("holds whole numbers that are all different; if they only name the rows, leave it out")
@@ -56,7 +54,7 @@ def _note_writing(column: NumberColumn | DateColumn, values: Series) -> list[str
 
     form, typed = getattr(column, "format", ""), infer_from_type(column.name, values)
     words = [] if typed is not None and (is_dated(values) or not form) else sample_words(values)
-    words = [word for word in words if form or _CODE.fullmatch(word) or not _is_plain_number(word)]
+    words = [word for word in words if form or _CODE.fullmatch(word) or not is_float(word)]
     numbers = column.read(pandas.Series(words, dtype=object)).values
     for word, number in zip(words, numbers, strict=True):
         if np.isfinite(number):
@@ -81,10 +79,3 @@ def _note_versions(column: NumberColumn | DateColumn, values: Series) -> list[st
     if padded is None or len({*map(len, decimals.values())}) == 1:
         return []
     return [f"{padded!r} is the number {float(padded):.15g}; if these are versions, say that it is text"]
-
-
-def _is_plain_number(word: str) -> bool:
-    try:
-        return bool(np.isfinite(float(word)))
-    except ValueError:
-        return False

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from jaxmlp.data.cells import trimmed
+from jaxmlp.data.cells import is_float, trimmed
 from jaxmlp.types import InputError
 
 _SEPARATORS = (",", ";", "\t", "|", " ")
@@ -132,7 +132,7 @@ def _names(header: list[str], rows: list[list[str]], notes: list[str]) -> list[s
     """A name for each cell of the rows, which may have one more than the header."""
     names = [" ".join(trimmed(name).split()) or f"Unnamed: {place}" for place, name in enumerate(header)]
     check_names(names)
-    if len(names) > 1 and all(_is_number(name) and not name.isdecimal() for name in names):
+    if len(names) > 1 and all(is_float(name) and not name.isdecimal() for name in names):
         raise InputError(
             f"its first line holds numbers, {', '.join(names[:4])}, and no names; add a line of names"
         )
@@ -164,14 +164,6 @@ def _too_long(names: Sequence[str], rows: Sequence[Sequence[str]]) -> InputError
         f"its row {place + 1} has {len(rows[place])} cells, and its header {len(names)} names; "
         "quote what holds a separator, or give --separator"
     )
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def check_width(num_columns: int) -> None:
