@@ -48,7 +48,8 @@ from jaxmlp.types import DataFrame, InputError, Series
 
 KINDS = ("number", "decimal-point", "decimal-comma", "date", "day-first", "month-first", "text", "drop")
 """What a column may be said to be."""
-NUMBER_KINDS, _DATE_KINDS = KINDS[:3], KINDS[3:6]
+NUMBER_KINDS = KINDS[:3]
+_KINDS_OF = {NumberColumn: NUMBER_KINDS, DateColumn: KINDS[3:6]}
 _FEW, _NEARLY_ALL = 0.05, 0.9
 _SAMPLE = 50
 _MONTH = re.compile(r"(0?[1-9]|1[0-2])\.(19|20)\d\d")
@@ -104,7 +105,7 @@ def _infer(name: str, values: Series, said: str, marks: set[str] | None) -> Colu
     typed = infer_from_type(name, values)
     if not said and not isinstance(typed, CategoryColumn | DateColumn) and floats_merge(values):
         return _as_texts(name, values, 0.0)
-    if typed is not None and (not said or _matches(typed, said)):
+    if typed is not None and (not said or said in _KINDS_OF.get(type(typed), ())):
         return typed
     sample = sample_words(values)
     if not sample:
@@ -131,10 +132,6 @@ def _of_texts(name: str, values: Series, sample: Sequence[str], said: str, marks
         if dates is not None:
             return dates
     return _as_spans(name, values, sample) or _as_texts(name, values, share)
-
-
-def _matches(column: Column, said: str) -> bool:
-    return said in {NumberColumn: NUMBER_KINDS, DateColumn: _DATE_KINDS}.get(type(column), ())
 
 
 def _share_read(column: Any, values: Series) -> float:

@@ -21,6 +21,7 @@ from jaxmlp.data.arrays import (
     make_dataset,
 )
 from jaxmlp.data.blocks import Blocks, make_blocks
+from jaxmlp.data.cells import shown
 from jaxmlp.data.class_weights import ClassWeight, weigh_classes
 from jaxmlp.data.columns import MAX_LINES, Column
 from jaxmlp.data.parts import Part, scale_sample_weight, select, take_part, with_sample_weight
@@ -181,8 +182,7 @@ def check_inputs(inputs: AnyArray) -> None:
 
 def _tell_left_out(tell: Callable[[str], None], columns: Bool[np.ndarray, " columns"], why: str) -> None:
     if len(places := np.flatnonzero(columns)):
-        named = ", ".join(map(str, places[:5])) + (", …" if len(places) > 5 else "")
-        tell(f"inputs: {len(places)} of {len(columns)} columns {why}: {named}")
+        tell(f"inputs: {len(places)} of {len(columns)} columns {why}: {shown(places.tolist(), 5)}")
 
 
 def layer_sizes(splits: Splits, hidden_sizes: Sequence[int]) -> tuple[int, ...]:

@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from jaxmlp import checks
 from jaxmlp.data.arrays import check_unmasked
 from jaxmlp.data.blocks import as_key
-from jaxmlp.data.class_weights import class_factors, weights_by_label
+from jaxmlp.data.class_weights import ClassWeight, class_factors, weights_by_label
 from jaxmlp.data.frames import as_frame
 from jaxmlp.data.leaks import warn_leaks
 from jaxmlp.data.parts import with_sample_weight
@@ -39,7 +39,6 @@ from jaxmlp.models.prediction import predict, predict_proba
 from jaxmlp.models.tables import warn_far
 from jaxmlp.types import Dataset, InputError
 
-ClassWeight = Mapping[Any, float] | str | None
 Fitted = TypeVar("Fitted", bound="Estimator")
 
 
@@ -179,7 +178,7 @@ class Estimator(BaseEstimator):
 class Classifier(ClassifierMixin, Estimator):
     """An estimator of classes of any type."""
 
-    class_weight: ClassWeight
+    class_weight: ClassWeight | None
     classes_: np.ndarray
     """In the order of the columns of ``predict_proba``."""
 

@@ -101,7 +101,7 @@ class EnsembleClassifier(_Ensemble, Classifier):
         num_epochs: int | None = None,
         batch_size: int | None = None,
         time_budget: float | None = None,
-        class_weight: ClassWeight = None,
+        class_weight: ClassWeight | None = None,
         columns: Mapping[str, str] | None = None,
         random_state: RandomState = None,
         verbose: int = 0,

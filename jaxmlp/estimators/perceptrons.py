@@ -76,7 +76,7 @@ class MLPClassifier(_Perceptron, Classifier):
         num_epochs: int | None = None,
         patience: int | None = None,
         validation_fraction: float = 0.1,
-        class_weight: ClassWeight = None,
+        class_weight: ClassWeight | None = None,
         columns: Mapping[str, str] | None = None,
         random_state: RandomState = None,
         verbose: int = 0,
