@@ -15,14 +15,7 @@ import tyro
 import jaxmlp
 from jaxmlp import checks, records
 from jaxmlp.cli import findings
-from jaxmlp.cli.flags import (
-    SearchFlags,
-    Switch,
-    TextFlags,
-    check_flags,
-    default,
-    plan_of,
-)
+from jaxmlp.cli.flags import SearchFlags, Switch, TextFlags, check_flags, default, plan_of
 from jaxmlp.data.columns import describe_columns
 from jaxmlp.data.frames import read_frame
 from jaxmlp.data.splits import Splits

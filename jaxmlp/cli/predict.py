@@ -16,7 +16,7 @@ from PIL import Image
 import jaxmlp
 from jaxmlp import checks
 from jaxmlp.cli.flags import TextFlags, default
-from jaxmlp.data.cells import shown
+from jaxmlp.data.cells import is_float, shown
 from jaxmlp.data.drawings import MNIST_EXTENT, read_drawing, read_picture
 from jaxmlp.data.frames import read_frame
 from jaxmlp.data.ink import composite_on, shrink
@@ -122,10 +122,7 @@ def parse_threshold(text: str | None, spec: ModelSpec) -> tuple[int, float] | No
         raise InputError("threshold: is for a table's two classes, which this model has not; leave it out")
     name, _, number = text.rpartition("=")
     names = [*map(str, spec.class_names)]
-    try:
-        least = float(number if name else "nan")
-    except ValueError:
-        least = math.nan
+    least = float(number) if name and is_float(number) else math.nan
     if not 0 <= least <= 1:
         raise InputError(f"threshold: must be CLASS=PROBABILITY, as {names[1]}=0.3, got {text!r}")
     return names.index(checks.known_name("threshold", name, names)), least

@@ -88,7 +88,8 @@ class Estimator(BaseEstimator):
     def _make_splits(self, seed: int, X: Any, targets: Any, weights: Any, groups: Any, time: Any) -> Splits:
         """All rows as training part, but for those held out as validation part."""
         columns, inputs = learn_inputs(X, self.columns)
-        names, share = self._class_names(), self._held_out_share(len(targets))
+        names: Sequence[Any] = self.classes_.tolist() if hasattr(self, "classes_") else ()
+        share = self._held_out_share(len(targets))
         free = groups is None and time is None
         splits = from_arrays(
             *(inputs, targets),
@@ -108,10 +109,6 @@ class Estimator(BaseEstimator):
     def _read_targets(self, y: Any) -> np.ndarray:
         """Labels 0…k−1, or real values."""
         raise NotImplementedError
-
-    def _class_names(self) -> Sequence[Any]:
-        """One for each label; none of real values."""
-        return ()
 
     def _weigh(self, targets: np.ndarray, sample_weight: ArrayLike | None) -> np.ndarray | None:
         """How much each row counts; None where all count alike."""
@@ -201,9 +198,6 @@ class Classifier(ClassifierMixin, Estimator):
         if len(self.classes_) < 2:
             raise InputError(f"y: must hold two classes at least, got one class, {self.classes_[0]!r}")
         return labels
-
-    def _class_names(self) -> Sequence[Any]:
-        return self.classes_.tolist()
 
     def _weigh(self, targets: np.ndarray, sample_weight: ArrayLike | None) -> np.ndarray | None:
         own = super()._weigh(targets, sample_weight)
