@@ -94,15 +94,15 @@ def _text(cell: Any) -> str:
 def map_different(values: Series, read: Callable[[np.ndarray], Any], missing: Any) -> np.ndarray:
     """``read`` of the different cells, brought to where they stand; ``missing`` where there is none."""
     codes, uniques = different(values)
-    found = np.asarray([*read(uniques), missing])
-    return found[codes]
+    # As objects, since an array of texts gives each the room of the longest.
+    return np.array([*read(uniques), missing], object)[codes]
 
 
 def as_words(values: Series) -> np.ndarray:
     """Each cell as text without space around it, so that 1, 1.0 and "1", or True and "true", are one word;
     "" where there is none, or one of MISSING.
     """
-    return map_different(values, lambda cells: np.array([as_word(cell) for cell in cells], object), "")
+    return map_different(values, lambda cells: map(as_word, cells), "")
 
 
 def sample_words(values: Series) -> list[str]:
@@ -111,13 +111,6 @@ def sample_words(values: Series) -> list[str]:
     if not (words != "").any():
         words = as_words(values)
     return [word for word in dict.fromkeys(words.tolist()) if word]
-
-
-def is_known(values: Series) -> Bool[np.ndarray, " rows"]:
-    """Where a cell holds something."""
-    return map_different(values, lambda cells: [as_word(cell) != "" for cell in cells], missing=False).astype(
-        bool
-    )
 
 
 def trimmed(text: str) -> str:

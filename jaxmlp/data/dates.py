@@ -9,7 +9,7 @@ from itertools import product
 import numpy as np
 from jaxtyping import Bool, Float
 
-from jaxmlp.data.cells import Cells, as_words, bare, is_dated, is_known, is_plain, sample_words
+from jaxmlp.data.cells import Cells, as_words, bare, is_dated, is_plain, sample_words
 from jaxmlp.types import Series
 
 ISO = "ISO8601"
@@ -68,13 +68,12 @@ def read_days(values: Series, form: str) -> Cells:
     """Days since 1970, in universal time where a zone is given; texts are written in the format ``form``."""
     import pandas
 
-    known = is_known(values)
+    known = as_words(values) != ""
     if pandas.api.types.is_numeric_dtype(values.dtype):
         if form not in _COMPACT:
             # Of what unit would they be?
             return Cells(np.full(len(values), np.nan), known)
         values = pandas.Series(as_words(values), dtype=object)
-        known = is_known(values)
     if isinstance(values.dtype, pandas.PeriodDtype):
         values = values.dt.to_timestamp()
     options = {} if is_dated(values) else {"format": form}

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from jaxtyping import Float
 
-from jaxmlp.data.cells import Cells, are_numbers, bare, is_dated, is_duration, is_known, map_different, shown
+from jaxmlp.data.cells import Cells, are_numbers, as_words, bare, is_dated, is_duration, map_different, shown
 from jaxmlp.types import Series
 
 MOST = 0.95
@@ -60,7 +60,7 @@ def read_numbers(values: Series, decimal: str = ".", unit: str = "") -> Cells:
     if (rest := known & np.isnan(numbers)).any():
         left = values[rest]
         numbers[rest] = map_different(left, lambda cells: parse_numbers(cells, decimal, unit), np.nan)
-        known[rest] = is_known(left)
+        known[rest] = as_words(left) != ""
     return Cells(np.where(np.isinf(numbers), np.nan, numbers), known)
 
 

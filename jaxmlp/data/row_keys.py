@@ -45,8 +45,11 @@ class KeyColumn(NamedTuple):
         if self.name not in rows:
             return
         own, others = self.read(rows[self.name]), self.read(frame[self.name])
-        seen = np.isin(own, others) if self.argument == "groups" else own <= others.max()
-        what = "of groups" if self.argument == "groups" else "no later than rows"
+        if self.argument == "groups":
+            groups = {*others.tolist()}
+            seen, what = np.array([one in groups for one in own.tolist()]), "of groups"
+        else:
+            seen, what = own <= others.max(), "no later than rows"
         if seen.any():
             share = f"{seen.sum():,} of {len(seen):,} rows"
             warn(f"{share} are {what} that the table has, too, by {self.name!r}")

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from jaxmlp.data.cells import as_words
 from jaxmlp.data.columns import CategoryColumn, DateColumn, DroppedColumn
 from jaxmlp.data.dates import ISO
 from jaxmlp.data.encoding import transform_columns
@@ -240,3 +241,8 @@ def test_a_column_without_any_value_is_left_out_whatever_its_type(capsys, dtype)
 def test_numbers_of_half_precision_are_read_without_a_word(capsys):
     columns, _ = learn_columns(pd.DataFrame({"x": HALVES.astype(np.float16)}), np.arange(40), {})
     assert columns[0].fill == np.median(HALVES) and capsys.readouterr().err == ""
+
+
+def test_one_long_text_takes_no_room_in_other_rows():
+    words = as_words(pd.Series(["short", None] * 5000 + ["long" * 250]))
+    assert words.nbytes < 100_000 and words.tolist()[:2] == ["short", ""] and len(words[-1]) == 1000
