@@ -27,7 +27,6 @@ class Env:
 
 
 def run_env(_: Env) -> None:
-    """Print a line for each part of the environment."""
     for name, value in (environment.describe() | {"cache": _cache()}).items():
         print(f"{name.replace('_', ' '):16} {value}")
 

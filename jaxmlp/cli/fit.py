@@ -95,7 +95,6 @@ class Fit:
 
 
 def run(config: Fit) -> None:
-    """Search, save, measure, record and draw."""
     began, ranges = time.perf_counter(), check_flags(config.search)
     checks.integer("seed", config.seed, at_least=0)
     cost, splits = parse_cost(config.cost), read_data(config)
@@ -133,12 +132,10 @@ def _search(
 
 
 def command_line() -> str:
-    """As it was given."""
     return f"jaxmlp {shlex.join(sys.argv[1:])}".strip()
 
 
 def read_data(config: Fit) -> Splits:
-    """The table or the named set."""
     cut: Any = {"split_seed": config.seed, "validation_fraction": config.search.validation_fraction}
     cut |= {"test_fraction": config.test_fraction, "class_weight": config.class_weight}
     is_file = bool(Path(config.data).suffix) or Path(config.data).is_file()

@@ -35,7 +35,6 @@ class Page:
 
 
 def run(config: Page) -> None:
-    """Write the page, and say how large it is."""
     if config.out.suffix.lower() not in (".html", ".htm"):
         raise InputError(f"out: must be a file that ends with .html, got {str(config.out)!r}")
     model = jaxmlp.load(config.model)

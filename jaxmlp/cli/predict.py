@@ -187,7 +187,6 @@ def _measure(spec: ModelSpec, targets: np.ndarray, predicted: DataFrame) -> Iter
 
 
 def _judge(spec: ModelSpec, targets: np.ndarray, predicted: DataFrame) -> Judged:
-    """These rows, and what was predicted of them."""
     names, nothing, weights = spec.class_names, np.zeros((len(targets), 0)), np.ones(len(targets))
     if not names:
         values = predicted[["prediction"]].to_numpy(float)
@@ -198,7 +197,6 @@ def _judge(spec: ModelSpec, targets: np.ndarray, predicted: DataFrame) -> Judged
 
 
 def _predict_picture(model: Model, path: Path, target: Path) -> None:
-    """Say the class, and draw the picture, what the network sees of it and the probabilities."""
     image = read_picture(path)
     seen, remark = see(model, image)
     (probabilities,) = jaxmlp.predict_proba(model, seen[None])

@@ -24,7 +24,6 @@ class Show:
 
 
 def run(config: Show) -> None:
-    """Print a line for each thing that is known."""
     model = jaxmlp.load(config.model)
     lines = model.summary() | _trained(model.spec)
     width = max(map(len, lines))

@@ -94,7 +94,6 @@ def is_classification(targets: np.ndarray) -> bool:
 
 
 def _note_labels(targets: np.ndarray) -> None:
-    """Say it of real values that look like labels."""
     if targets.ndim == 1 and (targets == np.round(targets)).all() and len(np.unique(targets)) <= MAX_CLASSES:
         note("targets: are floats and taken for real values; if they are classes, pass whole numbers")
     if targets.ndim == 2 and np.isin(targets, (0, 1)).all() and (targets.sum(axis=1) == 1).all():

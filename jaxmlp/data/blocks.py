@@ -22,7 +22,6 @@ class Blocks(NamedTuple):
     """Whether the numbers are an order in time, so that nothing is learnt from what comes later."""
 
     def take(self, rows: Any) -> "Blocks":
-        """Those of some rows."""
         return self._replace(of_row=self.of_row[rows])
 
     @property

@@ -38,7 +38,6 @@ class Cells(NamedTuple):
     """Where there is something; what a column of numbers holds there and cannot read is nan all the same."""
 
     def take(self, rows: Any) -> "Cells":
-        """Those of some rows."""
         return Cells(self.values[rows], self.known[rows])
 
 

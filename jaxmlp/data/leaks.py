@@ -122,7 +122,6 @@ def measure_columns(splits: Splits) -> dict[str, float]:
 
 
 def _sample(num_rows: int) -> Int[np.ndarray, " sample"]:
-    """At most _ROWS rows, in their order."""
     if num_rows <= _ROWS:
         return np.arange(num_rows)
     return np.sort(np.random.default_rng(0).choice(num_rows, _ROWS, replace=False))

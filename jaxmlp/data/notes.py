@@ -63,7 +63,6 @@ def _note_writing(column: NumberColumn | DateColumn, values: Series) -> list[str
 
 
 def _describe(column: NumberColumn | DateColumn, number: float) -> str:
-    """What a number stands for in the column, in words."""
     if isinstance(column, DateColumn):
         day = show_day(number, column.format)
         return f"{'date' if '-' in day else 'time'} {day}"

@@ -207,7 +207,6 @@ def _select_rows(values: AnyArray, rows: np.ndarray) -> AnyArray:
 
 
 def _is_mapped(values: Any) -> bool:
-    """Whether an array rests in a file."""
     while isinstance(values, np.ndarray) and not isinstance(values, np.memmap):
         values = values.base
     return isinstance(values, np.memmap)
