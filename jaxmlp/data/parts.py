@@ -5,7 +5,7 @@ import tempfile
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 from numpy.typing import ArrayLike
 
 from jaxmlp import checks
@@ -156,17 +156,17 @@ def _check_rows(part: str, given: ArrayLike, rows: np.ndarray, num_examples: int
     return chosen
 
 
-def with_sample_weight(data: Dataset, sample_weight: ArrayLike | None) -> Dataset:
-    """The examples with their weights, if there are any."""
+def read_weights(sample_weight: ArrayLike | None, num_examples: int) -> Float[np.ndarray, " examples"] | None:
+    """How much each example counts; None where all count alike."""
     if sample_weight is None:
-        return data
+        return None
     weights = as_numbers("sample_weight", sample_weight).astype(float)
-    if weights.shape != (len(data.inputs),):
+    if weights.shape != (num_examples,):
         raise InputError(
-            f"sample_weight: must be one number for each of the {len(data.inputs)} examples, "
+            f"sample_weight: must be one number for each of the {num_examples} examples, "
             f"got shape {weights.shape}"
         )
-    return data._replace(weights=weights)
+    return weights
 
 
 def scale_sample_weight(train: Dataset, validation: Dataset) -> tuple[Dataset, Dataset]:

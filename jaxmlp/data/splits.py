@@ -24,7 +24,7 @@ from jaxmlp.data.blocks import Blocks, make_blocks
 from jaxmlp.data.cells import shown
 from jaxmlp.data.class_weights import ClassWeight, weigh_classes
 from jaxmlp.data.columns import MAX_LINES, Column
-from jaxmlp.data.parts import Part, scale_sample_weight, select, take_part, with_sample_weight
+from jaxmlp.data.parts import Part, read_weights, scale_sample_weight, select, take_part
 from jaxmlp.nn.preprocessing import MIN_SPAN, Affine, Quantiles, fit_affine, scale_on_host
 from jaxmlp.printing import printable
 from jaxmlp.runtime.console import note, warn
@@ -137,7 +137,7 @@ def from_arrays(
     checks.integer("split_seed", split_seed, at_least=0)
     data = make_dataset("", inputs, values, class_names)
     check_targets(data.targets, class_names)
-    data, rows = with_sample_weight(data, sample_weight), np.arange(len(data.inputs))
+    data, rows = data._replace(weights=read_weights(sample_weight, len(values))), np.arange(len(values))
     blocks = make_blocks(groups, time, len(rows))
     take = functools.partial(take_part, class_names=tuple(class_names), split_seed=split_seed, blocks=blocks)
     rows, tested, test_part = take(data, rows, "test", test, test_fraction)
@@ -159,10 +159,8 @@ def from_arrays(
 def join_parts(splits: Splits) -> Splits:
     """The splits with the validation part among the training examples, and empty itself."""
     parts = splits.train, splits.validation
-    weights = None
-    if any(part.weights is not None for part in parts):
-        own = [np.ones(len(p.inputs)) if p.weights is None else p.weights for p in parts]
-        weights = np.concatenate(own)
+    own = [np.ones(len(p.inputs)) if p.weights is None else p.weights for p in parts]
+    weights = np.concatenate(own) if any(part.weights is not None for part in parts) else None
     inputs, targets = (np.concatenate([part[field] for part in parts]) for field in (0, 1))
     empty = Dataset(inputs[:0], targets[:0])
     return splits._replace(train=Dataset(inputs, targets, weights), validation=empty)

@@ -19,7 +19,7 @@ from jaxmlp.data.blocks import as_key
 from jaxmlp.data.class_weights import ClassWeight, class_factors, weights_by_label
 from jaxmlp.data.frames import as_frame
 from jaxmlp.data.leaks import warn_leaks
-from jaxmlp.data.parts import with_sample_weight
+from jaxmlp.data.parts import read_weights
 from jaxmlp.data.splits import Splits, from_arrays
 from jaxmlp.estimators.calls import RandomState, as_seed, python_warnings, unchanged_on_error
 from jaxmlp.estimators.inputs import (
@@ -37,7 +37,7 @@ from jaxmlp.models.calibration import interval_margin
 from jaxmlp.models.model import Model, from_bytes, to_bytes
 from jaxmlp.models.prediction import predict, predict_proba
 from jaxmlp.models.tables import warn_far
-from jaxmlp.types import Dataset, InputError
+from jaxmlp.types import InputError
 
 Fitted = TypeVar("Fitted", bound="Estimator")
 
@@ -112,7 +112,7 @@ class Estimator(BaseEstimator):
 
     def _weigh(self, targets: np.ndarray, sample_weight: ArrayLike | None) -> np.ndarray | None:
         """How much each row counts; None where all count alike."""
-        weights: Any = with_sample_weight(Dataset(targets, targets), sample_weight).weights
+        weights = read_weights(sample_weight, len(targets))
         if weights is not None:
             checks.weights("sample_weight", weights)
         return weights
