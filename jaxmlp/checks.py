@@ -219,9 +219,8 @@ def fit_arguments(
             "validation: must have an example at least, to choose an epoch by; give some, or a "
             "validation_fraction above 0"
         )
-    dataset_shapes(validation._replace(weights=None), batch_size=1)
     for name, part in {"training": dataset, "validation": validation}.items():
         finite(f"{name} inputs", part.inputs)
         finite(f"{name} targets", part.targets)
-    if dataset.weights is not None:
-        weights("training weights", dataset.weights)
+        if part.weights is not None:
+            weights(f"{name} weights", part.weights)

@@ -64,7 +64,8 @@ class Dataset(NamedTuple):
 
     ``inputs`` keep the shape and dtype of the raw example (uint8 pixels stay uint8). ``targets`` are
     class labels 0…k−1 (int32) or real values (one each, or a row each). ``weights`` say how much an
-    example counts in the training loss, with mean 1; ``None`` means that all count alike.
+    example counts, in the training loss, where their mean is 1, or in what is measured; ``None`` means that
+    all count alike.
     """
 
     inputs: Shaped[AnyArray, "examples ..."]

@@ -35,14 +35,19 @@ def weights_by_label(class_weight: ClassWeight | None, classes: Sequence[Any]) -
     return {label: class_weight.get(name, 1) for label, name in enumerate(classes)}
 
 
-def with_class_weights(dataset: Dataset, class_weight: ClassWeight) -> Dataset:
-    """The data set with its examples weighed by class, on top of their own weights, scaled to mean 1.
+def weigh_parts(train: Dataset, validation: Dataset, class_weight: ClassWeight) -> tuple[Dataset, Dataset]:
+    """Both parts with their examples weighed by class, on top of their own weights, by what suits ``train``,
+    where they have mean 1; a class that does not occur there counts 1.
 
     "balanced" gives every class the same total, by the weights that its rows have; a mapping gives the
     relative weight of every label that occurs.
     """
-    weights = _weigh(dataset, class_factors(dataset.targets, class_weight, dataset.weights))
-    return dataset._replace(weights=(weights / weights.mean()).astype(float_dtype()))
+    factors = class_factors(train.targets, class_weight, train.weights)
+    unknown = max(0, 1 + int(np.max(validation.targets, initial=-1)) - len(factors))
+    factors = np.pad(factors, (0, unknown), constant_values=1.0)
+    weights = [_weigh(part, factors) for part in (train, validation)]
+    own, others = ((each / weights[0].mean()).astype(float_dtype()) for each in weights)
+    return train._replace(weights=own), validation._replace(weights=others)
 
 
 def weigh_classes(

@@ -110,8 +110,9 @@ def from_arrays(
     The test part is ``test``, a tuple of other inputs and targets or the rows it has here, if given, else
     ``test_fraction`` of all examples; the validation part is ``validation``, or ``validation_fraction`` of
     what remains. The same ``split_seed`` gives the same split. ``sample_weight`` says how much each example
-    counts in the training loss, before it is scaled to a mean of 1, and ``class_weight``, "balanced" or a
-    weight for each label, how much each class does on top; in a validation part of your own all count alike.
+    counts in training and in what is chosen by, before it is scaled to a mean of 1, and ``class_weight``,
+    "balanced" or a weight for each label, how much each class does on top; in parts that are given as inputs
+    and targets, and in the test part, all count alike.
 
     ``groups`` says which rows belong together, such as those of one person: no group lies on two sides of a
     split, of the parts or of the folds that a search makes. ``time``, numbers or datetimes, says when a row

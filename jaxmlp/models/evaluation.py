@@ -17,7 +17,14 @@ from jaxmlp.models import calibration
 from jaxmlp.models.model import Model, with_spec
 from jaxmlp.models.prediction import check_is_no_table, predict, predict_log_proba
 from jaxmlp.models.training import Loss
-from jaxmlp.nn.metrics import CLASSIFICATION, METRICS, TARGET_UNIT, Metric, log_probabilities
+from jaxmlp.nn.metrics import (
+    CLASSIFICATION,
+    METRICS,
+    TARGET_UNIT,
+    Metric,
+    log_probabilities,
+    weighted_mean,
+)
 from jaxmlp.nn.preprocessing import Affine
 from jaxmlp.statistics import mean_interval, num_equal, variance_of_mean, wilson_interval
 from jaxmlp.types import AnyArray, Dataset, InputError
@@ -27,21 +34,25 @@ Metrics = Mapping[str, Metric | Callable[..., Array]]
 
 
 def calibrate(model: Model, validation: Dataset) -> Model:
-    """The model with the temperature, or for a regression the noise scale, that fits ``validation``."""
+    """The model with the temperature, or for a regression the noise scale, that fits ``validation``, whose
+    examples cost by their weights, and have errors where they have any.
+    """
     if model.spec.head == "regression":
         predictions, targets = _predictions(model, validation)
-        return with_spec(model, noise_scale=calibration.fit_noise_scale(predictions - targets))
+        errors = (predictions - targets)[... if validation.weights is None else validation.weights > 0]
+        return with_spec(model, noise_scale=calibration.fit_noise_scale(errors))
     raw = predict_log_proba(with_spec(model, temperature=1.0), validation.inputs)
-    return with_spec(model, temperature=calibration.fit_temperature(raw, np.asarray(validation.targets)))
+    labels, weights = np.asarray(validation.targets), validation.weights
+    return with_spec(model, temperature=calibration.fit_temperature(raw, labels, weights))
 
 
 def evaluate(
     model: Model, part: Dataset | tuple[ArrayLike, ArrayLike], metrics: Metrics | None = None
 ) -> dict[str, float]:
-    """Each measure of ``METRICS`` on ``part``, and ``metrics`` of one's own, as ``fit_mlp`` takes them. Of
-    a calibrated regression ``coverage_90``, too: the share of targets within the interval that should hold
-    90 %. What cannot be measured, such as R² of a single target, is not finite. Raises InputError for inputs
-    or targets that do not fit the model.
+    """Each measure of ``METRICS`` on ``part``, whose examples all count alike, and ``metrics`` of one's own, as
+    ``fit_mlp`` takes them. Of a calibrated regression ``coverage_90``, too: the share of targets within the
+    interval that should hold 90 %. What cannot be measured, such as R² of a single target, is not finite.
+    Raises InputError for inputs or targets that do not fit the model.
     """
     part = _check_part(model, part)
     predictions, targets = _predictions(model, part)
@@ -50,8 +61,8 @@ def evaluate(
     else:
         values = {name: float(value) for name, value in _measure(predictions, targets).items()}
     for name, metric in (metrics or {}).items():
-        function = metric.function if isinstance(metric, Metric) else metric
-        values[name] = float(function(jnp.asarray(predictions), jnp.asarray(targets)))
+        metric = metric if isinstance(metric, Metric) else Metric(metric)
+        values[name] = float(metric.measure(jnp.asarray(predictions), jnp.asarray(targets), None))
     noise = model.spec.noise_scale
     if noise is not None:
         values["coverage_90"] = calibration.coverage(predictions - targets, np.asarray(noise))
@@ -82,7 +93,7 @@ def choose_metrics(
     """
     known, first = dict(METRICS[head]), {}
     if loss is not None:
-        first["loss"] = Metric(partial(_mean_loss, loss), higher_is_better=False)
+        first["loss"] = Metric(partial(_mean_loss, loss), higher_is_better=False, weighs=True)
     shift, scale = targets or (np.zeros(1), np.ones(1))
     if targets is not None:
         # These see differences alone, which a large shift would round, and whose squares may be no numbers.
@@ -103,7 +114,9 @@ def _converted(
     """The metric of what ``convert`` makes of logits and targets, which it gives in ``unit``."""
     metric = metric if isinstance(metric, Metric) else Metric(metric)
     function, factor = metric.function, float(unit) if metric.unit == TARGET_UNIT else 1.0
-    return metric._replace(function=lambda logits, targets: factor * function(*convert(logits, targets)))
+    return metric._replace(
+        function=lambda logits, targets, *weights: factor * function(*convert(logits, targets), *weights)
+    )
 
 
 def _power_of_two(sizes: AnyArray) -> float:
@@ -121,8 +134,8 @@ def _normalize(logits: Array, labels: Array) -> tuple[Array, Array]:
     return log_probabilities(logits), labels
 
 
-def _mean_loss(loss: Loss, logits: Array, targets: Array) -> Array:
-    return jnp.mean(jax.vmap(loss)(logits, targets))
+def _mean_loss(loss: Loss, logits: Array, targets: Array, weights: Array | None) -> Array:
+    return weighted_mean(jax.vmap(loss)(logits, targets), weights)
 
 
 def score_interval(model: Model, part: Dataset) -> tuple[float, float]:

@@ -9,7 +9,7 @@ import optax
 from jax.sharding import Mesh
 
 from jaxmlp import checks
-from jaxmlp.data.class_weights import ClassWeight, with_class_weights
+from jaxmlp.data.class_weights import ClassWeight, weigh_parts
 from jaxmlp.data.splits import Splits
 from jaxmlp.models.evaluation import Metrics, choose_metrics
 from jaxmlp.models.fit_result import FitResult, make_result
@@ -103,8 +103,10 @@ def fit_mlp(
     functions ``(logits, targets) -> scalar`` of all examples, which get the logarithms of the classes'
     probabilities, [examples, classes], or predictions in the targets' unit, [examples, outputs]. ``monitor``
     is the one that chooses (default: accuracy, R², or a loss of your own); one of your own must be a Metric,
-    which knows in what direction it improves. ``class_weight`` is "balanced" or a weight for each label,
-    ``augment(key, image)`` makes another image each time.
+    which knows in what direction it improves. ``class_weight`` is "balanced" or a weight for each label.
+    Weights of examples and classes count in training, and in what chooses the epoch and calibrates the model;
+    a metric of your own does not know them, unless its Metric ``weighs``. ``augment(key, image)`` makes
+    another image each time.
 
     How: ``batch_size`` and ``num_epochs`` by default suit the size of the data. ``patience`` epochs without a
     better one end the run. ``mesh``, as ``make_mesh`` takes or makes it, names several devices.
@@ -124,7 +126,8 @@ def fit_mlp(
     )
     spec = choose_spec(splits, start, hidden_sizes, activation, embedding, parametrization)
     if class_weight is not None:
-        splits = splits._replace(train=with_class_weights(splits.train, class_weight))
+        weighed = weigh_parts(*splits[:2], class_weight)
+        splits = splits._replace(train=weighed[0], validation=weighed[1])
     scaling = choose_scaling(splits, start, loss, numeric_scaling)
     network_of, data = prepare_training(splits, precision, scaling, loss)
     network, num_examples = _adapt(network_of(spec), splits, start, augment), len(data.train.inputs)
@@ -188,7 +191,8 @@ def _with_run(checkpoints: Checkpoints | None, about: Mapping[str, Any]) -> Chec
 
 def _choose_monitor(monitor: str | None, loss: Loss | None, data: Splits) -> str | None:
     """What was asked for; where no target differs R² is no number, and there the error chooses."""
-    targets = np.asarray(data.validation.targets)
+    _, targets, weights = data.validation
+    targets = np.asarray(targets)[... if weights is None else weights > 0]
     undefined = data.task == "regression" and len(targets) and (np.ptp(targets, axis=0) == 0).all()
     return "rmse" if undefined and monitor is None and loss is None else monitor
 

@@ -81,8 +81,8 @@ def fit(
     progress: bool = True,
 ) -> RunResult:
     """Train for ``num_epochs`` and return the parameters of the epoch with the best ``monitor`` on
-    ``validation``, one of the metrics of ``evaluate`` and by default the first. With ``patience``, stop after
-    that many epochs without a better one.
+    ``validation``, one of the metrics of ``evaluate`` and by default the first; examples count there by their
+    weights, too. With ``patience``, stop after that many epochs without a better one.
 
     ``train`` and ``evaluate`` may be ``vmap``ped, once or several times; then the members stand on the first
     axes of everything in the RunResult, and the run ends when every member has run out of patience. A member

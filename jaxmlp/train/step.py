@@ -142,7 +142,7 @@ def make_evaluate(
     predict_fn: PredictFn, metrics: Mapping[str, Metric | Callable[..., Array]], batch_size: int = 1024
 ) -> Evaluate:
     """The companion of ``make_train``. ``metrics`` are functions ``(logits, targets) -> scalar``, as a Metric
-    where one of them is to be monitored, which says in what direction it improves.
+    where one of them is to be monitored, which says in what direction it improves, or to know of weights.
 
     Examples pass through the network ``batch_size`` at a time, so that memory stays flat.
     """
@@ -151,9 +151,10 @@ def make_evaluate(
     known = {name: m if isinstance(m, Metric) else Metric(m) for name, m in metrics.items()}
 
     def evaluate(params: PyTree, model_state: PyTree, dataset: Dataset) -> dict[str, Array]:
-        inputs, targets = jnp.asarray(dataset.inputs), jnp.asarray(dataset.targets)
+        checks.dataset_shapes(dataset, batch_size=1)
+        inputs, targets, weights = jax.tree.map(jnp.asarray, dataset)
         logits = jax.lax.map(lambda x: predict_fn(params, model_state, x), inputs, batch_size=batch_size)
-        return {name: metric.function(logits, targets) for name, metric in known.items()}
+        return {name: metric.measure(logits, targets, weights) for name, metric in known.items()}
 
     return Evaluate(evaluate, known)
 

@@ -366,9 +366,13 @@ def labelled(labels) -> Dataset:
     return Dataset(np.zeros((len(labels), 1)), np.array(labels, np.int32))
 
 
+def weighed(train, class_weight):
+    return class_weights.weigh_parts(train, train, class_weight)[0]
+
+
 def test_balanced_weights_by_hand():
     # Four examples, classes of 3 and 1: 4 / (2·3) = 2/3 and 4 / (2·1) = 2.
-    weights = class_weights.with_class_weights(labelled([0, 0, 1, 0]), "balanced").weights
+    weights = weighed(labelled([0, 0, 1, 0]), "balanced").weights
     np.testing.assert_allclose(weights, [2 / 3, 2 / 3, 2, 2 / 3], rtol=1e-6)
     assert weights.dtype == np.float32
 
@@ -410,7 +414,7 @@ def test_rows_are_called_as_they_came():
 
 def test_given_weights_have_mean_one():
     # 1, 1, 3 have the mean 5/3.
-    weights = class_weights.with_class_weights(labelled([0, 0, 1]), {0: 1.0, 1: 3.0}).weights
+    weights = weighed(labelled([0, 0, 1]), {0: 1.0, 1: 3.0}).weights
     np.testing.assert_allclose(weights, [0.6, 0.6, 1.8], rtol=1e-6)
 
 
@@ -426,7 +430,7 @@ def test_given_weights_have_mean_one():
 )
 def test_class_weight_guards(class_weight, says):
     with pytest.raises(InputError, match=says) as error:
-        class_weights.with_class_weights(labelled([0, 1, 1]), class_weight)
+        weighed(labelled([0, 1, 1]), class_weight)
     one_line(error)
 
 
@@ -454,12 +458,12 @@ def test_weights_of_no_class_are_refused():
 
 def test_class_weights_refuse_regression():
     with pytest.raises(InputError, match="needs class labels"):
-        class_weights.with_class_weights(Dataset(TABLE, TABLE[:, 0]), "balanced")
+        weighed(Dataset(TABLE, TABLE[:, 0]), "balanced")
 
 
 def test_the_head_of_the_splits_is_their_first_examples_with_their_weights():
     splits = sources.load_dataset("iris")
-    splits = splits._replace(train=class_weights.with_class_weights(splits.train, "balanced"))
+    splits = splits._replace(train=weighed(splits.train, "balanced"))
     short = first_examples(splits, 20)
     assert [len(part.inputs) for part in (short.train, short.validation, short.test)] == [20, 12, 20]
     for name in ("inputs", "targets", "weights"):
@@ -530,7 +534,7 @@ def test_weights_go_with_their_rows_and_have_a_mean_of_one():
     train = from_arrays(TABLE, LABELS, sample_weight=weights).train
     numbers = train.inputs[:, 0] / 2
     np.testing.assert_allclose(train.weights, numbers / numbers.mean(), rtol=1e-6)
-    balanced = class_weights.with_class_weights(train, {0: 1.0, 1: 2.0, 2: 0.0}).weights
+    balanced = weighed(train, {0: 1.0, 1: 2.0, 2: 0.0}).weights
     expected = train.weights * np.array([1.0, 2.0, 0.0])[train.targets]
     np.testing.assert_allclose(balanced, expected / expected.mean(), rtol=1e-6)
 

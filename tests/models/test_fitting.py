@@ -130,6 +130,30 @@ def test_patience_monitor_and_seeds_are_those_of_fit(wine):
     assert losses.argmin() == found.best_epoch - 1
 
 
+def test_the_epoch_is_chosen_by_rows_as_they_count():
+    draws = np.random.default_rng(0)
+    inputs, labels = draws.normal(size=(300, 2)), draws.integers(0, 2, 300)
+    weights = np.where(labels, 9.0, 1.0) * draws.uniform(0.0, 2.0, 300)
+    splits = jaxmlp.from_arrays(inputs, labels, sample_weight=weights, validation_fraction=0.3)
+    own, others = splits.validation, splits._replace(validation=splits.validation._replace(weights=None))
+    found, alike = (jaxmlp.fit_mlp(one, **QUICK | {"num_epochs": 30}) for one in (splits, others))
+    right = jaxmlp.predict(found.model, own.inputs) == own.targets
+    np.testing.assert_allclose(found.run.best_score, np.average(right, weights=own.weights), rtol=1e-6)
+    np.testing.assert_array_equal(found.history["train_loss"], alike.history["train_loss"])
+    assert found.best_epoch != alike.best_epoch
+    # As sure as fits these rows as they count.
+    assert found.model.spec.temperature != alike.model.spec.temperature
+
+
+def test_classes_weigh_as_much_as_in_the_splits():
+    weights = {0: 5.0, 1: 1.0, 2: 0.5}
+    splits = jaxmlp.load_dataset("wine"), jaxmlp.load_dataset("wine", class_weight=weights)
+    here, there = (jaxmlp.fit_mlp(one, class_weight=own, **QUICK) for one, own in zip(splits, (weights, None), strict=True))
+    for name, values in here.history.items():
+        np.testing.assert_allclose(values, there.history[name], rtol=1e-4)
+    assert here.model.spec.temperature == pytest.approx(there.model.spec.temperature, rel=1e-3)
+
+
 @pytest.mark.parametrize("fit", ["fit_mlp", "fit_ensemble"])
 def test_flat_bytes_are_a_table(tmp_path, fit):
     inputs = np.random.default_rng(0).integers(0, 256, (90, 4), np.uint8)

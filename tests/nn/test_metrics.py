@@ -54,6 +54,19 @@ def test_r2_is_of_the_outputs_that_differ():
     assert jnp.isnan(r2(predictions[:, 1:2], targets[:, 1:2]))
 
 
+@pytest.mark.parametrize("head", ["multiclass", "regression"])
+def test_an_example_counts_as_if_it_came_so_often(head):
+    weights, targets = RANDOM.integers(0, 4, 50), TARGETS.copy()
+    # An output that differs in what does not count is none that differs.
+    targets[weights > 0, 1] = 0.1
+    data = (LOGITS[:50], LABELS[:50]) if head == "multiclass" else (PREDICTIONS, targets)
+    repeated = [jnp.asarray(np.repeat(values, weights, axis=0)) for values in data]
+    for metric in METRICS[head].values():
+        found = metric.measure(*map(jnp.asarray, data), jnp.asarray(weights, np.float32))
+        assert found == pytest.approx(float(metric.measure(*repeated, None)), rel=1e-5)
+        assert found != metric.measure(*map(jnp.asarray, data), None)
+
+
 @pytest.mark.parametrize("measure", [rmse, r2])
 def test_one_target_each_may_come_without_its_axis(measure):
     predictions, targets = jnp.asarray(PREDICTIONS[:, :1]), jnp.asarray(TARGETS[:, :1])

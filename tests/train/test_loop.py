@@ -233,6 +233,10 @@ HOLED = Dataset(np.array([1.0, np.nan], np.float32), np.ones(2, np.float32))
             {"validation": HOLED},
             "validation inputs: must be finite, got 1 NaN or infinite values, first in example 1",
         ),
+        (
+            {"validation": DATASET._replace(weights=np.zeros(2, np.float32))},
+            "validation weights: at least one must be above 0, got only zeros",
+        ),
         ({"monitor": "skore"}, "monitor: unknown name 'skore'; did you mean 'score'?"),
         (
             {"evaluate": scores(1, higher_is_better=None)},

@@ -291,3 +291,14 @@ def test_evaluate_measures_the_whole_set_however_it_is_cut(batch_size):
     labels = jnp.array([0, 1, 0, 0, 1])
     evaluate = make_evaluate(lambda params, model_state, x: x, CLASSIFICATION, batch_size)
     assert float(evaluate((), (), Dataset(logits, labels))["accuracy"]) == pytest.approx(0.8)
+
+
+def test_evaluate_counts_examples_by_their_weights_where_a_metric_knows_them():
+    logits, labels = jnp.array([[2.0, 0.0], [0.0, 1.0], [0.0, 3.0]]), jnp.array([0, 1, 0])
+    own = {"own": lambda logits, labels: jnp.mean(logits), **CLASSIFICATION}
+    evaluate = make_evaluate(lambda params, model_state, x: x, own)
+    found = evaluate((), (), Dataset(logits, labels, np.array([1.0, 1.0, 6.0])))
+    assert float(found["accuracy"]) == pytest.approx(0.25)
+    assert float(found["own"]) == pytest.approx(1.0)
+    with pytest.raises(InputError, match=r"^weights: must be as many as the 3 inputs, got 2$"):
+        evaluate((), (), Dataset(logits, labels, np.ones(2)))
