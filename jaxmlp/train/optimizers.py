@@ -196,7 +196,7 @@ def _named_optimizer(name: str, recipe: Recipe, hyperparams: Hyperparams) -> opt
 def _user_optimizer(
     optimizer: optax.GradientTransformation, hyperparams: Hyperparams
 ) -> optax.GradientTransformation:
-    for field in ("learning_rate", "weight_decay", "momentum"):
+    for field in ("learning_rate", "weight_decay", "momentum", "b2"):
         if getattr(hyperparams, field) is not None:
             raise InputError(
                 f"{field}: an optimizer of your own has its own; set it there and leave this None"

@@ -5,6 +5,7 @@ Nothing here knows what a layer is: the model comes in as functions, the optimiz
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -25,6 +26,7 @@ LossFn = Callable[..., tuple[Array, PyTree]]
 """(params, model_state, (x, target), key, hyperparams) -> (loss, model_state), for one example."""
 PredictFn = Callable[[PyTree, PyTree, Array], Array]
 """(params, model_state, x) -> logits, for one example."""
+_OPTIMIZER = 2**32 - 1
 
 
 def make_train(
@@ -49,8 +51,8 @@ def make_train(
 
     def start(key: Key[Array, ""], hyperparams: PyTree) -> TrainState:
         params, model_state = init_fn(key, hyperparams)
-        optimizer, _ = make_optimizer(hyperparams)
-        return TrainState(params, model_state, optimizer.init(params))
+        opt_state = make_optimizer(hyperparams)[0].init(params)
+        return TrainState(params, model_state, jax.tree.map(partial(_with_seed, key), opt_state))
 
     def advance(
         state: TrainState, hyperparams: PyTree, dataset: Dataset, epoch: Integer[Array, ""], data_key: Array
@@ -79,6 +81,13 @@ def make_train(
         return make_optimizer(hyperparams)[1](state.opt_state, state.params)
 
     return Train(start, advance, eval_params, advance_part, batch_size, mesh)
+
+
+def _with_seed(key: Key[Array, ""], leaf: Any) -> Any:
+    """The leaf of an optimizer's state; of a random key, which optax has alike in all runs, one of this run."""
+    if not jnp.issubdtype(jax.typeof(leaf).dtype, jax.dtypes.prng_key):
+        return leaf
+    return jax.random.fold_in(leaf, jax.random.bits(jax.random.fold_in(key, _OPTIMIZER)))
 
 
 def _train_steps(

@@ -112,6 +112,17 @@ def test_stopped_after_any_epoch_and_resumed_it_ends_in_the_same_bits(whole, sto
         np.testing.assert_array_equal(tensor, state[name], err_msg=name)
 
 
+@pytest.mark.parametrize("population", [False, True])
+def test_an_optimizer_with_noise_goes_on_with_it_and_can_be_lost(population, tmp_path):
+    own = {"optimizer": "noisy_sgd", "population": population}
+    expected = trained(**own)
+    trained(tmp_path, 2, every=None, **own)
+    found = trained(tmp_path, resume=True, **own)
+    np.testing.assert_array_equal(found.history["train_loss"], expected.history["train_loss"])
+    with pytest.raises(FloatingPointError, match="non-finite in epoch"):
+        trained(**own, hyperparams=Hyperparams(1e30, num_steps=40.0))
+
+
 def test_a_run_whose_data_come_in_parts_is_gone_on_with(whole, tmp_path, capsys):
     population, never_stopped, state = whole
     # Whole before, and in parts of one step of eight, of each order, after.

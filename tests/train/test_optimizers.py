@@ -9,7 +9,7 @@ import optax.contrib
 import pytest
 
 from jaxmlp.train.optimizers import RECIPES, get_recipe, make_optimizer
-from jaxmlp.train.schedules import SCHEDULES
+from jaxmlp.train.schedules import SCHEDULES, warn_few_steps
 from jaxmlp.train.step import make_train
 from jaxmlp.train.transforms import project_max_norm
 from jaxmlp.types import Dataset, Hyperparams, InputError, Layer
@@ -192,7 +192,21 @@ def test_an_optimizer_of_ones_own_is_used_as_it_is_and_clipped():
     chex.assert_trees_all_close(clipped, layer([[0.7]], [1.6]))
 
 
-@pytest.mark.parametrize("field", ["learning_rate", "weight_decay", "momentum"])
+@pytest.mark.parametrize("optimizer", ["noisy_sgd", optax.noisy_sgd(0.1, key=3)])
+def test_noise_is_that_of_the_run(optimizer):
+    train = make_train(init_fn, half_square, make_optimizer(optimizer), batch_size=4)
+    order = jnp.int32(0), jax.random.key(9)
+
+    def moved(seed):
+        state = train.start(jax.random.key(seed), Hyperparams())
+        return train.advance(state, Hyperparams(), corners(), *order)[0].params
+
+    first, second = moved(0), moved(1)
+    chex.assert_trees_all_equal(first, moved(0))
+    assert np.abs(first.weight - second.weight).min() > 0
+
+
+@pytest.mark.parametrize("field", ["learning_rate", "weight_decay", "momentum", "b2"])
 def test_an_optimizer_of_ones_own_refuses_what_it_has_itself(field):
     with pytest.raises(InputError, match=f"^{field}: an optimizer of your own"):
         make_optimizer(optax.sgd(0.5))(Hyperparams(**{field: 0.1}))
@@ -285,6 +299,19 @@ def test_another_number_of_steps_or_rate_stretches_a_schedule_without_another_tr
     traced = jax.jit(chex.assert_max_traces(lambda *numbers: rates("cosine", *numbers), n=1))
     assert traced(1.0, 4)[2] == pytest.approx(0.5)
     assert traced(3.0, 8)[2] == pytest.approx(3 * (1 + np.cos(np.pi / 4)) / 2)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "num_steps", "reached"),
+    [
+        *(("warmup_cosine", 1, "0%"), ("cycles", 1, "0%"), ("cycles", 2, "2%"), ("one_cycle", 1, "4%")),
+        *(("warmup_cosine", 2, None), ("cycles", 3, None), ("cosine", 1, None), ("constant", None, None)),
+    ],
+)
+def test_a_run_that_ends_before_its_rate_has_risen_is_told(schedule, num_steps, reached, capsys):
+    warn_few_steps(schedule, num_steps)
+    told = capsys.readouterr().err
+    assert (f"{schedule!r} reaches {reached} of the learning rate" in told) if reached else not told
 
 
 def test_a_schedule_without_a_length_is_refused():
