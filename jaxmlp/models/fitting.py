@@ -24,6 +24,7 @@ from jaxmlp.train.checkpoints import Checkpoints
 from jaxmlp.train.loop import fit
 from jaxmlp.train.optimizers import get_recipe, make_optimizer
 from jaxmlp.train.population import seed_keys, vmap_runs
+from jaxmlp.train.schedules import warn_few_steps
 from jaxmlp.train.step import make_evaluate, make_train
 from jaxmlp.types import Hyperparams, InputError
 
@@ -125,9 +126,7 @@ def fit_mlp(
         | {"start": start, "mesh": mesh, "checkpoints": checkpoints, "rate_multipliers": rate_multipliers}
     )
     spec = choose_spec(splits, start, hidden_sizes, activation, embedding, parametrization)
-    if class_weight is not None:
-        weighed = weigh_parts(*splits[:2], class_weight)
-        splits = splits._replace(train=weighed[0], validation=weighed[1])
+    splits = _weigh_classes(splits, class_weight)
     scaling = choose_scaling(splits, start, loss, numeric_scaling)
     network_of, data = prepare_training(splits, precision, scaling, loss)
     network, num_examples = _adapt(network_of(spec), splits, start, augment), len(data.train.inputs)
@@ -139,6 +138,7 @@ def fit_mlp(
     train = make_train(network.init_fn, network.loss_fn, update, batch_size, mesh=mesh)
     evaluate = make_evaluate(network.predict_fn, choose_metrics(splits.task, scaling.targets, loss, metrics))
     num_steps = None if schedule == "constant" else num_epochs * num_batches(num_examples, batch_size)
+    warn_few_steps(schedule, num_steps)
     hyperparams = Hyperparams(
         *(learning_rate, weight_decay, momentum, clip_norm, max_norm, dropout, input_dropout),
         *(label_smoothing, initial_scale, frequency_scale, b2, deformation, num_steps),
@@ -165,6 +165,13 @@ def fit_mlp(
 def _check_types(given: Mapping[str, Any]) -> None:
     for name, value in given.items():
         checks.of_type(name, value, *_TYPES[name])
+
+
+def _weigh_classes(splits: Splits, class_weight: ClassWeight | None) -> Splits:
+    if class_weight is None:
+        return splits
+    train, validation = weigh_parts(splits.train, splits.validation, class_weight)
+    return splits._replace(train=train, validation=validation)
 
 
 def _adapt(network: Network, splits: Splits, start: Model | None, augment: Augment | None) -> Network:

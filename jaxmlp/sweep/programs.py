@@ -26,6 +26,7 @@ from jaxmlp.sweep.space import Member, Structure, group_by_structure
 from jaxmlp.train.epoch import RunFunctions, make_init
 from jaxmlp.train.optimizers import make_optimizer
 from jaxmlp.train.population import seed_keys, vmap_runs
+from jaxmlp.train.schedules import warn_few_steps
 from jaxmlp.train.state import Evaluate, FitState, Train
 from jaxmlp.train.step import early_stopping, make_evaluate, make_train
 from jaxmlp.types import AnyMesh, Dataset, Hyperparams, InputError
@@ -233,6 +234,7 @@ def check_config(config: SweepConfig, members: Sequence[Member], dataset: Datase
         checks.hyperparams(member.hyperparams)
         hyperparams = member.hyperparams._replace(num_steps=1)
         make_optimizer(member.structure.optimizer, config.schedule)(hyperparams)
+    warn_few_steps(config.schedule, num_schedule_steps(config, len(dataset.inputs)))
     for numbers in group_by_structure(members).values():
         _check_alike([members[number].hyperparams for number in numbers])
 

@@ -6,6 +6,8 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array
 
+from jaxmlp.runtime.console import warn
+
 TICKS = 10_000
 """Optax's schedules count whole steps; a run's progress is measured in this many."""
 
@@ -28,4 +30,17 @@ SCHEDULES: dict[str, optax.Schedule] = {
     "one_cycle": optax.cosine_onecycle_schedule(TICKS, 1.0),
     "cycles": _cycles,
 }
-"""Factors on the learning rate, as functions of progress through the run in ticks."""
+"""Factors on the learning rate, as functions of progress through the run in ticks. Two begin at 0, so that
+the first step changes nothing."""
+
+
+def warn_few_steps(schedule: str, num_steps: float | None) -> None:
+    """Say where a run, of so many steps if it has a schedule, ends before the rate has left its beginning."""
+    if num_steps is None or num_steps > 2:
+        return
+    most = max(float(SCHEDULES[schedule](TICKS * step / num_steps)) for step in range(int(num_steps)))
+    if most < 0.1:
+        warn(
+            f"schedule: with as few steps as {num_steps:g}, {schedule!r} reaches {most:.0%} of the learning "
+            "rate, so that next to nothing is learnt; take more epochs, smaller batches or 'constant'"
+        )

@@ -123,6 +123,13 @@ def test_an_optimizer_by_name_has_its_own_decay(wine):
     np.testing.assert_array_equal(plain.history["train_loss"], given.history["train_loss"])
 
 
+@pytest.mark.parametrize("fit", ["fit_mlp", "fit_ensemble"])
+def test_a_run_of_one_step_that_learns_nothing_says_so(fit, wine, capsys):
+    options = {"num_epochs": 1, "batch_size": len(wine.train.inputs), "schedule": "cycles", "progress": False}
+    getattr(jaxmlp, fit)(wine._replace(validation_is_cut=False), **options)
+    assert "warning: schedule: with as few steps as 1, 'cycles' reaches 0%" in capsys.readouterr().err
+
+
 def test_patience_monitor_and_seeds_are_those_of_fit(wine):
     found = jaxmlp.fit_mlp(wine, monitor="log_loss", patience=1, num_epochs=300, progress=False)
     losses = found.history["validation_log_loss"]
