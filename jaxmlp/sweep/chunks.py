@@ -31,7 +31,7 @@ def init_chunks(group: Group, num_folds: int) -> list[Chunk]:
         )
         key = fold_keys([members[row].seed for row in rows], num_folds)
         key, hyperparams = _shard(program, (key, hyperparams))
-        state = make_init(program.run.train, program.run.where)(key, hyperparams)
+        state = make_init(program.run.train, program.run.where, keeps_best=False)(key, hyperparams)
         alive = dict.fromkeys(numbers[row] for row in rows)
         chunks.append(to_host(Chunk(program, tuple(alive), hyperparams, state)))
     return chunks

@@ -28,11 +28,11 @@ from jaxmlp.train.optimizers import make_optimizer
 from jaxmlp.train.population import seed_keys, vmap_runs
 from jaxmlp.train.schedules import warn_few_steps
 from jaxmlp.train.state import Evaluate, FitState, Train
-from jaxmlp.train.step import early_stopping, make_evaluate, make_train
+from jaxmlp.train.step import make_evaluate, make_train
 from jaxmlp.types import AnyMesh, Dataset, Hyperparams, InputError
 
 # What a chunk's work takes, in sizes of its state: the state, its gradients and updates, an evaluation.
-_ROOM = 4
+_ROOM = 5
 # Measured with two cores: what every step of a chunk costs, in what it costs for each of its members; the
 # members after which more of them gain little; the width from which none gain.
 _CALL_MEMBERS, _MOST, _WIDE = 1.5, 16, 128
@@ -64,8 +64,7 @@ class Group(NamedTuple):
 def make_program(structure: Structure, train: Train, evaluate: Evaluate) -> Program:
     """The program of one structure, whose members have the same folds, from the functions of a single run."""
     train, evaluate = vmap_runs(*vmap_runs(train, evaluate, "key", "folds"), "key", "hyperparams")
-    choice = early_stopping(evaluate, None, None)
-    return Program(structure, RunFunctions(train, evaluate, choice, sharding(train.mesh, "members")))
+    return Program(structure, RunFunctions(train, evaluate, None, sharding(train.mesh, "members")))
 
 
 def with_chunk_sizes(
@@ -128,9 +127,7 @@ def fold_keys(seeds: Sequence[int], num_folds: int) -> Key[Array, "members folds
 
 
 def state_bytes(program: Program, member: Member) -> int:
-    """What a member takes for each fold between two epochs: what it trains with, and its best parameters so
-    far.
-    """
+    """What a member takes for each fold between two epochs."""
     return num_bytes(_state_shapes(program.run.train, jax.tree.structure(member.hyperparams)))
 
 
@@ -144,7 +141,9 @@ def num_parameters(program: Program, member: Member) -> int:
 def _state_shapes(train: Train, structure: Any) -> FitState:
     # Not the program's own ``make_init``, which may spread members over more devices than one member fills.
     hyperparams = jax.tree.unflatten(structure, [jnp.zeros(1)] * structure.num_leaves)
-    return jax.eval_shape(make_init(train), jax.eval_shape(lambda: fold_keys([0], 1)), hyperparams)
+    return jax.eval_shape(
+        make_init(train, keeps_best=False), jax.eval_shape(lambda: fold_keys([0], 1)), hyperparams
+    )
 
 
 def make_groups(

@@ -86,7 +86,7 @@ def restore_sweep(kept: Checkpoint, begun: SweepState, members: Sequence[Member]
 
     def params_like(member: int) -> PyTree:
         chunk = programs[repr(members[member].structure)]
-        return jax.tree.map(_member_shape, chunk.state.best.params)
+        return jax.tree.map(_member_shape, chunk.state.train.params)
 
     return begun._replace(
         chunks=_restore_chunks(kept, programs),

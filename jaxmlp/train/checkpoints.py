@@ -17,7 +17,7 @@ from jaxmlp.runtime.console import warn
 from jaxmlp.runtime.files import pack, strict_json, unpack, write_atomic
 from jaxmlp.types import Dataset, InputError, PyTree
 
-FORMAT = 4
+FORMAT = 5
 NUM_KEPT = 2
 """Checkpoints that stay: the last, and the one before, should the last be damaged."""
 

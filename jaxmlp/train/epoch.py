@@ -28,7 +28,8 @@ class RunFunctions(NamedTuple):
 
     train: Train
     evaluate: Evaluate
-    choice: EarlyStopping
+    choice: EarlyStopping | None
+    """None: no epoch is chosen, and nobody loses patience."""
     where: Sharding | None = None
 
 
@@ -84,11 +85,15 @@ def _compile_parts(
 
 
 @lru_cache(maxsize=64)
-def make_init(train: Train, where: Sharding | None = None) -> Callable[..., FitState]:
+def make_init(
+    train: Train, where: Sharding | None = None, *, keeps_best: bool = True
+) -> Callable[..., FitState]:
     """(key, hyperparams) -> the state before the first epoch, which lies on the devices as ``where`` says."""
 
     def begin(key: Key[Array, "*members"], hyperparams: PyTree) -> FitState:
         state = train.start(key, hyperparams)
+        if not keeps_best:
+            return FitState(state, None)
         score = jnp.full(train.members_shape(state), -jnp.inf, float)
         epoch = jnp.full(score.shape, -1, int)
         params = train.eval_params(state, hyperparams)
@@ -101,7 +106,7 @@ def make_init(train: Train, where: Sharding | None = None) -> Callable[..., FitS
 
 @lru_cache(maxsize=64)
 def make_epochs(
-    train: Train, evaluate: Evaluate, choice: EarlyStopping, where: Sharding | None = None
+    train: Train, evaluate: Evaluate, choice: EarlyStopping | None, where: Sharding | None = None
 ) -> Callable:
     """Epochs of training, each with its validation and the choice of the best, as one program.
 
@@ -128,7 +133,10 @@ def make_epochs(
             goes_on = jnp.any(told.alive) & jnp.any(jnp.isfinite(info.loss))
             return state, _write(report, told, number), number + 1, goes_on
 
-        report = _empty_report(evaluate, state, validation)
+        members = train.members_shape(state.train)
+        info = Info(jnp.zeros(members), jnp.zeros(members, int))
+        _, like = jax.eval_shape(judge, state.best, state.train, info, hyperparams, validation, first)
+        report = _empty_report(like)
         carry = state, report, jnp.zeros_like(num_epochs), jnp.asarray(True)
         state, report, *_ = jax.lax.while_loop(lambda now: now[3] & (now[2] < num_epochs), one, carry)
         return state, report
@@ -138,7 +146,7 @@ def make_epochs(
 
 @lru_cache(maxsize=64)
 def make_validate(
-    train: Train, evaluate: Evaluate, choice: EarlyStopping, where: Sharding | None = None
+    train: Train, evaluate: Evaluate, choice: EarlyStopping | None, where: Sharding | None = None
 ) -> Callable:
     """The second half of an epoch: (best, train_state, info, hyperparams, validation, epoch) -> (state, the
     EpochReport of this epoch).
@@ -150,24 +158,25 @@ def make_validate(
 def _validate(
     train: Train,
     evaluate: Evaluate,
-    choice: EarlyStopping,
-    best: Best,
+    choice: EarlyStopping | None,
+    best: Best | None,
     train_state: TrainState,
     info: Info,
     hyperparams: PyTree,
     validation: Dataset,
     epoch: Integer[Array, ""],
 ) -> tuple[FitState, EpochReport]:
-    monitor, higher_is_better, patience = choice
     params = train.eval_params(train_state, hyperparams)
-    measured = evaluate(params, train_state.model_state, validation)
-    score = measured[monitor] if higher_is_better else -measured[monitor]
-    alive = _has_patience(best, epoch - 1, patience)
-    # Of a network that is not finite, accuracy is 0, which would be the best of nothing.
-    score = jnp.where(jnp.isfinite(info.loss), score, jnp.nan)
-    best = _update_best(best, params, train_state.model_state, score, epoch, alive)
-    report = _make_report(info, measured, _has_patience(best, epoch, patience))
-    return FitState(train_state, best), report
+    measured, alive = evaluate(params, train_state.model_state, validation), jnp.full(info.loss.shape, True)
+    if choice is not None and best is not None:
+        monitor, higher_is_better, patience = choice
+        score = measured[monitor] if higher_is_better else -measured[monitor]
+        # Of a network that is not finite, accuracy is 0, which would be the best of nothing.
+        score = jnp.where(jnp.isfinite(info.loss), score, jnp.nan)
+        had_patience = _has_patience(best, epoch - 1, patience)
+        best = _update_best(best, params, train_state.model_state, score, epoch, had_patience)
+        alive = _has_patience(best, epoch, patience)
+    return FitState(train_state, best), _make_report(info, measured, alive)
 
 
 def _make_report(info: Info, measured: dict[str, Array], alive: Array) -> EpochReport:
@@ -179,14 +188,10 @@ def _make_report(info: Info, measured: dict[str, Array], alive: Array) -> EpochR
     return EpochReport(curves, last, alive, jnp.ones(alive.shape, int))
 
 
-def _empty_report(evaluate: Evaluate, state: FitState, validation: Dataset) -> EpochReport:
-    """That of no epoch, with room for many."""
-    best, members = state.best, state.best.epoch.shape
-    measured = jax.eval_shape(evaluate, best.params, best.model_state, validation)
-    info, alive = Info(jnp.zeros(members), jnp.zeros(members, int)), jnp.ones(members, bool)
-    report = jax.eval_shape(_make_report, info, measured, alive)
-    room = {name: jnp.zeros((*members, MAX_EPOCHS), like.dtype) for name, like in report.curves.items()}
-    rest = jax.tree.map(lambda like: jnp.zeros(like.shape, like.dtype), report._replace(curves={}))
+def _empty_report(like: EpochReport) -> EpochReport:
+    """That of no epoch, with room for many that are ``like`` this one."""
+    room = {name: jnp.zeros((*one.shape[:-1], MAX_EPOCHS), one.dtype) for name, one in like.curves.items()}
+    rest = jax.tree.map(lambda one: jnp.zeros(one.shape, one.dtype), like._replace(curves={}))
     return rest._replace(curves=room)
 
 

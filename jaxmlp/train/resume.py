@@ -45,4 +45,4 @@ def restore_state(
         return jax.ShapeDtypeStruct(leaf.shape if members is None else (members, *leaf.shape[1:]), leaf.dtype)
 
     state = restore(kept, "state", jax.tree.map(of_members, begun))
-    return device_put(state if members is None else pad_members(state, len(begun.best.epoch)), where)
+    return device_put(state if members is None else pad_members(state, len(jax.tree.leaves(begun)[0])), where)

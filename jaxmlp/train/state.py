@@ -108,7 +108,8 @@ class FitState(NamedTuple):
     """Everything a run is, between two epochs."""
 
     train: TrainState
-    best: Best
+    best: Best | None
+    """None where no epoch is chosen, as in a sweep."""
 
 
 @printable

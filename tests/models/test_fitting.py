@@ -155,7 +155,10 @@ def test_the_epoch_is_chosen_by_rows_as_they_count():
 def test_classes_weigh_as_much_as_in_the_splits():
     weights = {0: 5.0, 1: 1.0, 2: 0.5}
     splits = jaxmlp.load_dataset("wine"), jaxmlp.load_dataset("wine", class_weight=weights)
-    here, there = (jaxmlp.fit_mlp(one, class_weight=own, **QUICK) for one, own in zip(splits, (weights, None), strict=True))
+    here, there = (
+        jaxmlp.fit_mlp(one, class_weight=own, **QUICK)
+        for one, own in zip(splits, (weights, None), strict=True)
+    )
     for name, values in here.history.items():
         np.testing.assert_allclose(values, there.history[name], rtol=1e-4)
     assert here.model.spec.temperature == pytest.approx(there.model.spec.temperature, rel=1e-3)
