@@ -49,7 +49,7 @@ def calibrate(model: Model, validation: Dataset) -> Model:
 def evaluate(
     model: Model, part: Dataset | tuple[ArrayLike, ArrayLike], metrics: Metrics | None = None
 ) -> dict[str, float]:
-    """Each measure of ``METRICS`` on ``part``, whose examples all count alike, and ``metrics`` of your own, as
+    """Each measure of ``METRICS`` on ``part``, whose examples count alike, and ``metrics`` of one's own, as
     ``fit_mlp`` takes them. Of a calibrated regression ``coverage_90``, too: the share of targets within the
     interval that should hold 90 %. What cannot be measured, such as R² of a single target, is not finite.
     Raises InputError for inputs or targets that do not fit the model.

@@ -91,17 +91,15 @@ def _record_ensemble(state: SweepState, held_out: HeldOut) -> dict[str, list[flo
 
 def prune(state: SweepState, config: SweepConfig) -> SweepState:
     """The state without those who are cut: whose loss is not finite, and at a rung all but the best."""
-    alive, epoch = alive_members(state), state.epoch
-    if not alive:
-        raise FloatingPointError("no member's loss is finite any more; try smaller learning rates")
-    keep, factor = set(alive), config.halving
+    alive, factor = alive_members(state), config.halving
+    keep = set(alive)
     rungs = rung_epochs(state.num_epochs, factor, len(state.statuses), config.schedule)
-    if factor is not None and epoch in rungs:
+    if factor is not None and state.epoch in rungs:
         # What they have come to, since who has collapsed on the way does not recover.
         keep = select_survivors(alive, np.array(state.latest_losses), factor)
     statuses = list(state.statuses)
     for member in set(alive) - keep:
-        statuses[member] = f"cut after epoch {epoch}"
+        statuses[member] = f"cut after epoch {state.epoch}"
     return state._replace(statuses=statuses, chunks=select_members(state.chunks, keep))
 
 

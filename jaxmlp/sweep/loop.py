@@ -78,7 +78,7 @@ def run_sweep(
             )
 
         if budget is not None:
-            _compile_all(state, find)
+            _compile_all(state, find, stop)
         state = _add_compiling(state, time.perf_counter() - began - state.seconds)
         ended = False
         while state.epoch < state.num_epochs and not ended:
@@ -122,9 +122,13 @@ def _resume(
     return state
 
 
-def _compile_all(state: SweepState, find: Callable[[Chunk], Advance]) -> None:
-    """Wait until every program is there, so that the time of the first epoch is that of the others."""
+def _compile_all(state: SweepState, find: Callable[[Chunk], Advance], stop: Callable[[], bool]) -> None:
+    """Wait until every program is there, so that the time of the first epoch is that of the others, or until
+    no time is left.
+    """
     for chunk in state.chunks:
+        if stop():
+            return
         find(chunk)
 
 
@@ -143,6 +147,8 @@ def _place(folds: Folds, config: SweepConfig) -> tuple[Dataset | Stream, Dataset
 
 def _decide(state: SweepState, config: SweepConfig, bar: Any) -> SweepState:
     """After the first epochs the time looked at, and the members cut."""
+    if not state.candidates or not alive_members(state):
+        raise FloatingPointError("no member's loss is finite any more; try smaller learning rates")
     budget = config.time_budget
     if state.epoch in TIMED_EPOCHS and budget is not None:
         state = fit_to_budget(state, config, budget - state.seconds)

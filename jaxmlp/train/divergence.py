@@ -19,13 +19,13 @@ from jaxmlp.types import Dataset, PyTree
 
 def first_failure(
     train: Train,
-    state: TrainState,
     hyperparams: PyTree,
     dataset: Dataset,
-    epoch: Integer[Array, ""],
     data_key: Key[Array, "*orders"],
-    member: tuple[int, ...],
     where: NamedSharding | None,
+    state: TrainState,
+    epoch: Integer[Array, ""],
+    member: tuple[int, ...],
 ) -> tuple[int, str] | None:
     """The step, from 0, of an epoch that begins with ``state`` after which something of ``member`` was not
     finite, and its name: ``loss``, a part of ``opt_state``, which holds the gradients, or of ``params``.

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple, NoReturn
 
 import jax
@@ -39,7 +40,7 @@ from jaxmlp.train.epoch import Advance, RunFunctions, epoch_index, lower_epochs,
 from jaxmlp.train.history import Told, append_curves, progress_text
 from jaxmlp.train.resume import restore_state, run_fingerprint
 from jaxmlp.train.snapshots import Snapshots, flatten_snapshots, plan_snapshots, unflatten_snapshots
-from jaxmlp.train.state import Best, EarlyStopping, Evaluate, FitState, Info, RunResult, Train
+from jaxmlp.train.state import EarlyStopping, Evaluate, FitState, Info, RunResult, Train
 from jaxmlp.train.step import early_stopping
 from jaxmlp.train.streaming import place_data
 from jaxmlp.types import AnyMesh, Hyperparams, InputError, PyTree
@@ -114,25 +115,19 @@ def fit(
     dtype = jax.dtypes.canonicalize_dtype(float)
     hyperparams = jax.tree.map(lambda value: np.asarray(value, dtype), hyperparams)
     _check_room(train, key, hyperparams, mesh)
-    if checkpoints is None:
-        run = {}
-    else:
-        run = run_fingerprint(train, evaluate, (dataset, validation), (key, data_key), hyperparams, choice)
-        run |= checkpoints.run
+    given = (dataset, validation), (key, data_key), hyperparams, choice
+    run = run_fingerprint(train, evaluate, *given) | dict(checkpoints.run) if checkpoints else {}
     members, where = len(key) if key.ndim else None, keys_sharding(mesh, key)
     kept = load_checkpoint(checkpoints, run)
     held_out, hyperparams = device_put((validation, hyperparams), sharding(mesh))
     key, data_key = shard_keys(mesh, key), shard_keys(mesh, data_key)
     state = jax.block_until_ready(make_init(train, where)(key, hyperparams))
     state = restore_state(kept, state, members, where)
-    data = place_data(dataset, train.batch_size, data_key, data_bytes, mesh)
+    batch_size = train.batch_size if train.advance_part else None
+    data = place_data(dataset, batch_size, data_key, data_bytes, mesh)
     run_functions = RunFunctions(train, evaluate, choice, where)
     program = lower_epochs(run_functions, state, hyperparams, data, held_out, data_key)()
-    parts_where = keys_sharding(mesh, data_key)
-
-    def failure(state: FitState, epoch: Array, member: tuple[int, ...]) -> tuple[int, str] | None:
-        return first_failure(train, state.train, hyperparams, dataset, epoch, data_key, member, parts_where)
-
+    failure = partial(first_failure, train, hyperparams, dataset, data_key, keys_sharding(mesh, data_key))
     ready = time.perf_counter()
     if progress:
         print(f"compiled in {ready - began:.1f} s", flush=True)
@@ -141,12 +136,13 @@ def fit(
     )
     state, told, seconds, stopped = _run_epochs(course, state, kept, progress)
     times = {"compile": ready - began, "train": seconds}
-    return _make_result(course, state.best, told, times, stopped)
+    return _make_result(course, state, told, times, stopped)
 
 
 def _make_result(
-    course: LoopConfig, best: Best, told: Told, seconds: dict[str, float], stopped: int
+    course: LoopConfig, state: FitState, told: Told, seconds: dict[str, float], stopped: int
 ) -> RunResult:
+    best: Any = state.best
     best = best if course.mesh is None else unpad_members(gather(best), course.members)
     score = np.asarray(best.score) * (1 if course.choice.higher_is_better else -1)
     epoch = 1 + np.asarray(best.epoch)
@@ -173,16 +169,13 @@ def _run_epochs(
     began, stopped, pace = time.perf_counter() - notes["seconds"], 0, 1
     with interruptible() as asked_to_stop, progress_bar(course.num_epochs, done, show=progress) as bar:
         while done < course.num_epochs and not notes["ended"] and not stopped:
-            before, called = _copy(state), time.perf_counter()
             told = _with_snapshot(course, told, state, done)
             until = min(next_save(course.checkpoints, done, course.num_epochs), course.snapshots.next(done))
             pace = processes.all_processes_max(min(pace, until - done))
-            state, report = course.program(state, course.hyperparams, done, pace)
-            report = unpad_members(report, course.members)
+            called = time.perf_counter()
+            state, report = _advance(course, state, done, pace, told, notes)
             num_epochs = report.curves["train_loss"].shape[-1]
             pace = next_num_epochs(num_epochs, time.perf_counter() - called)
-            if not np.any(np.isfinite(report.curves["train_loss"][..., -1])):
-                _fail(course, before, done, report.curves, told, notes)
             done, told = done + num_epochs, append_curves(told, report.curves)
             bar.set_postfix_str(progress_text(course.choice, told["history"]), refresh=False)
             bar.update(num_epochs)
@@ -194,6 +187,18 @@ def _run_epochs(
     stopped = processes.all_processes_max(asked_to_stop())
     tell_stop(stopped, done, course.num_epochs)
     return state, _with_snapshot(course, told, state, done), time.perf_counter() - began, stopped
+
+
+def _advance(
+    course: LoopConfig, state: FitState, done: int, num_epochs: int, told: Told, notes: dict[str, Any]
+) -> tuple[FitState, Any]:
+    """The state after a call of at most so many epochs, and their report; else ``_fail``."""
+    before = _copy(state)
+    state, report = course.program(state, course.hyperparams, done, num_epochs)
+    report = unpad_members(report, course.members)
+    if not np.any(np.isfinite(report.curves["train_loss"][..., -1])):
+        _fail(course, before, done, report.curves, told, notes)
+    return state, report
 
 
 def _fail(
@@ -209,7 +214,7 @@ def _fail(
         told = append_curves(told, {name: values[..., :-1] for name, values in curves.items()})
     if done + good:
         _save(course, done + good, before, told, notes, stopped=True)
-    first = course.first_failure(before, epoch_index(done + good, course.mesh), last_member(info))
+    first = course.first_failure(before.train, epoch_index(done + good, course.mesh), last_member(info))
     raise FloatingPointError(failure_message(info, done + good, first))
 
 

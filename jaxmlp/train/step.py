@@ -84,7 +84,7 @@ def make_train(
 
 
 def _with_seed(key: Key[Array, ""], leaf: Any) -> Any:
-    """A leaf of an optimizer's state: a random key, which optax has alike in all runs, is that of this one."""
+    """A leaf of an optimizer's state: a random key, which optax has alike in all runs, is made this run's."""
     if not jnp.issubdtype(jax.typeof(leaf).dtype, jax.dtypes.prng_key):
         return leaf
     return jax.random.fold_in(leaf, jax.random.bits(jax.random.fold_in(key, _OPTIMIZER)))

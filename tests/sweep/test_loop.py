@@ -1,5 +1,6 @@
 """A sweep from its first epoch to its ensemble: who is cut, who is lost, and what is chosen."""
 
+import contextlib
 import itertools
 from functools import partial
 from types import SimpleNamespace
@@ -253,12 +254,30 @@ def test_a_lost_member_is_named_and_harms_nobody():
     )
 
 
-def test_all_lost_is_an_error_that_says_what_to_do():
+@pytest.mark.parametrize(
+    "changes",
+    [{"num_epochs": 8}, {"time_budget": 100.0}, {"num_epochs": 1, "batch_size": 64}],
+    ids=["in an epoch", "before a budget is looked at", "in the last step"],
+)
+def test_all_lost_is_an_error_that_says_what_to_do(changes):
     members = [
         Member(Structure(NetworkSpec((8,), "relu"), "adam"), Hyperparams(1e30), seed) for seed in range(2)
     ]
     with pytest.raises(FloatingPointError, match="smaller learning rates"):
-        swept(members, num_epochs=8)
+        swept(members, **changes)
+
+
+def test_a_budget_that_is_over_waits_for_no_other_program(monkeypatch):
+    found = []
+
+    def find_of(chunks, *data):
+        return contextlib.nullcontext(found.append)
+
+    monkeypatch.setattr(loop.chunks, "compile_ahead", find_of)
+    members = draw_members(SPACE | {"hidden_sizes": Choice((4, 5, 6))}, 6, max_programs=3)
+    with pytest.raises(InputError, match="time_budget: 1e-09 s were over"):
+        swept(members, time_budget=1e-9)
+    assert not found
 
 
 @pytest.mark.parametrize("num_outputs", [1, 2])

@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+import weakref
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +14,7 @@ import pytest
 from experiments.harness.training import epoch_timer
 from experiments.neurons.measure import moments
 from jaxmlp.nn.metrics import Metric
+from jaxmlp.train import loop
 from jaxmlp.train.loop import fit
 from jaxmlp.train.optimizers import make_optimizer
 from jaxmlp.train.population import vmap_runs
@@ -306,3 +308,18 @@ def test_snapshots_end_where_nothing_is_finite():
     assert [float(next(taken)), float(next(taken))] == [0, 2]
     with pytest.raises(FloatingPointError, match=r"^the loss became non-finite in epoch 2, step 2; "):
         next(taken)
+
+
+def test_a_call_keeps_one_copy_of_the_state(monkeypatch):
+    copy, copies = loop._copy, []
+
+    def noted(state):
+        assert not any(made() is not None for made in copies)
+        copied = copy(state)
+        copies.append(weakref.ref(copied.train.params))
+        return copied
+
+    monkeypatch.setattr(loop, "_copy", noted)
+    monkeypatch.setattr(loop, "next_num_epochs", lambda *measured: 1)
+    run()
+    assert len(copies) == 6
