@@ -92,8 +92,8 @@ def _indicators(columns: Sequence[Column]) -> Bool[np.ndarray, " inputs"]:
 def prepare_training(
     splits: Splits, precision: str = "float32", scaling: Scaling | None = None, loss: Loss | None = None
 ) -> tuple[Callable[[NetworkSpec], Network], Splits]:
-    """The network of each specification, and the data as these networks take them, on ``scaling`` or that
-    of the training part.
+    """The network of each specification, and the data that these networks learn and choose by as they take
+    them, on ``scaling`` or that of the training part.
 
     Images of bytes are scaled inside the program and rest as bytes. Tables, also of bytes, and real targets
     are scaled here: their numbers would be part of the program, which another split could then not use again.
@@ -105,8 +105,8 @@ def prepare_training(
     inside = (float(affine.shift), float(affine.scale)) if pixels else None
     network_of = partial(_make_network, layer_sizes(splits, ()), splits.task, inside, precision, loss)
     inputs = None if pixels else affine
-    train, validation, test = (scale_part(part, inputs, targets, quantiles) for part in splits[:3])
-    return network_of, splits._replace(train=train, validation=validation, test=test)
+    train, validation = (scale_part(part, inputs, targets, quantiles) for part in splits[:2])
+    return network_of, splits._replace(train=train, validation=validation)
 
 
 @lru_cache(maxsize=64)

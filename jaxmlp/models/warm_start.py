@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
+import jax
+import jax.numpy as jnp
+
 from jaxmlp import checks
 from jaxmlp.data.splits import Splits
 from jaxmlp.models.model import Model
@@ -73,6 +76,7 @@ def with_weights(network: Network, start: Model) -> Network:
         for name in ("initial_scale", "frequency_scale"):
             if getattr(hyperparams, name) is not None:
                 raise InputError(f"{name}: the initial weights are those of start; leave it out")
-        return start.networks[0], ()
+        # Of a model that was saved in another precision, in that of this run.
+        return jax.tree.map(lambda leaf: jnp.asarray(leaf, float), start.networks[0]), ()
 
     return network._replace(init_fn=init_fn)

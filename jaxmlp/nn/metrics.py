@@ -41,10 +41,13 @@ def log_probabilities(logits: Float[Array, "examples outputs"]) -> Float[Array, 
 def accuracy(
     logits: Float[Array, "examples outputs"], labels: Integer[Array, " examples"], weights: Weights = None
 ) -> Float[Array, ""]:
-    """The share of examples whose most probable class is right; logits that are NaN count as wrong."""
+    """The share of examples whose most probable class is right; logits that are NaN count as wrong, and where
+    all are, as of a network that is not finite, there is no share.
+    """
     log_p = log_probabilities(logits)
-    right = (jnp.argmax(log_p, axis=-1) == labels) & ~jnp.isnan(log_p[:, 0])
-    return weighted_mean(right.astype(logits.dtype), weights)
+    nothing = jnp.isnan(log_p[:, 0])
+    right = (jnp.argmax(log_p, axis=-1) == labels) & ~nothing
+    return jnp.where(jnp.all(nothing), jnp.nan, weighted_mean(right.astype(logits.dtype), weights))
 
 
 def log_loss(

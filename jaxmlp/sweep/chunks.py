@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import jax
@@ -18,6 +18,7 @@ from jaxmlp.runtime.devices import device_put, gather, num_concurrent_calls, sha
 from jaxmlp.sweep.programs import Chunk, Group, Program, fold_keys
 from jaxmlp.sweep.space import Structure
 from jaxmlp.train.epoch import Advance, lower_epochs, make_init, next_num_epochs
+from jaxmlp.train.state import TrainState
 from jaxmlp.train.streaming import Stream
 from jaxmlp.types import AnyArray, Dataset, PyTree
 
@@ -102,9 +103,18 @@ def member_params(chunk: Chunk, index: int) -> PyTree:
     """The parameters to evaluate of the chunk's member at ``index``, as they are now, on the host; folds on
     the first axis.
     """
-    params = gather(jax.jit(chunk.program.run.train.eval_params)(chunk.state.train, chunk.hyperparams))
-    # A copy, since the next epoch takes the state's memory.
-    return jax.tree.map(lambda leaf: np.array(leaf[index]), params)
+    take = _take_params(chunk.program.run.train.eval_params)
+    return gather(take(chunk.state.train, chunk.hyperparams, index))
+
+
+@lru_cache(maxsize=64)
+def _take_params(eval_params: Callable[..., PyTree]) -> Callable[..., PyTree]:
+    """On the device, since it holds many members."""
+
+    def take(state: TrainState, hyperparams: PyTree, index: Integer[Array, ""]) -> PyTree:
+        return jax.tree.map(lambda leaf: leaf[index], eval_params(state, hyperparams))
+
+    return jax.jit(take)
 
 
 def scale_num_steps(chunk: Chunk, factor: float) -> Chunk:

@@ -171,7 +171,7 @@ def _validate(
     if choice is not None and best is not None:
         monitor, higher_is_better, patience = choice
         score = measured[monitor] if higher_is_better else -measured[monitor]
-        # Of a network that is not finite, accuracy is 0, which would be the best of nothing.
+        # Whatever a measure makes of a network that is not finite.
         score = jnp.where(jnp.isfinite(info.loss), score, jnp.nan)
         had_patience = _has_patience(best, epoch - 1, patience)
         best = _update_best(best, params, train_state.model_state, score, epoch, had_patience)

@@ -12,7 +12,7 @@ from jaxtyping import Array, Key
 
 from jaxmlp.checks import as_dataset, fit_arguments
 from jaxmlp.runtime import processes
-from jaxmlp.runtime.console import progress_bar, tell_stop
+from jaxmlp.runtime.console import progress_bar, tell_stop, warn
 from jaxmlp.runtime.devices import (
     check_memory,
     device_put,
@@ -121,12 +121,11 @@ def fit(
     kept = load_checkpoint(checkpoints, run)
     held_out, hyperparams = device_put((validation, hyperparams), sharding(mesh))
     key, data_key = shard_keys(mesh, key), shard_keys(mesh, data_key)
-    state = jax.block_until_ready(make_init(train, where)(key, hyperparams))
-    state = restore_state(kept, state, members, where)
+    state = restore_state(kept, make_init(train, where)(key, hyperparams), members, where)
     batch_size = train.batch_size if train.advance_part else None
     data = place_data(dataset, batch_size, data_key, data_bytes, mesh)
-    run_functions = RunFunctions(train, evaluate, choice, where)
-    program = lower_epochs(run_functions, state, hyperparams, data, held_out, data_key)()
+    functions = RunFunctions(train, evaluate, choice, where)
+    program = lower_epochs(functions, state, hyperparams, data, held_out, data_key)()
     failure = partial(first_failure, train, hyperparams, dataset, data_key, keys_sharding(mesh, data_key))
     ready = time.perf_counter()
     if progress:
@@ -135,8 +134,7 @@ def fit(
         program, hyperparams, num_epochs, members, mesh, choice, failure, checkpoints, run, snapshots
     )
     state, told, seconds, stopped = _run_epochs(course, state, kept, progress)
-    times = {"compile": ready - began, "train": seconds}
-    return _make_result(course, state, told, times, stopped)
+    return _make_result(course, state, told, {"compile": ready - began, "train": seconds}, stopped)
 
 
 def _make_result(
@@ -146,10 +144,12 @@ def _make_result(
     best = best if course.mesh is None else unpad_members(gather(best), course.members)
     score = np.asarray(best.score) * (1 if course.choice.higher_is_better else -1)
     epoch = 1 + np.asarray(best.epoch)
+    if not np.any(epoch):
+        warn(f"monitor: {course.choice.monitor} was no number in any epoch, so the network is untrained")
     taken = unflatten_snapshots(told["snapshots"], lambda _: best.params)
-    snapshots = {epoch: params for (epoch,), params in taken.items()}
-    outcome = epoch, score, course.choice, told["history"], seconds, stopped, snapshots
-    return RunResult(best.params, best.model_state, *outcome)
+    outcome = epoch, score, course.choice, told["history"], seconds, stopped
+    snapshots = {done: params for (done,), params in taken.items()}
+    return RunResult(best.params, best.model_state, *outcome, snapshots)
 
 
 def _run_epochs(

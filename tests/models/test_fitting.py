@@ -470,6 +470,24 @@ def test_where_the_targets_to_choose_by_do_not_differ_their_error_chooses(far):
     assert jaxmlp.fit_mlp(far, **QUICK).run.choice.monitor == "r2"
 
 
+@pytest.mark.parametrize(
+    ("data", "changes"),
+    [
+        # In its only step, whose loss is that of the first parameters.
+        ("wine", {"learning_rate": 1e30, "batch_size": 127}),
+        ("far", {"monitor": "r2"}),
+    ],
+    ids=["lost in the last step", "no measure"],
+)
+def test_a_run_in_which_nothing_can_be_chosen_says_so(data, changes, request, capsys):
+    splits = request.getfixturevalue(data)
+    splits = splits._replace(validation=jax.tree.map(lambda leaf: leaf[:1], splits.validation))
+    found = jaxmlp.fit_mlp(splits, **QUICK | {"num_epochs": 1} | changes)
+    assert found.best_epoch == 0
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(found.model.networks))
+    assert "was no number in any epoch, so the network is untrained\n" in capsys.readouterr().err
+
+
 def test_images_are_scaled_in_double_precision_where_that_is_turned_on():
     images = np.arange(160, dtype=np.uint8).reshape(40, 2, 2)
     splits, spec = jaxmlp.from_arrays(images, np.arange(40) % 2), NetworkSpec((), "relu")

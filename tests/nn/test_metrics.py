@@ -129,6 +129,7 @@ def test_nan_logits_count_as_wrong(logits, label):
     rows = rows.at[1, 0].set(10.0)
     right = 1 if len(logits) == 1 else 0
     assert accuracy(rows, jnp.array([label, right])) == 0.5
+    assert jnp.isnan(accuracy(rows[:1], jnp.array([label])))
 
 
 @pytest.mark.parametrize(

@@ -158,3 +158,9 @@ def test_folds_in_several_orders_train_the_same_bits(inner, outer):
     )
     for found, expected in zip(jax.tree.leaves(parts[:5]), jax.tree.leaves(whole[:5]), strict=True):
         np.testing.assert_array_equal(found, expected)
+
+
+def test_data_of_each_split_have_to_fit():
+    both = jax.tree.map(lambda leaf: np.stack([leaf, leaf]), dataset(150))
+    with pytest.raises(InputError, match=r"^data_bytes: this train has no advance_part"):
+        trained(both, 100, "key", "dataset", "data_key")
