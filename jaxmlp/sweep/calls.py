@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -13,14 +13,6 @@ from jaxmlp.sweep import chunks
 from jaxmlp.sweep.programs import Chunk
 from jaxmlp.sweep.state import SweepState
 from jaxmlp.train.epoch import Advance
-
-
-class Calls(NamedTuple):
-    """What calls at the same time brought, and how long it took to find their programs and to make them."""
-
-    results: list[Any]
-    compile_seconds: float
-    train_seconds: float
 
 
 def advance_chunks(
@@ -50,7 +42,7 @@ def _advance_together(
     state: SweepState,
     indices: Sequence[int],
     until: int,
-    call: Callable[[Sequence[tuple[Chunk, int]]], Calls],
+    call: Callable[[Sequence[tuple[Chunk, int]]], tuple[list[Any], float, float]],
     stop: Callable[[], bool],
     bar: Any,
 ) -> tuple[SweepState, bool]:
@@ -59,13 +51,13 @@ def _advance_together(
     while (now := [i for i in indices if _is_behind(state, own[i], until)]) and not (stopped := stop()):
         before = [own[i] for i in now]
         lengths = [processes.all_processes_max(min(c.pace, until - c.epoch)) for c in before]
-        calls = call(list(zip(before, lengths, strict=True)))
-        for index, chunk, (after, report) in zip(now, before, calls.results, strict=True):
+        results, compiling, training = call(list(zip(before, lengths, strict=True)))
+        for index, chunk, (after, report) in zip(now, before, results, strict=True):
             state, own[index] = record_reports(state, chunk, report), after
             bar.update(len(chunk.members) * (after.epoch - chunk.epoch))
         state = state._replace(
-            compile_seconds=state.compile_seconds + calls.compile_seconds,
-            train_seconds=state.train_seconds + calls.train_seconds,
+            compile_seconds=state.compile_seconds + compiling,
+            train_seconds=state.train_seconds + training,
         )
     for index in indices:
         state.chunks[index] = chunks.to_host(own[index])
@@ -74,13 +66,15 @@ def _advance_together(
 
 def _call(
     pool: ThreadPoolExecutor, find: Callable[[Chunk], Advance], lengths: Sequence[tuple[Chunk, int]]
-) -> Calls:
+) -> tuple[list[Any], float, float]:
+    """What each call brings, and the seconds to find their programs and to make them."""
     began = time.perf_counter()
     found = [(chunk, find(chunk), num_epochs) for chunk, num_epochs in lengths]
     ready = time.perf_counter()
-    waiting = [pool.submit(chunks.advance_chunk, *each) for each in found]
-    results = [each.result() for each in waiting]
-    return Calls(results, ready - began, time.perf_counter() - ready)
+    # Data in parts compile as they come: in this thread, for which alone settings of JAX may hold.
+    run: Any = pool.map if len(found) > 1 else map
+    results = list(run(chunks.advance_chunk, *zip(*found, strict=True)))
+    return results, ready - began, time.perf_counter() - ready
 
 
 def _is_behind(state: SweepState, chunk: Chunk, until: int) -> bool:

@@ -78,13 +78,20 @@ def test_parts_of_any_size_train_the_same_bits(num_steps, weights, differing, ca
         np.testing.assert_array_equal(found, expected)
 
 
-def test_a_sweep_of_parts_finds_the_same_bits_and_compiles_once(capsys):
+@pytest.fixture(params=[False, True], ids=["float32", "float64"])
+def number_bytes(request):
+    """Where double precision is turned on for this thread alone, too."""
+    with jax.enable_x64(request.param):
+        yield 8 if request.param else 4
+
+
+def test_a_sweep_of_parts_finds_the_same_bits_and_compiles_once(number_bytes, capsys):
     space = {"hidden_sizes": Choice((9,)), "depth": Choice((1,)), "dropout": Range(0.1, 0.3)}
     members, data, found = draw_members(space, 4, max_programs=1), dataset(150, (0.5, 1.5)), []
     folds = cross_folds(data, assign_folds(data.targets, 3))
     settings = SweepConfig("multiclass", num_epochs=3, batch_size=BATCH_SIZE, halving=2, chunk_size=2)
     # An example has a weight in each fold.
-    parts_of_four = 2 * 5 * BATCH_SIZE * (12 + 4 + 3 * 4) - 1
+    parts_of_four = 2 * 5 * BATCH_SIZE * (12 + 4 + 3 * number_bytes) - 1
     for data_bytes in (None, parts_of_four):
         now = settings._replace(data_bytes=data_bytes)
         found.append(run_sweep(members, lambda _: NETWORK, folds, now, progress=False))
@@ -92,6 +99,7 @@ def test_a_sweep_of_parts_finds_the_same_bits_and_compiles_once(capsys):
     whole, parts = ((f.history, f.statuses, f.losses, f.best, f.candidates) for f in found)
     jax.tree.map(np.testing.assert_array_equal, parts, whole)
     assert any(status.startswith("cut") for status in parts[1])
+    assert {leaf.dtype.itemsize for leaf in jax.tree.leaves(found[1].best.params)} == {number_bytes}
     misses = compilation._lower.cache_info().misses
     run_sweep(members, lambda _: NETWORK, folds, now, progress=False)
     assert compilation._lower.cache_info().misses == misses
