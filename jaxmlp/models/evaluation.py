@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import jax
@@ -96,14 +96,20 @@ def choose_metrics(
         first["loss"] = Metric(partial(_mean_loss, loss), higher_is_better=False, weighs=True)
     shift, scale = targets or (np.zeros(1), np.ones(1))
     if targets is not None:
-        # These see differences alone, which a large shift would round, and whose squares may be no numbers.
-        unit = _power_of_two(scale)
-        known = {
-            name: _converted(partial(_unscale, 0.0, scale / unit), metric, unit)
-            for name, metric in known.items()
-        }
+        known = _scaled_metrics(head, tuple(np.ravel(scale).tolist()))
     convert = partial(_unscale, shift, scale) if head == "regression" else _normalize
     return first | known | {name: _converted(convert, metric) for name, metric in (own or {}).items()}
+
+
+@lru_cache(maxsize=64)
+def _scaled_metrics(head: str, scale: tuple[float, ...]) -> dict[str, Metric]:
+    """The head's metrics, in the unit of targets that were divided by ``scale``: the same functions for the
+    same one, so that what was compiled for them is found again.
+    """
+    # These see differences alone, which a large shift would round, and whose squares may be no numbers.
+    unit = _power_of_two(np.array(scale))
+    convert = partial(_unscale, 0.0, np.array(scale) / unit)
+    return {name: _converted(convert, metric, unit) for name, metric in METRICS[head].items()}
 
 
 def _converted(

@@ -1,6 +1,7 @@
 """From splits to a model that can be saved: one perceptron, or the same with several seeds."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from types import NoneType
 from typing import Any
 
@@ -17,6 +18,7 @@ from jaxmlp.models.model import Model
 from jaxmlp.models.training import Loss, prepare_training
 from jaxmlp.models.warm_start import choose_scaling, choose_spec, with_weights
 from jaxmlp.nn.augment import Augment, with_augmentation
+from jaxmlp.nn.metrics import Metric
 from jaxmlp.nn.network import Network
 from jaxmlp.runtime.devices import make_mesh
 from jaxmlp.train.batching import choose_sizes, num_batches
@@ -25,12 +27,14 @@ from jaxmlp.train.loop import fit
 from jaxmlp.train.optimizers import get_recipe, make_optimizer
 from jaxmlp.train.population import seed_keys, vmap_runs
 from jaxmlp.train.schedules import warn_few_steps
+from jaxmlp.train.state import Evaluate, Train
 from jaxmlp.train.step import make_evaluate, make_train
 from jaxmlp.types import Hyperparams, InputError
 
 _TYPES: dict[str, tuple[Any, ...]] = {
     "splits": (Splits,),
     "optimizer": (str, optax.GradientTransformation),
+    "schedule": (str,),
     "loss": (Callable, NoneType),
     "metrics": (Mapping, NoneType),
     "augment": (Callable, NoneType),
@@ -124,6 +128,7 @@ def fit_mlp(
     _check_types(
         {"splits": splits, "optimizer": optimizer, "loss": loss, "metrics": metrics, "augment": augment}
         | {"start": start, "mesh": mesh, "checkpoints": checkpoints, "rate_multipliers": rate_multipliers}
+        | {"schedule": schedule}
     )
     spec = choose_spec(splits, start, hidden_sizes, activation, embedding, parametrization)
     splits = _weigh_classes(splits, class_weight)
@@ -132,11 +137,11 @@ def fit_mlp(
     network, num_examples = _adapt(network_of(spec), splits, start, augment), len(data.train.inputs)
     batch_size, num_epochs = choose_sizes(num_examples, batch_size, num_epochs)
     mesh = make_mesh(mesh) if isinstance(mesh, str) else mesh
-    update = make_optimizer(optimizer, schedule, rate_multipliers)
+    metrics = choose_metrics(splits.task, scaling.targets, loss, metrics)
+    shaping = optimizer, schedule, tuple((rate_multipliers or {}).items()), batch_size, mesh
+    functions = _make_functions(network, *shaping, tuple(metrics.items()))
     about = {"network": spec, "optimizer": optimizer, "schedule": schedule, "precision": precision}
     about |= {"rate_multipliers": rate_multipliers, "loss": loss, "augment": augment}
-    train = make_train(network.init_fn, network.loss_fn, update, batch_size, mesh=mesh)
-    evaluate = make_evaluate(network.predict_fn, choose_metrics(splits.task, scaling.targets, loss, metrics))
     num_steps = None if schedule == "constant" else num_epochs * num_batches(num_examples, batch_size)
     warn_few_steps(schedule, num_steps)
     hyperparams = Hyperparams(
@@ -145,7 +150,7 @@ def fit_mlp(
     )
     key, data_key = seed_keys(_seeds(seed, num_seeds))
     run = fit(
-        *vmap_runs(train, evaluate, "key", "data_key"),
+        *functions,
         data.train,
         data.validation,
         key=key,
@@ -160,6 +165,22 @@ def fit_mlp(
         progress=progress,
     )
     return make_result(splits, scaling, spec, run, loss)
+
+
+@lru_cache(maxsize=64)
+def _make_functions(
+    network: Network,
+    optimizer: str | optax.GradientTransformation,
+    schedule: str,
+    rate_multipliers: tuple[tuple[str, float], ...],
+    batch_size: int,
+    mesh: Mesh | None,
+    metrics: tuple[tuple[str, Metric], ...],
+) -> tuple[Train, Evaluate]:
+    """The same functions for the same arguments, so that what was compiled for them is found again."""
+    update = make_optimizer(optimizer, schedule, dict(rate_multipliers))
+    train = make_train(network.init_fn, network.loss_fn, update, batch_size, mesh=mesh)
+    return vmap_runs(train, make_evaluate(network.predict_fn, dict(metrics)), "key", "data_key")
 
 
 def _check_types(given: Mapping[str, Any]) -> None:

@@ -35,7 +35,7 @@ def _batch_rule(
     x_is_batched, weight_is_batched = is_batched
     if not weight_is_batched:
         return _bfloat16_matmul(x, weight), True
-    return jax.vmap(bfloat16_product, in_axes=(0 if x_is_batched else None, 0))(x, weight), True
+    return jax.vmap(bfloat16_product.fun, in_axes=(0 if x_is_batched else None, 0))(x, weight), True
 
 
 @jax.custom_vjp

@@ -34,7 +34,7 @@ SCHEDULES: dict[str, optax.Schedule] = {
 the first step changes nothing."""
 
 
-def warn_few_steps(schedule: str, num_steps: float | None) -> None:
+def warn_few_steps(schedule: str, num_steps: float | int | None) -> None:
     """Say where a run, of so many steps if it has a schedule, ends before the rate has left its beginning."""
     if num_steps is None or num_steps > 2:
         return

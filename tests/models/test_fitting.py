@@ -16,6 +16,7 @@ from jaxmlp.nn.augment import random_deformation
 from jaxmlp.nn.metrics import CLASSIFICATION, Metric
 from jaxmlp.nn.mlp import ACTIVATIONS
 from jaxmlp.nn.network import NetworkSpec
+from jaxmlp.runtime import compilation
 from jaxmlp.types import Hyperparams, InputError, Layer
 
 QUICK = {"num_epochs": 5, "batch_size": 32, "progress": False}
@@ -130,6 +131,15 @@ def test_a_run_of_one_step_that_learns_nothing_says_so(fit, wine, capsys):
     assert "warning: schedule: with as few steps as 1, 'cycles' reaches 0%" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("data", ["wine", "far"])
+def test_another_fit_of_the_same_kind_compiles_nothing(data, request):
+    splits = request.getfixturevalue(data)
+    jaxmlp.fit_mlp(splits, **QUICK)
+    misses = compilation._lower.cache_info().misses
+    jaxmlp.fit_mlp(splits, learning_rate=0.02, seed=3, **QUICK)
+    assert compilation._lower.cache_info().misses == misses
+
+
 def test_patience_monitor_and_seeds_are_those_of_fit(wine):
     found = jaxmlp.fit_mlp(wine, monitor="log_loss", patience=1, num_epochs=300, progress=False)
     losses = found.history["validation_log_loss"]
@@ -147,7 +157,9 @@ def test_the_epoch_is_chosen_by_rows_as_they_count():
     right = jaxmlp.predict(found.model, own.inputs) == own.targets
     np.testing.assert_allclose(found.run.best_score, np.average(right, weights=own.weights), rtol=1e-6)
     np.testing.assert_array_equal(found.history["train_loss"], alike.history["train_loss"])
-    assert found.best_epoch != alike.best_epoch
+    curve = found.history["validation_accuracy"]
+    assert found.best_epoch == len(curve) - curve[::-1].argmax()
+    assert not np.array_equal(curve, alike.history["validation_accuracy"])
     # As sure as fits these rows as they count.
     assert found.model.spec.temperature != alike.model.spec.temperature
 

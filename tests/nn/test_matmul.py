@@ -64,6 +64,16 @@ def test_members_are_each_alone(shared):
             np.testing.assert_allclose(found[member], expected, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("shared", [True, False])
+def test_several_networks_may_see_a_single_example(shared):
+    weights = jnp.asarray(DRAWS.normal(size=(4, 5, 3)), jnp.float32)
+    inputs = jnp.asarray(INPUTS[0] if shared else INPUTS[:4])
+    found = jax.vmap(bfloat16_product, in_axes=(None if shared else 0, 0))(inputs, weights)
+    for member in range(4):
+        expected = bfloat16_product(inputs if shared else inputs[member], weights[member])
+        np.testing.assert_allclose(found[member], expected, rtol=1e-5, atol=1e-6)
+
+
 def test_in_double_precision_the_sum_is_double():
     with jax.enable_x64(True):
         found = of_batch(WEIGHT.astype(np.float64), INPUTS.astype(np.float64))
