@@ -12,6 +12,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Integer, Shaped
 
+Outputs = Float[Array, "examples outputs"]
+Labels = Integer[Array, " examples"]
+Targets = Shaped[Array, "examples ..."]
 Weights = Float[Array, " examples"] | None
 
 
@@ -31,16 +34,14 @@ class Metric(NamedTuple):
         return self.function(logits, targets, *((weights,) if self.weighs else ()))
 
 
-def log_probabilities(logits: Float[Array, "examples outputs"]) -> Float[Array, "examples classes"]:
+def log_probabilities(logits: Outputs) -> Float[Array, "examples classes"]:
     """The natural logarithm of each class's probability."""
     if logits.shape[-1] == 1:
         logits = jnp.concatenate([jnp.zeros_like(logits), logits], axis=-1)
     return jax.nn.log_softmax(logits)
 
 
-def accuracy(
-    logits: Float[Array, "examples outputs"], labels: Integer[Array, " examples"], weights: Weights = None
-) -> Float[Array, ""]:
+def accuracy(logits: Outputs, labels: Labels, weights: Weights = None) -> Float[Array, ""]:
     """The share of examples whose most probable class is right; logits that are NaN count as wrong, and where
     all are, as of a network that is not finite, there is no share.
     """
@@ -50,19 +51,14 @@ def accuracy(
     return jnp.where(jnp.all(nothing), jnp.nan, weighted_mean(right.astype(logits.dtype), weights))
 
 
-def log_loss(
-    logits: Float[Array, "examples outputs"], labels: Integer[Array, " examples"], weights: Weights = None
-) -> Float[Array, ""]:
+def log_loss(logits: Outputs, labels: Labels, weights: Weights = None) -> Float[Array, ""]:
     """Mean cross-entropy in nats."""
     log_p = log_probabilities(logits)
     return -weighted_mean(jnp.take_along_axis(log_p, labels[:, None], axis=-1), weights)
 
 
 def calibration_error(
-    logits: Float[Array, "examples outputs"],
-    labels: Integer[Array, " examples"],
-    weights: Weights = None,
-    num_bins: int = 15,
+    logits: Outputs, labels: Labels, weights: Weights = None, num_bins: int = 15
 ) -> Float[Array, ""]:
     """Expected calibration error: the mean of |accuracy − confidence| over ``num_bins`` equal bins of
     confidence, each weighted by its share of the examples (Guo et al. 2017, eq. 3).
@@ -76,20 +72,12 @@ def calibration_error(
     return jnp.sum(jnp.abs(sums)) / (len(labels) if weights is None else jnp.sum(weights))
 
 
-def rmse(
-    predictions: Float[Array, "examples outputs"],
-    targets: Shaped[Array, "examples ..."],
-    weights: Weights = None,
-) -> Float[Array, ""]:
+def rmse(predictions: Outputs, targets: Targets, weights: Weights = None) -> Float[Array, ""]:
     """Root of the mean squared error, over all outputs, in the targets' unit."""
     return jnp.sqrt(weighted_mean(jnp.square(predictions - targets.reshape(predictions.shape)), weights))
 
 
-def r2(
-    predictions: Float[Array, "examples outputs"],
-    targets: Shaped[Array, "examples ..."],
-    weights: Weights = None,
-) -> Float[Array, ""]:
+def r2(predictions: Outputs, targets: Targets, weights: Weights = None) -> Float[Array, ""]:
     """1 − (squared error / squared deviation from the mean), averaged over the outputs that differ."""
     targets = targets.reshape(predictions.shape)
     error = jnp.sum(_weigh(jnp.square(predictions - targets), weights), axis=0)

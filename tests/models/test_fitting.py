@@ -500,6 +500,14 @@ def test_a_run_in_which_nothing_can_be_chosen_says_so(data, changes, request, ca
     assert "was no number in any epoch, so the network is untrained\n" in capsys.readouterr().err
 
 
+def test_a_model_goes_on_in_the_precision_of_the_run(wine):
+    start = jaxmlp.fit_mlp(wine, **QUICK).model
+    with jax.enable_x64(True):
+        splits = jaxmlp.load_dataset("wine")
+        found = jaxmlp.fit_mlp(splits, start=start, momentum=0.9, **QUICK)
+    assert {leaf.dtype for leaf in jax.tree.leaves(found.run.params)} == {np.dtype(np.float64)}
+
+
 def test_images_are_scaled_in_double_precision_where_that_is_turned_on():
     images = np.arange(160, dtype=np.uint8).reshape(40, 2, 2)
     splits, spec = jaxmlp.from_arrays(images, np.arange(40) % 2), NetworkSpec((), "relu")
