@@ -133,7 +133,7 @@ def decisions(test: jaxmlp.Dataset, fits: dict[str, Fitted]) -> Measures:
         reached[name] = [jaxmlp.evaluate(model, test) for model in fitted.models]
     rule = jnp.asarray(logit(buying_probability(np.asarray(test.inputs))))[:, None]
     for measure in MEASURES:
-        function, _, unit = metrics.CLASSIFICATION[measure]
+        function, _, unit, _ = metrics.CLASSIFICATION[measure]
         logistic, mlp = (np.array([one[measure] for one in reached[name]]) for name in ("logistic", "mlp"))
         bayes = np.asarray(function(rule, jnp.asarray(test.targets)))
         of = {"logistic": logistic, "mlp": mlp, "bayes": bayes}

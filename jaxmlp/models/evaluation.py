@@ -42,7 +42,7 @@ def calibrate(model: Model, validation: Dataset) -> Model:
         errors = (predictions - targets)[... if validation.weights is None else validation.weights > 0]
         return with_spec(model, noise_scale=calibration.fit_noise_scale(errors))
     raw = predict_log_proba(with_spec(model, temperature=1.0), validation.inputs)
-    labels, weights = np.asarray(validation.targets), validation.weights
+    _, labels, weights = jax.tree.map(np.asarray, validation)
     return with_spec(model, temperature=calibration.fit_temperature(raw, labels, weights))
 
 

@@ -11,7 +11,6 @@ from jaxtyping import Array, Integer, Key
 
 from jaxmlp.runtime.devices import gather
 from jaxmlp.train import streaming
-from jaxmlp.train.checkpoints import key_data_tree
 from jaxmlp.train.state import Info, Train, TrainState
 from jaxmlp.train.streaming import Stream
 from jaxmlp.types import Dataset, PyTree
@@ -43,7 +42,7 @@ def first_failure(
     for number, part in enumerate(streaming.iterate_parts(stream, order)):
         state, info = advance_part(state, info, hyperparams, part, epoch, jnp.asarray(number), data_key)
         # The loss first, then what follows from it.
-        found = {"loss": info.loss, "opt_state": key_data_tree(state.opt_state), "params": state.params}
+        found = {"loss": info.loss, "opt_state": state.opt_state, "params": state.params}
         finite = gather(_finite(train.num_axes)(found))
         for name, tree in ((name, finite[name]) for name in found):
             for path, good in jax.tree_util.tree_flatten_with_path(tree)[0]:
