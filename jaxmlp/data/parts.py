@@ -55,8 +55,12 @@ def take_part(
     elif blocks is not None:
         kept, cut = _cut_blocks(rows, data.targets, part, fraction, split_seed, blocks)
     else:
-        labels = _labels_to_cut(data.targets[rows], class_names)
-        kept, cut = _cut(rows, labels, f"{part}_fraction", fraction, split_seed)
+        labels = _labels_to_cut(data.targets, class_names)
+        alone = _find_alone(rows, labels)
+        others = rows[~alone]
+        of_others = None if labels is None else labels[others]
+        kept, cut = _cut(others, of_others, f"{part}_fraction", fraction, split_seed)
+        kept = np.concatenate([kept, rows[alone]])
     lost = set(np.unique(data.targets[rows])) - set(np.unique(data.targets[kept])) if class_names else set()
     if lost or not len(kept):
         what = f"example of class {class_names[min(lost)]!r}" if lost else "training example"
@@ -101,6 +105,14 @@ def _labels_to_cut(targets: AnyArray, class_names: tuple[ClassName, ...]) -> Any
                 f"and measured; find more of it, drop it, or put it with another class{hint}"
             )
     return targets
+
+
+def _find_alone(rows: np.ndarray, labels: AnyArray | None) -> Bool[np.ndarray, " rows"]:
+    """Which of ``rows`` is the last of its class, of which another part has the others: it is learnt."""
+    if labels is None:
+        return np.zeros(len(rows), bool)
+    _, places, counts = np.unique(labels[rows], return_inverse=True, return_counts=True)
+    return counts[places] == 1
 
 
 def _cut(
@@ -166,6 +178,7 @@ def read_weights(sample_weight: ArrayLike | None, num_examples: int) -> Float[np
             f"sample_weight: must be one number for each of the {num_examples} examples, "
             f"got shape {weights.shape}"
         )
+    checks.weights("sample_weight", weights)
     return weights
 
 

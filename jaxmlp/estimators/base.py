@@ -13,7 +13,6 @@ from sklearn.utils import Tags, check_array, check_consistent_length, column_or_
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from jaxmlp import checks
 from jaxmlp.data.arrays import check_unmasked
 from jaxmlp.data.blocks import as_key
 from jaxmlp.data.class_weights import ClassWeight, class_factors, weights_by_label
@@ -112,10 +111,7 @@ class Estimator(BaseEstimator):
 
     def _weigh(self, targets: np.ndarray, sample_weight: ArrayLike | None) -> np.ndarray | None:
         """How much each row counts; None where all count alike."""
-        weights = read_weights(sample_weight, len(targets))
-        if weights is not None:
-            checks.weights("sample_weight", weights)
-        return weights
+        return read_weights(sample_weight, len(targets))
 
     def _held_out_share(self, num_rows: int) -> float:
         """Of the rows, those that nothing is learnt from but when to stop and how sure to be."""

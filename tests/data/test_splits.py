@@ -554,6 +554,13 @@ def test_weights_that_weigh_nothing_are_refused(weights, says):
         from_arrays(TABLE, LABELS, sample_weight=weights)
 
 
+@pytest.mark.parametrize("weight", [-1.0, np.nan, np.inf])
+def test_a_weight_that_is_none_is_refused_in_whatever_part_its_row_is(weight):
+    for row in range(60):
+        with pytest.raises(InputError, match=rf"^sample_weight: must be .*example {row}$"):
+            from_arrays(TABLE, LABELS, sample_weight=altered(np.ones(60), row, weight))
+
+
 def test_columns_that_never_change_are_said_to_be_left_out(capsys):
     from_arrays(np.column_stack([TABLE[:, :2], np.ones(60), np.zeros(60)]), LABELS)
     assert (
@@ -567,6 +574,15 @@ def test_a_class_of_a_single_example_is_learnt_where_nothing_is_measured():
     nothing = {"test_fraction": 0.0, "validation_fraction": 0.0}
     splits = from_arrays(TABLE, altered(LABELS, 0, 3).astype(int), **nothing)
     assert np.bincount(splits.train.targets)[3] == 1
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_class_of_two_examples_is_learnt_also_where_one_of_them_is_tested(seed):
+    labels = altered(LABELS, [7, 30, 45, 50], [3, 3, 4, 4]).astype(int)
+    splits = from_arrays(TABLE, labels, split_seed=seed, test_fraction=0.4)
+    assert [len(part.inputs) for part in splits[:3]] == [32, 4, 24]
+    assert (np.bincount(splits.train.targets, minlength=5) > 0).all()
+    assert len(rows(splits.train) | rows(splits.validation) | rows(splits.test)) == 60
 
 
 def test_a_part_of_nothing_is_empty_and_the_rest_is_learnt_from():
