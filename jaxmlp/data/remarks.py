@@ -1,7 +1,8 @@
 """What somebody should know of how the columns of a table were read, in lines."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, partial
 
 import numpy as np
 
@@ -52,12 +53,14 @@ def remark_columns(
     """A line for each column, category or cell that is lost, which the user did not say; ``cells`` are those
     of the columns by name, as they are read of ``frame``.
     """
-    remarks = []
+    remarks: list[str] = []
+    # Once at most, since a table may have thousands of columns.
+    shows_decimals = cache(partial(_shows_decimals, frame))
     for column in columns:
         name = column.name
         found = _remark_lost(column, cells[name], frame[name]) if name in cells else []
         if name not in said:
-            found += _remark_doubtful(column, cells.get(name), frame)
+            found += _remark_doubtful(column, cells.get(name), frame[name], shows_decimals)
         remarks += [f"column {name!r}: {remark}" for remark in found]
     return remarks
 
@@ -85,9 +88,10 @@ def _remark_lost(column: Column, cells: Cells, values: Series) -> list[str]:
     return [f"{share} are no {kind} and count as missing: {shown(values[unread])}"] if unread.any() else []
 
 
-def _remark_doubtful(column: Column, cells: Cells | None, frame: DataFrame) -> list[str]:
+def _remark_doubtful(
+    column: Column, cells: Cells | None, values: Series, shows_decimals: Callable[[], bool]
+) -> list[str]:
     """What may have been meant otherwise; ``cells`` are None where none were read."""
-    values = frame[column.name]
     if isinstance(column, DroppedColumn) or cells is None:
         left_out = [f"is {column.describe()}"] if cells is None else []
         return left_out + _remark_missed(values)
@@ -98,7 +102,7 @@ def _remark_doubtful(column: Column, cells: Cells | None, frame: DataFrame) -> l
     # Those without the unit that the others have.
     bare = without_unit(sample_words(values), column.decimal, column.unit) if column.unit else []
     sentinels = _remark_sentinels(cells.values)
-    return sentinels + tell_bare(bare, column.unit) + _remark_thousands(column, frame)
+    return sentinels + tell_bare(bare, column.unit) + _remark_thousands(column, values, shows_decimals)
 
 
 def _remark_missed(values: Series) -> list[str]:
@@ -151,16 +155,18 @@ def _remark_numerals(words: Sequence[str]) -> list[str]:
     ]
 
 
-def _remark_thousands(column: NumberColumn, frame: DataFrame) -> list[str]:
+def _remark_thousands(column: NumberColumn, values: Series, shows_decimals: Callable[[], bool]) -> list[str]:
     """Numbers such as 1.250, where no column of texts shows what stands before decimals."""
-    texts = {name: frame[name] for name in frame if not is_plain(frame[name])}
-    words = sample_words(texts[column.name]) if column.name in texts and column.decimal == "." else []
+    words = [] if is_plain(values) or column.decimal != "." else sample_words(values)
     grouped = [word for word in words if "." in word]
-    if not grouped or len(find_decimals(words, column.unit)) < 2:
-        return []
-    if any(shown_decimals(sample_words(values)) for values in texts.values()):
+    if not grouped or len(find_decimals(words, column.unit)) < 2 or shows_decimals():
         return []
     return [f"{grouped[0]!r} is taken for a decimal; if points group thousands, say that it is decimal-comma"]
+
+
+def _shows_decimals(frame: DataFrame) -> bool:
+    texts = (frame[name] for name in frame if not is_plain(frame[name]))
+    return any(shown_decimals(sample_words(values)) for values in texts)
 
 
 def _remark_sentinels(numbers: np.ndarray, *, is_date: bool = False) -> list[str]:

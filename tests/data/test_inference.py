@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import jaxmlp
-from jaxmlp.data import tables
+from jaxmlp.data import remarks, tables
 from jaxmlp.data.cells import MISSING
 from jaxmlp.data.columns import CategoryColumn, DateColumn, DroppedColumn, NumberColumn
 from jaxmlp.data.encoding import transform_columns
@@ -63,6 +63,13 @@ def test_points_that_may_group_thousands_are_said(capsys, columns, is_said):
         "column 'x': '1.050' is taken for a decimal; if points group thousands, say that it is decimal-comma"
     )
     assert (says in capsys.readouterr().err) is is_said
+
+
+def test_what_shows_decimals_is_looked_for_once_among_many_columns(monkeypatch, capsys):
+    calls, own = [], remarks.shown_decimals
+    monkeypatch.setattr(remarks, "shown_decimals", lambda words: (calls.append(words), own(words))[1])
+    learn(**{f"x{place}": ["950", "1.050", "2.300"] * 20 for place in range(30)})
+    assert capsys.readouterr().err.count("if points group thousands") == 30 and len(calls) == 30
 
 
 def test_codes_that_are_numbers_with_an_exponent_are_said_to_be_read_so(capsys):
