@@ -7,12 +7,13 @@ import lzma
 import re
 import zipfile
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from jaxmlp.data.cells import is_plain, sample_words
 from jaxmlp.data.numerals import MARK_NAMES, shown_decimals
-from jaxmlp.data.text_layout import SAMPLE_BYTES, SEPARATOR_NAMES, Layout, find_layout
+from jaxmlp.data.text_layout import SEPARATOR_NAMES, Layout, find_layout, read_rows, read_sample
 from jaxmlp.runtime.console import warn
 from jaxmlp.runtime.devices import memory_bytes
 from jaxmlp.types import DataFrame, InputError
@@ -44,7 +45,7 @@ def _open(path: Path) -> Any:
 def read_text(path: Path, separator: str | None, encoding: str | None) -> DataFrame:
     """The rows of the file, whose cells are texts, as they are written; what is assumed is said."""
     with _open(path) as file:
-        sample = file.read(SAMPLE_BYTES)
+        sample = read_sample(file)
     layout = find_layout(sample, separator, encoding)
     _check_room(path, sample, len(layout.names))
     try:
@@ -56,7 +57,8 @@ def read_text(path: Path, separator: str | None, encoding: str | None) -> DataFr
         layout = find_layout(sample, separator, "cp1252")
         layout.notes.append("its letters were read as cp1252 (--encoding names another)")
         frame = _read_cells(path, layout)
-    for note in layout.notes + _note_swallowed(frame, layout.separator):
+    notes = layout.notes + _note_short(path, layout, frame) + _note_swallowed(frame, layout.separator)
+    for note in notes:
         warn(note)
     frame.attrs[_LAYOUT] = layout.separator, layout.encoding
     return frame
@@ -98,6 +100,23 @@ def _read_cells(path: Path, layout: Layout) -> DataFrame:
             keep_default_na=False,
         )
     return _without_last(frame) if layout.names[-1] == "" else frame
+
+
+def _note_short(path: Path, layout: Layout, frame: DataFrame) -> list[str]:
+    """Whether a row has fewer cells than the header has names, so that its last one is empty, too."""
+    names = [name for name in layout.names if name]
+    if (frame[names[-1]] != "").all():
+        return []
+    with _open(path) as file:
+        lines = islice(io.TextIOWrapper(file, layout.encoding, newline=""), layout.num_skipped, None)
+        rows = (row for row in read_rows(lines, layout.separator) if len(row) > 1 or any(row))
+        for place, row in enumerate(rows):
+            if len(row) < len(names):
+                return [
+                    f"its row {place} has {len(row)} cells, and its header {len(names)} names: "
+                    "what is not there counts as missing at its end"
+                ]
+    return []
 
 
 def _note_swallowed(frame: DataFrame, separator: str) -> list[str]:

@@ -4,7 +4,7 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from jaxmlp.data.cells import is_float, trimmed
@@ -14,7 +14,7 @@ _SEPARATORS = (",", ";", "\t", "|", " ")
 SEPARATOR_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "spaces"}
 _BY_NAME = {"\\t": "\t", "tab": "\t"}
 _BYTE_ORDER_MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
-SAMPLE_BYTES, _SAMPLE_LINES = 2**18, 200
+_SAMPLE_BYTES, _MOST_BYTES, _SAMPLE_LINES = 2**18, 2**25, 200
 # With it, a first line tells spreadsheets how the others are cut.
 _SAID_SEPARATOR = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
 MAX_COLUMNS = 50_000
@@ -32,20 +32,30 @@ class Layout(NamedTuple):
     """Lines before the header."""
 
 
+def read_sample(file: Any) -> bytes:
+    """The beginning of a text, with its header and a row, however long these are."""
+    sample = file.read(_SAMPLE_BYTES)
+    while len(sample) < _MOST_BYTES and sample.strip().count(b"\n") < 3:
+        if not (more := file.read(len(sample))):
+            break
+        sample += more
+    return sample
+
+
 def find_layout(sample: bytes, separator: str | None, encoding: str | None) -> Layout:
     """How the text that begins with ``sample`` is written, as far as its first lines show."""
     notes: list[str] = []
     encoding = encoding or _find_encoding(sample, notes)
     lines, num_skipped, said = _read_lines(sample, encoding)
     separator = separator or said
-    check_width(max(lines[0].count(one) for one in _SEPARATORS))
     if separator is None:
         separator = _find_separator(lines)
         if separator != "," and separator in lines[0]:
             notes.append(f"its columns are separated by {SEPARATOR_NAMES[separator]}")
     elif len(separator := _BY_NAME.get(separator, separator)) != 1:
         raise InputError(f"separator: must be one character, got {separator!r}")
-    header, *rows = _cells(lines, separator)
+    check_width(lines[0].count(separator))
+    header, *rows = read_rows(lines, separator)
     return Layout(encoding, separator, _names(header, rows, notes), notes, num_skipped)
 
 
@@ -66,7 +76,7 @@ def _read_lines(sample: bytes, encoding: str) -> tuple[list[str], int, str | Non
     lines = [line for line in every if line.strip()]
     if not lines:
         raise InputError("must hold at least one row below its header, got none")
-    if len(sample) == SAMPLE_BYTES and 2 < len(lines) < _SAMPLE_LINES:
+    if len(sample) >= _SAMPLE_BYTES and 2 < len(lines) < _SAMPLE_LINES:
         # The last one may be cut off.
         lines = lines[:-1]
     return lines, every.index(lines[0]) + (said is not None), said and said[1]
@@ -90,10 +100,11 @@ def _find_encoding(sample: bytes, notes: list[str]) -> str:
     return "cp1252"
 
 
-def _cells(lines: Sequence[str], separator: str) -> list[list[str]]:
-    limit = csv.field_size_limit(2 * SAMPLE_BYTES)
+def read_rows(lines: Iterable[str], separator: str) -> Iterator[list[str]]:
+    """The cells of each row."""
+    limit = csv.field_size_limit(2**31 - 1)
     try:
-        return list(csv.reader(lines, delimiter=separator, skipinitialspace=True))
+        yield from csv.reader(lines, delimiter=separator, skipinitialspace=True)
     finally:
         csv.field_size_limit(limit)
 
@@ -104,7 +115,7 @@ def _find_separator(lines: Sequence[str]) -> str:
     """
 
     def agreement(separator: str) -> tuple[float, int]:
-        header, *rows = _cells(lines, separator)
+        header, *rows = read_rows(lines, separator)
         widths = [len(header), *map(len, rows)]
         usual = max(set(widths), key=widths.count)
         within = len(header) == 1 and (usual == 2 or separator == " ") and not _are_cut(rows, lines[1:])
@@ -147,12 +158,6 @@ def _names(header: list[str], rows: list[list[str]], notes: list[str]) -> list[s
             return ["Unnamed: 0", *names]
     if max(more, default=0) > 0:
         raise _too_long(names, rows)
-    # The last row that is seen may be cut off.
-    if short := [place for place, number in enumerate(more[:-1]) if number < 0]:
-        notes.append(
-            f"its row {short[0] + 1} has {len(rows[short[0]])} cells, and its header {len(names)} names: "
-            "what is not there counts as missing at its end"
-        )
     return names
 
 

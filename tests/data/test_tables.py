@@ -318,6 +318,27 @@ def test_no_cell_beyond_the_header_is_lost(tmp_path, row):
         frames.read_frame(path)
 
 
+@pytest.mark.parametrize("name", ["rows.csv", "rows.csv.gz"])
+@pytest.mark.parametrize("before", ["1,2,3\n", "1,2,\n", '1,"2\n\n2",\n', "\n1,2,3\n \n"])
+def test_a_row_that_ends_too_soon_is_told_wherever_it_stands(tmp_path, capsys, name, before):
+    rows = "\n\na,b,c\n" + before * 300
+    for end, told in (("4,5\n", True), ("4,5,\n", False)):
+        content = (rows + end).encode()
+        (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith("gz") else content)
+        frames.read_frame(tmp_path / name)
+        says = f"{name}: its row 301 has 2 cells, and its header 3 names: what is not there"
+        assert (says in capsys.readouterr().err) is told
+
+
+def test_a_header_may_be_longer_than_what_shows_how_a_file_is_written(tmp_path, capsys):
+    names = [f"{'word ' * 20}{place}" for place in range(3_000)]
+    path = tmp_path / "wide.csv"
+    path.write_text("\n".join([";".join(names), *[";".join(["0,5"] * len(names))] * 3]))
+    frame = frames.read_frame(path)
+    assert [*frame] == names and frame.shape == (3, 3_000) and (frame == "0,5").all(axis=None)
+    assert "separated by semicolons" in capsys.readouterr().err
+
+
 def test_a_table_that_cannot_fit_is_refused_before_it_is_read(tmp_path, monkeypatch):
     path = tmp_path / "large.csv"
     path.write_text("a,b\n" + "1,2\n" * 1000)
