@@ -89,6 +89,10 @@ def class_names(argument: str, names: Iterable[Any]) -> tuple[ClassName, ...]:
     for name in bare:
         if not isinstance(name, ClassName) or (isinstance(name, float) and not math.isfinite(name)):
             raise InputError(f"{argument}: must be text, finite numbers or truth values, got {_shown(name)}")
+        if isinstance(name, int) and not -(2**63) <= name < 2**64:
+            raise InputError(
+                f"{argument}: whole numbers must fit into 64 bits, got {_shown(name)}; make them texts"
+            )
     for text, count in Counter(map(str, bare)).items():
         if count > 1:
             raise InputError(f"{argument}: must differ as they are written, got {text!r:.80} {count} times")

@@ -35,6 +35,7 @@ def test_other_values_are_no_whole_numbers(value):
         (np.array(["a", "b"]), "'a', 'b'"),
         ([3, 0.5, True, "True?"], "3, 0.5, True, 'True?'"),
         ([np.int64(3), np.float32(0.5), np.True_], "3, 0.5, True"),
+        ([-(2**63), 2**64 - 1], "-9223372036854775808, 18446744073709551615"),
         ((), ""),
     ],
 )
@@ -50,6 +51,8 @@ def test_names_of_classes_keep_their_types(names, expected):
         (([1], 2), r"must be text, finite numbers or truth values, got \[1\]"),
         (("a", "b", "a"), "must differ as they are written, got 'a' 2 times"),
         ((1, "1"), "must differ as they are written, got '1' 2 times"),
+        ((2**64, 1), "whole numbers must fit into 64 bits, got 18446744073709551616; make them texts"),
+        ((-(2**63) - 1, 1), "whole numbers must fit into 64 bits, got -9223372036854775809; make them texts"),
     ],
 )
 def test_names_that_cannot_be_told_apart_or_written_are_refused(names, rule):

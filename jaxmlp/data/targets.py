@@ -13,6 +13,7 @@ from jaxmlp.data.cells import (
     as_word,
     as_words,
     bare,
+    floats_merge,
     has_leading_zeros,
     is_dated,
     sample_words,
@@ -57,7 +58,8 @@ def read_target(values: Series, said: str | None) -> tuple[Series, str | None]:
     if not has_leading_zeros(numbers.unique().tolist()):
         is_said = said in NUMBER_KINDS
         plain = import_pandas().to_numeric(numbers, errors="coerce")
-        if not is_said and len(plain) and plain.notna().all():
+        merges = plain.dtype.kind == "f" and floats_merge(numbers)
+        if not is_said and not merges and len(plain) and plain.notna().all():
             return plain.reindex(values.index), said
         if is_said or numbers.nunique() > MAX_CLASSES:
             written, kind = _as_numbers(numbers, said)
@@ -208,7 +210,7 @@ def _class_values(values: Series) -> np.ndarray:
         return values.to_numpy(bool)
     if not is_numeric(values):
         return values.astype(str).to_numpy(object)
-    if types.is_integer_dtype(values.dtype):
+    if types.infer_dtype(values) == "integer":
         # Not by way of floats, which cannot tell long ones apart.
         return values.to_numpy()
     numbers = strict_numbers(str(values.name), values)

@@ -63,7 +63,8 @@ def place_left_out(frame: DataFrame, columns: Sequence[Column]) -> DataFrame:
     lacks them: new rows need not have them.
     """
     left_out = {place: one.name for place, one in enumerate(columns) if isinstance(one, DroppedColumn)}
-    names = [name for name in frame if name not in left_out.values()]
+    unused = {*left_out.values()}
+    names = [name for name in frame if name not in unused]
     for place, name in left_out.items():
         names.insert(place, name)
     return frame if names == [*frame] else frame.reindex(columns=names)
@@ -116,6 +117,8 @@ def _of_one_kind(values: Shaped[np.ndarray, "..."]) -> np.ndarray:
     if len(kinds := {type(cell) for cell in cells}) > 1:
         named = " and ".join(sorted(kind.__name__ for kind in kinds))
         raise InputError(f"y: classes must be of one kind, got {named}; write them as one, such as texts")
+    if kinds == {int}:
+        checks.class_names("y", {*cells})
     return np.array(cells).reshape(values.shape) if kinds <= {bool, int, float} else values
 
 

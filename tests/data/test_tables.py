@@ -518,6 +518,18 @@ def test_classes_beyond_whole_numbers_of_64_bits_stay_what_they_are(values, expe
     assert splits.class_names == expected
 
 
+@pytest.mark.parametrize("first", [2**70, 10**18, 2**63])
+def test_long_numbers_of_classes_in_texts_are_told_apart(first):
+    names = [first, first + 1, first + 2]
+    splits = tables.read_table(with_target([*map(str, names)] * 20), "y")
+    assert splits.class_names == tuple(names if first < 2**64 else map(str, names))
+
+
+def test_whole_numbers_of_classes_beyond_64_bits_are_refused():
+    message = refusal(tables.read_table, with_target([2**70, 2**70 + 1] * 20), "y")
+    assert message.startswith("class_names: whole numbers must fit into 64 bits, got 1180591620717411303424;")
+
+
 def test_the_split_is_as_asked_and_follows_its_seed():
     frame = with_target(["a", "b"] * 50)
     cut = {"validation_fraction": 0.25, "test_fraction": 0.4}

@@ -468,6 +468,7 @@ _GIVEN = ("X", "y", "sample_weight", "groups", "time")
         ({"y": ["a", None] * 89}, "y: is missing in 89 of 178 rows, the first is row 1"),
         ({"y": pd.Series(["a", pd.NA] * 89, dtype="string")}, "y: is missing in 89 of 178 rows"),
         ({"y": ["1", 1] * 89}, "y: classes must be of one kind, got int and str"),
+        ({"y": [2**64, 1] * 89}, "y: whole numbers must fit into 64 bits, got 18446744073709551616; "),
         ({"y": np.ma.masked_array([0, 1] * 89, [0, 1] * 89)}, "y: must have no masked values"),
         ({"groups": "person"}, "groups: must be one for each of the 178 examples"),
         ({"groups": ["a", np.nan] * 89}, "groups: is missing in 89 of 178 rows, the first is row 1"),
