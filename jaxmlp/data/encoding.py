@@ -121,7 +121,8 @@ def check_new_cells(column: Used, cells: Cells, values: Series | np.ndarray) -> 
         warn(f"{line}; they count as {counted}")
     learnt = "" in column.categories if isinstance(column, CategoryColumn) else column.gaps
     missing = int((~cells.known).sum())
-    if missing and (not learnt or 2 * missing > total):
+    # Of a single row, a gap as in training tells nothing.
+    if missing and (not learnt or 2 * missing > max(total, 2)):
         never = "" if learnt else ", and never was in training"
         warn(f"column {column.name!r}: is missing in {_share(~cells.known)} rows{never}")
 

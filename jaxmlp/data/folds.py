@@ -88,10 +88,12 @@ def _deal_rows(
     # Of one real target neighbours, as many as there are folds.
     strata = targets if targets.dtype.kind in "iu" else rank_targets(targets) // num_folds
     classes, counts = np.unique(strata, return_counts=True)
-    rare = classes[counts < num_folds] if targets.dtype.kind in "iu" else classes[:0]
+    is_class = targets.dtype.kind in "iu"
+    rare = classes[counts < num_folds] if is_class else classes[:0]
     (rows,) = np.nonzero(~np.isin(strata, rare))
     if len(rows) < num_folds:
-        raise InputError(f"num_folds: must be at most the rows of a class, {counts.max()}, got {num_folds}")
+        of_class = " of a class" * is_class
+        raise InputError(f"num_folds: must be at most the rows{of_class}, {counts.max()}, got {num_folds}")
     folds = np.full(len(targets), NO_FOLD)
     # Dealt out like cards, stratum after stratum, each of them shuffled.
     order = rows[np.lexsort((draws.random(len(rows)), strata[rows]))]

@@ -662,6 +662,11 @@ def test_new_rows_with_new_or_missing_cells_are_told_with_their_share(capsys):
         "warning: column 'x': is missing in 1 of 4 rows, and never was in training",
         f"warning: column 'word': 2 of 4 cells were not learnt: 'c'; {unknown}",
     ]
+    gap = learn(x=[*NUMBERS[1:], None])
+    capsys.readouterr()
+    assert encoded(gap, x=[None]).tolist() == [[gap[0].fill, 1]] and capsys.readouterr().err == ""
+    encoded(gap, x=[None, None])
+    assert capsys.readouterr().err == "warning: column 'x': is missing in 2 of 2 rows\n"
     # A single new row may have a new category.
     assert encoded(columns, x=[1.0], word=["c"]).tolist() == [[1, 0, 0]]
 
