@@ -120,6 +120,9 @@ def trimmed(text: str) -> str:
 def bare(text: str) -> str:
     """The text trimmed, without that with which spreadsheets keep a number from being one: '012, ="012"."""
     text = trimmed(text)
+    if text[:1] not in ("=", "'"):
+        # Nearly all, of which a table may have many.
+        return text
     if re.fullmatch(r'="[^"]*"', text):
         return trimmed(text[2:-1])
     return text[1:] if re.match(r"'[-+]?[\d.,]", text) else text
