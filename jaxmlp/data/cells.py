@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from numbers import Number
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Shaped
 
-from jaxmlp.types import Series
+if TYPE_CHECKING:
+    from jaxmlp.types import Series
 
 _MISSING_NUMBERS = ("nan", "-nan", "1.#ind", "-1.#ind", "1.#qnan", "-1.#qnan")
 MISSING = frozenset(
@@ -41,14 +42,14 @@ class Cells(NamedTuple):
         return Cells(self.values[rows], self.known[rows])
 
 
-def is_plain(values: Series) -> bool:
+def is_plain(values: "Series") -> bool:
     """Whether the column's type says that it holds numbers, so that nothing needs to be read."""
     from pandas.api import types
 
     return types.is_numeric_dtype(values.dtype) and not types.is_bool_dtype(values.dtype)
 
 
-def are_numbers(values: Series) -> Bool[np.ndarray, " rows"]:
+def are_numbers(values: "Series") -> Bool[np.ndarray, " rows"]:
     """Which cells are numbers by their type, so that no decimal mark of texts among them is theirs."""
     from pandas.api import types
 
@@ -57,21 +58,21 @@ def are_numbers(values: Series) -> Bool[np.ndarray, " rows"]:
     return np.full(len(values), types.is_numeric_dtype(values.dtype))
 
 
-def is_duration(values: Series) -> bool:
+def is_duration(values: "Series") -> bool:
     """Whether the column holds spans of time."""
     from pandas.api import types
 
     return types.infer_dtype(values, skipna=True) in ("timedelta", "timedelta64")
 
 
-def is_dated(values: Series) -> bool:
+def is_dated(values: "Series") -> bool:
     """Whether the column's type says that it holds dates, or months and the like."""
     from pandas.api import types
 
     return types.is_datetime64_any_dtype(values.dtype) or str(values.dtype).startswith("period[")
 
 
-def different(values: Series) -> tuple[np.ndarray, np.ndarray]:
+def different(values: "Series") -> tuple[np.ndarray, np.ndarray]:
     """The number of each cell among the different ones, -1 where there is none, and these."""
     import pandas
 
@@ -90,21 +91,21 @@ def _text(cell: Any) -> str:
     return cell.decode("utf-8", "replace") if isinstance(cell, bytes) else str(cell)
 
 
-def map_different(values: Series, read: Callable[[np.ndarray], Any], missing: Any) -> np.ndarray:
+def map_different(values: "Series", read: Callable[[np.ndarray], Any], missing: Any) -> np.ndarray:
     """``read`` of the different cells, brought to where they stand; ``missing`` where there is none."""
     codes, uniques = different(values)
     # As objects, since an array of texts gives each the room of the longest.
     return np.array([*read(uniques), missing], object)[codes]
 
 
-def as_words(values: Series) -> np.ndarray:
+def as_words(values: "Series") -> np.ndarray:
     """Each cell as text without space around it, so that 1, 1.0 and "1", or True and "true", are one word;
     "" where there is none, or one of MISSING.
     """
     return map_different(values, lambda cells: map(as_word, cells), "")
 
 
-def sample_words(values: Series) -> list[str]:
+def sample_words(values: "Series") -> list[str]:
     """Different words of the column."""
     words = as_words(values.iloc[:: max(1, len(values) // _SAMPLE)])
     if not (words != "").any():
@@ -175,7 +176,7 @@ def counts_rows(numbers: np.ndarray) -> bool:
     return bool(whole) and len(np.unique(numbers)) == len(numbers)
 
 
-def floats_merge(values: Series) -> bool:
+def floats_merge(values: "Series") -> bool:
     """Whether different whole numbers among the cells would be one float, as those of 17 digits may be."""
     if values.dtype.kind in "fc" or not any(map(_LONG.fullmatch, sample_words(values))):
         return False
