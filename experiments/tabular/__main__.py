@@ -20,7 +20,7 @@ from typing import ClassVar
 import numpy as np
 
 from experiments.harness import flags
-from experiments.harness.answers import Answer, Record, sign, slug
+from experiments.harness.answers import Answer, Record, listed, sign, slug
 from experiments.harness.apart import ProcessError
 from experiments.harness.command import main
 from experiments.harness.receipt import Findings
@@ -106,9 +106,10 @@ def answer(record: Record) -> Answer:
     # Student's, of the logarithms: so few tables drawn anew and anew vary too little.
     low, high = np.exp(record["metrics"][name]["interval"] or (-np.inf, np.inf))
     parts = [", ".join(f"{other} {ratios[other]['mean']:.2f}" for other in sorted(others))] if others else []
+    now = (record.get("commit") or "")[:7]
     for system, versions in record["tables"]["versions"].items():
-        if len(versions) > 1:
-            parts.append(f"{system} was measured in several versions, {', '.join(versions)}")
+        if len(versions) > 1 or (now and system == OURS and versions != [f"{OURS} {now}"]):
+            parts.append(f"{system} was measured as {listed(versions)}")
     text = f"{word}: the loss of {rival}, the best of the others, is {mean:.2f} times ours in geometric mean"
     text += f" (95 % from {low:.2f} to {high:.2f} over {number} tables, ahead on {wins})"
     return Answer(name, "; ".join([text, *parts]), sign(record, name) != 0)

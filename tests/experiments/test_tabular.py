@@ -202,17 +202,25 @@ def test_ranks_are_over_tables_that_all_were_measured_on(compared):
     assert comparison.ranks(more) == {"jaxmlp": [1], "other": [3], "third": [2]}
 
 
-def answer_of(frame):
+def answer_of(frame, **record):
     metrics = {name: records.metric_summary(*pair) for name, pair in comparison.measures(frame).items()}
-    return tabular.answer({"metrics": metrics, "tables": records._plain(comparison.summaries(frame))})
+    return tabular.answer(
+        record | {"metrics": metrics, "tables": records._plain(comparison.summaries(frame))}
+    )
 
 
 def test_versions_that_are_mixed_are_told():
     versions = {0: "2", 1: "1"}
     each = [outcome("a", "other", split, 0.2, version) for split, version in versions.items()]
     text = answer_of(frame_of([*each, outcome("a", "jaxmlp", 0, 0.1)])).text
-    assert text.endswith("; other was measured in several versions, 1, 2")
+    assert text.endswith("; other was measured as 1 and 2")
     assert "the loss of other, the best of the others, is 2.00 times ours" in text
+
+
+def test_what_another_commit_measured_is_told():
+    each = [outcome("a", "other", 0, 0.2, "1"), outcome("a", "jaxmlp", 0, 0.1, "jaxmlp 0123456")]
+    told = [answer_of(frame_of(each), commit=commit).text for commit in ("0123456789", "9876543210")]
+    assert [text.endswith("; jaxmlp was measured as jaxmlp 0123456") for text in told] == [False, True]
 
 
 def test_few_tables_show_what_student_s_interval_shows(compared):
