@@ -24,7 +24,7 @@ from jaxmlp.runtime.devices import make_mesh
 from jaxmlp.train.batching import choose_sizes, num_batches
 from jaxmlp.train.checkpoints import Checkpoints
 from jaxmlp.train.loop import fit
-from jaxmlp.train.optimizers import get_recipe, make_optimizer
+from jaxmlp.train.optimizers import get_recipe, make_optimizer, read_multipliers
 from jaxmlp.train.population import seed_keys, vmap_runs
 from jaxmlp.train.schedules import warn_few_steps
 from jaxmlp.train.state import Evaluate, Train
@@ -138,7 +138,7 @@ def fit_mlp(
     batch_size, num_epochs = choose_sizes(num_examples, batch_size, num_epochs)
     mesh = make_mesh(mesh) if isinstance(mesh, str) else mesh
     metrics = choose_metrics(splits.task, scaling.targets, loss, metrics)
-    shaping = optimizer, schedule, tuple((rate_multipliers or {}).items()), batch_size, mesh
+    shaping = optimizer, schedule, tuple(read_multipliers(rate_multipliers).items()), batch_size, mesh
     functions = _make_functions(network, *shaping, tuple(metrics.items()))
     about = {"network": spec, "optimizer": optimizer, "schedule": schedule, "precision": precision}
     about |= {"rate_multipliers": rate_multipliers, "loss": loss, "augment": augment}

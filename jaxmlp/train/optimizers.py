@@ -125,9 +125,7 @@ def make_optimizer(
     after.
     """
     unit = SCHEDULES[checks.known_name("schedule", schedule, SCHEDULES)]
-    multipliers = dict(rate_multipliers or {})
-    for factor in multipliers.values():
-        checks.at_least_zero("rate_multipliers", factor)
+    multipliers = read_multipliers(rate_multipliers)
     if not isinstance(optimizer, str):
         return partial(_wrap, partial(_user_optimizer, optimizer), unit, multipliers, False)
     recipe = get_recipe(optimizer)
@@ -138,6 +136,11 @@ def make_optimizer(
     if recipe.averages and multipliers:
         raise InputError(f"rate_multipliers: {optimizer} averages parameters of one rate; leave them out")
     return partial(_wrap, partial(_named_optimizer, optimizer, recipe), unit, multipliers, recipe.averages)
+
+
+def read_multipliers(given: Mapping[str, float] | None) -> dict[str, float]:
+    """The factors as floats, if all are finite numbers of at least 0."""
+    return {name: checks.at_least_zero("rate_multipliers", factor) for name, factor in (given or {}).items()}
 
 
 def _wrap(

@@ -395,6 +395,11 @@ def test_who_weighs_nothing_is_not_learnt():
             {"rate_multipliers": {"biass": 0.1}},
             "rate_multipliers: unknown name 'biass'; did you mean 'bias'?",
         ),
+        (
+            # The first of them alone is looked at by the check of types here.
+            {"rate_multipliers": {"bias": 0.1, "weight": [0.1]}},
+            "rate_multipliers: must be a finite number of at least 0, got [0.1]",
+        ),
         ({"mesh": "data=2"}, "mesh: data=2 needs 2 devices, but there are 1"),
     ],
 )
