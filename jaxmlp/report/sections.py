@@ -226,11 +226,11 @@ def how_it_learnt(report: Report, folder: Path) -> str:
     path = pictures.draw_members(report.found.sweep, report.splits, folder / "members.png")
     told = (
         "Each line is a setting: its loss after each epoch on the rows held out of its networks; lower is "
-        "better. The best has the lowest after some of the epochs, where labels were smoothed without the "
-        "doubt that this adds."
+        "better. The best is chosen after some of the epochs, and where labels are smoothed by the loss that "
+        "calibration leaves."
     )
     if report.splits.class_weights:
-        told += " That choice weighs classes as training does; in the lines all rows count alike."
+        told += " Classes weigh in it as in training."
     return picture(path, "Every setting learning") + paragraph(told, "note")
 
 
