@@ -93,17 +93,25 @@ def test_a_rival_takes_the_better_form_and_the_time_it_is_given(better, epochs, 
 
     def train(config, splits, form, num_epochs, runs):
         calls.append((form.name, num_epochs, list(runs)))
-        score = 0.9 if ("still" in form.name) == better else 0.8
-        seconds = 1.0 if "still" in form.name else 2.0
-        history = {"validation_accuracy": np.array([[0.1, score, 0.2]])}
+        score = 0.9 if (("still" in form.name) == better) == (num_epochs > 4) else 0.8
+        seconds = num_epochs * (0.25 if "still" in form.name else 0.5)
+        history = {"validation_accuracy": np.array([[score] + [0.1] * (num_epochs - 1)])}
         fitted = SimpleNamespace(history=history, seconds={"train": np.array([seconds])})
         return measure.Outcome(form, 1, fitted, {})
 
     monkeypatch.setattr(measure, "train", train)
     outcome = measure.train_rival(cnn.Config(num_epochs=4, num_seeds=2, seed=7), splits, (5,), None, 11.0)
     moved, still = "64-5-10, images moved", "64-5-10, images still"
-    assert calls == [(moved, 4, [7]), (still, 4, [7]), (best := (moved, still)[better], epochs, [7, 8])]
-    assert outcome.form.name == best and sorted(outcome.tried.values()) == [0.8, 0.9]
+    best = (moved, still)[better]
+    assert calls == [
+        (moved, 4, [7]),
+        (moved, 22, [7]),
+        (still, 4, [7]),
+        (still, 44, [7]),
+        (best, epochs, [7, 8]),
+    ]
+    assert outcome.form.name == best
+    assert sorted(outcome.tried.values()) == [0.8, 0.9]
 
 
 def test_ctrl_c_ends_all_seeds(monkeypatch, splits):
