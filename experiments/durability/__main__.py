@@ -11,6 +11,7 @@ clear line, and harm nothing that was good.
 """
 
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -28,8 +29,8 @@ from experiments.harness.receipt import Findings
 
 @dataclass(frozen=True)
 class Config(flags.Config):
-    SMOKE: ClassVar[flags.Sizes] = {"num_kills": 3, "num_epochs": 40, "num_flips": 20}
-    QUICK: ClassVar[flags.Sizes] = {"num_kills": 4, "num_epochs": 40, "num_flips": 100}
+    SMOKE: ClassVar[flags.Sizes] = {"num_kills": 3, "num_epochs": 12, "num_flips": 20}
+    QUICK: ClassVar[flags.Sizes] = {"num_kills": 3, "num_epochs": 4, "num_flips": 100}
 
     num_seeds: int = 1
     """Networks of each run that is killed."""
@@ -42,12 +43,12 @@ class Config(flags.Config):
 
 
 def run(config: Config) -> Findings:
-    with tempfile.TemporaryDirectory() as temporary:
+    with tempfile.TemporaryDirectory() as temporary, ThreadPoolExecutor() as pool:
         folder = Path(temporary)
+        of_storage = pool.submit(storage_cases, config, folder)
         started(config, folder / "never").wait()
         lives, same = killed(config, folder)
-        cases = storage_cases(config, folder)
-        cases |= damage_cases(folder / "never", config.num_flips, config.seed)
+        cases = of_storage.result() | damage_cases(folder / "never", config.num_flips, config.seed)
     for name, case in cases.items():
         print(f"{'held' if case['held'] else 'BROKEN'}: {name}: {case['outcome']}")
     held = [case["held"] for case in cases.values()]

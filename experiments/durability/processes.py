@@ -30,13 +30,13 @@ class Life(NamedTuple):
     """Whether a half-written file was left."""
 
 
-def started(config: "Config", out: Path, *flags: str, **options: Any) -> subprocess.Popen[str]:
+def started(config: "Config", out: Path, *flags: str) -> subprocess.Popen[str]:
     """A process that trains on digits into ``out``, with a checkpoint after every epoch."""
     command = [sys.executable, "-m", "experiments.digits", "--out", str(out), "--no-progress"]
     command += ["--num-epochs", str(config.num_epochs), "--hidden-sizes", "256", "256"]
     command += ["--num-seeds", str(config.num_seeds), "--seed", str(config.seed)]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen([*command, "--checkpoint-every", "1", *flags], **(pipes | options))
+    command += ["--checkpoint-every", "1", *flags]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def killed(config: "Config", folder: Path) -> tuple[list[list[Life]], list[bool]]:
@@ -111,3 +111,5 @@ def wait_for(ready: Callable[[], bool], process: subprocess.Popen[str]) -> None:
         if time.perf_counter() > limit:
             process.kill()
             raise RuntimeError(f"nothing happened for {PATIENCE} s: {process.communicate()[1]}")
+        # A file is half written for longer, and the process needs the core.
+        time.sleep(0.0005)

@@ -1,11 +1,13 @@
 """What happens to a run when disk, folder, signals and other processes are not as they should be."""
 
+import os
 import resource
 import shutil
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -23,8 +25,8 @@ Case = Callable[["Config", Path], tuple[bool, int, str] | None]
 
 
 def storage_cases(config: "Config", folder: Path) -> dict[str, dict[str, Any]]:
-    """Each of them that can be tried here."""
-    short = replace(config, num_epochs=min(config.num_epochs, 40))
+    """Each of them that can be tried here, as many at a time as there are cores."""
+    short = replace(config, num_epochs=40)
     cases: dict[str, Case] = {
         "a full disk": full_disk,
         "files that may not grow": small_files,
@@ -36,9 +38,11 @@ def storage_cases(config: "Config", folder: Path) -> dict[str, dict[str, Any]]:
         "two processes in one folder": crowded,
         "a path of spaces, letters and a new line": odd_path,
     }
+    folders = [folder / f"case-{number}" for number in range(len(cases))]
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        tries = list(pool.map(lambda case, out: case(short, out), cases.values(), folders))
     found = {}
-    for number, (name, case) in enumerate(cases.items()):
-        tried = case(short, folder / f"case-{number}")
+    for name, tried in zip(cases, tries, strict=True):
         if tried is None:
             print(f"not tried: {name}, for want of the right to mount a small disk")
         else:
@@ -73,9 +77,10 @@ def full_disk(config: "Config", out: Path) -> tuple[bool, int, str] | None:
 
 def small_files(config: "Config", out: Path) -> tuple[bool, int, str]:
     """As on a full disk, where no file may grow beyond 100 kB."""
-    limit = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (100_000, 100_000))
+    process = started(config, out)
     # Compiled programs would not fit either, and are no matter here.
-    status, line = outcome(started(config, out, preexec_fn=limit))
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (100_000, 100_000))
+    status, line = outcome(process)
     nothing_half = not any(path.suffix == ".tmp" for path in out.rglob("*"))
     return status > 0 and nothing_half and line.startswith("error: "), status, line
 

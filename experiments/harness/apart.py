@@ -29,13 +29,14 @@ def started(module: str, *arguments: Any, environment: Mapping[str, str] | None 
         pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": errors, "text": True}
         surroundings: Any = {"cwd": CHECKOUT, "env": os.environ | dict(environment or {})}
         with subprocess.Popen(command, **pipes, **surroundings) as child:
+            stdin, stdout = child.stdin, child.stdout
+            assert stdin is not None and stdout is not None
 
             def ask(command: str) -> Any:
-                assert child.stdin is not None and child.stdout is not None
                 # Where it has ended, its last words say why.
                 with suppress(BrokenPipeError):
-                    print(command, file=child.stdin, flush=True)
-                line = child.stdout.readline()
+                    print(command, file=stdin, flush=True)
+                line = stdout.readline()
                 if not line:
                     child.wait()
                     errors.seek(0)
@@ -47,6 +48,10 @@ def started(module: str, *arguments: Any, environment: Mapping[str, str] | None 
             except BaseException:
                 child.kill()
                 raise
+            finally:
+                # What one that has ended was not told cannot be sent any more.
+                with suppress(BrokenPipeError):
+                    stdin.close()
 
 
 def serve(prepare: Callable[[], Mapping[str, Callable[[], Any]]]) -> None:

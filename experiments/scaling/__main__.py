@@ -2,9 +2,9 @@
 
     python -m experiments.scaling
 
-starts experiments.mnist as 1, 2 and 4 processes that are one run, each on a core of its own as far as there
-are cores, and tells how much faster the same work gets (strong scaling) and how many times as much work is
-done in the same time (weak scaling), with the batches or the networks shared out; first, in double precision,
+trains as experiments.mnist does, as 1, 2 and 4 processes that are one run, each on a core of its own as far
+as there are cores, and tells how much faster the same work gets (strong scaling) and how many times as much
+is done in the same time (weak scaling), with batches or networks shared out; first, in double precision,
 that the result is that of one process. Then what it costs to stream the training data in parts, whether
 memory stays flat when they grow tenfold, and what share of the time deforming each image takes. What no
 machine here can show, it works out on paper: from which batch on one host of 8 H100, and 64 such hosts,

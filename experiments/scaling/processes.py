@@ -3,13 +3,15 @@
 import json
 import os
 import socket
-import subprocess
-import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from experiments.harness import apart
 from experiments.harness.answers import Measures
 from jaxmlp.models import numpy_predictor
 from jaxmlp.types import Dataset
@@ -17,6 +19,7 @@ from jaxmlp.types import Dataset
 if TYPE_CHECKING:
     from experiments.scaling.__main__ import Config
 
+WORKER = "experiments.scaling.worker"
 Way = tuple[int | None, tuple[str, ...]]
 """Processes, None for one on all cores, and flags of experiments.mnist."""
 
@@ -26,32 +29,31 @@ def cores() -> list[int]:
     return sorted(os.sched_getaffinity(0))
 
 
-def trained(
-    config: "Config", folder: Path, *flags: str, number: int | None = None, **environment: str
-) -> Any:
-    """The record of experiments.mnist with these flags, as ``number`` processes, each on one core, that are
-    one run; as None, as one process on all cores. RuntimeError with its last words where one fails.
+@contextmanager
+def started(
+    config: "Config", folder: Path, number: int | None, ways: Mapping[str, Sequence[str]], **environment: str
+) -> Iterator[Callable[[str], float]]:
+    """Way -> the seconds that ``number`` processes train with its flags, each on one core and the slowest of
+    them counting; as None, one process on all cores. The model is in ``folder/NUMBER-0``.
     """
     shared = ["--dataset", config.dataset, "--num-epochs", str(config.num_epochs), "--no-progress"]
     shared += ["--manual-dir", str(config.manual_dir)] if config.manual_dir else []
     shared += ["--smoke"] if config.smoke else []
-    address = ["--coordinator", f"127.0.0.1:{free_port()}", "--num-processes", str(number)]
-    started = []
-    for index in range(number or 1):
-        own = ["--out", str(folder / str(index))]
-        own += [*address, "--process-id", str(index)] if (number or 1) > 1 else []
-        command = [sys.executable, "-m", "experiments.mnist", *shared, *flags, *own]
-        with (folder / f"{index}.log").open("w") as log:
-            process = subprocess.Popen(command, env=os.environ | environment, stdout=log, stderr=log)
-        if number:
-            os.sched_setaffinity(process.pid, {cores()[index % len(cores())]})
-        started.append(process)
-    for index, process in enumerate(started):
-        if process.wait() != 0:
-            for other in started:
-                other.kill()
-            raise RuntimeError((folder / f"{index}.log").read_text().strip().splitlines()[-1])
-    return json.loads((folder / "0" / "record.json").read_text())
+    address, size = f"127.0.0.1:{free_port()}", number or 1
+    with ThreadPoolExecutor(size) as pool, ExitStack() as stack:
+
+        def start(index: int) -> apart.Ask:
+            core = cores()[index % len(cores())] if number else None
+            joined = (address, size, index) if size > 1 else None
+            own = [*shared, "--out", str(folder / f"{number}-{index}")]
+            arguments = core, joined, {way: [*flags, *own] for way, flags in ways.items()}
+            process = apart.started(WORKER, *map(json.dumps, arguments), environment=environment)
+            return stack.enter_context(process)
+
+        asks = [start(index) for index in range(size)]
+        yield lambda way: max(pool.map(lambda ask: ask(way), asks))
+        # Together, since each waits for the others before it goes.
+        list(pool.map(lambda ask: ask("end"), asks))
 
 
 def free_port() -> int:
@@ -63,20 +65,18 @@ def free_port() -> int:
 
 def agreement(config: "Config", folder: Path) -> Measures:
     """The largest difference of a weight from that of one process, in double precision, of each number."""
-
-    def weights(number: int, axis: str) -> np.ndarray:
-        flags = ["--hidden-sizes", "60", "--num-seeds", str(config.num_members), "--batch-size", "512"]
-        mesh = "--mesh", f"{axis}={number}"
-        trained(config, folder, *flags, *mesh, number=number, JAX_ENABLE_X64="1")
-        tensors = numpy_predictor.load(folder / "0" / "model.safetensors").tensors
-        return np.concatenate([np.ravel(tensor) for _, tensor in sorted(tensors.items())])
-
-    found = {}
-    for axis in config.axes:
-        alone = weights(1, axis)
-        for number in config.processes[1:]:
-            differences = np.abs(weights(number, axis) - alone)
-            found[f"difference_{axis}_{number}"] = [float(differences.max())], "1"
+    flags = "--hidden-sizes", "60", "--num-seeds", str(config.num_members), "--batch-size", "512"
+    found: Measures = {}
+    alone: dict[str, np.ndarray] = {}
+    for number in config.processes:
+        ways = {axis: (*flags, "--mesh", f"{axis}={number}") for axis in config.axes}
+        with started(config, folder, number, ways, JAX_ENABLE_X64="1") as train:
+            for axis in ways:
+                train(axis)
+                tensors = numpy_predictor.load(folder / f"{number}-0" / "model.safetensors").tensors
+                weights = np.concatenate([np.ravel(tensor) for _, tensor in sorted(tensors.items())])
+                difference = np.abs(weights - alone.setdefault(axis, weights)).max()
+                found |= {f"difference_{axis}_{number}": ([float(difference)], "1")} if number > 1 else {}
     return found
 
 
@@ -102,10 +102,14 @@ def ways_of(config: "Config", train: Dataset) -> dict[str, Way]:
 
 
 def timed(config: "Config", folder: Path, ways: dict[str, Way]) -> dict[str, list[float]]:
-    """Seconds of training of each way, in turns."""
+    """Seconds of training of each way, in turns, by processes that stay for all turns."""
     seconds: dict[str, list[float]] = {way: [] for way in ways}
-    for _ in range(config.num_seeds):
-        for way, (number, flags) in ways.items():
-            record = trained(config, folder, *flags, number=number)
-            seconds[way].append(record["seconds"]["train"])
+    with ExitStack() as stack:
+        train = {}
+        for number in dict.fromkeys(number for number, _ in ways.values()):
+            own = {way: flags for way, (wanted, flags) in ways.items() if wanted == number}
+            train[number] = stack.enter_context(started(config, folder, number, own))
+        for _ in range(config.num_seeds):
+            for way, (number, _) in ways.items():
+                seconds[way].append(train[number](way))
     return seconds

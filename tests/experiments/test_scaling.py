@@ -4,13 +4,15 @@ import itertools
 import multiprocessing
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from experiments.harness.apart import ProcessError
 from experiments.harness.pages import module_of
 from experiments.scaling.memory import watch_memory
-from experiments.scaling.processes import ways_of
+from experiments.scaling.processes import agreement, started, timed, ways_of
 from experiments.scaling.roofline import roofline
 from jaxmlp.records import metric_summary
 from jaxmlp.types import Dataset
@@ -52,6 +54,27 @@ def test_each_process_has_as_much_to_do_in_weak_scaling():
     flags = {name: dict(itertools.pairwise(flags)) for name, (_, flags) in ways.items()}
     assert [flags[f"{kind} data 2"]["--batch-size"] for kind in ("strong", "weak")] == ["64", "128"]
     assert [flags[f"{kind} members 2"]["--num-seeds"] for kind in ("strong", "weak")] == ["3", "6"]
+
+
+@pytest.mark.long
+def test_two_processes_train_what_one_does_as_often_as_they_are_told(tmp_path):
+    config = Config(dataset="digits", num_seeds=2, processes=(1, 2), axes=("members",), num_members=2)
+    found = agreement(replace(config, num_epochs=2), tmp_path)
+    assert list(found) == ["difference_members_2"]
+    assert 0 <= found["difference_members_2"][0][0] < scaling.SAME
+    flags = "--hidden-sizes", "8", "--num-seeds", "2", "--mesh", "members=2"
+    seconds = timed(replace(config, num_epochs=1), tmp_path, {"shared": (2, flags)})
+    assert list(seconds) == ["shared"] and len(seconds["shared"]) == 2 and min(seconds["shared"]) > 0
+
+
+@pytest.mark.long
+def test_a_process_that_fails_says_why(tmp_path):
+    ways = {"none": ("--hidden-sizes", "0")}
+    with (
+        pytest.raises(ProcessError, match="hidden_sizes"),
+        started(Config(dataset="digits"), tmp_path, None, ways) as train,
+    ):
+        train("none")
 
 
 def test_the_roofline_of_one_host_by_hand():
