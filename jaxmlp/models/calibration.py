@@ -20,38 +20,38 @@ def fit_temperature(
     log_probabilities: Float[np.ndarray, "examples classes"],
     labels: Integer[np.ndarray, " examples"],
     weights: Float[np.ndarray, " examples"] | None = None,
-    *,
-    lowest: float = 1.0,
 ) -> float:
-    """The temperature, from ``lowest`` to 20, at which the probabilities cost least on these examples, in
+    """The temperature, from 1/20 to 20, at which the probabilities cost least on these examples, in
     cross-entropy (Guo et al. 2017).
 
-    By default it never makes probabilities surer: a network that was chosen by the examples that are at hand
-    here seems better on them than it is. How sure it may make them grows with the examples: each class of
-    each of n has a share of 1 / (n + classes) beside what it was, so that without a mistake among few nothing
-    is taken for certain (Platt 1999).
+    What makes them surer is fitted to one mistake more than there are, of the next likely class, so that n
+    examples without a mistake, however few, let nothing be taken for certain: of two classes, the odds are
+    then n + 1 to 1 (Platt 1999). What makes them less sure needs no such guard.
     """
     from scipy.optimize import brentq
 
-    num_examples, num_classes = log_probabilities.shape
-    share = 1 / (num_examples + num_classes)
     # The largest of each example is 0, so that its powers are never all nothing.
     logits = np.ascontiguousarray((log_probabilities - log_probabilities.max(axis=1, keepdims=True)).T)
-    own = logits[labels, np.arange(num_examples)]
-    wanted = (1 - num_classes * share) * own + share * logits.sum(axis=0)
+    own, others = logits[labels, np.arange(len(labels))], logits.copy()
+    others[labels, np.arange(len(labels))] = -np.inf
+    guarded = own + (others.max(axis=0) - own) / (len(labels) + 2)
 
-    def slope(power: float) -> float:
+    def slope(power: float, wanted: Float[np.ndarray, " examples"]) -> float:
         """Of the cost in the power that probabilities are raised to, 1 / temperature: in it, it is convex."""
         tempered = np.exp(power * logits)
         found = (tempered * logits).sum(axis=0) / tempered.sum(axis=0)
         return float(np.average(found - wanted, weights=weights))
 
-    powers = 1 / 20, 1 / lowest
-    # Also where it is no number, as that of a network that overflows.
-    if not slope(powers[1]) > 0:
-        return lowest
+    # As that of a network that overflows.
+    if np.isnan(as_it_is := slope(1.0, own)):
+        return 1.0
+    low, high, wanted = (1 / 20, 1.0, own) if as_it_is > 0 else (1.0, 20.0, guarded)
+    if slope(low, wanted) >= 0:
+        return 1 / low
+    if slope(high, wanted) <= 0:
+        return 1 / high
     # What is closer changes nothing.
-    return 20.0 if slope(powers[0]) >= 0 else 1 / brentq(slope, *powers, rtol=1e-4)
+    return 1 / brentq(slope, low, high, args=(wanted,), rtol=1e-4)
 
 
 def apply_temperature(

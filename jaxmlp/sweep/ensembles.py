@@ -22,7 +22,6 @@ from jaxmlp.sweep.selection import (
 )
 from jaxmlp.sweep.state import SweepResult
 
-_SHARPEST = 1 / 20
 Predictions = Float[np.ndarray, "rows outputs"]
 
 
@@ -182,7 +181,7 @@ def _calibrate(
 
 def _temperature(predictions: Predictions, held_out: HeldOut, rows: np.ndarray) -> float:
     targets, weights = held_out.targets[rows], held_out.weights[rows]
-    return fit_temperature(_logarithm(predictions[rows]), targets, weights, lowest=_SHARPEST)
+    return fit_temperature(_logarithm(predictions[rows]), targets, weights)
 
 
 def _temper(predictions: Predictions, temperature: float) -> Predictions:

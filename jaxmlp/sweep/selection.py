@@ -111,7 +111,7 @@ def _loss(task: str, contributions: Float[np.ndarray, "*n rows outputs"]) -> Flo
 def sharpen(outputs: Float[np.ndarray, "rows outputs"], held_out: HeldOut) -> float:
     """The temperature of a candidate whose labels were smoothed, which makes it doubt too much."""
     logits = outputs if outputs.shape[1] > 1 else np.concatenate([np.zeros_like(outputs), outputs], axis=1)
-    return fit_temperature(log_softmax(logits, axis=1), held_out.targets, held_out.weights, lowest=1 / 20)
+    return fit_temperature(log_softmax(logits, axis=1), held_out.targets, held_out.weights)
 
 
 def sharpen_parts(

@@ -7,6 +7,7 @@ import pytest
 import sklearn.metrics
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import log_softmax
 
 from jaxmlp.data.folds import NO_FOLD, assign_folds, cross_folds, single_fold
 from jaxmlp.models.calibration import apply_temperature, coverage, fit_noise_scale, fit_temperature
@@ -376,27 +377,46 @@ def test_a_single_row_is_nothing_to_choose_by():
 # Calibration
 
 
-@pytest.mark.parametrize(("temperature", "expected"), [(0.5, 1.0), (1.0, 1.0), (1.5, 1.5), (3.0, 3.0)])
-def test_a_known_temperature_is_found_unless_it_would_sharpen(temperature, expected):
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 1.5, 3.0])
+def test_a_known_temperature_is_found(temperature):
     random = np.random.default_rng(0)
     logits = 2 * random.normal(size=(20_000, 4))
     labels = np.argmax(logits + random.gumbel(size=logits.shape), axis=1)
     found = fit_temperature(np.log(softmax(logits * temperature)), labels)
-    np.testing.assert_allclose(found, expected, rtol=0.03)
+    np.testing.assert_allclose(found, temperature, rtol=0.03)
+
+
+@pytest.mark.parametrize("num_classes", [2, 10, 100])
+@pytest.mark.parametrize("num_examples", [10, 100, 1000])
+def test_probabilities_that_are_right_cost_hardly_more_after_a_temperature(num_classes, num_examples):
+    random, extra = np.random.default_rng(0), []
+    others = log_softmax(6 * random.normal(size=(2000, num_classes)), axis=1)
+    for _ in range(40):
+        logits = 6 * random.normal(size=(num_examples, num_classes))
+        labels = np.argmax(logits + random.gumbel(size=logits.shape), axis=1)
+        found = fit_temperature(log_softmax(logits, axis=1), labels)
+        costs = [-(np.exp(others) * apply_temperature(others, t)).sum(axis=1).mean() for t in (1.0, found)]
+        extra.append(costs[1] - costs[0])
+    # One number that is fitted to n examples costs 1 / (2n) where n is large.
+    assert np.mean(extra) < 1.5 / num_examples
 
 
 def test_the_temperature_stays_within_its_bounds():
     probabilities = np.array([[0.6, 0.4], [0.4, 0.6]])
-    assert fit_temperature(np.log(probabilities), np.array([0, 1])) == 1
+    # Three to one of those whose odds are 1.5.
+    sure = fit_temperature(np.log(probabilities), np.array([0, 1]))
+    np.testing.assert_allclose(sure, np.log(1.5) / np.log(3), rtol=1e-3)
     np.testing.assert_allclose(fit_temperature(np.log(probabilities), np.array([1, 0])), 20, rtol=1e-3)
     assert fit_temperature(np.full((2, 2), np.nan), np.array([0, 1])) == 1
 
 
 @pytest.mark.parametrize("num_examples", [6, 100])
-def test_examples_without_a_mistake_are_as_sure_as_their_number_allows(num_examples):
+@pytest.mark.parametrize("num_unlikely", [0, 7])
+def test_examples_without_a_mistake_are_as_sure_as_their_number_allows(num_examples, num_unlikely):
     right = np.arange(num_examples) % 2
-    probabilities = np.where(right[:, None] == [0, 1], 0.6, 0.4)
-    temperature = fit_temperature(np.log(probabilities), right, lowest=1 / 20)
+    likely = np.where(right[:, None] == [0, 1], 0.6, 0.4)
+    probabilities = np.hstack([likely, np.full((num_examples, num_unlikely), 1e-30)])
+    temperature = fit_temperature(np.log(probabilities), right)
     # The odds are then those of Platt: n + 1 to 1.
     np.testing.assert_allclose(1.5 ** (1 / temperature), num_examples + 1, rtol=1e-3)
 
