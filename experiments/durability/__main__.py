@@ -30,7 +30,7 @@ from experiments.harness.receipt import Findings
 @dataclass(frozen=True)
 class Config(flags.Config):
     SMOKE: ClassVar[flags.Sizes] = {"num_kills": 3, "num_epochs": 12, "num_flips": 20}
-    QUICK: ClassVar[flags.Sizes] = {"num_kills": 3, "num_epochs": 4, "num_flips": 100}
+    QUICK: ClassVar[flags.Sizes] = {"num_kills": 3, "num_epochs": 4, "num_flips": 50}
 
     num_seeds: int = 1
     """Networks of each run that is killed."""

@@ -51,7 +51,7 @@ def member_curves(
             # A point, too, since one epoch makes no line.
             style: dict[str, Any] = {"color": colour, "linewidth": 0.9, "marker": ".", "markersize": 3}
             axes.plot(epochs, row, alpha=opacity, label=label, **style)
-    axes.plot(epochs, losses[best], color="black", linewidth=2.2, label="the lowest loss")
+    axes.plot(epochs, losses[best], color="black", linewidth=2.2, label="the best")
     axes.set(xlabel="epoch", ylabel=ylabel, title=title)
     # What matters is how the good ones differ; those that learn nothing would flatten them.
     finite = losses[np.isfinite(losses)]

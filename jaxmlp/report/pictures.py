@@ -24,7 +24,9 @@ _LEVELS = np.array([0.5, 0.6, 0.7, 0.8, 0.9, 0.95])
 
 
 def draw_members(swept: "SweepResult", splits: "Splits", path: Path) -> Path:
-    """Every member learning, by the loss that the best one is chosen by."""
+    """Every member learning, by the loss that the best one is chosen by, except that labels which were
+    smoothed leave here the doubts that a temperature takes from it there.
+    """
     name, label = "log_loss", "log-loss (nats)"
     if splits.task == "regression":
         name, label = "rmse", "RMSE (standard deviations of the target)"

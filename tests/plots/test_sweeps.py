@@ -21,9 +21,9 @@ def test_every_member_has_a_line_in_the_colour_of_its_fate(figure_of):
     figure = figure_of(sweeps.member_curves, losses, statuses, ylabel="held out log-loss", best=0)
     (axes,) = figure.axes
     drawn = {line.get_label(): np.asarray(line.get_ydata(), float) for line in axes.get_lines()}
-    assert set(drawn) == {"finished (1)", "cut (1)", "not finite (1)", "the lowest loss"}
+    assert set(drawn) == {"finished (1)", "cut (1)", "not finite (1)", "the best"}
     np.testing.assert_array_equal(drawn["cut (1)"], losses[1])
-    np.testing.assert_array_equal(drawn["the lowest loss"], losses[0])
+    np.testing.assert_array_equal(drawn["the best"], losses[0])
     # The good ones are within the edges.
     assert axes.get_ylim()[0] < 0.1 < axes.get_ylim()[1] < 0.8
     assert axes.get_xlabel() == "epoch" and fits(figure)
