@@ -27,7 +27,7 @@ from jaxmlp.models.model import Model
 from jaxmlp.models.schema import ModelSpec
 from jaxmlp.models.tables import predict_table
 from jaxmlp.plots.images import prediction
-from jaxmlp.printing import one_line
+from jaxmlp.printing import format_percent, one_line
 from jaxmlp.records import check_writable
 from jaxmlp.report.judged import Judged
 from jaxmlp.report.measures import FEW_RESAMPLES, measure
@@ -211,7 +211,7 @@ def _predict_picture(model: Model, path: Path, target: Path) -> None:
 def sentence(probabilities: Float[np.ndarray, " classes"], class_names: Sequence[str]) -> str:
     """The likeliest class, then the three likeliest with their probabilities."""
     order = np.argsort(-probabilities, kind="stable")[:3]
-    top = ", ".join(f"{class_names[label]} {probabilities[label]:.1%}" for label in order)
+    top = ", ".join(f"{class_names[label]} {format_percent(probabilities[label])}" for label in order)
     return f"{class_names[order[0]]} ({top})"
 
 

@@ -1,12 +1,14 @@
 """Pictures and tables predicted from the command line."""
 
 import jax.numpy as jnp
+import numpy as np
 import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
 import jaxmlp
+from jaxmlp.cli.predict import sentence
 from jaxmlp.data.drawings import drawing_extent
 from jaxmlp.models import model
 from jaxmlp.models.model import Model
@@ -40,6 +42,11 @@ def digits_model() -> Model:
         drawing_extent=drawing_extent(images),
     )
     return Model(((layer,),), affine, description)
+
+
+def test_a_picture_is_never_certain_and_nothing_impossible():
+    told = sentence(np.array([0.9999, 0.00009, 0.00001]), ("one", "two", "three"))
+    assert told == "one (one >99.9 %, two <0.1 %, three <0.1 %)"
 
 
 def test_the_command_reads_enlarged_digits_and_draws_them(tmp_path, digits_model, capsys):
