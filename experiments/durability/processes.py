@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from experiments.durability.__main__ import Config
 
 
-PATIENCE = 120
+PATIENCE = 600
 """Seconds that a process may take for anything."""
 
 
